@@ -1,0 +1,159 @@
+//! Data directories: `--data-dir`, `$HARDSET_DATA_DIR`, the user's cache, searched by file name, anywhere below.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::{AssetError, pins};
+use crate::domain::{DataEntry, DataSource, Sha256};
+
+/// How deep data directories are searched; a link that leads back up ends there.
+const DEPTH: usize = 12;
+
+/// Where external files are looked for, in order.
+#[derive(Debug, Clone)]
+pub struct DataFolders {
+    folders: Vec<PathBuf>,
+    cache: PathBuf,
+}
+
+/// A file that was found and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub sha256: Sha256,
+}
+
+impl DataFolders {
+    /// `given`, then `$HARDSET_DATA_DIR`, then the cache: `$HARDSET_CACHE_DIR`, else `hardset` below `$XDG_CACHE_HOME` or
+    /// `~/.cache`.
+    pub fn from_env(given: &[PathBuf]) -> Self {
+        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let base = || var("XDG_CACHE_HOME").or_else(|| var("HOME").map(|home| home.join(".cache")));
+        let cache = var("HARDSET_CACHE_DIR").or_else(|| base().map(|base| base.join("hardset")));
+        let cache = cache.unwrap_or_else(|| std::env::temp_dir().join("hardset-cache"));
+        Self { folders: given.iter().cloned().chain(var("HARDSET_DATA_DIR")).collect(), cache }
+    }
+
+    /// The folder into which files are fetched.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// All folders, in the order in which they are searched.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().chain([&self.cache]).map(PathBuf::as_path)
+    }
+
+    /// Files of this name below the folders, in order.
+    pub fn files_named(&self, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        self.all().for_each(|folder| search(folder, &matches, DEPTH, &mut found));
+        found
+    }
+
+    /// Finds and checks the file of `entry`.
+    pub fn locate(&self, entry: &DataEntry) -> Result<Located, AssetError> {
+        let wanted = entry.sha256.or_else(|| pins::pinned(&self.cache, &entry.id));
+        let mut wrong = None;
+        for path in self.files_named(|name| name == entry.file) {
+            let located = read(&path)?;
+            match wanted {
+                Some(hash) if hash != located.sha256 => {
+                    wrong.get_or_insert((path, located.sha256, hash));
+                }
+                _ => return Ok(located),
+            }
+        }
+        Err(match wrong {
+            Some((path, found, wanted)) => AssetError::WrongHash {
+                id: entry.id.clone(),
+                path: path.display().to_string(),
+                found: found.to_string(),
+                wanted: wanted.to_string(),
+            },
+            None => self.missing(entry),
+        })
+    }
+
+    /// The first file of this name, unchecked: for a library, which is asked for its version instead.
+    pub fn locate_unpinned(&self, name: &str) -> Option<PathBuf> {
+        self.files_named(|file| file == name).into_iter().next()
+    }
+
+    fn missing(&self, entry: &DataEntry) -> AssetError {
+        let folders: Vec<String> = self.all().map(|folder| folder.display().to_string()).collect();
+        let remedy = match &entry.source {
+            Some(DataSource::Hub { .. } | DataSource::Pip(_)) => format!("run `hardset fetch {}`, or name its folder with --data-dir", entry.id),
+            None => "name the folder that has it with --data-dir or $HARDSET_DATA_DIR".to_owned(),
+        };
+        AssetError::Missing { id: entry.id.clone(), file: entry.file.clone(), folders: folders.join(", "), remedy }
+    }
+}
+
+/// Hashes the file at `path`.
+pub(super) fn read(path: &Path) -> Result<Located, AssetError> {
+    let mut file = File::open(path).map_err(AssetError::io("read", path))?;
+    let sha256 = Sha256::of_reader(&mut file).map_err(AssetError::io("read", path))?;
+    let bytes = file.metadata().map_err(AssetError::io("read", path))?.len();
+    Ok(Located { path: path.to_owned(), bytes, sha256 })
+}
+
+impl Located {
+    /// Hashes a file that a recipe names by path, and holds it against the hash that the recipe gives, if any.
+    pub fn at(path: &Path, name: &str, wanted: Option<Sha256>) -> Result<Self, AssetError> {
+        let located = read(path)?;
+        match wanted {
+            Some(wanted) if wanted != located.sha256 => Err(AssetError::WrongHash {
+                id: name.to_owned(),
+                path: path.display().to_string(),
+                found: located.sha256.to_string(),
+                wanted: wanted.to_string(),
+            }),
+            _ => Ok(located),
+        }
+    }
+}
+
+/// Folders that cannot be read hold nothing that could be found.
+fn search(folder: &Path, matches: &impl Fn(&str) -> bool, depth: usize, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            if depth > 0 {
+                search(&path, matches, depth - 1, found);
+            }
+        } else if path.file_name().is_some_and(|name| matches(&name.to_string_lossy())) {
+            found.push(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(sha256: Option<Sha256>) -> DataEntry {
+        DataEntry { id: "m".into(), file: "m.onnx".into(), bytes: None, sha256, licence: "MIT".into(), source: None }
+    }
+
+    #[test]
+    fn of_several_files_the_one_with_the_right_hash_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        for (folder, bytes) in [("a", b"wrong"), ("b", b"right")] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+            fs::write(dir.path().join(folder).join("m.onnx"), bytes).unwrap();
+        }
+        let folders = DataFolders { folders: vec![dir.path().to_owned()], cache: dir.path().join("none") };
+        let located = folders.locate(&entry(Some(Sha256::of(b"right")))).unwrap();
+        assert_eq!((located.path, located.bytes), (dir.path().join("b/m.onnx"), 5));
+        let wrong = folders.locate(&entry(Some(Sha256::of(b"other")))).unwrap_err().to_string();
+        assert!(wrong.contains("a/m.onnx is not `m`"), "{wrong}");
+        let missing = folders.locate(&DataEntry { file: "n.onnx".into(), ..entry(None) }).unwrap_err().to_string();
+        assert!(missing.contains("--data-dir"), "{missing}");
+    }
+}

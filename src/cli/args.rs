@@ -1,0 +1,156 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Override;
+use crate::domain::{Device, LabelSpace, Rule};
+
+/// Builds hard-example image benchmarks and keeps the evidence for every image in them.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub struct Common {
+    /// Folder in which external files (weights, libraries) are looked for, by name, anywhere below; may be repeated
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Vec<PathBuf>,
+    /// Where models run: auto, cpu or cuda:N
+    #[arg(long, global = true, default_value = "auto")]
+    pub device: Device,
+    /// Threads to use [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// How results are printed: text, or one JSON object on stdout
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Plan, generate, mine and report; goes on where it stopped
+    Build(BuildArgs),
+    /// Say what a pipeline comes to before anything is spent, or make its plan
+    Plan(PlanArgs),
+    /// Make or pin the images of a planned run
+    Generate(RunArgs),
+    /// Mine a run, again and by another rule or other surrogates if you like
+    Mine(MineArgs),
+    /// Write the page of the current mining
+    Report(ReportArgs),
+    /// Say how far a run is
+    Status(RunArgs),
+    /// Check every file of a run
+    Verify(RunArgs),
+    /// Fetch external files into the cache
+    Fetch(FetchArgs),
+    /// Say what this build and this machine can do
+    Doctor,
+}
+
+/// A pipeline and what to change in it.
+#[derive(Args)]
+pub struct PipelineArgs {
+    /// A pipeline's TOML, or the name of a built-in one
+    pub pipeline: String,
+    /// Change one key of the pipeline; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Override>,
+    /// Seed of everything random (the same as --set seed=N)
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u32>,
+    /// The run directory [default: runs/<name of the pipeline>]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Most hard images on the report's page
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub max_images: usize,
+}
+
+#[derive(Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Count only, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// The run directory
+    pub run: PathBuf,
+}
+
+#[derive(Args)]
+pub struct MineArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// Surrogates that vote: names in the run, names of surrogate TOMLs, or paths to them [default: as last time]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub surrogates: Option<Vec<String>>,
+    /// How many must fail: all or at-least=K [default: as last time]
+    #[arg(long)]
+    pub rule: Option<Rule>,
+    /// Among which classes: any-of-ids or masked [default: as last time]
+    #[arg(long, value_parser = label_space, value_name = "SPACE")]
+    pub label_space: Option<LabelSpace>,
+    /// A wrong surrogate fails only with at most this probability for the true category, 0 to 1
+    #[arg(long, value_name = "P")]
+    pub max_true_prob: Option<f32>,
+    /// A wrong surrogate fails only with at most this margin, -1 to 0
+    #[arg(long, value_name = "M", allow_hyphen_values = true)]
+    pub max_margin: Option<f32>,
+    /// Margins closer to 0 than this mark a near tie
+    #[arg(long, value_name = "M")]
+    pub near_tie: Option<f32>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// Most hard images on the page
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub max_images: usize,
+}
+
+#[derive(Args)]
+pub struct FetchArgs {
+    /// Ids in data-manifest.toml [default: all that can be fetched]
+    pub ids: Vec<String>,
+}
+
+fn label_space(text: &str) -> Result<LabelSpace, String> {
+    match text {
+        "any-of-ids" => Ok(LabelSpace::AnyOfIds),
+        "masked" => Ok(LabelSpace::Masked),
+        _ => Err("write any-of-ids or masked".to_owned()),
+    }
+}

@@ -1,0 +1,26 @@
+//! `hardset build`: the whole journey.
+
+use serde_json::json;
+
+use super::args::BuildArgs;
+use super::output::Output;
+use super::session::Session;
+use super::{mine, report};
+use crate::stage;
+use crate::store::Check;
+
+pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
+    let recipe = Session::recipe(&args.pipeline)?;
+    let dir = Session::run_dir(&args.pipeline, &recipe);
+    let ctx = session.context(&dir);
+    let _lock = ctx.run.create().map_err(stage::StageError::from)?;
+    ctx.run.sweep().map_err(stage::StageError::from)?;
+    let spec = stage::plan(&ctx, &recipe)?;
+    let images = stage::generate(&ctx, &spec, Check::Hashes)?;
+    let mining = stage::mine(&ctx, &spec, &images, Check::Hashes)?;
+    let page = stage::report(&ctx, &spec, args.max_images)?;
+    let mined = mine::output(&dir, &mining);
+    let text = format!("{}\n{}", mined.text, report::text(&page));
+    let json = json!({ "run": dir, "mining": mined.json, "report": page.path });
+    Ok(Output { text, json, lost: mined.lost })
+}

@@ -1,0 +1,66 @@
+//! Errors -> messages and exit codes (DESIGN 1.4).
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use crate::assets::AssetError;
+use crate::stage::StageError;
+use crate::store::StoreError;
+use crate::surrogate::SurrogateError;
+
+/// Unexpected: a bug, or a system that refuses.
+const UNEXPECTED: u8 = 1;
+/// Usage or a bad input file.
+const BAD_INPUT: u8 = 2;
+/// Some items were lost; the rest is done.
+pub const SOME_LOST: u8 = 3;
+/// A needed file, runtime, device or disk space is missing.
+const MISSING: u8 = 4;
+/// Stopped by a signal.
+const STOPPED: u8 = 75;
+
+/// Prints the error and gives its exit code.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(error.downcast_ref::<StageError>().map_or(UNEXPECTED, code))
+}
+
+fn code(error: &StageError) -> u8 {
+    match error {
+        StageError::Interrupted => STOPPED,
+        StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => BAD_INPUT,
+        StageError::Generator(_) | StageError::AllFailed { .. } => BAD_INPUT,
+        StageError::Store(error) => store(error),
+        StageError::Asset(error) => asset(error),
+        StageError::Surrogate(error) => surrogate(error),
+        // The disk can fill up while a table is encoded straight into its file.
+        StageError::Table(error) if error.to_string().contains("No space left") => MISSING,
+        StageError::Table(_) => BAD_INPUT,
+        StageError::Accounting { .. } | StageError::Threads(_) => UNEXPECTED,
+    }
+}
+
+fn store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Io { source, .. } if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => MISSING,
+        StoreError::Io { .. } => UNEXPECTED,
+        StoreError::Locked { .. } => MISSING,
+        StoreError::NotARun { .. } | StoreError::Format { .. } | StoreError::Damaged { .. } => BAD_INPUT,
+    }
+}
+
+fn asset(error: &AssetError) -> u8 {
+    match error {
+        AssetError::WrongHash { .. } => BAD_INPUT,
+        AssetError::Store(error) => store(error),
+        AssetError::Missing { .. } | AssetError::Io { .. } | AssetError::Fetch { .. } | AssetError::NoSource { .. } => MISSING,
+    }
+}
+
+fn surrogate(error: &SurrogateError) -> u8 {
+    match error {
+        SurrogateError::NoOnnx | SurrogateError::Library { .. } | SurrogateError::Device { .. } => MISSING,
+        SurrogateError::Load { .. } | SurrogateError::Mismatch { .. } => BAD_INPUT,
+        SurrogateError::Run { .. } => UNEXPECTED,
+    }
+}

@@ -1,0 +1,23 @@
+//! `hardset generate`: the images of a planned run.
+
+use serde_json::json;
+
+use super::args::RunArgs;
+use super::output::Output;
+use super::session::Session;
+use crate::stage::{self, StageError};
+use crate::store::{Check, Rows};
+
+pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
+    let ctx = session.context(&args.run);
+    let _lock = ctx.run.lock().map_err(StageError::from)?;
+    ctx.run.sweep().map_err(StageError::from)?;
+    let spec = ctx.run.spec().map_err(StageError::from)?;
+    let tally = stage::generate(&ctx, &spec, Check::Hashes)?;
+    let mut rows = Rows::default();
+    tally.records.iter().for_each(|record| rows.add(record.rows));
+    let lost = rows.dropped + rows.failed;
+    let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, tally.fresh_rows);
+    let json = json!({ "run": args.run, "kept": rows.kept, "lost": lost, "fresh": tally.fresh_rows });
+    Ok(Output { lost, ..Output::new(text, json) })
+}

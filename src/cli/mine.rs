@@ -1,0 +1,83 @@
+//! `hardset mine`: another rule, other surrogates.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::MineArgs;
+use super::output::{Output, percent};
+use super::session::Session;
+use crate::config::SurrogateDef;
+use crate::domain::{RunSpec, SelectSpec};
+use crate::stage::{self, Context, Mining, StageError};
+use crate::store::Check;
+
+pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
+    let ctx = session.context(&args.run);
+    let _lock = ctx.run.lock().map_err(StageError::from)?;
+    ctx.run.sweep().map_err(StageError::from)?;
+    let stored = ctx.run.spec().map_err(StageError::from)?;
+    let spec = changed(&ctx, &stored, args)?;
+    if spec != stored {
+        ctx.run.write_spec(&spec).map_err(StageError::from)?;
+    }
+    // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
+    let images = stage::generate(&ctx, &spec, Check::Sizes)?;
+    let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;
+    Ok(output(&args.run, &mining))
+}
+
+/// The stored spec with the mining that the arguments ask for.
+fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, StageError> {
+    let mut spec = stored.clone();
+    for name in args.surrogates.iter().flatten() {
+        if !spec.mine.surrogates.iter().any(|known| known.name == *name) {
+            let added = stage::resolve_surrogate(ctx, &SurrogateDef::load(name, Path::new("."))?)?;
+            spec.mine.surrogates.retain(|known| known.name != added.name);
+            spec.mine.surrogates.push(added);
+        }
+    }
+    let old = &stored.mine.select;
+    let stem = |name: &String| Path::new(name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
+    let known = |name: &String| spec.mine.surrogates.iter().any(|known| known.name == *name);
+    let names = args.surrogates.as_ref().map(|names| names.iter().map(|n| if known(n) { n.clone() } else { stem(n) }).collect());
+    spec.mine.select = SelectSpec {
+        surrogates: names.unwrap_or_else(|| old.surrogates.clone()),
+        rule: args.rule.unwrap_or(old.rule),
+        label_space: args.label_space.unwrap_or(old.label_space),
+        max_true_prob: args.max_true_prob.unwrap_or(old.max_true_prob),
+        max_margin: args.max_margin.unwrap_or(old.max_margin),
+        near_tie: args.near_tie.unwrap_or(old.near_tie),
+    };
+    spec.mine.select.check()?;
+    Ok(spec)
+}
+
+/// The result in words and as JSON.
+pub fn output(run: &Path, mining: &Mining) -> Output {
+    let selected = &mining.selected;
+    let mut text = String::new();
+    for scored in &mining.scored {
+        let all: u64 = scored.tally.records.iter().map(|record| record.rows.kept).sum();
+        let fresh = scored.tally.fresh_rows;
+        text += &format!("{}: {all} images scored, {fresh} of them just now\n", scored.surrogate);
+    }
+    text += &format!(
+        "{} of {} items are hard ({}); {} with a near tie; failures per item {:?}\n",
+        selected.hard,
+        selected.items,
+        percent(selected.hard, selected.items),
+        selected.near_ties,
+        selected.histogram,
+    );
+    if mining.dropped > 0 {
+        text += &format!("{} item(s) lost: see {}\n", mining.dropped, run.join("dropped.parquet").display());
+    }
+    text += &format!("manifest: {}", run.join("manifest.parquet").display());
+    let scored = mining.scored.iter().map(|scored| json!({ "surrogate": scored.surrogate, "fresh": scored.tally.fresh_rows }));
+    let json = json!({
+        "run": run, "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
+        "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),
+    });
+    Output { lost: mining.dropped, ..Output::new(text, json) }
+}

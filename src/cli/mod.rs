@@ -1,0 +1,49 @@
+//! The command line: arguments in, calls of `stage`, results printed, errors mapped to exit codes.
+//!
+//! stdout carries results (one JSON object with `--format json`), stderr everything else.
+
+mod args;
+mod build;
+mod doctor;
+mod exit;
+mod fetch;
+mod generate;
+mod mine;
+mod output;
+mod plan;
+mod progress;
+mod report;
+mod session;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use session::Session;
+
+/// Runs the program; the exit code is DESIGN 1.4's.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let session = match Session::start(&cli.common) {
+        Ok(session) => session,
+        Err(error) => return exit::report(&error),
+    };
+    let outcome = match &cli.command {
+        Command::Build(args) => build::run(&session, args),
+        Command::Plan(args) => plan::run(&session, args),
+        Command::Generate(args) => generate::run(&session, args),
+        Command::Mine(args) => mine::run(&session, args),
+        Command::Report(args) => report::run(&session, args),
+        Command::Status(args) => status::run(&session, args),
+        Command::Verify(args) => verify::run(&session, args),
+        Command::Fetch(args) => fetch::run(&session, args),
+        Command::Doctor => doctor::run(&session),
+    };
+    match outcome {
+        Ok(output) => session.print(output),
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,38 @@
+//! `hardset plan`: counts, or the plan itself.
+
+use serde_json::json;
+
+use super::args::PlanArgs;
+use super::output::Output;
+use super::session::Session;
+use crate::stage::{self, Counts, StageError};
+
+pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
+    let recipe = Session::recipe(&args.pipeline)?;
+    if args.dry_run {
+        return Ok(counted(&stage::count(&recipe)?));
+    }
+    let dir = Session::run_dir(&args.pipeline, &recipe);
+    let ctx = session.context(&dir);
+    let _lock = ctx.run.create().map_err(StageError::from)?;
+    ctx.run.sweep().map_err(StageError::from)?;
+    stage::plan(&ctx, &recipe)?;
+    let record = ctx.run.plan().record().map(|record| record.rows).unwrap_or_default();
+    let text = format!("{}: {} items planned, {} files without a place", dir.display(), record.kept, record.dropped);
+    let json = json!({ "run": dir, "items": record.kept, "lost": record.dropped });
+    Ok(Output { lost: record.dropped, ..Output::new(text, json) })
+}
+
+fn counted(counts: &Counts) -> Output {
+    let Counts { items, lost, categories, shards, image_bytes, inferences } = counts;
+    let mib = image_bytes >> 20;
+    let text = format!(
+        "{items} items of {categories} categories in {shards} shard(s); {lost} files without a label\n\
+         {mib} MiB of images to store, {inferences} inferences"
+    );
+    let json = json!({
+        "items": items, "lost": lost, "categories": categories, "shards": shards,
+        "image_bytes": image_bytes, "inferences": inferences,
+    });
+    Output::new(text, json)
+}

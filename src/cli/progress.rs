@@ -1,0 +1,84 @@
+//! Draws progress: a bar on a terminal, plain lines otherwise, nothing with `-q`.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::stage::Progress;
+
+/// Time between plain lines.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Draws on stderr.
+pub struct Drawn {
+    quiet: bool,
+    terminal: bool,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    stage: String,
+    bar: ProgressBar,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl Drawn {
+    /// `quiet`: draws nothing.
+    pub fn new(quiet: bool) -> Self {
+        let now = Instant::now();
+        let current = Current { stage: String::new(), bar: ProgressBar::hidden(), started: now, last_line: now };
+        Self { quiet, terminal: stderr().is_terminal(), current: Mutex::new(current) }
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Current)) {
+        change(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Progress for Drawn {
+    fn start(&self, stage: &str, total: u64) {
+        let target = if self.terminal && !self.quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let style = ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len}  {per_sec:>14}  {eta:>4} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(stage.to_owned());
+        self.with(|current| {
+            let now = Instant::now();
+            *current = Current { stage: stage.to_owned(), bar, started: now, last_line: now };
+        });
+    }
+
+    fn advance(&self, items: u64) {
+        self.with(|current| {
+            current.bar.inc(items);
+            if !self.terminal && !self.quiet && current.last_line.elapsed() >= EVERY {
+                current.last_line = Instant::now();
+                eprintln!("{}", line(current));
+            }
+        });
+    }
+
+    fn finish(&self) {
+        self.with(|current| {
+            current.bar.finish_and_clear();
+            if !self.quiet {
+                eprintln!("{}", line(current));
+            }
+        });
+    }
+
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            self.with(|current| current.bar.suspend(|| eprintln!("{text}")));
+        }
+    }
+}
+
+fn line(current: &Current) -> String {
+    let (done, total) = (current.bar.position(), current.bar.length().unwrap_or(0));
+    let rate = done as f64 / current.started.elapsed().as_secs_f64().max(1e-3);
+    format!("{:10} {done}/{total}  {rate:.1}/s", current.stage)
+}

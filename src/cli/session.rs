@@ -1,0 +1,91 @@
+//! What all commands share: options, threads, signals, progress, printing.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::args::{Common, Format, PipelineArgs};
+use super::exit;
+use super::output::Output;
+use super::progress::Drawn;
+use crate::assets::DataFolders;
+use crate::config::{Override, Recipe};
+use crate::domain::Device;
+use crate::stage::{Context, StageError};
+use crate::store::RunDir;
+use crate::table;
+
+/// One call of the program.
+pub struct Session {
+    data: DataFolders,
+    device: Device,
+    threads: usize,
+    format: Format,
+    progress: Drawn,
+    stop: Arc<AtomicBool>,
+}
+
+impl Session {
+    /// Sets threads and signal handlers up: the first signal asks to stop, the second stops at once.
+    pub fn start(common: &Common) -> anyhow::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = common.threads.map_or(cores, usize::from);
+        table::limit_threads(threads);
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop)).context("cannot handle signals")?;
+            signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+        }
+        Ok(Self {
+            data: DataFolders::from_env(&common.data_dir),
+            device: common.device,
+            threads,
+            format: common.format,
+            progress: Drawn::new(common.quiet),
+            stop,
+        })
+    }
+
+    /// The context of a stage that works on the run at `path`.
+    pub fn context(&self, path: &Path) -> Context<'_> {
+        Context {
+            run: RunDir::at(path),
+            data: self.data.clone(),
+            device: self.device,
+            threads: self.threads,
+            progress: &self.progress,
+            stop: &self.stop,
+        }
+    }
+
+    /// Reads the pipeline with its overrides.
+    pub fn recipe(args: &PipelineArgs) -> Result<Recipe, StageError> {
+        let mut overrides = args.set.clone();
+        overrides.extend(args.seed.map(|seed| Override::new("seed", i64::from(seed))));
+        Ok(Recipe::load(&args.pipeline, &overrides)?)
+    }
+
+    /// The run directory of a pipeline.
+    pub fn run_dir(args: &PipelineArgs, recipe: &Recipe) -> PathBuf {
+        args.run_dir.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name))
+    }
+
+    /// Prints a result and gives the exit code.
+    pub fn print(&self, output: Output) -> ExitCode {
+        let text = match self.format {
+            Format::Text => output.text,
+            Format::Json => output.json.to_string(),
+        };
+        // A reader that has gone away (`| head`) is no error.
+        let _ = writeln!(std::io::stdout(), "{text}");
+        match output.lost {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(exit::SOME_LOST),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `hardset status`: how far a run is.
+
+use serde_json::json;
+
+use super::args::RunArgs;
+use super::output::Output;
+use super::session::Session;
+use crate::stage::{self, Status};
+
+pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
+    let status = stage::status(&session.context(&args.run).run)?;
+    let surrogates = status.surrogates.iter().map(|s| {
+        json!({ "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "runtime": s.runtime })
+    });
+    let json = json!({
+        "run": args.run, "name": status.spec.name, "tool": status.spec.tool, "planned": status.planned,
+        "shards": status.shards, "image_shards": status.image_shards, "surrogates": surrogates.collect::<Vec<_>>(),
+        "mining": status.spec.mine.select.id(), "hard": status.hard, "dropped": status.dropped,
+    });
+    Ok(Output::new(text(&status), json))
+}
+
+fn text(status: &Status) -> String {
+    let count = |count: Option<u64>| count.map_or_else(|| "not yet".to_owned(), |n| n.to_string());
+    let mut text = format!("{} ({})\n", status.spec.name, status.spec.tool);
+    text += &format!("planned   {}\n", count(status.planned));
+    text += &format!("images    {} of {} shards\n", status.image_shards, status.shards);
+    for s in &status.surrogates {
+        let mark = if s.selected { "" } else { ", not in the current mining" };
+        text += &format!("scored    {} of {} shards, {} images by {} ({}){mark}\n", s.shards, status.shards, s.scored, s.name, s.runtime);
+    }
+    text += &format!("mining    {}\n", status.spec.mine.select.id());
+    text += &format!("hard      {}\ndropped   {}", count(status.hard), count(status.dropped));
+    text
+}

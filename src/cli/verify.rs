@@ -1,0 +1,20 @@
+//! `hardset verify`: every file of a run.
+
+use serde_json::json;
+
+use super::args::RunArgs;
+use super::output::Output;
+use super::session::Session;
+use crate::stage::{self, StageError};
+
+pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
+    let ctx = session.context(&args.run);
+    let _lock = ctx.run.lock().map_err(StageError::from)?;
+    let verified = stage::verify(&ctx)?;
+    let text = match verified.problems.len() {
+        0 => format!("{}: {} files are what their records say", args.run.display(), verified.files),
+        n => format!("{}\n{n} problem(s) in {} files", verified.problems.join("\n"), verified.files),
+    };
+    let json = json!({ "run": args.run, "files": verified.files, "problems": verified.problems });
+    Ok(Output { lost: verified.problems.len() as u64, ..Output::new(text, json) })
+}

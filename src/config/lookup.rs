@@ -1,0 +1,98 @@
+//! Finds TOML files by path or by name: beside the file that names them, in the folders above it, or built in.
+
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+use serde::de::DeserializeOwned;
+
+use super::ConfigError;
+
+static CATEGORIES: Dir = include_dir!("$CARGO_MANIFEST_DIR/categories");
+static SURROGATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/surrogates");
+static PIPELINES: Dir = include_dir!("$CARGO_MANIFEST_DIR/pipelines");
+
+/// A TOML file that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What to call it in messages: its path, or `built-in …`.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// The folder that relative paths in it start from.
+    pub dir: PathBuf,
+    /// The stem of its name.
+    pub stem: String,
+}
+
+impl Found {
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { file: file.clone(), source })?;
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { file, text, dir, stem })
+    }
+
+    /// Parses it; an unknown key is an error that names it, with its line.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        toml::from_str(&self.text).map_err(|e| ConfigError::Toml { file: self.file.clone(), message: e.to_string().trim().to_owned() })
+    }
+}
+
+/// Finds the `kind` (`category set`, …) called `name`: a path if it looks like one, else `<folder>/<name>.toml` in `from`'s
+/// folder or the nearest one above, else what is built in. `file` is who names it, for messages.
+pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<Found, ConfigError> {
+    if name.ends_with(".toml") || name.contains('/') {
+        return Found::read(&from.join(name));
+    }
+    let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
+    let places = absolute.ancestors().map(|dir| dir.join(folder).join(format!("{name}.toml")));
+    if let Some(path) = places.into_iter().find(|path| path.is_file()) {
+        return Found::read(&path);
+    }
+    built_in(folder, name).ok_or_else(|| ConfigError::Unknown {
+        kind: kind_of(folder),
+        folder,
+        name: name.to_owned(),
+        from: file.to_owned(),
+        known: built_in_names(folder).join(", "),
+    })
+}
+
+fn built_in(folder: &str, name: &str) -> Option<Found> {
+    let text = dir_of(folder).get_file(format!("{name}.toml"))?.contents_utf8()?;
+    Some(Found {
+        file: format!("built-in {folder}/{name}.toml"),
+        text: text.to_owned(),
+        dir: PathBuf::from("."),
+        stem: name.to_owned(),
+    })
+}
+
+/// Names of what is built in below `folder` (`categories`, `surrogates`, `pipelines`), in order.
+pub fn built_in_names(folder: &str) -> Vec<String> {
+    let stems = dir_of(folder).files().filter_map(|file| file.path().file_stem()?.to_str());
+    let mut names: Vec<String> = stems.map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+fn dir_of(folder: &str) -> &'static Dir<'static> {
+    match folder {
+        "categories" => &CATEGORIES,
+        "surrogates" => &SURROGATES,
+        _ => &PIPELINES,
+    }
+}
+
+fn kind_of(folder: &str) -> &'static str {
+    match folder {
+        "categories" => "category set",
+        "surrogates" => "surrogate",
+        _ => "pipeline",
+    }
+}

@@ -1,0 +1,90 @@
+//! `data-manifest.toml`: every external file, by id.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{ConfigError, lookup::Found};
+use crate::domain::{DataEntry, DataSource, PipWheel, Sha256};
+
+const NAME: &str = "data-manifest.toml";
+const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data-manifest.toml"));
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    file: Vec<RawEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEntry {
+    id: String,
+    file: String,
+    bytes: Option<u64>,
+    sha256: Option<Sha256>,
+    licence: String,
+    hub: Option<RawHub>,
+    pip: Option<PipWheel>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHub {
+    repo: String,
+    revision: String,
+    path: String,
+}
+
+impl RawEntry {
+    fn check(self, file: &str) -> Result<DataEntry, ConfigError> {
+        let source = match (self.hub, self.pip) {
+            (Some(_), Some(_)) => {
+                let key = format!("file.{}", self.id);
+                return Err(ConfigError::value(file, &key, "names both `hub` and `pip`; keep one"));
+            }
+            (Some(hub), None) => Some(DataSource::Hub { repo: hub.repo, revision: hub.revision, path: hub.path }),
+            (None, pip) => pip.map(DataSource::Pip),
+        };
+        Ok(DataEntry { id: self.id, file: self.file, bytes: self.bytes, sha256: self.sha256, licence: self.licence, source })
+    }
+}
+
+/// All entries that count for a file in folder `from`, by id: of the manifests in that folder and above it, the nearest
+/// first, then the built-in ones.
+pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigError> {
+    let mut entries = BTreeMap::new();
+    for found in manifests(from)? {
+        let raw: RawManifest = found.parse()?;
+        let mut seen = BTreeSet::new();
+        for entry in raw.file {
+            let entry = entry.check(&found.file)?;
+            if !seen.insert(entry.id.clone()) {
+                return Err(ConfigError::value(&found.file, &format!("file.{}", entry.id), "stands twice; every id must be unique"));
+            }
+            entries.entry(entry.id.clone()).or_insert(entry);
+        }
+    }
+    Ok(entries)
+}
+
+/// The entry `id` as seen from folder `from`; `file` is who names it, for messages.
+pub fn entry(id: &str, from: &Path, file: &str) -> Result<DataEntry, ConfigError> {
+    let mut entries = all_entries(from)?;
+    let known = entries.keys().cloned().collect::<Vec<_>>().join(", ");
+    entries.remove(id).ok_or_else(|| ConfigError::value(file, "weights.id", format!("is `{id}`, which no {NAME} lists; known are {known}")))
+}
+
+fn manifests(from: &Path) -> Result<Vec<Found>, ConfigError> {
+    let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
+    let places = absolute.ancestors().map(|dir| dir.join(NAME)).filter(|path| path.is_file());
+    let mut found = places.map(|path| Found::read(&path)).collect::<Result<Vec<_>, _>>()?;
+    found.push(Found {
+        file: format!("built-in {NAME}"),
+        text: BUILT_IN.to_owned(),
+        dir: PathBuf::from("."),
+        stem: "data-manifest".to_owned(),
+    });
+    Ok(found)
+}

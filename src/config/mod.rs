@@ -1,0 +1,20 @@
+//! TOML -> checked specs.
+//!
+//! Reads recipes, category sets, surrogates and the data manifest, refuses what is wrong with file and key, and fills in
+//! defaults. Does not look for weights or photographs (`assets`, `generator` do) and writes nothing.
+
+mod categories;
+mod error;
+mod lookup;
+mod manifest;
+mod overrides;
+mod recipe;
+mod surrogate;
+
+pub use categories::{class_names, wordnet_ids};
+pub use error::ConfigError;
+pub use lookup::{built_in_names, find};
+pub use manifest::{all_entries, entry};
+pub use overrides::Override;
+pub use recipe::{MineRecipe, Recipe};
+pub use surrogate::{ModelDef, SurrogateDef, WeightsRef};

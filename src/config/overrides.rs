@@ -1,0 +1,91 @@
+//! `--set a.b=value`: one key of a recipe, changed from the command line.
+
+use std::str::FromStr;
+
+use toml::{Table, Value};
+
+use super::ConfigError;
+
+/// Keys whose values are paths; given on the command line they start from the working directory, not from the recipe.
+const PATH_KEYS: [&str; 2] = ["generate.root", "generate.labels_csv"];
+
+/// One overridden key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    key: String,
+    value: Value,
+}
+
+impl Override {
+    /// Sets `key`, dotted, to `value`.
+    pub fn new(key: &str, value: impl Into<Value>) -> Self {
+        Self { key: key.to_owned(), value: value.into() }
+    }
+
+    /// Sets the key in `table`, making the tables on the way; `file` is for messages.
+    pub fn apply(&self, table: &mut Table, file: &str) -> Result<(), ConfigError> {
+        let mut parts: Vec<&str> = self.key.split('.').collect();
+        let last = parts.pop().unwrap_or_default();
+        let mut place = table;
+        for part in parts {
+            place = (place.entry(part).or_insert_with(|| Value::Table(Table::new())).as_table_mut())
+                .ok_or_else(|| ConfigError::value(file, &self.key, format!("cannot be set: `{part}` is not a table")))?;
+        }
+        place.insert(last.to_owned(), self.value.clone());
+        Ok(())
+    }
+}
+
+impl FromStr for Override {
+    type Err = ConfigError;
+
+    /// `key=value`; the value is read as TOML, and as a string where it is none.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let malformed = || ConfigError::Override(text.to_owned());
+        let (key, value) = text.split_once('=').ok_or_else(malformed)?;
+        if key.is_empty() || key.split('.').any(str::is_empty) {
+            return Err(malformed());
+        }
+        let parsed = toml::from_str::<Table>(&format!("x = {value}")).ok().and_then(|mut table| table.remove("x"));
+        let value = match (PATH_KEYS.contains(&key), parsed) {
+            (true, Some(Value::String(path))) => Value::String(absolute(&path)),
+            (true, _) => Value::String(absolute(value)),
+            (false, Some(parsed)) => parsed,
+            (false, None) => Value::String(value.to_owned()),
+        };
+        Ok(Self { key: key.to_owned(), value })
+    }
+}
+
+fn absolute(path: &str) -> String {
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let mut table: Table = toml::from_str("[mine]\nrule = 'all'").unwrap();
+        text.parse::<Override>().unwrap().apply(&mut table, "x.toml").unwrap();
+        assert_eq!(table, toml::from_str::<Table>(expected).unwrap());
+    }
+
+    #[test]
+    fn values_are_toml_or_else_strings() {
+        check("seed=3", "seed = 3\n[mine]\nrule = 'all'");
+        check("mine.rule=at-least=2", "[mine]\nrule = 'at-least=2'");
+        check("mine.surrogates=['a','b']", "[mine]\nrule = 'all'\nsurrogates = ['a', 'b']");
+        check("generate.root=/photos", "[mine]\nrule = 'all'\n[generate]\nroot = '/photos'");
+    }
+
+    #[test]
+    fn malformed_ones_are_refused() {
+        for text in ["seed", "=3", "a..b=1"] {
+            assert!(text.parse::<Override>().is_err(), "{text}");
+        }
+        let into_a_value = "mine.rule.x=1".parse::<Override>().unwrap();
+        let mut table: Table = toml::from_str("[mine]\nrule = 'all'").unwrap();
+        assert!(into_a_value.apply(&mut table, "x.toml").unwrap_err().to_string().contains("`rule` is not a table"));
+    }
+}

@@ -1,0 +1,169 @@
+//! One surrogate's TOML -> its definition, weights still to be found.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{ConfigError, lookup, lookup::Found, manifest};
+use crate::domain::{
+    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Layout, OutputKind, OutputSpec, Resize, Sha256,
+};
+
+/// A surrogate as its TOML describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SurrogateDef {
+    /// The stem of the file's name.
+    pub name: String,
+    /// The file, for messages.
+    pub file: String,
+    /// What scores the images.
+    pub model: ModelDef,
+}
+
+/// What scores images.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelDef {
+    /// See [`FakeModel`].
+    Fake(FakeModel),
+    /// An ONNX classifier.
+    Onnx {
+        /// Its file.
+        weights: WeightsRef,
+        /// From a picture to the model's size.
+        preprocess: Geometry,
+        /// From pixels to the input tensor.
+        input: InputSpec,
+        /// From the output tensor to classes.
+        output: OutputSpec,
+    },
+}
+
+/// How a surrogate's TOML names its weights.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WeightsRef {
+    /// By id in the data manifest.
+    Entry(DataEntry),
+    /// By path, with an optional hash.
+    Path {
+        /// The file.
+        path: PathBuf,
+        /// What it must hash to.
+        sha256: Option<Sha256>,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSurrogate {
+    fake: Option<FakeModel>,
+    weights: Option<RawWeights>,
+    preprocess: Option<Geometry>,
+    input: Option<RawInput>,
+    output: Option<RawOutput>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWeights {
+    id: Option<String>,
+    path: Option<PathBuf>,
+    sha256: Option<Sha256>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInput {
+    layout: Layout,
+    dtype: Dtype,
+    channels: ChannelOrder,
+    scale: Option<f64>,
+    mean: Option<[f64; 3]>,
+    std: Option<[f64; 3]>,
+    batch: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOutput {
+    kind: OutputKind,
+    classes: u32,
+    offset: Option<u32>,
+    name: Option<String>,
+}
+
+/// Reads and checks the surrogate `name`, named by `file` in folder `from`.
+pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigError> {
+    let found = lookup::find("surrogates", name, from, file)?;
+    let raw: RawSurrogate = found.parse()?;
+    if found.stem.starts_with('.') || !found.stem.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        return Err(ConfigError::value(&found.file, "(file name)", "names a folder of the run; use letters, digits, `-`, `_` and `.`"));
+    }
+    let model = model(raw, &found)?;
+    Ok(SurrogateDef { name: found.stem, file: found.file, model })
+}
+
+fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
+    let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
+    match raw.fake {
+        Some(_) if raw.weights.is_some() => Err(ConfigError::value(&found.file, "fake", "stands beside `weights`; keep one")),
+        Some(fake) => Ok(ModelDef::Fake(fake)),
+        None => Ok(ModelDef::Onnx {
+            weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
+            preprocess: geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?,
+            input: input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?,
+            output: output(raw.output.ok_or_else(|| missing("output"))?, &found.file)?,
+        }),
+    }
+}
+
+fn weights(raw: RawWeights, found: &Found) -> Result<WeightsRef, ConfigError> {
+    match (raw.id, raw.path) {
+        (Some(id), None) => manifest::entry(&id, &found.dir, &found.file).map(WeightsRef::Entry),
+        (None, Some(path)) => Ok(WeightsRef::Path { path: found.dir.join(path), sha256: raw.sha256 }),
+        _ => Err(ConfigError::value(&found.file, "weights", "needs either `id` (in data-manifest.toml) or `path`")),
+    }
+}
+
+fn geometry(geometry: Geometry, file: &str) -> Result<Geometry, ConfigError> {
+    const LARGEST: u32 = 8192;
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    let side = match geometry.resize {
+        Resize::Shorter(side) | Resize::Squash(side) => side,
+        Resize::None => geometry.crop_px,
+    };
+    match (side, geometry.crop_px) {
+        (1..=LARGEST, 1..=LARGEST) if geometry.crop_px <= side => Ok(geometry),
+        (1..=LARGEST, 1..=LARGEST) => refuse("preprocess.crop_px", "is larger than the side resized to"),
+        _ => refuse("preprocess", "has a side outside 1 to 8192 px"),
+    }
+}
+
+fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    let numbers = (raw.scale, raw.mean, raw.std);
+    let (scale, mean, std) = match (raw.dtype, numbers) {
+        (Dtype::U8, (None, None, None)) => (1.0, [0.0; 3], [1.0; 3]),
+        (Dtype::U8, _) => return refuse("input", "has dtype u8, which takes pixels as they are; remove scale, mean and std"),
+        (_, (Some(scale), Some(mean), Some(std))) => (scale, mean, std),
+        _ => return refuse("input", "lacks scale, mean or std: a value is (pixel * scale - mean) / std"),
+    };
+    if !(scale.is_finite() && scale > 0.0 && mean.iter().all(|m| m.is_finite()) && std.iter().all(|s| s.is_finite() && *s > 0.0)) {
+        return refuse("input", "has a scale or std that is not above 0, or a number that is none");
+    }
+    match raw.batch {
+        Some(0) => refuse("input.batch", "is 0; write the model's fixed batch size or leave it out"),
+        batch => Ok(InputSpec { layout: raw.layout, dtype: raw.dtype, channels: raw.channels, scale, mean, std, batch }),
+    }
+}
+
+fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
+    let offset = raw.offset.unwrap_or(0);
+    match u64::from(raw.classes) == u64::from(offset) + IMAGENET_CLASSES as u64 {
+        true => Ok(OutputSpec { kind: raw.kind, classes: raw.classes, offset, name: raw.name }),
+        false => Err(ConfigError::value(
+            file,
+            "output.classes",
+            format!("is {} with offset {offset}; it must be the offset and ImageNet's 1000", raw.classes),
+        )),
+    }
+}

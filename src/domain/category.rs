@@ -1,0 +1,54 @@
+//! Categories: what an object is called, and which ImageNet-1k classes count as right for it.
+//!
+//! Does not read files; `config` does. Holds always (checked there): ids are unique and inside `0..IMAGENET_CLASSES`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Sha256;
+
+/// Number of classes of ImageNet-1k (ILSVRC 2012), the label space of every surrogate.
+pub const IMAGENET_CLASSES: usize = 1000;
+
+/// One category of a benchmark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// Short name for files and tables, unique in its set: a WordNet id, or a word such as `mug`.
+    pub id: String,
+    /// What people read.
+    pub name: String,
+    /// Accepted ImageNet-1k class indices, each in `0..1000`; at least one.
+    pub imagenet_ids: Vec<u32>,
+}
+
+/// A set of categories, with the hash of the file it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CategorySet {
+    /// The set's name, such as `imagenet-d`.
+    pub name: String,
+    /// Hash of the TOML that was read.
+    pub sha256: Sha256,
+    /// The categories, in the file's order.
+    pub entries: Vec<Category>,
+}
+
+impl CategorySet {
+    /// The category with this id.
+    pub fn by_id(&self, id: &str) -> Option<&Category> {
+        self.entries.iter().find(|category| category.id == id)
+    }
+
+    /// The categories that accept ImageNet class `class`: one at most in a sound set, more where classes are shared.
+    pub fn accepting(&self, class: u32) -> Vec<&Category> {
+        self.entries.iter().filter(|category| category.imagenet_ids.contains(&class)).collect()
+    }
+
+    /// All accepted ImageNet ids of the set, ascending, each once: the classes of the `masked` label space.
+    pub fn all_ids(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.entries.iter().flat_map(|category| category.imagenet_ids.iter().copied()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}

@@ -1,0 +1,99 @@
+//! How a photograph becomes the square that a classifier sees: which resize, which filter, which crop.
+//!
+//! Data only: the arithmetic is in `imaging::fit`, and sizes are checked there against a real image.
+//! Holds always: two equal geometries give the same pixels for the same image.
+//!
+//! The words are those of torchvision's `Resize` and `CenterCrop`, which most published classifiers were
+//! evaluated with: a model's preprocessing can be copied from its card.
+
+use serde::{Deserialize, Serialize};
+
+/// The filter that weighs source pixels; always with antialias, as Pillow does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpolation {
+    /// Triangle filter, 2 source pixels wide when enlarging.
+    Bilinear,
+    /// Keys' cubic with a = -0.5 (Pillow's; OpenCV and PyTorch tensors use -0.75), 4 pixels wide.
+    Bicubic,
+    /// Lanczos with 3 lobes, 6 pixels wide.
+    Lanczos,
+}
+
+/// The size an image is brought to before the crop. In TOML: `{ shorter = 256 }`, `{ squash = 160 }`, `"none"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resize {
+    /// The shorter side becomes this many px, the longer one keeps the aspect, rounded down.
+    Shorter(u32),
+    /// Both sides become this many px; the aspect is lost.
+    Squash(u32),
+    /// The image is cropped as it is.
+    None,
+}
+
+/// The whole way from a decoded image to a model's input of `crop_px` x `crop_px`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Geometry {
+    /// Comes first.
+    pub resize: Resize,
+    /// Is not used where `resize` is `none` or changes nothing.
+    pub interpolation: Interpolation,
+    /// Side of the centre square that is kept, after the resize.
+    pub crop_px: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one place that parses: TOML in, the geometry or the parser's message out.
+    fn check(toml: &str, expected: Result<Geometry, &str>) {
+        match (toml::from_str::<Geometry>(toml), expected) {
+            (Ok(parsed), Ok(geometry)) => assert_eq!(parsed, geometry),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (parsed, expected) => panic!("{parsed:?} is not {expected:?}"),
+        }
+    }
+
+    fn geometry(resize: Resize, interpolation: Interpolation, crop_px: u32) -> Geometry {
+        Geometry {
+            resize,
+            interpolation,
+            crop_px,
+        }
+    }
+
+    #[test]
+    fn the_three_resizes_are_read_as_the_recipes_write_them() {
+        check(
+            "resize = { shorter = 256 }\ninterpolation = \"bilinear\"\ncrop_px = 224",
+            Ok(geometry(Resize::Shorter(256), Interpolation::Bilinear, 224)),
+        );
+        check(
+            "resize = { squash = 160 }\ninterpolation = \"bicubic\"\ncrop_px = 160",
+            Ok(geometry(Resize::Squash(160), Interpolation::Bicubic, 160)),
+        );
+        check(
+            "resize = \"none\"\ninterpolation = \"lanczos\"\ncrop_px = 64",
+            Ok(geometry(Resize::None, Interpolation::Lanczos, 64)),
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        check(
+            "resize = \"none\"\ninterpolation = \"bilinear\"\ncrop_px = 64\ncrop = 3",
+            Err("unknown field `crop`"),
+        );
+    }
+
+    #[test]
+    fn an_unknown_filter_is_named_with_the_choices() {
+        check(
+            "resize = \"none\"\ninterpolation = \"nearest\"\ncrop_px = 64",
+            Err("expected one of `bilinear`, `bicubic`, `lanczos`"),
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The rows that follow an item through a run.
+//!
+//! Holds always: an [`ItemId`] is the item's place in the plan's listing, so ids ascend in every table of a run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Sha256;
+
+/// The number of an item in its run; written with eight digits in file names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemId(pub u32);
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08}", self.0)
+    }
+}
+
+/// One image to make or to read: a row of `plan.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanRow {
+    /// The item.
+    pub item_id: ItemId,
+    /// Id of its category.
+    pub category: String,
+    /// Accepted ImageNet-1k class indices.
+    pub label_ids: Vec<i32>,
+    /// Kind of nuisance (`background`, …), for images that are made.
+    pub nuisance_kind: Option<String>,
+    /// The nuisance's value.
+    pub nuisance: Option<String>,
+    /// The prompt's template.
+    pub template: Option<String>,
+    /// The prompt.
+    pub prompt: Option<String>,
+    /// The negative prompt.
+    pub negative_prompt: Option<String>,
+    /// Seed of everything random about this item.
+    pub seed: u64,
+    /// For images that are read: the file, relative to the source's root.
+    pub source: Option<String>,
+}
+
+/// Where an item's image is and what it holds: a row of `images/NNNNN.parquet`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRow {
+    /// The item.
+    pub item_id: ItemId,
+    /// File: relative to the source's root for photographs, to the run directory for shards.
+    pub path: String,
+    /// First byte of the image inside that file; 0 for a file of its own.
+    pub offset: u64,
+    /// Length of the encoded image.
+    pub bytes: u64,
+    /// Hash of the encoded image.
+    pub sha256: Sha256,
+    /// Width of the picture.
+    pub width_px: u32,
+    /// Height of the picture.
+    pub height_px: u32,
+}
+
+/// The stages in which an item can be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Listing what to make or read.
+    Plan,
+    /// Making or reading images.
+    Generate,
+    /// Scoring images.
+    Mine,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plan => "plan",
+            Self::Generate => "generate",
+            Self::Mine => "mine",
+        })
+    }
+}
+
+/// Why an item is not in the result: a row of `dropped.parquet`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropRow {
+    /// The item.
+    pub item_id: ItemId,
+    /// Where it was lost.
+    pub stage: Stage,
+    /// The file or prompt that it came from.
+    pub source: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The first pixel of a made-up image: says which class it "shows", for the made-up classifiers.
+pub fn fake_pixel(class: i32) -> [u8; 3] {
+    [(class / 256) as u8, (class % 256) as u8, 255]
+}
+
+/// The class that a made-up image of `[h, w, 3]` pixels says it shows, in 0..1000; 0 for any other image.
+pub fn fake_class(pixels: &[u8]) -> usize {
+    match pixels {
+        [high, low, 255, ..] => (usize::from(*high) * 256 + usize::from(*low)).min(999),
+        _ => 0,
+    }
+}

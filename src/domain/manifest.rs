@@ -1,0 +1,66 @@
+//! Entries of `data-manifest.toml`: every file that hardset needs and does not carry.
+//!
+//! Does not look for files and does not fetch them; `assets` does.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Sha256;
+
+/// One external file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataEntry {
+    /// The name by which recipes and `hardset fetch` know it.
+    pub id: String,
+    /// The name under which it lies in a data directory.
+    pub file: String,
+    /// Its size, where known.
+    pub bytes: Option<u64>,
+    /// Its hash; absent until somebody has read the file: then the first fetch pins it.
+    pub sha256: Option<Sha256>,
+    /// Its licence, as an SPDX expression or in words.
+    pub licence: String,
+    /// Where it can be had; `None` for a file that people must bring themselves.
+    pub source: Option<DataSource>,
+}
+
+/// Where a file can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataSource {
+    /// A file of a repository on the Hugging Face hub.
+    Hub {
+        /// `owner/name`.
+        repo: String,
+        /// Branch, tag or commit.
+        revision: String,
+        /// The file's path inside the repository.
+        path: String,
+    },
+    /// A file inside a Python wheel.
+    Pip(PipWheel),
+}
+
+/// A Python package of one version, whose wheels are pinned by hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipWheel {
+    /// Name of the package.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// CPython version of the wheels, such as `3.12`; the library inside does not depend on it.
+    pub python: String,
+    /// For each `<os>-<arch>`: pip's platform tag and the hash of that wheel.
+    pub wheels: BTreeMap<String, PipPlatform>,
+}
+
+/// The wheel for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipPlatform {
+    /// pip's platform tag, such as `manylinux_2_28_x86_64`.
+    pub platform: String,
+    /// Hash of the wheel.
+    pub sha256: Sha256,
+}

@@ -1,0 +1,29 @@
+//! The nouns of hardset: ids, hashes, seeds, specs, rows and outcomes.
+//!
+//! Does no I/O and knows no file format but serde's derive. Everything else may import this module; it imports
+//! nothing of the crate.
+
+mod category;
+mod geometry;
+mod hash;
+mod item;
+mod manifest;
+mod outcome;
+mod prediction;
+mod rng;
+mod rule;
+mod spec;
+
+pub use category::{Category, CategorySet, IMAGENET_CLASSES};
+pub use geometry::{Geometry, Interpolation, Resize};
+pub use hash::{KeyHasher, Sha256};
+pub use item::{DropRow, ImageRow, ItemId, PlanRow, Stage, fake_class, fake_pixel};
+pub use manifest::{DataEntry, DataSource, PipPlatform, PipWheel};
+pub use outcome::Outcome;
+pub use prediction::{Prediction, Scores, SpacePrediction};
+pub use rng::Philox;
+pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
+pub use spec::{
+    ChannelOrder, Device, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource, Layout, MineSpec,
+    OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
+};

@@ -1,0 +1,217 @@
+//! Which items are hard: the rule, its thresholds and its label space.
+//!
+//! Says what a rule is, not how it is applied; `stats` does that.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeyHasher, Sha256};
+
+/// How many surrogates must fail on an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Rule {
+    /// Every one (a shared failure in ImageNet-D's sense).
+    All,
+    /// This many or more, at least 1.
+    AtLeast(u32),
+}
+
+/// Why a rule cannot be read or applied.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RuleError {
+    /// Not the name of a rule.
+    #[error("`{0}` is no rule; write `all` or `at-least=K` with K of 1 or more")]
+    Unknown(String),
+    /// More failures wanted than there are surrogates.
+    #[error("rule `{rule}` can never hold with {surrogates} surrogate(s); lower it or add surrogates")]
+    Impossible {
+        /// The rule.
+        rule: Rule,
+        /// How many surrogates there are.
+        surrogates: usize,
+    },
+    /// A threshold outside its range.
+    #[error("{key} = {value} lies outside {low} to {high}")]
+    Threshold {
+        /// The recipe's key.
+        key: &'static str,
+        /// What it says.
+        value: f32,
+        /// Smallest sensible value.
+        low: f32,
+        /// Largest sensible value.
+        high: f32,
+    },
+    /// No surrogate at all, or more than the 64 that a table's bit mask holds.
+    #[error("{0} surrogates are selected; a mining needs 1 to 64, each once")]
+    Count(usize),
+}
+
+impl Rule {
+    /// Number of failing surrogates, of `surrogates`, from which an item is hard.
+    pub fn needed(self, surrogates: usize) -> u32 {
+        match self {
+            Self::All => surrogates as u32,
+            Self::AtLeast(k) => k,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::AtLeast(k) => write!(f, "at-least={k}"),
+        }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let count = text.strip_prefix("at-least=").and_then(|k| k.parse().ok()).filter(|&k| k >= 1);
+        count.map(Self::AtLeast).ok_or_else(|| RuleError::Unknown(text.to_owned()))
+    }
+}
+
+impl From<Rule> for String {
+    fn from(rule: Rule) -> Self {
+        rule.to_string()
+    }
+}
+
+impl TryFrom<String> for Rule {
+    type Error = RuleError;
+
+    fn try_from(text: String) -> Result<Self, RuleError> {
+        text.parse()
+    }
+}
+
+/// Among which classes a prediction is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelSpace {
+    /// All 1000; right if the top class is any accepted id (ImageNet-D's way).
+    AnyOfIds,
+    /// Only classes that some category of the run accepts (ImageNet-A's and ImageNet-R's way).
+    Masked,
+}
+
+impl fmt::Display for LabelSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AnyOfIds => "any-of-ids",
+            Self::Masked => "masked",
+        })
+    }
+}
+
+/// One mining: which surrogates, and when an item is hard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelectSpec {
+    /// Names of the surrogates that vote, each once, 1 to 64.
+    pub surrogates: Vec<String>,
+    /// How many must fail.
+    pub rule: Rule,
+    /// Among which classes.
+    pub label_space: LabelSpace,
+    /// A wrong surrogate counts as failing only if it gives the true category at most this probability, in [0, 1]
+    /// (1 = no bound; ImageNet-A sets such a bound on top of "wrong").
+    pub max_true_prob: f32,
+    /// A wrong surrogate counts as failing only if its margin is at most this, in [-1, 0] (0 = no bound).
+    pub max_margin: f32,
+    /// Margins closer to 0 than this mark an item as a near tie: another machine may see it the other way.
+    pub near_tie: f32,
+}
+
+impl SelectSpec {
+    /// Refuses a rule that can never hold and thresholds outside their ranges.
+    pub fn check(&self) -> Result<(), RuleError> {
+        let mut names = self.surrogates.clone();
+        names.sort_unstable();
+        names.dedup();
+        let count = self.surrogates.len();
+        if names.len() != count || !(1..=64).contains(&count) {
+            return Err(RuleError::Count(count));
+        }
+        if self.rule.needed(count) as usize > count {
+            return Err(RuleError::Impossible { rule: self.rule, surrogates: count });
+        }
+        in_range("mine.max_true_prob", self.max_true_prob, 0.0, 1.0)?;
+        in_range("mine.max_margin", self.max_margin, -1.0, 0.0)?;
+        in_range("mine.near_tie", self.near_tie, 0.0, 1.0)
+    }
+
+    /// Name of the mining's table: readable, and different for every different spec.
+    pub fn id(&self) -> String {
+        let rule = self.rule.to_string().replace('=', "-");
+        format!("{rule}-of-{}.{}.{}", self.surrogates.len(), self.label_space, self.hash().short())
+    }
+
+    fn hash(&self) -> Sha256 {
+        let key = KeyHasher::new().field("rule", self.rule.to_string()).field("space", self.label_space.to_string());
+        let key = [self.max_true_prob, self.max_margin, self.near_tie]
+            .iter()
+            .fold(key, |key, bound| key.field("bound", bound.to_le_bytes()));
+        self.surrogates.iter().fold(key, |key, name| key.field("surrogate", name)).finish()
+    }
+}
+
+fn in_range(key: &'static str, value: f32, low: f32, high: f32) -> Result<(), RuleError> {
+    match value {
+        v if v >= low && v <= high => Ok(()),
+        value => Err(RuleError::Threshold { key, value, low, high }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn select(names: &[&str], rule: &str) -> SelectSpec {
+        SelectSpec {
+            surrogates: names.iter().map(|&n| n.to_owned()).collect(),
+            rule: rule.parse().unwrap(),
+            label_space: LabelSpace::AnyOfIds,
+            max_true_prob: 1.0,
+            max_margin: 0.0,
+            near_tie: 0.0,
+        }
+    }
+
+    #[test]
+    fn rules_are_written_as_they_are_read() {
+        for text in ["all", "at-least=1", "at-least=12"] {
+            assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
+        }
+        for text in ["", "at-least=0", "at-least=", "most", "at-least=-1"] {
+            assert!(text.parse::<Rule>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn impossible_minings_are_refused() {
+        assert!(select(&["a", "b"], "at-least=2").check().is_ok());
+        assert!(select(&["a", "b"], "at-least=3").check().is_err());
+        assert!(select(&[], "all").check().is_err());
+        assert!(select(&["a", "a"], "all").check().is_err());
+        assert!(SelectSpec { max_true_prob: 1.5, ..select(&["a"], "all") }.check().is_err());
+        assert!(SelectSpec { max_margin: f32::NAN, ..select(&["a"], "all") }.check().is_err());
+    }
+
+    #[test]
+    fn ids_tell_minings_apart() {
+        let a = select(&["a", "b"], "at-least=1");
+        assert!(a.id().starts_with("at-least-1-of-2.any-of-ids."), "{}", a.id());
+        assert_ne!(a.id(), SelectSpec { near_tie: 0.1, ..a.clone() }.id());
+        assert_ne!(a.id(), select(&["b", "a"], "at-least=1").id());
+    }
+}

@@ -1,0 +1,262 @@
+//! The resolved recipe of a run: everything that its result depends on, as stored in `spec.toml`.
+//!
+//! Holds always: paths, hashes and defaults are filled in; two runs with equal specs and inputs give equal bytes.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CategorySet, Geometry, SelectSpec, Sha256};
+
+/// A resolved recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// Version of the run directory's format.
+    pub format: u32,
+    /// Name and version of the tool that wrote it.
+    pub tool: String,
+    /// Name of the benchmark.
+    pub name: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Items per shard: the unit of work and of commit.
+    pub shard_items: u32,
+    /// Where images come from.
+    pub generate: GenerateSpec,
+    /// Who mines them and how.
+    pub mine: MineSpec,
+    /// What the images show.
+    pub categories: CategorySet,
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
+pub enum GenerateSpec {
+    /// Photographs in a folder.
+    Folder(FolderSource),
+    /// Noise made on the spot, for trying a recipe without any data.
+    Fake(FakeImages),
+}
+
+/// Photographs in a folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderSource {
+    /// The folder.
+    pub root: PathBuf,
+    /// Where labels come from.
+    pub labels: LabelSource,
+    /// The CSV of labels (`path,label`) and its hash, for [`LabelSource::Csv`].
+    pub labels_csv: Option<WeightsSpec>,
+    /// Whether sub-folders are searched.
+    pub recursive: bool,
+    /// Largest picture that is decoded.
+    pub max_pixels: u64,
+    /// Largest file that is read.
+    pub max_file_bytes: u64,
+}
+
+/// Where a photograph's label comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelSource {
+    /// The WordNet id with which the file's name begins (`n01440764_tench.JPEG`).
+    WordnetId,
+    /// The name of the folder in which the file lies: a WordNet id or a category's id.
+    ParentFolder,
+    /// A CSV with the columns `path,label`; the label as above.
+    Csv,
+}
+
+/// Noise images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FakeImages {
+    /// How many of each category.
+    pub images_per_category: u32,
+    /// Side of the square pictures.
+    pub size_px: u32,
+    /// Every so-maniest item fails, to show what failing looks like; `None`: none does.
+    pub fail_every: Option<u32>,
+}
+
+/// Who mines and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MineSpec {
+    /// Images per call of a model; part of the key, because sums of another batch may round otherwise.
+    pub batch: u32,
+    /// The current mining.
+    pub select: SelectSpec,
+    /// All surrogates whose predictions the run keeps.
+    pub surrogates: Vec<SurrogateSpec>,
+}
+
+/// One surrogate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurrogateSpec {
+    /// Its name: the stem of its TOML file.
+    pub name: String,
+    /// What scores the images.
+    pub model: SurrogateModel,
+}
+
+/// What scores images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SurrogateModel {
+    /// A classifier in ONNX format.
+    Onnx(OnnxModel),
+    /// A made-up classifier, for trying a recipe without any model.
+    Fake(FakeModel),
+}
+
+/// A made-up classifier for made-up images: right with a given chance, by hash of the picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FakeModel {
+    /// Makes two of them differ.
+    pub seed: u64,
+    /// Chance of being right, in [0, 1].
+    pub accuracy: f64,
+}
+
+/// A classifier in ONNX format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnnxModel {
+    /// The file.
+    pub weights: WeightsSpec,
+    /// From a picture to the model's size.
+    pub preprocess: Geometry,
+    /// From pixels to the input tensor.
+    pub input: InputSpec,
+    /// From the output tensor to ImageNet classes.
+    pub output: OutputSpec,
+}
+
+/// A file, with the hash that it had when the recipe was resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsSpec {
+    /// Where it was found.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub sha256: Sha256,
+}
+
+/// The input tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Order of its axes.
+    pub layout: Layout,
+    /// Type of its numbers.
+    pub dtype: Dtype,
+    /// Order of its channels.
+    pub channels: ChannelOrder,
+    /// A value is `(pixel * scale - mean) / std`, pixel in 0..=255.
+    pub scale: f64,
+    /// See `scale`; in the order of the tensor's channels.
+    pub mean: [f64; 3],
+    /// See `scale`; in the order of the tensor's channels.
+    pub std: [f64; 3],
+    /// The batch size that the model is fixed to, if the recipe says so; it must be the model's own.
+    pub batch: Option<u32>,
+}
+
+/// Order of the axes of an image tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// batch, channel, row, column
+    Nchw,
+    /// batch, row, column, channel
+    Nhwc,
+}
+
+/// Type of a tensor's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// 32-bit floating point
+    F32,
+    /// 16-bit floating point (IEEE 754 binary16)
+    F16,
+    /// bytes
+    U8,
+}
+
+/// Order of the colour channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelOrder {
+    /// red, green, blue
+    Rgb,
+    /// blue, green, red (Caffe's models)
+    Bgr,
+}
+
+/// The output tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// What its numbers are.
+    pub kind: OutputKind,
+    /// How many classes it has; `[n, classes]`, with axes of length 1 anywhere.
+    pub classes: u32,
+    /// Number of extra classes in front (1 for a background class): ImageNet index = model class - offset.
+    pub offset: u32,
+    /// Its name, needed where the model has several outputs.
+    pub name: Option<String>,
+}
+
+/// What the output's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKind {
+    /// Before the softmax.
+    Logits,
+    /// After it.
+    Probabilities,
+}
+
+/// Where models run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// The first CUDA device if this build and machine have one, else the CPU; what was chosen is printed and recorded.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The CUDA device with this index.
+    Cuda(u32),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => (text.strip_prefix("cuda:").and_then(|n| n.parse().ok()).map(Self::Cuda))
+                .ok_or_else(|| format!("`{text}` is no device; write `auto`, `cpu` or `cuda:N`")),
+        }
+    }
+}

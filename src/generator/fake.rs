@@ -1,0 +1,100 @@
+//! Noise images that say in one pixel what they "show": every stage can run on them without a model.
+//!
+//! The pixel at the top left names the class (`domain::fake_pixel`); the fake surrogate reads it. The rest is noise from the
+//! item's seed.
+
+use super::{Generator, GeneratorError, Listing, Picture};
+use crate::domain::{CategorySet, FakeImages, ItemId, Outcome, Philox, PlanRow, fake_pixel};
+use crate::imaging::RgbImage;
+
+/// Streams of an item's random numbers.
+const NOISE: u64 = 1;
+
+pub(super) struct Fake(FakeImages);
+
+impl Fake {
+    pub(super) fn new(spec: &FakeImages) -> Self {
+        Self(spec.clone())
+    }
+
+    fn image(&self, request: &PlanRow) -> Outcome<Picture> {
+        if self.0.fail_every.is_some_and(|n| request.item_id.0 % n == n - 1) {
+            return Outcome::Failed("the recipe asks every so-maniest fake image to fail".to_owned());
+        }
+        let class = request.label_ids.first().copied().unwrap_or(0);
+        match RgbImage::new(self.0.size_px, self.0.size_px, pixels(self.0.size_px, request.seed, class)) {
+            Ok(image) => Outcome::Kept(Picture::Made(image)),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+}
+
+impl Generator for Fake {
+    fn generate(&mut self, requests: &[PlanRow]) -> Vec<Outcome<Picture>> {
+        requests.iter().map(|request| self.image(request)).collect()
+    }
+}
+
+fn pixels(size_px: u32, seed: u64, class: i32) -> Vec<u8> {
+    let noise = Philox::new(seed, NOISE);
+    let bytes = 3 * (size_px as usize).pow(2);
+    let words = (0..bytes.div_ceil(16) as u64).flat_map(|at| noise.words(at));
+    let mut pixels: Vec<u8> = words.flat_map(u32::to_le_bytes).take(bytes).collect();
+    pixels[..3].copy_from_slice(&fake_pixel(class));
+    pixels
+}
+
+pub(super) fn list(spec: &FakeImages, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
+    let total = categories.entries.len() as u64 * u64::from(spec.images_per_category);
+    let total = u32::try_from(total).map_err(|_| GeneratorError::TooMany)?;
+    let seeds = Philox::new(seed, 0);
+    let rows = (0..total).map(|item| {
+        let category = &categories.entries[(item / spec.images_per_category) as usize];
+        PlanRow {
+            item_id: ItemId(item),
+            category: category.id.clone(),
+            label_ids: category.imagenet_ids.iter().map(|&id| id as i32).collect(),
+            nuisance_kind: Some("noise".to_owned()),
+            nuisance: Some(format!("noise {}", item % spec.images_per_category)),
+            template: None,
+            prompt: None,
+            negative_prompt: None,
+            seed: seeds.u64(u64::from(item)),
+            source: None,
+        }
+    });
+    Ok(Listing { rows: rows.collect(), lost: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Category, Sha256, fake_class};
+
+    fn rows(n: u32) -> Vec<PlanRow> {
+        let entries = vec![Category { id: "mug".into(), name: "mug".into(), imagenet_ids: vec![504] }];
+        let categories = CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries };
+        list(&FakeImages { images_per_category: n, size_px: 8, fail_every: None }, &categories, 7).unwrap().rows
+    }
+
+    fn generate(requests: &[PlanRow], fail_every: Option<u32>) -> Vec<Outcome<Picture>> {
+        Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every }).generate(requests)
+    }
+
+    #[test]
+    fn an_image_depends_on_its_item_alone() {
+        let rows = rows(4);
+        let together = generate(&rows, None);
+        let alone: Vec<_> = rows.iter().flat_map(|row| generate(std::slice::from_ref(row), None)).collect();
+        assert_eq!(together, alone);
+        assert_ne!(together[0], together[1]);
+        let Outcome::Kept(Picture::Made(image)) = &together[0] else { panic!() };
+        assert_eq!(fake_class(image.pixels()), 504);
+    }
+
+    #[test]
+    fn failures_come_as_ordered() {
+        let failed: Vec<bool> = generate(&rows(6), Some(3)).iter().map(|outcome| outcome.reason().is_some()).collect();
+        assert_eq!(failed, [false, false, true, false, false, true]);
+    }
+}

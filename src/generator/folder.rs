@@ -1,0 +1,184 @@
+//! Photographs in a folder: listed in the order of their paths, read and pinned where they are.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::labels::Labels;
+use super::{Generator, GeneratorError, Listing, Picture};
+use crate::domain::{CategorySet, DropRow, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256, Stage};
+use crate::imaging::{self, DecodeLimits};
+
+const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
+/// How deep sub-folders are searched; a link that leads back up ends there.
+const DEPTH: usize = 32;
+
+pub(super) struct Folder(FolderSource);
+
+impl Folder {
+    pub(super) fn new(source: &FolderSource) -> Self {
+        Self(source.clone())
+    }
+
+    fn pin(&self, request: &PlanRow) -> Outcome<Picture> {
+        let Some(path) = request.source.clone() else {
+            return Outcome::Failed("the plan names no file".to_owned());
+        };
+        let bytes = match read_limited(&self.0.root.join(&path), self.0.max_file_bytes) {
+            Ok(bytes) => bytes,
+            Err(reason) => return Outcome::Dropped(reason),
+        };
+        let limits = DecodeLimits { max_pixels: self.0.max_pixels, max_file_bytes: self.0.max_file_bytes };
+        match imaging::dimensions(&bytes, &limits) {
+            Ok(size_px) => Outcome::Kept(Picture::Found { path, bytes: bytes.len() as u64, sha256: Sha256::of(&bytes), size_px }),
+            Err(error) => Outcome::Dropped(error.to_string()),
+        }
+    }
+}
+
+impl Generator for Folder {
+    fn generate(&mut self, requests: &[PlanRow]) -> Vec<Outcome<Picture>> {
+        requests.par_iter().map(|request| self.pin(request)).collect()
+    }
+}
+
+/// The file's bytes, or why they cannot be had; never more than `limit` are read.
+fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let cannot = |e: std::io::Error| format!("the file cannot be read: {e}");
+    let file = File::open(path).map_err(cannot)?;
+    let size = file.metadata().map_err(cannot)?.len();
+    if size > limit {
+        return Err(format!("the file has {size} bytes, more than generate.max_file_bytes = {limit}"));
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
+    Ok(bytes)
+}
+
+pub(super) fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
+    let labels = Labels::new(source, categories)?;
+    let depth = if source.recursive { DEPTH } else { 0 };
+    let mut paths = Vec::new();
+    search(&source.root, "", depth, &mut paths)?;
+    paths.sort();
+    if paths.is_empty() {
+        return Err(GeneratorError::Empty(source.root.clone()));
+    }
+    u32::try_from(paths.len()).map_err(|_| GeneratorError::TooMany)?;
+    let mut listing = Listing::default();
+    for (path, item) in paths.into_iter().zip(0..) {
+        let item_id = ItemId(item);
+        match labels.of(&path) {
+            _ if path.contains('\u{FFFD}') => listing.lost.push(lost(item_id, path, "the file's name is not UTF-8; rename it".to_owned())),
+            Ok(category) => listing.rows.push(row(item_id, path, (&category.id, &category.imagenet_ids), seed)),
+            Err(reason) => listing.lost.push(lost(item_id, path, reason)),
+        }
+    }
+    Ok(listing)
+}
+
+fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
+    DropRow { item_id, stage: Stage::Plan, source, reason }
+}
+
+fn row(item_id: ItemId, path: String, (category, ids): (&str, &[u32]), seed: u64) -> PlanRow {
+    // The seed hangs on the file's name, not on its place, so that more photographs change no other item.
+    let stream = KeyHasher::new().field("path", &path).finish().to_string();
+    let stream = u64::from_str_radix(&stream[..16], 16).unwrap_or(0);
+    PlanRow {
+        item_id,
+        category: category.to_owned(),
+        label_ids: ids.iter().map(|&id| id as i32).collect(),
+        nuisance_kind: None,
+        nuisance: None,
+        template: None,
+        prompt: None,
+        negative_prompt: None,
+        seed: Philox::new(seed, stream).u64(0),
+        source: Some(path),
+    }
+}
+
+/// Paths of images below `root/inner`, relative to `root`, with `/` between parts; hidden files are passed over.
+fn search(root: &Path, inner: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), GeneratorError> {
+    let folder = root.join(inner);
+    let unreadable = |source: std::io::Error| GeneratorError::Folder { path: folder.clone(), source };
+    for entry in fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let relative = if inner.is_empty() { name.clone() } else { format!("{inner}/{name}") };
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if depth > 0 {
+                search(root, &relative, depth - 1, paths)?;
+            }
+        } else if name.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext.to_ascii_lowercase().as_str())) {
+            paths.push(relative);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Category, LabelSource};
+
+    fn source(root: &Path, recursive: bool) -> FolderSource {
+        FolderSource {
+            root: root.to_owned(),
+            labels: LabelSource::WordnetId,
+            labels_csv: None,
+            recursive,
+            max_pixels: 1 << 20,
+            max_file_bytes: 1 << 10,
+        }
+    }
+
+    fn categories() -> CategorySet {
+        let entries = vec![Category { id: "fish".into(), name: "fish".into(), imagenet_ids: vec![0, 1] }];
+        CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries }
+    }
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"?").unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn every_image_is_planned_or_lost_in_the_order_of_paths() {
+        let dir = folder(&["b/n01440764_1.JPEG", "a/n01443537_2.png", "nolabel.jpg", "notes.txt", ".hidden/n01440764.jpg"]);
+        let listing = list(&source(dir.path(), true), &categories(), 0).unwrap();
+        let planned: Vec<_> = listing.rows.iter().map(|row| (row.item_id.0, row.source.clone().unwrap())).collect();
+        assert_eq!(planned, [(0, "a/n01443537_2.png".to_owned()), (1, "b/n01440764_1.JPEG".to_owned())]);
+        assert_eq!(listing.lost.len(), 1);
+        assert_eq!((listing.lost[0].item_id.0, listing.lost[0].source.as_str()), (2, "nolabel.jpg"));
+        assert!(list(&source(dir.path(), false), &categories(), 0).unwrap().rows.is_empty());
+    }
+
+    #[test]
+    fn an_empty_or_missing_folder_is_an_error() {
+        let dir = folder(&["notes.txt"]);
+        assert!(list(&source(dir.path(), true), &categories(), 0).unwrap_err().to_string().contains("no image"));
+        let missing = dir.path().join("missing");
+        assert!(list(&source(&missing, true), &categories(), 0).unwrap_err().to_string().contains("missing"));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_not_read() {
+        let dir = folder(&[]);
+        fs::write(dir.path().join("n01440764.png"), vec![0; 2000]).unwrap();
+        let rows = list(&source(dir.path(), true), &categories(), 0).unwrap().rows;
+        let outcomes = Folder::new(&source(dir.path(), true)).generate(&rows);
+        assert!(outcomes[0].reason().unwrap().contains("more than generate.max_file_bytes = 1024"));
+    }
+}

@@ -1,0 +1,261 @@
+//! Bytes of a picture file -> RGB pixels, equal to Pillow's `Image.open(f).convert("RGB")`.
+//!
+//! Tells the format by content, never by a name; applies no colour profile and no EXIF rotation, and drops alpha
+//! without compositing, all as Pillow does and as ImageNet is evaluated.
+//! Holds always: a file over [`DecodeLimits`] is refused from its header, before memory is taken for its pixels; of
+//! an animation the first frame is read; a file that ends too early is an error, not a picture with a grey bottom.
+
+use super::pixels::{PixelsError, RgbImage};
+use super::{jpeg, raster};
+
+/// What is refused before it is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Bytes of the file as it lies on disk.
+    pub max_file_bytes: u64,
+    /// Width times height.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeLimits {
+    /// 256 MiB, and Pillow's `MAX_IMAGE_PIXELS` (where Pillow warns; it refuses at twice as many).
+    fn default() -> Self {
+        Self {
+            max_file_bytes: 256 << 20,
+            max_pixels: 89_478_485,
+        }
+    }
+}
+
+impl DecodeLimits {
+    /// `Ok` if an image of this size may be decoded.
+    pub(super) fn admit(&self, width_px: u32, height_px: u32) -> Result<(), DecodeError> {
+        if u64::from(width_px) * u64::from(height_px) > self.max_pixels {
+            return Err(DecodeError::TooManyPixels {
+                width_px,
+                height_px,
+                limit: self.max_pixels,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Why a file gave no pixels. The caller knows the file's name and adds it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of a variant is its documentation")]
+pub enum DecodeError {
+    #[error("the file is empty; copy or download it again")]
+    Empty,
+    #[error("the file has {bytes} bytes, over the limit of {limit}; shrink it or raise the limit")]
+    TooManyBytes { bytes: u64, limit: u64 },
+    #[error(
+        "the content is not a picture that is known here; convert it to JPEG, PNG, WebP or BMP"
+    )]
+    NotAnImage,
+    #[error("{format} is not read here; convert it to JPEG, PNG, WebP or BMP")]
+    UnsupportedFormat { format: &'static str },
+    #[error(
+        "the header asks for {width_px} x {height_px} px, over the limit of {limit} pixels; shrink it or raise the limit"
+    )]
+    TooManyPixels {
+        width_px: u32,
+        height_px: u32,
+        limit: u64,
+    },
+    #[error("the {format} data ends before the picture does; copy or download the file again")]
+    Truncated { format: &'static str },
+    #[error(
+        "the {format} data is broken or of a kind that is not read here ({reason}); save the picture anew"
+    )]
+    Corrupt {
+        format: &'static str,
+        reason: String,
+    },
+    #[error("the picture cannot be held in memory: {0}")]
+    Pixels(#[from] PixelsError),
+}
+
+/// The pixels of the first picture in `bytes`, exactly Pillow's `convert("RGB")`.
+///
+/// JPEG (grey, YCbCr, RGB, CMYK, YCCK; baseline and progressive), PNG (all kinds), WebP and BMP. 16-bit channels keep
+/// their high byte, but 16-bit grey without alpha is clipped at 255, as Pillow's `I;16` is.
+pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, DecodeError> {
+    match identify(bytes, limits)? {
+        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Png => raster::decode(raster::png(bytes, limits)?, limits, "PNG"),
+        Format::WebP => raster::decode(raster::webp(bytes)?, limits, "WebP"),
+        Format::Bmp => raster::decode(raster::bmp(bytes)?, limits, "BMP"),
+    }
+}
+
+/// (width_px, height_px) from the header alone, held against the same limits; the pixels may still turn out broken.
+pub fn dimensions(bytes: &[u8], limits: &DecodeLimits) -> Result<(u32, u32), DecodeError> {
+    match identify(bytes, limits)? {
+        Format::Jpeg => jpeg::dimensions(bytes, limits),
+        Format::Png => raster::dimensions(&raster::png(bytes, limits)?, limits),
+        Format::WebP => raster::dimensions(&raster::webp(bytes)?, limits),
+        Format::Bmp => raster::dimensions(&raster::bmp(bytes)?, limits),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Format {
+    Jpeg,
+    Png,
+    WebP,
+    Bmp,
+}
+
+/// First bytes of picture formats that people do have and that are not read here.
+const UNSUPPORTED: [(&[u8], &str); 8] = [
+    (b"GIF8", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"\0\0\x01\0", "ICO"),
+    (b"8BPS", "Photoshop"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"<svg", "SVG"),
+];
+
+fn identify(bytes: &[u8], limits: &DecodeLimits) -> Result<Format, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if bytes.len() as u64 > limits.max_file_bytes {
+        return Err(DecodeError::TooManyBytes {
+            bytes: bytes.len() as u64,
+            limit: limits.max_file_bytes,
+        });
+    }
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Format::Png),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Ok(Format::WebP),
+        [b'B', b'M', ..] => Ok(Format::Bmp),
+        _ => Err(refusal(bytes)),
+    }
+}
+
+/// Names the format if it is a picture's, so that nobody looks for damage in a sound file.
+fn refusal(bytes: &[u8]) -> DecodeError {
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return DecodeError::UnsupportedFormat {
+            format: "HEIC or AVIF",
+        };
+    }
+    let known = UNSUPPORTED
+        .iter()
+        .find(|(magic, _)| bytes.starts_with(magic));
+    known.map_or(DecodeError::NotAnImage, |&(_, format)| {
+        DecodeError::UnsupportedFormat { format }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{encode_jpeg, encode_png};
+
+    /// Decodes under `limits` and compares the error's text with how it must begin.
+    fn check(bytes: &[u8], limits: &DecodeLimits, expected: &str) {
+        let from_pixels = decode(bytes, limits).unwrap_err().to_string();
+        assert!(from_pixels.starts_with(expected), "{from_pixels}");
+    }
+
+    fn gradient(width_px: u32, height_px: u32) -> RgbImage {
+        let pixels = (0..width_px * height_px * 3)
+            .map(|i| (i * 5 % 256) as u8)
+            .collect();
+        RgbImage::new(width_px, height_px, pixels).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_picture_says_what_it_is() {
+        let limits = DecodeLimits::default();
+        check(b"", &limits, "the file is empty");
+        check(b"hello", &limits, "the content is not a picture");
+        check(b"GIF89a....", &limits, "GIF is not read here");
+        check(b"II*\0....", &limits, "TIFF is not read here");
+        check(
+            b"\0\0\0\x20ftypavif",
+            &limits,
+            "HEIC or AVIF is not read here",
+        );
+    }
+
+    #[test]
+    fn limits_hold_for_files_and_for_pixels() {
+        let png = encode_png(&gradient(20, 10)).unwrap();
+        let few_bytes = DecodeLimits {
+            max_file_bytes: 9,
+            ..DecodeLimits::default()
+        };
+        check(&png, &few_bytes, "the file has");
+        let few_pixels = DecodeLimits {
+            max_pixels: 199,
+            ..DecodeLimits::default()
+        };
+        check(
+            &png,
+            &few_pixels,
+            "the header asks for 20 x 10 px, over the limit of 199",
+        );
+        let jpeg = encode_jpeg(&gradient(20, 10), 90).unwrap();
+        check(
+            &jpeg,
+            &few_pixels,
+            "the header asks for 20 x 10 px, over the limit of 199",
+        );
+        assert!(dimensions(&png, &few_pixels).is_err() && dimensions(&jpeg, &few_pixels).is_err());
+    }
+
+    #[test]
+    fn dimensions_come_from_the_header_of_a_cut_file() {
+        let image = gradient(20, 10);
+        let limits = DecodeLimits::default();
+        for bytes in [
+            encode_png(&image).unwrap(),
+            encode_jpeg(&image, 90).unwrap(),
+        ] {
+            let cut = &bytes[..bytes.len() - 40];
+            assert_eq!(dimensions(cut, &limits).unwrap(), (20, 10));
+            assert!(matches!(
+                decode(cut, &limits),
+                Err(DecodeError::Truncated { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn bytes_after_a_signature_that_make_no_sense_are_an_error_and_no_panic() {
+        let limits = DecodeLimits::default();
+        for magic in [
+            &b"\xff\xd8\xff"[..],
+            b"\x89PNG\r\n\x1a\n",
+            b"RIFF\0\0\0\0WEBP",
+            b"BM",
+        ] {
+            for filler in [0u8, 0x41, 0xff] {
+                let bytes = [magic, &[filler; 64]].concat();
+                assert!(decode(&bytes, &limits).is_err() && dimensions(&bytes, &limits).is_err());
+                assert!(decode(magic, &limits).is_err());
+            }
+        }
+    }
+}

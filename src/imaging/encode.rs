@@ -1,0 +1,127 @@
+//! RGB pixels -> PNG (kept for ever, lossless) and JPEG (thumbnails) bytes.
+//!
+//! Writes no metadata: no time, no profile, no comment.
+//! Holds always: the same pixels give the same bytes for one version of the encoders; a PNG decodes to its pixels.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::ImageEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use mozjpeg::{ColorSpace, Compress};
+
+use super::pixels::RgbImage;
+
+/// The longest side that a JPEG can state, in px.
+const MAX_JPEG_SIDE_PX: u32 = 65_500;
+
+/// Why an image could not be written.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of a variant is its documentation")]
+pub enum EncodeError {
+    #[error(
+        "a JPEG of {width_px} x {height_px} px cannot be written, the format ends at {MAX_JPEG_SIDE_PX} px a side; make it smaller or write a PNG"
+    )]
+    TooLarge { width_px: u32, height_px: u32 },
+    #[error(
+        "the {format} encoder failed on {width_px} x {height_px} px: {reason}; free some memory, or report this as a bug"
+    )]
+    Failed {
+        format: &'static str,
+        width_px: u32,
+        height_px: u32,
+        reason: String,
+    },
+}
+
+/// A PNG of the same pixels, 8-bit RGB, compression and row filters at `image`'s default balance.
+pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = Vec::new();
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
+        .write_image(
+            image.pixels(),
+            image.width_px(),
+            image.height_px(),
+            image::ExtendedColorType::Rgb8,
+        )
+        .map_err(|error| failed("PNG", image, error))?;
+    Ok(bytes)
+}
+
+/// A JPEG for people to look at; `quality` in 1..=100 as in libjpeg, values outside count as the nearest.
+pub fn encode_jpeg(image: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeError> {
+    let (width_px, height_px) = (image.width_px(), image.height_px());
+    if width_px.max(height_px) > MAX_JPEG_SIDE_PX {
+        return Err(EncodeError::TooLarge {
+            width_px,
+            height_px,
+        });
+    }
+    // libjpeg's fatal errors unwind; the compressor is dropped with them.
+    let written = catch_unwind(AssertUnwindSafe(|| compress(image, quality)));
+    let written = written.unwrap_or_else(|_| Err(std::io::Error::other("libjpeg gave up")));
+    written.map_err(|error| failed("JPEG", image, error))
+}
+
+fn compress(image: &RgbImage, quality: u8) -> std::io::Result<Vec<u8>> {
+    let mut settings = Compress::new(ColorSpace::JCS_RGB);
+    settings.set_size(image.width_px() as usize, image.height_px() as usize);
+    settings.set_quality(f32::from(quality.clamp(1, 100)));
+    let mut started = settings.start_compress(Vec::new())?;
+    started.write_scanlines(image.pixels())?;
+    started.finish()
+}
+
+fn failed(format: &'static str, image: &RgbImage, reason: impl ToString) -> EncodeError {
+    let (width_px, height_px) = (image.width_px(), image.height_px());
+    EncodeError::Failed {
+        format,
+        width_px,
+        height_px,
+        reason: reason.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{DecodeLimits, decode};
+
+    fn gradient() -> RgbImage {
+        let pixels = (0..48 * 31 * 3).map(|i| (i / 7 % 256) as u8).collect();
+        RgbImage::new(48, 31, pixels).unwrap()
+    }
+
+    #[test]
+    fn a_png_brings_back_its_pixels_and_is_the_same_each_time() {
+        let image = gradient();
+        let bytes = encode_png(&image).unwrap();
+        assert_eq!(decode(&bytes, &DecodeLimits::default()).unwrap(), image);
+        assert_eq!(bytes, encode_png(&image).unwrap());
+    }
+
+    #[test]
+    fn a_jpeg_comes_close_to_its_pixels() {
+        let image = gradient();
+        let back = decode(&encode_jpeg(&image, 95).unwrap(), &DecodeLimits::default()).unwrap();
+        let off = image
+            .pixels()
+            .iter()
+            .zip(back.pixels())
+            .map(|(a, b)| u64::from(a.abs_diff(*b)))
+            .sum::<u64>();
+        assert!(
+            off / (image.pixels().len() as u64) < 8,
+            "mean error of {off} levels in all"
+        );
+    }
+
+    #[test]
+    fn a_side_beyond_jpeg_is_refused_with_a_way_out() {
+        let long = RgbImage::new(70_000, 1, vec![0; 210_000]).unwrap();
+        let text = encode_jpeg(&long, 80).unwrap_err().to_string();
+        assert!(
+            text.contains("70000 x 1 px") && text.contains("write a PNG"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! RGB pixels <-> bytes, resize and crop: everything that touches a pixel before a model sees it.
+//!
+//! Does not read files, does not scale to floats (that is the surrogate's preprocessing) and draws nothing.
+//! Holds always: what [`decode`] and [`fit`] return equals Pillow and torchvision bit for bit for the formats and
+//! sizes named there; bytes that are no picture give an error, never a panic; the size of an image is checked from
+//! its header before memory is taken for its pixels.
+//!
+//! In reading order: `pixels` (the type), `decode` (which format, limits, errors), `jpeg` and `raster` (the formats),
+//! `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`.
+
+mod decode;
+mod encode;
+mod fit;
+mod jpeg;
+mod passes;
+mod pixels;
+mod raster;
+mod resample;
+mod weights;
+
+pub use decode::{DecodeError, DecodeLimits, decode, dimensions};
+pub use encode::{EncodeError, encode_jpeg, encode_png};
+pub use fit::{FitError, fit, thumbnail};
+pub use pixels::{MAX_SIDE_PX, PixelsError, RgbImage};

@@ -1,0 +1,21 @@
+//! Builds hard-example image benchmarks, ImageNet-D style, and keeps the evidence for every image in them.
+//!
+//! Modules in reading order, lowest layer first; nothing imports its own layer or a higher one (`ARCHITECTURE.md`,
+//! `tests/architecture.rs`).
+
+pub mod domain;
+
+pub mod config;
+pub mod imaging;
+pub mod stats;
+pub mod store;
+pub mod table;
+
+pub mod assets;
+pub mod generator;
+pub mod render;
+pub mod surrogate;
+
+pub mod stage;
+
+pub mod cli;

@@ -1,0 +1,215 @@
+//! The hard images themselves: filters, two groups of cards, and the empty dialogs that the script fills.
+//!
+//! Does not embed any JSON: the script reads the cards' own text and `data-` attributes, so that nothing is said twice.
+//! Holds always: a card stands in exactly one group; the order in the file is the script's default order (most failures
+//! first, then the lowest mean probability of the true class, then the id).
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use maud::{Markup, html};
+
+use super::text::{count, counted, name, phrase, probability};
+use super::{Card, Report, Verdict, charts, tables};
+
+/// The section with everything about single images.
+pub fn gallery(report: &Report) -> Markup {
+    let body = match report.cards.is_empty() {
+        true => empty(report),
+        false => full(&report.cards, report.cards_left_out),
+    };
+    tables::section("gallery", "The images", "", body)
+}
+
+fn empty(report: &Report) -> Markup {
+    html! {
+        p.nothing {
+            @if report.hard_items == 0 {
+                "No image is hard under this rule: none defeats enough surrogates at once. That is a result too; "
+                "a larger or stranger pool would find more, and so would a rule that asks for fewer failures."
+            } @else { (counted(report.hard_items, "hard image")) ", none of them shown on this page." }
+        }
+    }
+}
+
+fn full(cards: &[Card], left_out: u64) -> Markup {
+    let mut ordered: Vec<&Card> = cards.iter().collect();
+    ordered.sort_by(|a, b| {
+        b.n_failed
+            .cmp(&a.n_failed)
+            .then(mean_true_prob(a).total_cmp(&mean_true_prob(b)))
+            .then_with(|| a.item_id.cmp(&b.item_id))
+    });
+    let (agree, scatter): (Vec<&Card>, Vec<&Card>) =
+        ordered.into_iter().partition(|card| card.suspect_label);
+    html! {
+        p.note {
+            "Each card gives the true class, then what each surrogate said: the bar is the probability of the class it named, "
+            "the tick on it that of the true class."
+            @if left_out > 0 { " " (counted(left_out, "further hard image")) " left out to keep the page small; they are in manifest.parquet." }
+        }
+        (filters(cards))
+        (group("scatter", "Surrogates scatter", "Hard images proper: the failing surrogates give different wrong answers.", &scatter))
+        (group("agree", "Surrogates agree on one wrong class: check the label",
+            "Two or more surrogates fail, all with the same answer. Often the label is wrong or two classes are in the picture.", &agree))
+        p.nothing id="none" hidden { "No image matches these filters. " button type="button" data-reset { "Show all" } }
+        (viewer())
+        (help())
+    }
+}
+
+/// The controls; hidden until the script is there to answer them.
+fn filters(cards: &[Card]) -> Markup {
+    let categories: BTreeSet<&str> = cards.iter().map(|card| card.category.as_str()).collect();
+    let failures: BTreeSet<u32> = cards.iter().map(|card| card.n_failed).collect();
+    html! {
+        form.filters id="filters" role="search" aria-label="Filter the images" autocomplete="off" hidden {
+            label { span { "Search " kbd { "/" } } input type="search" name="q" placeholder="class, file, prediction …"; }
+            label { span { "Category" } input name="cat" list="categories" placeholder="all"; }
+            datalist id="categories" { @for category in &categories { option value=(category) {} } }
+            label { span { "Failures" } select name="n" {
+                option value="" { "any" }
+                @for n in failures.iter().rev() { option value=(n) { (n) } }
+            } }
+            label { span { "Group" } select name="group" {
+                option value="" { "all" } option value="scatter" { "scatter" } option value="agree" { "agree on one class" }
+            } }
+            label { span { "Sort" } select name="sort" {
+                option value="" { "most failures" } option value="p" { "lowest true probability" } option value="cat" { "category" }
+            } }
+            div.state {
+                output id="shown" aria-live="polite" { (counted(cards.len() as u64, "image")) }
+                button type="button" data-reset { "Reset" }
+                button type="button" data-help { "Keys " kbd { "?" } }
+            }
+        }
+    }
+}
+
+fn group(id: &str, title: &str, note: &str, cards: &[&Card]) -> Markup {
+    html! {
+        @if !cards.is_empty() {
+            section.group id=(id) aria-labelledby={ (id) "-title" } {
+                h3 id={ (id) "-title" } { (title) " " span.count { (count(cards.len() as u64)) } }
+                p.note { (note) }
+                ul.cards { @for card in cards { (self::card(card)) } }
+            }
+        }
+    }
+}
+
+fn card(card: &Card) -> Markup {
+    html! {
+        li.card data-failed=(card.n_failed) data-cat=(card.category) data-p=(format!("{:.6}", mean_true_prob(card))) {
+            button.open type="button" aria-label={ "Larger view: " (card.label) ", " (card.file) } { (thumbnail(card)) }
+            div.words {
+                h4 { (phrase(&card.label)) }
+                (badges(card))
+                (origin(card))
+                ul.verdicts { @for verdict in &card.verdicts { (self::verdict(verdict)) } }
+            }
+        }
+    }
+}
+
+fn thumbnail(card: &Card) -> Markup {
+    let alt = format!("{}: {}", card.label, card.file);
+    html! {
+        @if card.thumbnail_jpeg.is_empty() { span.missing { "no thumbnail" } }
+        @else {
+            img src={ "data:image/jpeg;base64," (STANDARD.encode(&card.thumbnail_jpeg)) } alt=(alt)
+                width=(card.width_px.max(1)) height=(card.height_px.max(1)) loading="lazy" decoding="async";
+        }
+    }
+}
+
+fn badges(card: &Card) -> Markup {
+    html! {
+        p.badges {
+            span.failed { (card.n_failed) " of " (card.verdicts.len()) " fail" }
+            @if let Some((class, n)) = &card.agreed_wrong {
+                @if *n > 1 { span { (n) " say " (phrase(class)) } }
+            }
+            @if card.suspect_label { span.suspect { "check the label" } }
+            @if card.near_tie { span.tie title="a surrogate's two best classes are so close that another machine may swap them" { "near tie" } }
+        }
+    }
+}
+
+/// Where the image is from; what only the larger view shows is marked `full`.
+fn origin(card: &Card) -> Markup {
+    html! {
+        p.origin {
+            span.full { "Category " (phrase(&card.category)) " · item " (name(&card.item_id)) " · " (card.width_px) " × " (card.height_px) " px" br; }
+            (name(&card.file))
+        }
+    }
+}
+
+fn verdict(verdict: &Verdict) -> Markup {
+    let (class, mark, word) = if verdict.correct {
+        ("right", "✓", "right: ")
+    } else {
+        ("wrong", "✗", "wrong: ")
+    };
+    html! {
+        li class=(class) {
+            span.mark aria-hidden="true" { (mark) }
+            span.predicted { span.hidden { (word) } (phrase(&verdict.predicted)) }
+            span.prob { (probability(verdict.prob)) }
+            (charts::probability_bar(verdict.prob, verdict.true_prob))
+            span.who { (phrase(&verdict.surrogate)) }
+            span.truth { "true class " (probability(verdict.true_prob)) ", rank " (verdict.true_rank) }
+        }
+    }
+}
+
+/// Mean over the surrogates of the true class's probability; 1 for a card without verdicts, which sorts it last.
+fn mean_true_prob(card: &Card) -> f32 {
+    match card.verdicts.len() {
+        0 => 1.0,
+        k => {
+            card.verdicts
+                .iter()
+                .map(|verdict| verdict.true_prob)
+                .sum::<f32>()
+                / k as f32
+        }
+    }
+}
+
+fn viewer() -> Markup {
+    html! {
+        dialog id="viewer" aria-label="Larger view" {
+            div.bar-top {
+                button type="button" data-step="-1" { "← Previous" }
+                button type="button" data-step="1" { "Next →" }
+                span.place {}
+                button type="button" data-close { "Close " kbd { "Esc" } }
+            }
+            div.view {}
+        }
+    }
+}
+
+/// Keys and what they do, as the help dialog lists them.
+const KEYS: [(&str, &str); 6] = [
+    ("/", "search"),
+    ("j  k", "next and previous image, from anywhere on the page"),
+    ("← → ↑ ↓", "neighbouring image, from an image"),
+    ("Enter", "larger view"),
+    ("Esc", "close, or leave the search field"),
+    ("?", "this list"),
+];
+
+fn help() -> Markup {
+    html! {
+        dialog id="help" aria-labelledby="help-title" {
+            h3 id="help-title" { "Keys" }
+            dl.keys { @for (key, what) in KEYS { div { dt { kbd { (key) } } dd { (what) } } } }
+            p { "Filters are kept in the address of the page: copy it to share the view." }
+            label.switch { input type="checkbox" id="single-keys" checked; " Single-key shortcuts" }
+            button type="button" data-close { "Close" }
+        }
+    }
+}

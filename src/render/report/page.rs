@@ -1,0 +1,141 @@
+//! The frame of the page: head, summary, table of contents, sections in reading order, footer.
+//!
+//! Does not lay out a single table or card. Holds always: the policy in the head names the style and the script that
+//! the page carries, with line ends as a browser reads them.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{Report, gallery, policy, sections, text};
+
+/// The whole document.
+pub fn page(report: &Report) -> Markup {
+    // Browsers read CRLF as LF before they hash; a checkout with CRLF must not break the policy.
+    let style = include_str!("style.css").replace("\r\n", "\n");
+    let script = include_str!("script.js").replace("\r\n", "\n");
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            (head(title(report), &policy::policy(&style, &script), &style))
+            body {
+                a.skip href="#gallery" { "Skip to the images" }
+                (header(report))
+                (contents())
+                main { (main_sections(report)) }
+                (footer())
+                script { (PreEscaped(script)) }
+            }
+        }
+    }
+}
+
+fn head(title: &str, policy: &str, style: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy);
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="generator" content="hardset";
+            title { (title) " – hard set report" }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(style)) }
+        }
+    }
+}
+
+fn header(report: &Report) -> Markup {
+    html! {
+        header.top {
+            p.kind { "Hard set report" }
+            h1 { (text::phrase(title(report))) }
+            p.summary { (summary(report)) }
+            @if !report.facts.is_empty() {
+                dl.facts {
+                    @for (name, value) in &report.facts { div { dt { (text::phrase(name)) } dd { (text::name(value)) } } }
+                }
+            }
+        }
+    }
+}
+
+/// The key figures in one sentence.
+fn summary(report: &Report) -> Markup {
+    let surrogates = text::counted(report.surrogates.len() as u64, "surrogate");
+    let verb = if report.surrogates.len() == 1 {
+        "fails"
+    } else {
+        "fail together"
+    };
+    html! {
+        @if report.pool_items == 0 { "This run has no images yet" }
+        @else {
+            "The " (surrogates) " " (verb) " on "
+            strong { (text::count(report.hard_items)) " of " (text::counted(report.pool_items, "image")) }
+            " (" (text::share(report.hard_items, report.pool_items)) ")"
+        }
+        "; " (were(report.dropped_items, "was", "were")) " dropped, and "
+        (were(report.near_ties, "is a near tie", "are near ties")) "."
+    }
+}
+
+/// A count of images with the verb that fits it.
+fn were(images: u64, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        text::counted(images, "image"),
+        if images == 1 { one } else { many }
+    )
+}
+
+/// The heading; a page without a title would have a blank tab.
+fn title(report: &Report) -> &str {
+    if report.title.is_empty() {
+        "Untitled run"
+    } else {
+        &report.title
+    }
+}
+
+/// Anchors and their short titles, in the order of the page.
+const CONTENTS: [(&str, &str); 8] = [
+    ("accuracy", "Accuracy"),
+    ("failures", "Failures"),
+    ("agreement", "Agreement"),
+    ("leave-one-out", "Leave one out"),
+    ("confusions", "Confusions"),
+    ("categories", "Categories"),
+    ("gallery", "Images"),
+    ("dropped", "Dropped"),
+];
+
+fn contents() -> Markup {
+    html! {
+        nav.contents aria-label="Sections" {
+            ul { @for (anchor, title) in CONTENTS { li { a href={ "#" (anchor) } { (title) } } } }
+        }
+    }
+}
+
+fn main_sections(report: &Report) -> Markup {
+    html! {
+        (sections::accuracy(&report.surrogates))
+        (sections::failures(&report.failures_histogram, report.hard_from_failures))
+        (sections::agreement(&report.agreement))
+        (sections::leave_one_out(&report.leave_one_out))
+        (sections::confusions(&report.confusions))
+        (sections::categories(&report.categories))
+        (gallery::gallery(report))
+        (sections::dropped(&report.dropped, report.dropped_items))
+    }
+}
+
+fn footer() -> Markup {
+    html! {
+        footer {
+            p {
+                "Proportions carry 95 % Wilson intervals. A surrogate took part in choosing these images, so its score on "
+                "them is not a result; compare only models that did not mine. This page is one file and loads nothing."
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The sections before and after the gallery, one function each: accuracy, failures, agreement, leave-one-out,
+//! confusions, categories, dropped images.
+//!
+//! Does not compute a statistic: it orders rows and divides counts. Holds always: a section without data says so
+//! instead of vanishing, so that the page has the same shape for every run.
+
+use std::cmp::Reverse;
+
+use maud::{Markup, html};
+
+use super::tables::{folded_table, head, section, table};
+use super::text::{bounds, coefficient, count, counted, name, percent, phrase, ratio, share};
+use super::{
+    Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts,
+    text,
+};
+
+/// Rows of a long table that are open from the start.
+const SHOWN_ROWS: usize = 15;
+
+fn nothing(what: &str) -> Markup {
+    html! { p.nothing { (what) } }
+}
+
+/// Accuracy of each surrogate on the pool, with intervals on a common axis, and on the hard set.
+pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
+    let head = html! {
+        (head(&["Surrogate", "Accuracy#", "95 % interval#"]))
+        th scope="col" { span.hidden { "Accuracy on an axis from 0 to 100 %" } (charts::axis()) }
+        (head(&["Correct#", "On the hard set#", "Runtime", "Weights (SHA-256)"]))
+    };
+    let rows: Vec<Markup> = surrogates.iter().map(accuracy_row).collect();
+    let note = "Top-1 accuracy on the pool. Surrogates score low, often zero, on the hard set by construction: they mined it, \
+                so that column says how the rule cut, not how good a model is.";
+    let body = if rows.is_empty() {
+        nothing("No surrogate has scored this pool yet.")
+    } else {
+        table("Accuracy", &head, &rows)
+    };
+    section("accuracy", "Accuracy of the surrogates", note, body)
+}
+
+fn accuracy_row(row: &SurrogateRow) -> Markup {
+    let short: String = row.weights_sha256.chars().take(12).collect();
+    html! {
+        th scope="row" { (name(&row.name)) }
+        td.number { (percent(row.accuracy.value)) }
+        td.number { (bounds(&row.accuracy)) }
+        td { (charts::strip(Some(&row.accuracy), None)) }
+        td.number { (count(row.correct)) " / " (count(row.items)) }
+        td.number { (share(row.correct_on_hard, row.hard_items)) span.of { (count(row.correct_on_hard)) " / " (count(row.hard_items)) } }
+        td { (phrase(&row.runtime)) }
+        td { code title=(row.weights_sha256) { (phrase(&short)) @if short.len() < row.weights_sha256.len() { "…" } } }
+    }
+}
+
+/// How many images fail how many surrogates.
+pub fn failures(histogram: &[u64], hard_from: Option<u32>) -> Markup {
+    let scored: u64 = histogram.iter().sum();
+    let note = match hard_from {
+        Some(from) => format!(
+            "{} scored; the hard set starts at {}.",
+            counted(scored, "image"),
+            counted(from.into(), "failure")
+        ),
+        None => format!("{} scored.", counted(scored, "image")),
+    };
+    let body = match scored {
+        0 => nothing("No image has been scored yet."),
+        _ => {
+            html! { figure { div.scroll role="region" aria-label="Failures per image" tabindex="0" { (charts::histogram(histogram, hard_from)) } } }
+        }
+    };
+    section("failures", "Failures per image", &note, body)
+}
+
+/// The two matrices of pairwise agreement.
+pub fn agreement(agreement: &Agreement) -> Markup {
+    let note = "Error consistency is Cohen's kappa of right and wrong (Geirhos et al. 2020): 1 = the two fail on the same \
+                images, 0 = they coincide no more than their accuracies make them, below 0 = they fail on different ones.";
+    let body = match agreement.names.len() {
+        0 | 1 => nothing("Agreement needs two surrogates."),
+        _ => html! {
+            div.pair {
+                (matrix("Error consistency (kappa)", &agreement.names, &agreement.kappa, coefficient))
+                (matrix("Same wrong class, where both are wrong", &agreement.names, &agreement.both_wrong_same_class, share_or_dash))
+            }
+        },
+    };
+    section("agreement", "Agreement between surrogates", note, body)
+}
+
+fn share_or_dash(value: Option<f64>) -> String {
+    percent(value.unwrap_or(f64::NAN))
+}
+
+/// Names down the side, their numbers across the top.
+fn matrix(
+    title: &str,
+    names: &[String],
+    values: &[Vec<Option<f64>>],
+    write: fn(Option<f64>) -> String,
+) -> Markup {
+    html! {
+        div.scroll role="region" aria-label=(title) tabindex="0" {
+            table.matrix {
+                caption { (title) }
+                thead { tr { td {} @for (j, name) in names.iter().enumerate() { th scope="col" title=(name) { (j + 1) } } } }
+                tbody { @for (i, row_name) in names.iter().enumerate() { tr {
+                    th scope="row" { span.index { (i + 1) } (name(row_name)) }
+                    @for j in 0..names.len() { (matrix_cell(i, j, values, write)) }
+                } } }
+            }
+        }
+    }
+}
+
+fn matrix_cell(
+    i: usize,
+    j: usize,
+    values: &[Vec<Option<f64>>],
+    write: fn(Option<f64>) -> String,
+) -> Markup {
+    let value = values
+        .get(i)
+        .and_then(|row| row.get(j))
+        .copied()
+        .flatten()
+        .filter(|v| v.is_finite() && i != j);
+    html! { td class={ "number " (shade(value)) } { (write(value)) } }
+}
+
+/// The class that shades a cell: `p0` to `p10` for 0 to 1, `n1` to `n10` for below 0.
+fn shade(value: Option<f64>) -> String {
+    let tenths = (value.unwrap_or(0.0) * 10.0).clamp(-10.0, 10.0).round() as i32;
+    format!("{}{}", if tenths < 0 { 'n' } else { 'p' }, tenths.abs())
+}
+
+/// Each surrogate against the images that the others mine without it.
+pub fn leave_one_out(rows: &[LeaveOneOut]) -> Markup {
+    let head = html! {
+        (head(&["Left out", "Mined by the others#", "Its accuracy on them#", "95 % interval#", "On the pool#"]))
+        th scope="col" { span.hidden { "Both accuracies on an axis from 0 to 100 %" } (charts::axis()) }
+    };
+    let rows: Vec<Markup> = rows.iter().map(leave_one_out_row).collect();
+    let note = "The rule runs without one surrogate, which is then tested on what the others mined. The further it falls \
+                from its accuracy on the pool (ring) to that on the mined images (dot), the more the difficulty carries over.";
+    let body = if rows.is_empty() {
+        nothing("Leaving one out needs at least two surrogates.")
+    } else {
+        table("Leave one out", &head, &rows)
+    };
+    section(
+        "leave-one-out",
+        "Does the difficulty carry over to a surrogate that did not mine?",
+        note,
+        body,
+    )
+}
+
+fn leave_one_out_row(row: &LeaveOneOut) -> Markup {
+    let on_them = row.accuracy_on_them.as_ref();
+    html! {
+        th scope="row" { (name(&row.left_out)) }
+        td.number { (count(row.mined_by_others)) }
+        td.number { (on_them.map_or(text::DASH.into(), |interval: &Interval| percent(interval.value))) }
+        td.number { (on_them.map_or(text::DASH.into(), bounds)) }
+        td.number { (percent(row.accuracy_on_pool.value)) }
+        td { (charts::strip(on_them, Some(&row.accuracy_on_pool))) }
+    }
+}
+
+/// Wrong classes that failing surrogates share, most frequent first.
+pub fn confusions(confusions: &[Confusion]) -> Markup {
+    let mut ordered: Vec<&Confusion> = confusions.iter().collect();
+    ordered.sort_by_key(|c| {
+        (
+            Reverse(c.items),
+            c.label.to_lowercase(),
+            &c.label,
+            &c.predicted,
+        )
+    });
+    let rows: Vec<Markup> = ordered.into_iter().map(confusion_row).collect();
+    let head = head(&["True class", "Taken for", "Images#", "By"]);
+    let note = "The wrong class that the failing surrogates share. A frequent pair is a real ambiguity, an overlap of two \
+                classes, or a run of wrong labels: look at the images.";
+    let body = match rows.len() {
+        0 => nothing("No wrong class is shared."),
+        _ => folded_table("Shared confusions", &head, &rows, SHOWN_ROWS),
+    };
+    section("confusions", "Shared confusions", note, body)
+}
+
+fn confusion_row(row: &Confusion) -> Markup {
+    let query = format!(
+        "#q={}",
+        text::fragment_value(&format!("{} {}", row.label, row.predicted))
+    );
+    html! {
+        th scope="row" { a href=(query) { (phrase(&row.label)) } }
+        td { (phrase(&row.predicted)) }
+        td.number { (count(row.items)) }
+        td.small { @for (i, surrogate) in row.surrogates.iter().enumerate() { @if i > 0 { ", " } (name(surrogate)) } }
+    }
+}
+
+/// Hard images by category, most first; equal counts by share, then by name.
+pub fn categories(categories: &[CategoryRow]) -> Markup {
+    let mut ordered: Vec<&CategoryRow> = categories.iter().collect();
+    ordered.sort_by_key(|c| (Reverse(c.hard), c.items, &c.name));
+    let rows: Vec<Markup> = ordered.into_iter().map(category_row).collect();
+    let head = head(&["Category", "Hard#", "Images#", "Share#", ""]);
+    let body = match rows.len() {
+        0 => nothing("No category has images yet."),
+        _ => folded_table("Hard images by category", &head, &rows, SHOWN_ROWS),
+    };
+    let note = "With few images in a category its share says little; a name leads to its images.";
+    section("categories", "Hard images by category", note, body)
+}
+
+fn category_row(row: &CategoryRow) -> Markup {
+    html! {
+        th scope="row" {
+            @if row.hard > 0 { a href={ "#cat=" (text::fragment_value(&row.name)) } { (name(&row.name)) } }
+            @else { (name(&row.name)) }
+        }
+        td.number { (count(row.hard)) }
+        td.number { (count(row.items)) }
+        td.number { (share(row.hard, row.items)) }
+        td.wide { (charts::share_bar(ratio(row.hard, row.items))) }
+    }
+}
+
+/// What was dropped on the way, and why, folded: `items` may exceed the rows when the caller lists only some.
+pub fn dropped(rows: &[DroppedItem], items: u64) -> Markup {
+    let cells: Vec<Markup> = rows.iter().map(dropped_row).collect();
+    let body = match (items.max(rows.len() as u64), rows.len()) {
+        (0, _) => nothing("Nothing was dropped: every image of the pool was scored."),
+        (dropped, 0) => nothing(&format!(
+            "{} dropped; the reasons are in dropped.parquet.",
+            counted(dropped, "image")
+        )),
+        (dropped, listed) => html! {
+            details {
+                summary { (counted(dropped, "dropped image")) @if dropped > listed as u64 { ", the first " (count(listed as u64)) " listed" } }
+                (table("Dropped images", &head(&["Image", "Stage", "Reason"]), &cells))
+            }
+        },
+    };
+    section("dropped", "Dropped images", "", body)
+}
+
+fn dropped_row(row: &DroppedItem) -> Markup {
+    html! { th scope="row" { (name(&row.what)) } td { (phrase(&row.stage)) } td { (phrase(&row.reason)) } }
+}

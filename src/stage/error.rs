@@ -1,0 +1,79 @@
+//! What can stop a stage. What costs one item only is no error: it is a row in `dropped.parquet`.
+
+use crate::assets::AssetError;
+use crate::config::ConfigError;
+use crate::domain::RuleError;
+use crate::generator::GeneratorError;
+use crate::store::StoreError;
+use crate::surrogate::SurrogateError;
+use crate::table::TableError;
+
+/// Why a stage stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A TOML file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file of the run cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An external file cannot be had.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    /// The source of images cannot be used.
+    #[error(transparent)]
+    Generator(#[from] GeneratorError),
+    /// A surrogate cannot be used.
+    #[error(transparent)]
+    Surrogate(#[from] SurrogateError),
+    /// The rule makes no sense.
+    #[error("{0}")]
+    Rule(#[from] RuleError),
+    /// The run directory holds another recipe's pool.
+    #[error("{run} holds another pool: {difference}; give this one a directory of its own with --run-dir")]
+    OtherPool {
+        /// The run directory.
+        run: String,
+        /// What differs.
+        difference: String,
+    },
+    /// An earlier stage is not done.
+    #[error("{run} is not ready for this: {missing}; run `hardset build` first")]
+    NotReady {
+        /// The run directory.
+        run: String,
+        /// What is missing.
+        missing: String,
+    },
+    /// Every image of a shard failed for one surrogate.
+    #[error("surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong")]
+    AllFailed {
+        /// The surrogate.
+        name: String,
+        /// The shard.
+        shard: usize,
+        /// The first image's reason.
+        reason: String,
+    },
+    /// Rows were lost without a trace: a bug.
+    #[error("{stage}, shard {shard}: {given} rows went in, but {accounted} came out; please report this bug")]
+    Accounting {
+        /// The stage.
+        stage: &'static str,
+        /// The shard.
+        shard: usize,
+        /// Rows given.
+        given: u64,
+        /// Rows kept, dropped or failed.
+        accounted: u64,
+    },
+    /// No threads could be started.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
+    /// A signal came.
+    #[error("stopped by a signal; what is done is kept: run the same command again to go on")]
+    Interrupted,
+}

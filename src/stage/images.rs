@@ -1,0 +1,28 @@
+//! Reads an item's image, wherever the run keeps it, and makes sure that it is the one that was pinned.
+
+use crate::domain::{GenerateSpec, ImageRow, Outcome, RunSpec, Sha256};
+use crate::imaging::{self, DecodeLimits, RgbImage};
+use crate::store::{RunDir, read_member};
+
+/// The encoded image, or why it cannot be had.
+pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8>, String> {
+    let folder = match &spec.generate {
+        GenerateSpec::Folder(source) => source.root.as_path(),
+        GenerateSpec::Fake(_) => run.path(),
+    };
+    let bytes = read_member(&folder.join(&row.path), row.offset, row.bytes).map_err(|e| e.to_string())?;
+    match Sha256::of(&bytes) == row.sha256 {
+        true => Ok(bytes),
+        false => Err("the file has changed since it was pinned: its SHA-256 differs; restore it or start a new run".to_owned()),
+    }
+}
+
+/// The picture, or why it cannot be used.
+pub fn read(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Outcome<RgbImage> {
+    let limits = match &spec.generate {
+        GenerateSpec::Folder(source) => DecodeLimits { max_pixels: source.max_pixels, max_file_bytes: source.max_file_bytes },
+        GenerateSpec::Fake(_) => DecodeLimits::default(),
+    };
+    let decoded = read_bytes(run, spec, row).and_then(|bytes| imaging::decode(&bytes, &limits).map_err(|e| e.to_string()));
+    decoded.map_or_else(Outcome::Dropped, Outcome::Kept)
+}

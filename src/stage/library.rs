@@ -1,0 +1,41 @@
+//! Where the ONNX Runtime library comes from: `ORT_DYLIB_PATH`, a data directory, a Python environment, else pip.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, StageError, resolve::find_or_fetch};
+use crate::assets::DataFolders;
+use crate::config;
+use crate::surrogate::{SurrogateError, library_of_python};
+
+/// Id of the library in the data manifest.
+const ID: &str = "onnxruntime";
+
+/// A library that is on this machine, and how it was found.
+pub fn find_library(data: &DataFolders) -> Result<Option<(PathBuf, &'static str)>, StageError> {
+    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from) {
+        let problem = || format!("ORT_DYLIB_PATH is {}, which is no file", path.display());
+        return match path.is_file() {
+            true => Ok(Some((path, "ORT_DYLIB_PATH"))),
+            false => Err(SurrogateError::Library { problem: problem() }.into()),
+        };
+    }
+    let entry = config::entry(ID, Path::new("."), "hardset")?;
+    match data.locate_unpinned(&entry.file) {
+        Some(path) => Ok(Some((path, "a data directory"))),
+        None => Ok(library_of_python().map(|path| (path, "a Python environment"))),
+    }
+}
+
+/// A library, fetched by package name with pip where there is none.
+pub fn library(ctx: &Context) -> Result<PathBuf, StageError> {
+    match find_library(&ctx.data)? {
+        Some((path, from)) => {
+            ctx.progress.note(&format!("ONNX Runtime from {from}: {}", path.display()));
+            Ok(path)
+        }
+        None => {
+            ctx.progress.note("no ONNX Runtime on this machine (ORT_DYLIB_PATH, data directories, python3)");
+            Ok(find_or_fetch(ctx, &config::entry(ID, Path::new("."), "hardset")?)?.path)
+        }
+    }
+}

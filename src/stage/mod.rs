@@ -1,0 +1,38 @@
+//! The verbs, one file each, and the one loop that resumes them ([`shards`]).
+//!
+//! Sees generators and surrogates through their traits; knows neither candle, ort, polars, clap nor image.
+
+mod context;
+mod doctor;
+mod dropped;
+mod error;
+mod fetch;
+mod generate;
+mod images;
+mod judge;
+mod library;
+mod mine;
+mod plan;
+mod report;
+mod resolve;
+mod score;
+mod select;
+mod shards;
+mod status;
+mod verify;
+
+pub use context::{Context, Progress};
+pub use doctor::{Doctor, doctor};
+pub use dropped::write_dropped;
+pub use error::StageError;
+pub use fetch::{FetchResult, fetch};
+pub use generate::generate;
+pub use mine::{Mining, mine};
+pub use plan::{Counts, count, plan};
+pub use report::{ReportResult, report};
+pub use resolve::{adopt, resolve, resolve_surrogate};
+pub use score::{Scored, score};
+pub use select::{Selected, select};
+pub use shards::Tally;
+pub use status::{Status, SurrogateStatus, status};
+pub use verify::{Verified, verify};

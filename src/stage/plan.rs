@@ -1,0 +1,88 @@
+//! plan: categories x sources -> `plan.parquet`, one row per image to make or read.
+
+use std::collections::BTreeMap;
+
+use super::shards::{default_shard_items, ranges};
+use super::{Context, StageError};
+use crate::config::Recipe;
+use crate::domain::{GenerateSpec, KeyHasher, RunSpec, Sha256};
+use crate::generator::{self, Listing};
+use crate::store::{Check, Rows, ShardRecord, Unit};
+use crate::table::PlanTable;
+
+/// What a plan would come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Images to make or read.
+    pub items: u64,
+    /// Files without a place in the plan.
+    pub lost: u64,
+    /// Categories with at least one item.
+    pub categories: u64,
+    /// Shards.
+    pub shards: u64,
+    /// Bytes that the run will store for images; photographs stay where they are.
+    pub image_bytes: u64,
+    /// Calls of a surrogate: items x surrogates.
+    pub inferences: u64,
+}
+
+/// Lists the source and counts, writing nothing.
+pub fn count(recipe: &Recipe) -> Result<Counts, StageError> {
+    let listing = generator::list(&recipe.generate, &recipe.categories, recipe.seed)?;
+    let mut categories: Vec<&str> = listing.rows.iter().map(|row| row.category.as_str()).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    let items = listing.rows.len();
+    let shard_items = recipe.shard_items.unwrap_or_else(|| default_shard_items(items));
+    let image_bytes = match &recipe.generate {
+        GenerateSpec::Folder(_) => 0,
+        // Noise does not compress; a tar adds a header and padding to each member.
+        GenerateSpec::Fake(fake) => items as u64 * (3 * u64::from(fake.size_px).pow(2) + 1024),
+    };
+    Ok(Counts {
+        items: items as u64,
+        lost: listing.lost.len() as u64,
+        categories: categories.len() as u64,
+        shards: ranges(items, shard_items).len() as u64,
+        image_bytes,
+        inferences: (items * recipe.mine.surrogates.len()) as u64,
+    })
+}
+
+/// Makes the plan unless it is there, and stores the spec: before the plan, so that a run directory always says what
+/// it is for.
+pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, StageError> {
+    let (unit, key) = (ctx.run.plan(), key(recipe));
+    let stored = ctx.run.spec_if_any()?;
+    let listing = match &stored {
+        Some(_) if unit.done(key, Check::Hashes).is_some() => None,
+        _ => Some(generator::list(&recipe.generate, &recipe.categories, recipe.seed)?),
+    };
+    let items = listing.as_ref().map_or(0, |listing| listing.rows.len());
+    let shard_items = stored.as_ref().map_or_else(|| default_shard_items(items), |stored| stored.shard_items);
+    let spec = super::resolve(ctx, recipe, shard_items)?;
+    if let Some(stored) = &stored {
+        super::adopt(stored, &spec, &ctx.run.path().display().to_string())?;
+    }
+    ctx.run.write_spec(&spec)?;
+    listing.map_or(Ok(()), |listing| commit(&unit, key, listing))?;
+    Ok(spec)
+}
+
+fn key(recipe: &Recipe) -> Sha256 {
+    KeyHasher::new()
+        .field("stage", "plan")
+        .field("seed", recipe.seed.to_le_bytes())
+        .field("categories", recipe.categories.sha256.to_string())
+        .field("generate", serde_json::to_vec(&recipe.generate).unwrap_or_default())
+        .finish()
+}
+
+fn commit(unit: &Unit, key: Sha256, listing: Listing) -> Result<(), StageError> {
+    let (kept, dropped) = (listing.rows.len() as u64, listing.lost.len() as u64);
+    let rows = Rows { given: kept + dropped, kept, dropped, failed: 0 };
+    let record = ShardRecord { key, rows, files: Vec::new(), lost: listing.lost, facts: BTreeMap::new() };
+    unit.commit(&[("parquet", PlanTable::encode(&listing.rows)?)], record)?;
+    Ok(())
+}

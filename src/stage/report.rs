@@ -1,0 +1,328 @@
+//! report: the current mining as one page, `report/index.html`.
+//!
+//! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::judge::judge_shard;
+use super::shards::ranges;
+use super::{Context, StageError, images};
+use crate::config::class_names;
+use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SpacePrediction, SurrogateModel, SurrogateSpec};
+use crate::imaging;
+use crate::render::report as page;
+use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
+use crate::store::write_whole;
+use crate::table::{HardRow, PlanTable, dropped_table, images_table, predictions_table, read_hard};
+
+/// Longest side of a thumbnail: twice what is shown on an ordinary screen, for sharp ones.
+const THUMBNAIL_PX: u32 = 256;
+const THUMBNAIL_QUALITY: u8 = 72;
+/// Rows of the table of shared confusions.
+const CONFUSIONS: usize = 100;
+
+/// Where the page is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportResult {
+    /// The page.
+    pub path: PathBuf,
+    /// Hard items shown.
+    pub shown: u64,
+    /// Hard items left out because of the limit.
+    pub left_out: u64,
+}
+
+/// Writes the page with at most `max_images` hard items, those with most failures first.
+pub fn report(ctx: &Context, spec: &RunSpec, max_images: usize) -> Result<ReportResult, StageError> {
+    let missing = || StageError::NotReady { run: ctx.run.path().display().to_string(), missing: "nothing is mined yet".to_owned() };
+    if !ctx.run.manifest().is_file() {
+        return Err(missing());
+    }
+    let plan = PlanTable::read(&ctx.run.plan().file("parquet"))?;
+    let ranges = ranges(plan.len(), spec.shard_items);
+    let figures = figures(ctx, spec, &plan, &ranges)?;
+    let mut hard = read_hard(&ctx.run.manifest())?;
+    hard.sort_by_key(|row| (std::cmp::Reverse(row.n_failed), row.item_id));
+    let left_out = hard.len().saturating_sub(max_images);
+    hard.truncate(max_images);
+    let cards = cards(ctx, spec, &ranges, &hard, &plan)?;
+    let shown = cards.len() as u64;
+    let path = ctx.run.report();
+    write_whole(&path, &page::render(&assemble(ctx, spec, figures, (cards, left_out as u64))?))?;
+    Ok(ReportResult { path, shown, left_out: left_out as u64 })
+}
+
+/// The figures of the first pass.
+struct Figures {
+    summary: Summary,
+    /// Items and hard items by category.
+    categories: BTreeMap<String, (u64, u64)>,
+    /// Items and bits of surrogates by (category, wrong class that several gave).
+    confusions: BTreeMap<(String, i32), (u64, u64)>,
+    /// Runtime of each surrogate.
+    runtimes: Vec<String>,
+}
+
+fn figures(ctx: &Context, spec: &RunSpec, plan: &PlanTable, ranges: &[Range<usize>]) -> Result<Figures, StageError> {
+    let select = &spec.mine.select;
+    let mut figures = Figures {
+        summary: Summary::new(select.surrogates.len(), select.rule),
+        categories: BTreeMap::new(),
+        confusions: BTreeMap::new(),
+        runtimes: select.surrogates.iter().map(|name| runtime(ctx, name)).collect(),
+    };
+    ctx.progress.start("report", plan.len() as u64);
+    for (shard, range) in ranges.iter().enumerate() {
+        ctx.check_stop()?;
+        let (votes, judged) = judge_shard(ctx, select, shard)?;
+        figures.summary.add(&votes, &judged);
+        let categories = plan.rows(range.clone())?.into_iter().map(|row| (row.item_id.0, row.category)).collect();
+        figures.count(&votes, &judged, &categories);
+        ctx.progress.advance(range.len() as u64);
+    }
+    ctx.progress.finish();
+    Ok(figures)
+}
+
+impl Figures {
+    fn count(&mut self, votes: &[VoteColumns], judged: &[Judged], categories: &HashMap<u32, String>) {
+        for (at, verdict) in judged.iter().enumerate() {
+            let Some(category) = categories.get(&verdict.item_id) else { continue };
+            let (items, hard) = self.categories.entry(category.clone()).or_default();
+            *items += 1;
+            *hard += u64::from(verdict.hard);
+            if let Some((class, 2..)) = verdict.agreed_wrong {
+                let gave = |bit: &usize| verdict.failed >> bit & 1 == 1 && votes[*bit].top1_id[at] == class;
+                let bits = (0..votes.len()).filter(gave).fold(0_u64, |bits, bit| bits | 1 << bit);
+                let (items, surrogates) = self.confusions.entry((category.clone(), class)).or_default();
+                *items += 1;
+                *surrogates |= bits;
+            }
+        }
+    }
+}
+
+fn runtime(ctx: &Context, name: &str) -> String {
+    let facts = ctx.run.predictions(name, 0).record().map(|record| record.facts).unwrap_or_default();
+    let fact = |name: &str| facts.get(name).cloned();
+    [fact("runtime"), fact("device")].into_iter().flatten().collect::<Vec<_>>().join(" on ")
+}
+
+fn assemble(ctx: &Context, spec: &RunSpec, figures: Figures, cards: (Vec<page::Card>, u64)) -> Result<page::Report, StageError> {
+    let dropped = dropped_table::decode(&ctx.run.dropped())?;
+    let names = spec.mine.select.surrogates.clone();
+    let summary = &figures.summary;
+    let needed = spec.mine.select.rule.needed(names.len());
+    Ok(page::Report {
+        title: spec.name.clone(),
+        facts: facts(spec),
+        pool_items: summary.items(),
+        hard_items: summary.hard(),
+        dropped_items: dropped.len() as u64,
+        near_ties: summary.near_ties(),
+        surrogates: surrogate_rows(spec, &figures),
+        failures_histogram: summary.histogram().to_vec(),
+        hard_from_failures: Some(needed),
+        agreement: page::Agreement { names: names.clone(), kappa: summary.kappa(), both_wrong_same_class: summary.same_wrong() },
+        leave_one_out: leave_one_out(&names, summary),
+        confusions: confusions(spec, &figures, &names),
+        categories: (figures.categories.iter())
+            .map(|(id, &(items, hard))| page::CategoryRow { name: category_name(spec, id), items, hard })
+            .collect(),
+        dropped: dropped
+            .into_iter()
+            .map(|row| page::DroppedItem { what: row.source, stage: row.stage.to_string(), reason: row.reason })
+            .collect(),
+        cards: cards.0,
+        cards_left_out: cards.1,
+    })
+}
+
+fn facts(spec: &RunSpec) -> Vec<(String, String)> {
+    let select = &spec.mine.select;
+    let source = match &spec.generate {
+        GenerateSpec::Folder(folder) => folder.root.display().to_string(),
+        GenerateSpec::Fake(_) => "noise (fake)".to_owned(),
+    };
+    let facts = [
+        ("Source", source),
+        ("Categories", format!("{} ({})", spec.categories.name, spec.categories.entries.len())),
+        ("Rule", format!("{} of {} surrogates fail", select.rule, select.surrogates.len())),
+        ("Label space", select.label_space.to_string()),
+        ("Bound on true probability", bound(select.max_true_prob, 1.0)),
+        ("Bound on margin", bound(select.max_margin, 0.0)),
+        ("Near tie", format!("|margin| < {}", select.near_tie)),
+        ("Mining", select.id()),
+        ("Seed", spec.seed.to_string()),
+        ("Made by", spec.tool.clone()),
+    ];
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn bound(value: f32, none: f32) -> String {
+    if value == none { "none".to_owned() } else { format!("at most {value}") }
+}
+
+fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> {
+    let (items, hard) = (figures.summary.items(), figures.summary.hard());
+    let row = |(bit, name): (usize, &String)| {
+        let (correct, correct_on_hard) = figures.summary.correct(bit);
+        page::SurrogateRow {
+            name: name.clone(),
+            weights_sha256: weights(spec, name),
+            accuracy: interval(wilson(correct, items)),
+            items,
+            correct,
+            correct_on_hard,
+            hard_items: hard,
+            runtime: figures.runtimes[bit].clone(),
+        }
+    };
+    spec.mine.select.surrogates.iter().enumerate().map(row).collect()
+}
+
+fn weights(spec: &RunSpec, name: &str) -> String {
+    let surrogate: Option<&SurrogateSpec> = spec.mine.surrogates.iter().find(|surrogate| surrogate.name == name);
+    match surrogate.map(|surrogate| &surrogate.model) {
+        Some(SurrogateModel::Onnx(model)) => model.weights.sha256.to_string(),
+        _ => "none (fake)".to_owned(),
+    }
+}
+
+/// Without any item there is no proportion; the page shows a dash for NaN.
+fn interval(interval: Option<Interval>) -> page::Interval {
+    interval.map_or(page::Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN }, |i| page::Interval { value: i.value, low: i.low, high: i.high })
+}
+
+fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> {
+    if names.len() < 2 {
+        return Vec::new();
+    }
+    let row = |(bit, name): (usize, &String)| {
+        let left = summary.left_out(bit);
+        page::LeaveOneOut {
+            left_out: name.clone(),
+            mined_by_others: left.mined_by_others,
+            accuracy_on_them: left.on_mined.map(|i| interval(Some(i))),
+            accuracy_on_pool: interval(wilson(summary.correct(bit).0, summary.items())),
+        }
+    };
+    names.iter().enumerate().map(row).collect()
+}
+
+fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::Confusion> {
+    let mut rows: Vec<page::Confusion> = (figures.confusions.iter())
+        .map(|((category, class), &(items, bits))| page::Confusion {
+            label: category_name(spec, category),
+            predicted: class_name(*class),
+            items,
+            surrogates: names.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| name.clone()).collect(),
+        })
+        .collect();
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.items), std::cmp::Reverse(row.surrogates.len())));
+    rows.truncate(CONFUSIONS);
+    rows
+}
+
+fn category_name(spec: &RunSpec, id: &str) -> String {
+    spec.categories.by_id(id).map_or_else(|| id.to_owned(), |category| category.name.clone())
+}
+
+fn class_name(class: i32) -> String {
+    usize::try_from(class).ok().and_then(|class| class_names().get(class).copied()).unwrap_or("none").to_owned()
+}
+
+fn cards(ctx: &Context, spec: &RunSpec, ranges: &[Range<usize>], hard: &[HardRow], plan: &PlanTable) -> Result<Vec<page::Card>, StageError> {
+    let mut by_id: BTreeMap<ItemId, &HardRow> = hard.iter().map(|row| (row.item_id, row)).collect();
+    let pool = ctx.pool()?;
+    let mut cards = Vec::with_capacity(hard.len());
+    ctx.progress.start("thumbnails", hard.len() as u64);
+    for (shard, range) in ranges.iter().enumerate() {
+        let Some(last) = plan.rows(range.end - 1..range.end)?.pop() else { continue };
+        let later = by_id.split_off(&ItemId(last.item_id.0.saturating_add(1)));
+        let here = std::mem::replace(&mut by_id, later);
+        if here.is_empty() {
+            continue;
+        }
+        ctx.check_stop()?;
+        let images = images_table::decode(&ctx.run.images(shard).file("parquet"))?;
+        let predictions = predictions(ctx, spec, shard, &here)?;
+        let images: Vec<&ImageRow> = images.iter().filter(|image| here.contains_key(&image.item_id)).collect();
+        let card = |image: &&ImageRow| card(ctx, spec, image, here[&image.item_id], &predictions);
+        let made: Vec<page::Card> = pool.install(|| images.par_iter().map(card).collect());
+        ctx.progress.advance(made.len() as u64);
+        cards.extend(made);
+    }
+    ctx.progress.finish();
+    Ok(cards)
+}
+
+type Predictions = HashMap<ItemId, Vec<(String, Prediction)>>;
+
+fn predictions(ctx: &Context, spec: &RunSpec, shard: usize, here: &BTreeMap<ItemId, &HardRow>) -> Result<Predictions, StageError> {
+    let mut predictions = Predictions::new();
+    for name in &spec.mine.select.surrogates {
+        let rows = predictions_table::decode(&ctx.run.predictions(name, shard).file("parquet"))?;
+        for row in rows.into_iter().filter(|row| here.contains_key(&row.item_id)) {
+            predictions.entry(row.item_id).or_default().push((name.clone(), row));
+        }
+    }
+    Ok(predictions)
+}
+
+fn card(ctx: &Context, spec: &RunSpec, image: &ImageRow, hard: &HardRow, predictions: &Predictions) -> page::Card {
+    let agreed_wrong = hard.agreed_wrong.map(|(class, count)| (class_name(class), count));
+    let suspect_label = hard.n_failed >= 2 && hard.agreed_wrong.is_some_and(|(_, count)| count == hard.n_failed);
+    let verdicts = predictions.get(&image.item_id).into_iter().flatten();
+    page::Card {
+        item_id: image.item_id.to_string(),
+        file: image.path.clone(),
+        label: category_name(spec, &hard.category),
+        category: category_name(spec, &hard.category),
+        thumbnail_jpeg: thumbnail(ctx, spec, image),
+        width_px: image.width_px,
+        height_px: image.height_px,
+        verdicts: verdicts.map(|(name, prediction)| verdict(spec, name, prediction)).collect(),
+        n_failed: hard.n_failed,
+        agreed_wrong,
+        near_tie: hard.near_tie,
+        suspect_label,
+    }
+}
+
+/// An image that has changed or gone since it was mined has no thumbnail; the page shows a placeholder.
+fn thumbnail(ctx: &Context, spec: &RunSpec, image: &ImageRow) -> Vec<u8> {
+    match images::read(&ctx.run, spec, image) {
+        Outcome::Kept(picture) => {
+            imaging::encode_jpeg(&imaging::thumbnail(&picture, THUMBNAIL_PX), THUMBNAIL_QUALITY).unwrap_or_default()
+        }
+        Outcome::Dropped(_) | Outcome::Failed(_) => Vec::new(),
+    }
+}
+
+fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::Verdict {
+    let masked = spec.mine.select.label_space == crate::domain::LabelSpace::Masked;
+    let SpacePrediction { top1_id, correct, true_prob, margin } = if masked { prediction.masked } else { prediction.any };
+    page::Verdict {
+        surrogate: name.to_owned(),
+        predicted: class_name(top1_id),
+        prob: top_prob(prediction, masked, (correct, true_prob, margin)),
+        true_prob,
+        true_rank: prediction.true_rank,
+        correct,
+    }
+}
+
+/// Probability of the top class: kept as it is among all classes; among the masked ones it follows from the margin
+/// (a wrong top class has the best other probability, which is the best accepted one minus the margin).
+fn top_prob(prediction: &Prediction, masked: bool, (correct, true_prob, margin): (bool, f32, f32)) -> f32 {
+    match (masked, correct) {
+        (false, _) => prediction.top5_probs[0],
+        (true, true) => true_prob,
+        (true, false) => (true_prob - margin).clamp(0.0, 1.0),
+    }
+}

@@ -1,0 +1,77 @@
+//! A checked recipe -> the run's spec: weights found (or fetched), hashes filled in; and whether a run may adopt it.
+
+use super::{Context, StageError};
+use crate::assets::{self, Located};
+use crate::config::{ModelDef, Recipe, SurrogateDef, WeightsRef};
+use crate::domain::{DataEntry, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec};
+use crate::store::FORMAT;
+
+/// The spec of `recipe`; `shard_items` where the recipe leaves it open.
+pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSpec, StageError> {
+    let surrogates = recipe.mine.surrogates.iter().map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
+    Ok(RunSpec {
+        format: FORMAT,
+        tool: concat!("hardset ", env!("CARGO_PKG_VERSION")).to_owned(),
+        name: recipe.name.clone(),
+        seed: recipe.seed,
+        shard_items: recipe.shard_items.unwrap_or(shard_items),
+        generate: recipe.generate.clone(),
+        mine: MineSpec { batch: recipe.mine.batch, select: recipe.mine.select.clone(), surrogates },
+        categories: recipe.categories.clone(),
+    })
+}
+
+/// A surrogate with its weights found and hashed, or fetched where the manifest says how.
+pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, StageError> {
+    let model = match &def.model {
+        ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
+        ModelDef::Onnx { weights, preprocess, input, output } => SurrogateModel::Onnx(OnnxModel {
+            weights: find_weights(ctx, &def.name, weights)?,
+            preprocess: *preprocess,
+            input: input.clone(),
+            output: output.clone(),
+        }),
+    };
+    Ok(SurrogateSpec { name: def.name.clone(), model })
+}
+
+fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<WeightsSpec, StageError> {
+    let Located { path, bytes, sha256 } = match weights {
+        WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256)?,
+        WeightsRef::Entry(entry) => find_or_fetch(ctx, entry)?,
+    };
+    let path = std::path::absolute(&path).unwrap_or(path);
+    Ok(WeightsSpec { path, bytes, sha256 })
+}
+
+/// The entry's file; fetched, with a note, where it is not here but can be had.
+pub(super) fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, StageError> {
+    match ctx.data.locate(entry) {
+        Err(assets::AssetError::Missing { .. }) if entry.source.is_some() => {
+            ctx.progress.note(&format!("fetching {} into {}", entry.id, ctx.data.cache().display()));
+            let fetched = assets::fetch(entry, &ctx.data, true)?;
+            if fetched.pinned_now {
+                ctx.progress.note(&format!("{} had no hash in data-manifest.toml; pinned now: {}", entry.id, fetched.located.sha256));
+            }
+            Ok(fetched.located)
+        }
+        found => Ok(found?),
+    }
+}
+
+/// Checks that a run made for `stored` may go on as `spec`: the pool must be the same, the mining may differ.
+pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), StageError> {
+    let differs = [
+        ("name", stored.name != spec.name),
+        ("seed", stored.seed != spec.seed),
+        ("shard_items", stored.shard_items != spec.shard_items),
+        ("categories", stored.categories != spec.categories),
+        ("[generate]", stored.generate != spec.generate),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        Some((key, _)) => {
+            Err(StageError::OtherPool { run: run.to_owned(), difference: format!("`{key}` differs from its spec.toml") })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,231 @@
+//! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNNNN.{parquet,json}`.
+//!
+//! An image is read and decoded once for all surrogates that still lack its shard. Each thread has its own instance of
+//! each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what is in memory
+//! does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the same way.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use super::shards::{Made, Output, Stage, Tally, for_each_shard, ranges};
+use super::{Context, StageError, images, library};
+use crate::domain::{DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec};
+use crate::imaging::RgbImage;
+use crate::stats::{ClassMask, predict};
+use crate::store::{Check, Rows, ShardRecord};
+use crate::surrogate::{Host, Surrogate, SurrogateError};
+use crate::table::{PlanTable, images_table, predictions_table};
+
+/// What the stage did for one surrogate.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// The surrogate.
+    pub surrogate: String,
+    /// Its shards.
+    pub tally: Tally,
+}
+
+struct Score<'a> {
+    ctx: &'a Context<'a>,
+    spec: &'a RunSpec,
+    surrogates: Vec<&'a SurrogateSpec>,
+    plan: PlanTable,
+    ranges: Vec<Range<usize>>,
+    images: &'a [ShardRecord],
+    mask: ClassMask,
+    pool: rayon::ThreadPool,
+    host: Option<Host>,
+    engines: Mutex<Vec<Engine>>,
+}
+
+/// One thread's instances, by place in `surrogates`.
+type Engine = BTreeMap<usize, Box<dyn Surrogate>>;
+
+/// Outcomes of one block: for each pending surrogate, one per image.
+type BlockScores = Vec<Vec<Outcome<Prediction>>>;
+
+/// Runs the stage for the surrogates of the current mining; `images` are the records of `generate`.
+pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check) -> Result<Vec<Scored>, StageError> {
+    let names = &spec.mine.select.surrogates;
+    let of = |name: &String| spec.mine.surrogates.iter().find(|surrogate| surrogate.name == *name);
+    let surrogates: Vec<&SurrogateSpec> = names.iter().filter_map(of).collect();
+    let plan = PlanTable::read(&ctx.run.plan().file("parquet"))?;
+    let ranges = ranges(plan.len(), spec.shard_items);
+    let stage = Score {
+        ctx,
+        spec,
+        surrogates,
+        plan,
+        ranges: ranges.clone(),
+        images,
+        mask: ClassMask::new(&spec.categories.all_ids()),
+        pool: ctx.pool()?,
+        host: None,
+        engines: Mutex::default(),
+    };
+    let tallies = for_each_shard(ctx, &ranges, check, stage)?;
+    let tallies = if tallies.is_empty() { vec![Tally::default(); names.len()] } else { tallies };
+    Ok(names.iter().cloned().zip(tallies).map(|(surrogate, tally)| Scored { surrogate, tally }).collect())
+}
+
+/// What a surrogate's numbers depend on; not where its weights lie.
+fn identity(surrogate: &SurrogateSpec) -> Vec<u8> {
+    let mut model = surrogate.model.clone();
+    if let SurrogateModel::Onnx(onnx) = &mut model {
+        onnx.weights.path = Default::default();
+    }
+    serde_json::to_vec(&model).unwrap_or_default()
+}
+
+impl Stage for Score<'_> {
+    const NAME: &'static str = "mine";
+
+    fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError> {
+        let images = self.images[shard].hash().to_string();
+        let output = |surrogate: &&SurrogateSpec| Output {
+            unit: self.ctx.run.predictions(&surrogate.name, shard),
+            key: KeyHasher::new()
+                .field("stage", "score")
+                .field("images", &images)
+                .field("surrogate", identity(surrogate))
+                .field("batch", self.spec.mine.batch.to_le_bytes())
+                .field("categories", self.spec.categories.sha256.to_string())
+                .finish(),
+        };
+        Ok(self.surrogates.iter().map(output).collect())
+    }
+
+    fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<Made>, StageError> {
+        self.ready(pending)?;
+        let images = images_table::decode(&self.ctx.run.images(shard).file("parquet"))?;
+        let labels = self.plan.rows(self.ranges[shard].clone())?;
+        let blocks: Vec<&[ImageRow]> = images.chunks(self.spec.mine.batch as usize).collect();
+        let scored: Vec<BlockScores> = self
+            .pool
+            .install(|| blocks.par_iter().with_max_len(1).map(|block| self.score_block(block, &labels, pending)).collect::<Result<_, _>>())?;
+        // Items that were lost before this stage count as through.
+        self.ctx.progress.advance((labels.len() - images.len()) as u64);
+        let mut by_surrogate: BlockScores = vec![Vec::with_capacity(images.len()); pending.len()];
+        for block in scored {
+            by_surrogate.iter_mut().zip(block).for_each(|(all, outcomes)| all.extend(outcomes));
+        }
+        let made = pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, outcomes));
+        made.collect()
+    }
+}
+
+impl Score<'_> {
+    /// Loads the runtime and the pending surrogates, the first time that any is needed: re-mining needs neither.
+    fn ready(&mut self, pending: &[usize]) -> Result<(), StageError> {
+        if self.host.is_none() {
+            self.host = Some(self.load_host(pending)?);
+            let threads = (0..self.ctx.threads).map(|_| Engine::new());
+            self.engines = Mutex::new(threads.collect());
+        }
+        let Some(host) = &self.host else { return Ok(()) };
+        let surrogates = &self.surrogates;
+        let engines = self.engines.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let load = |engine: &mut Engine| -> Result<(), SurrogateError> {
+            for &at in pending {
+                if !engine.contains_key(&at) {
+                    engine.insert(at, host.build(surrogates[at])?);
+                }
+            }
+            Ok(())
+        };
+        Ok(self.pool.install(|| engines.par_iter_mut().try_for_each(load))?)
+    }
+
+    fn load_host(&self, pending: &[usize]) -> Result<Host, StageError> {
+        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
+        if !self.surrogates.iter().enumerate().any(|(at, _)| real(&at)) {
+            return Ok(Host::without_runtime());
+        }
+        let host = Host::with_onnx_runtime(&library::library(self.ctx)?, self.ctx.device)?;
+        let facts: Vec<String> = host.facts().iter().map(|(name, value)| format!("{name} {value}")).collect();
+        self.ctx.progress.note(&facts.join(", "));
+        let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
+        self.ctx.progress.note(&format!("scoring with {}", names.join(", ")));
+        Ok(host)
+    }
+
+    fn score_block(&self, block: &[ImageRow], labels: &[PlanRow], pending: &[usize]) -> Result<BlockScores, StageError> {
+        self.ctx.check_stop()?;
+        let decoded: Vec<Outcome<RgbImage>> = block.iter().map(|row| images::read(&self.ctx.run, self.spec, row)).collect();
+        let pop = || self.engines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let mut engine = pop().ok_or_else(|| StageError::Threads("more threads than instances of the surrogates".to_owned()))?;
+        let scored = pending.iter().map(|at| match engine.get_mut(at) {
+            Some(surrogate) => self.score_images(surrogate.as_mut(), block, &decoded, labels),
+            None => Ok(Vec::new()),
+        });
+        let scored = scored.collect::<Result<BlockScores, SurrogateError>>();
+        self.engines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(engine);
+        self.ctx.progress.advance(block.len() as u64);
+        Ok(scored?)
+    }
+
+    fn score_images(
+        &self,
+        surrogate: &mut dyn Surrogate,
+        block: &[ImageRow],
+        decoded: &[Outcome<RgbImage>],
+        labels: &[PlanRow],
+    ) -> Result<Vec<Outcome<Prediction>>, SurrogateError> {
+        let good: Vec<&RgbImage> = decoded.iter().filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None }).collect();
+        let mut scores = surrogate.score(&good)?.into_iter();
+        let outcome = |(row, decoded): (&ImageRow, &Outcome<RgbImage>)| match decoded {
+            Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+            Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
+            Outcome::Kept(_) => match scores.next() {
+                Some(Outcome::Kept(scores)) => self.predict(row, &scores, labels),
+                Some(Outcome::Dropped(reason)) => Outcome::Dropped(reason),
+                Some(Outcome::Failed(reason)) => Outcome::Failed(reason),
+                None => Outcome::Failed("no score came back".to_owned()),
+            },
+        };
+        Ok(block.iter().zip(decoded).map(outcome).collect())
+    }
+
+    fn predict(&self, row: &ImageRow, scores: &crate::domain::Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
+        let label = labels.binary_search_by_key(&row.item_id, |label| label.item_id).map(|at| &labels[at].label_ids);
+        let Ok(label_ids) = label else { return Outcome::Failed("the plan does not know this item".to_owned()) };
+        match predict(row.item_id, scores, label_ids, &self.mask) {
+            Ok(prediction) => Outcome::Kept(prediction),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    fn pack(&self, shard: usize, at: usize, images: &[ImageRow], outcomes: Vec<Outcome<Prediction>>) -> Result<Made, StageError> {
+        let name = &self.surrogates[at].name;
+        let mut rows = Rows { given: outcomes.len() as u64, ..Rows::default() };
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        for (image, outcome) in images.iter().zip(outcomes) {
+            let reason = match outcome {
+                Outcome::Kept(prediction) => {
+                    kept.push(prediction);
+                    continue;
+                }
+                Outcome::Dropped(reason) => {
+                    rows.dropped += 1;
+                    reason
+                }
+                Outcome::Failed(reason) => {
+                    rows.failed += 1;
+                    format!("surrogate `{name}`: {reason}")
+                }
+            };
+            let stage = crate::domain::Stage::Mine;
+            lost.push(DropRow { item_id: image.item_id, stage, source: image.path.clone(), reason });
+        }
+        rows.kept = kept.len() as u64;
+        if rows.failed > 0 && kept.is_empty() {
+            let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
+            return Err(StageError::AllFailed { name: name.clone(), shard, reason });
+        }
+        let facts = self.host.as_ref().map(|host| host.facts().clone()).unwrap_or_default();
+        Ok(Made { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
+    }
+}

@@ -1,0 +1,82 @@
+//! select: predictions -> `mined/<rule-id>.parquet` and `manifest.parquet`. Runs no inference.
+
+use rayon::prelude::*;
+
+use super::judge::judge_shard;
+use super::shards::ranges;
+use super::{Context, StageError};
+use crate::domain::{RunSpec, SelectSpec};
+use crate::stats::Judged;
+use crate::store::PendingFile;
+use crate::table::{ImagePaths, MinedChunk, MinedWriter, PlanTable, Verdicts, images_table};
+
+/// Shards in memory at a time, for each thread.
+const WAVE: usize = 2;
+
+/// What a mining came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// Its id, which names its table.
+    pub id: String,
+    /// Items that all surrogates scored.
+    pub items: u64,
+    /// Hard ones.
+    pub hard: u64,
+    /// Items with a near tie.
+    pub near_ties: u64,
+    /// Items by how many surrogates fail on them, from 0 to all.
+    pub histogram: Vec<u64>,
+}
+
+impl Selected {
+    fn add(&mut self, judged: &[Judged]) {
+        self.items += judged.len() as u64;
+        self.hard += judged.iter().filter(|j| j.hard).count() as u64;
+        self.near_ties += judged.iter().filter(|j| j.near_tie).count() as u64;
+        judged.iter().for_each(|j| self.histogram[j.n_failed() as usize] += 1);
+    }
+}
+
+/// Applies the current mining's rule and makes it the manifest.
+pub fn select(ctx: &Context, spec: &RunSpec) -> Result<Selected, StageError> {
+    let select = &spec.mine.select;
+    let plan = PlanTable::read_for_mining(&ctx.run.plan().file("parquet"))?;
+    let shards: Vec<usize> = (0..ranges(plan.len(), spec.shard_items).len()).collect();
+    let mut selected = Selected { id: select.id(), histogram: vec![0; select.surrogates.len() + 1], ..Selected::default() };
+    let mut target = PendingFile::create(&ctx.run.mined(&selected.id))?;
+    let writer = MinedWriter::new(&mut target, &MinedChunk::new(&plan, &ImagePaths::empty()?, verdicts(select, &[]))?)?;
+    let pool = ctx.pool()?;
+    ctx.progress.start("select", plan.len() as u64);
+    for wave in shards.chunks(WAVE * ctx.threads) {
+        ctx.check_stop()?;
+        let encoded = |&shard: &usize| -> Result<_, StageError> {
+            let (_, judged) = judge_shard(ctx, select, shard)?;
+            let paths = images_table::read_paths(&ctx.run.images(shard).file("parquet"))?;
+            let chunk = MinedChunk::new(&plan, &paths, verdicts(select, &judged))?;
+            Ok((judged, writer.encode(chunk)?))
+        };
+        let done: Vec<_> = pool.install(|| wave.par_iter().map(encoded).collect::<Result<_, StageError>>())?;
+        for (judged, chunk) in done {
+            selected.add(&judged);
+            ctx.progress.advance(judged.len() as u64);
+            writer.append(chunk)?;
+        }
+    }
+    writer.finish()?;
+    target.commit()?;
+    ctx.run.set_manifest(&selected.id)?;
+    ctx.progress.finish();
+    Ok(selected)
+}
+
+fn verdicts<'a>(select: &'a SelectSpec, judged: &[Judged]) -> Verdicts<'a> {
+    Verdicts {
+        surrogates: &select.surrogates,
+        item_id: judged.iter().map(|j| j.item_id).collect(),
+        failed: judged.iter().map(|j| j.failed).collect(),
+        agreed_wrong: judged.iter().map(|j| j.agreed_wrong.map(|(class, _)| class)).collect(),
+        n_agreed_wrong: judged.iter().map(|j| j.agreed_wrong.map_or(0, |(_, count)| count)).collect(),
+        near_tie: judged.iter().map(|j| j.near_tie).collect(),
+        hard: judged.iter().map(|j| j.hard).collect(),
+    }
+}

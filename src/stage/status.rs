@@ -1,0 +1,80 @@
+//! status: how far a run is. Reads records only and takes no lock.
+
+use super::shards::ranges;
+use super::StageError;
+use crate::domain::RunSpec;
+use crate::store::{Check, RunDir, Unit};
+use crate::table::{PlanTable, dropped_table, read_hard};
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// The spec.
+    pub spec: RunSpec,
+    /// Items of the plan, once there is one.
+    pub planned: Option<u64>,
+    /// Shards in all.
+    pub shards: u64,
+    /// Shards whose images are there.
+    pub image_shards: u64,
+    /// For each surrogate that has predictions.
+    pub surrogates: Vec<SurrogateStatus>,
+    /// Hard items of the current mining, once there is one.
+    pub hard: Option<u64>,
+    /// Rows of `dropped.parquet`, once there is one.
+    pub dropped: Option<u64>,
+}
+
+/// How far one surrogate is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurrogateStatus {
+    /// Its name.
+    pub name: String,
+    /// Shards that it has scored.
+    pub shards: u64,
+    /// Images that it has scored.
+    pub scored: u64,
+    /// Whether it takes part in the current mining.
+    pub selected: bool,
+    /// Runtime and device of its last shard.
+    pub runtime: String,
+}
+
+/// Looks at the run.
+pub fn status(run: &RunDir) -> Result<Status, StageError> {
+    let spec = run.spec()?;
+    let plan = run.plan();
+    let planned = match plan.record() {
+        Some(_) => Some(PlanTable::read(&plan.file("parquet"))?.len()),
+        None => None,
+    };
+    let shards = ranges(planned.unwrap_or(0), spec.shard_items).len();
+    let names = run.predicted();
+    let hard = run.manifest().is_file().then(|| read_hard(&run.manifest())).transpose()?;
+    let dropped = run.dropped().is_file().then(|| dropped_table::decode(&run.dropped())).transpose()?;
+    Ok(Status {
+        planned: planned.map(|n| n as u64),
+        shards: shards as u64,
+        image_shards: done((0..shards).map(|shard| run.images(shard))),
+        surrogates: names.into_iter().map(|name| surrogate(run, &spec, name, shards)).collect(),
+        hard: hard.map(|rows| rows.len() as u64),
+        dropped: dropped.map(|rows| rows.len() as u64),
+        spec,
+    })
+}
+
+fn done(units: impl Iterator<Item = Unit>) -> u64 {
+    units.filter(|unit| unit.record().is_some_and(|record| unit.problem(&record, Check::Sizes).is_none())).count() as u64
+}
+
+fn surrogate(run: &RunDir, spec: &RunSpec, name: String, shards: usize) -> SurrogateStatus {
+    let records: Vec<_> = (0..shards).filter_map(|shard| run.predictions(&name, shard).record()).collect();
+    let fact = |name: &str| records.last().and_then(|record| record.facts.get(name).cloned());
+    SurrogateStatus {
+        shards: records.len() as u64,
+        scored: records.iter().map(|record| record.rows.kept).sum(),
+        selected: spec.mine.select.surrogates.contains(&name),
+        runtime: [fact("runtime"), fact("device")].into_iter().flatten().collect::<Vec<_>>().join(" on "),
+        name,
+    }
+}

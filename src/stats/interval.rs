@@ -1,0 +1,46 @@
+//! Confidence intervals of proportions.
+
+/// A proportion with its 95 % interval, all in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// The proportion.
+    pub value: f64,
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+/// The two-sided 95 % quantile of the normal distribution.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// Wilson's score interval at 95 % (E. B. Wilson, JASA 22, 1927) of `successes` in `trials`.
+///
+/// `None` where there was no trial: there is no proportion then.
+pub fn wilson(successes: u64, trials: u64) -> Option<Interval> {
+    if trials == 0 {
+        return None;
+    }
+    let n = trials as f64;
+    let p = successes as f64 / n;
+    let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    Some(Interval { value: p, low: (centre - half).max(0.0), high: (centre + half).min(1.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reference: statsmodels 0.14 `proportion_confint(method="wilson")`.
+    #[test]
+    fn equals_the_reference() {
+        for (successes, trials, low, high) in
+            [(188, 400, 0.421_564, 0.518_999), (0, 10, 0.0, 0.277_533), (10, 10, 0.722_467, 1.0)]
+        {
+            let interval = wilson(successes, trials).unwrap();
+            assert!((interval.low - low).abs() < 1e-5 && (interval.high - high).abs() < 1e-5, "{interval:?}");
+        }
+        assert_eq!(wilson(0, 0), None);
+    }
+}

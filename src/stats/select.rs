@@ -1,0 +1,188 @@
+//! Applies a rule to the votes of several surrogates.
+//!
+//! Works on columns, because a pool may have ten million items. Holds always: the items judged are those on which
+//! every surrogate voted, in ascending order.
+
+use crate::domain::SelectSpec;
+
+/// The votes of one surrogate on the items of one shard, in one label space; columns of equal length.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VoteColumns {
+    /// Items, ascending.
+    pub item_id: Vec<u32>,
+    /// Whether the top class is accepted.
+    pub correct: Vec<bool>,
+    /// The top class.
+    pub top1_id: Vec<i32>,
+    /// Probability of the accepted classes, in [0, 1].
+    pub true_prob: Vec<f32>,
+    /// Best accepted minus best other probability, in [-1, 1].
+    pub margin: Vec<f32>,
+}
+
+impl VoteColumns {
+    fn keep(&mut self, ids: &[u32]) {
+        let places: Vec<usize> = ids.iter().filter_map(|id| self.item_id.binary_search(id).ok()).collect();
+        self.correct = places.iter().map(|&at| self.correct[at]).collect();
+        self.top1_id = places.iter().map(|&at| self.top1_id[at]).collect();
+        self.true_prob = places.iter().map(|&at| self.true_prob[at]).collect();
+        self.margin = places.iter().map(|&at| self.margin[at]).collect();
+        self.item_id = ids.to_vec();
+    }
+}
+
+/// The verdict of a mining on one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The item.
+    pub item_id: u32,
+    /// Bit `i` is set where surrogate `i` fails.
+    pub failed: u64,
+    /// Of the classes that failing surrogates gave, the most frequent (of equal ones the lowest), and how many gave it.
+    pub agreed_wrong: Option<(i32, u32)>,
+    /// Some surrogate's margin is nearer to 0 than the spec's `near_tie`.
+    pub near_tie: bool,
+    /// The rule holds.
+    pub hard: bool,
+}
+
+impl Judged {
+    /// How many surrogates fail.
+    pub fn n_failed(&self) -> u32 {
+        self.failed.count_ones()
+    }
+}
+
+/// Reduces all columns to the items that every one of them has.
+pub fn align(columns: &mut [VoteColumns]) {
+    let Some((first, rest)) = columns.split_first() else { return };
+    if rest.iter().all(|other| other.item_id == first.item_id) {
+        return;
+    }
+    let in_all = |id: &u32| rest.iter().all(|other| other.item_id.binary_search(id).is_ok());
+    let shared: Vec<u32> = first.item_id.iter().copied().filter(in_all).collect();
+    columns.iter_mut().for_each(|column| column.keep(&shared));
+}
+
+/// Judges every item of aligned `columns`, one per surrogate in the order of `spec.surrogates`.
+pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
+    let needed = spec.rule.needed(columns.len());
+    let items = columns.first().map_or(0, |column| column.item_id.len());
+    let mut failed = vec![0_u64; items];
+    let mut near = vec![false; items];
+    for (bit, votes) in columns.iter().enumerate() {
+        for at in 0..items {
+            let fails = !votes.correct[at] && votes.true_prob[at] <= spec.max_true_prob && votes.margin[at] <= spec.max_margin;
+            failed[at] |= u64::from(fails) << bit;
+            near[at] |= votes.margin[at].abs() < spec.near_tie;
+        }
+    }
+    (0..items)
+        .map(|at| Judged {
+            item_id: columns[0].item_id[at],
+            failed: failed[at],
+            agreed_wrong: most_frequent(columns, failed[at], at),
+            near_tie: near[at],
+            hard: failed[at].count_ones() >= needed,
+        })
+        .collect()
+}
+
+fn most_frequent(columns: &[VoteColumns], failed: u64, at: usize) -> Option<(i32, u32)> {
+    let gave = |bits: u64, class: i32| {
+        ones(bits).filter(|&bit| columns[bit].top1_id[at] == class).fold(0_u64, |same, bit| same | 1 << bit)
+    };
+    let mut best: Option<(i32, u32)> = None;
+    let mut left = failed;
+    while left != 0 {
+        let class = columns[left.trailing_zeros() as usize].top1_id[at];
+        let same = gave(left, class);
+        let count = same.count_ones();
+        if best.is_none_or(|(kept, n)| count > n || (count == n && class < kept)) {
+            best = Some((class, count));
+        }
+        left &= !same;
+    }
+    best
+}
+
+fn ones(bits: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |bit| bits >> bit & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::LabelSpace;
+
+    fn spec(rule: &str, n: usize) -> SelectSpec {
+        SelectSpec {
+            surrogates: (0..n).map(|i| i.to_string()).collect(),
+            rule: rule.parse().unwrap(),
+            label_space: LabelSpace::AnyOfIds,
+            max_true_prob: 1.0,
+            max_margin: 0.0,
+            near_tie: 0.01,
+        }
+    }
+
+    /// Votes of one surrogate on items 0, 1, …: each `class@true_prob`, right if the class is 0.
+    fn votes(text: &str) -> VoteColumns {
+        let mut columns = VoteColumns::default();
+        for (item, vote) in text.split_whitespace().enumerate() {
+            let (class, prob) = vote.split_once('@').unwrap();
+            let (class, prob): (i32, f32) = (class.parse().unwrap(), prob.parse().unwrap());
+            columns.item_id.push(item as u32);
+            columns.correct.push(class == 0);
+            columns.top1_id.push(class);
+            columns.true_prob.push(prob);
+            columns.margin.push(if class == 0 { prob } else { prob - 0.5 });
+        }
+        columns
+    }
+
+    /// One letter per item: H hard, `.` not.
+    fn hard(columns: &[VoteColumns], spec: &SelectSpec) -> String {
+        judge(columns, spec).iter().map(|j| if j.hard { 'H' } else { '.' }).collect()
+    }
+
+    #[test]
+    fn rules_count_failures() {
+        let columns = [votes("0@.9 1@.1 1@.1 1@.1"), votes("0@.9 0@.9 2@.1 1@.1"), votes("1@.1 0@.9 0@.8 1@.1")];
+        assert_eq!(hard(&columns, &spec("all", 3)), "...H");
+        assert_eq!(hard(&columns, &spec("at-least=2", 3)), "..HH");
+        assert_eq!(hard(&columns, &spec("at-least=1", 3)), "HHHH");
+    }
+
+    #[test]
+    fn thresholds_sit_on_top_of_wrong() {
+        let columns = [votes("1@.30 1@.10 0@.05")];
+        let bounded = SelectSpec { max_true_prob: 0.15, ..spec("all", 1) };
+        assert_eq!(hard(&columns, &bounded), ".H.");
+        let far = SelectSpec { max_margin: -0.3, ..spec("all", 1) };
+        assert_eq!(hard(&columns, &far), ".H.");
+    }
+
+    #[test]
+    fn the_most_frequent_wrong_class_is_named_the_lowest_of_equal_ones() {
+        let columns = [votes("5@.1 9@.1 0@.9"), votes("7@.1 4@.1 0@.9"), votes("7@.1 0@.9 0@.9")];
+        let agreed: Vec<_> = judge(&columns, &spec("all", 3)).iter().map(|j| j.agreed_wrong).collect();
+        assert_eq!(agreed, [Some((7, 2)), Some((4, 1)), None]);
+    }
+
+    #[test]
+    fn near_ties_are_marked() {
+        let marks: Vec<bool> = judge(&[votes("1@.495 1@.3 0@.005")], &spec("all", 1)).iter().map(|j| j.near_tie).collect();
+        assert_eq!(marks, [true, false, true]);
+    }
+
+    #[test]
+    fn items_that_one_surrogate_lacks_are_left_out() {
+        let mut columns = [votes("1@.1 1@.1 0@.9"), votes("2@.1 2@.1 0@.9")];
+        columns[1].keep(&[0, 2]);
+        align(&mut columns);
+        assert_eq!(columns[0].item_id, [0, 2]);
+        assert_eq!(columns[0].top1_id, [1, 0]);
+        assert_eq!(hard(&columns, &spec("all", 2)), "H.");
+    }
+}

@@ -1,0 +1,74 @@
+//! One process per run directory.
+//!
+//! The lock is the operating system's (it goes with the process, however that ends); the file's text is for people.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::StoreError;
+
+const NAME: &str = "lock";
+
+/// Held while a process works on a run.
+pub struct Lock(File);
+
+impl Lock {
+    /// Takes the lock of the run in `dir`, or says who has it.
+    pub fn take(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(NAME);
+        let mut file = (OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(&path)
+            .map_err(StoreError::io("lock", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = if holder.is_empty() { "another process".to_owned() } else { holder.trim().to_owned() };
+                return Err(StoreError::Locked { path: dir.display().to_string(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
+        }
+        let mut lock = Self(file);
+        // Who holds it is a kindness to people: a full disk must not stop a run that would only read.
+        let _ = lock.write_text(&whoami());
+        Ok(lock)
+    }
+
+    fn write_text(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.rewind()?;
+        self.0.write_all(text.as_bytes())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An empty file between runs: equal runs have equal bytes.
+        let _ = self.0.set_len(0);
+    }
+}
+
+fn whoami() -> String {
+    let command: Vec<String> = std::env::args().collect();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "this machine" } else { host.trim() };
+    format!("process {} on {host} ({})", std::process::id(), command.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_taker_learns_who_was_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Lock::take(dir.path()).unwrap();
+        let refused = Lock::take(dir.path()).err().unwrap().to_string();
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        drop(first);
+        assert_eq!(std::fs::read(dir.path().join(NAME)).unwrap(), b"");
+        assert!(Lock::take(dir.path()).is_ok());
+    }
+}

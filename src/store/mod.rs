@@ -1,0 +1,19 @@
+//! The only writer of files: run directories, shards, commit records, the lock, whole-file writes.
+//!
+//! Does not know what is in a table and decides nothing. Holds always: a file appears under its name whole or not at all
+//! (temporary name, fsync, rename, fsync of the folder); a shard counts as done only when its record exists, has the key
+//! that is asked for, and every file has the size (and, where asked, the hash) that the record says.
+
+mod atomic;
+mod error;
+mod lock;
+mod record;
+mod run_dir;
+mod tar;
+
+pub use atomic::{PendingFile, write_whole};
+pub use error::StoreError;
+pub use lock::Lock;
+pub use record::{Check, FileRecord, Rows, ShardRecord, Unit};
+pub use run_dir::{FORMAT, RunDir};
+pub use tar::{TarShard, read_member};

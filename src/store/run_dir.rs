@@ -1,0 +1,153 @@
+//! The layout of a run directory (DESIGN 1.5), its spec and its locks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::atomic::{UNFINISHED, link_whole, write_whole};
+use super::{Lock, StoreError, Unit};
+use crate::domain::{ItemId, RunSpec};
+
+/// Version of the layout; raised when older tools could misread a run.
+pub const FORMAT: u32 = 1;
+
+/// A run directory.
+#[derive(Debug, Clone)]
+pub struct RunDir(PathBuf);
+
+impl RunDir {
+    /// The directory at `path`, which need not exist yet.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folder and locks it.
+    pub fn create(&self) -> Result<Lock, StoreError> {
+        fs::create_dir_all(&self.0).map_err(StoreError::io("make folder", &self.0))?;
+        Lock::take(&self.0)
+    }
+
+    /// Locks an existing run.
+    pub fn lock(&self) -> Result<Lock, StoreError> {
+        match self.spec_path().is_file() {
+            true => Lock::take(&self.0),
+            false => Err(StoreError::NotARun { path: self.0.display().to_string() }),
+        }
+    }
+
+    /// The stored spec, if there is one.
+    pub fn spec_if_any(&self) -> Result<Option<RunSpec>, StoreError> {
+        self.spec_path().is_file().then(|| self.spec()).transpose()
+    }
+
+    /// The stored spec.
+    pub fn spec(&self) -> Result<RunSpec, StoreError> {
+        let path = self.spec_path();
+        if !path.is_file() {
+            return Err(StoreError::NotARun { path: self.0.display().to_string() });
+        }
+        let text = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
+        self.check_format(&text)?;
+        toml::from_str(&text).map_err(|e| StoreError::Damaged {
+            path: path.display().to_string(),
+            problem: e.to_string().trim().to_owned(),
+            remedy: "restore it, or start anew with another --run-dir".to_owned(),
+        })
+    }
+
+    fn check_format(&self, text: &str) -> Result<(), StoreError> {
+        let table: toml::Table = toml::from_str(text).unwrap_or_default();
+        let found = table.get("format").and_then(toml::Value::as_integer).unwrap_or(i64::from(FORMAT)) as u32;
+        let tool = table.get("tool").and_then(toml::Value::as_str).unwrap_or("unknown").to_owned();
+        match found == FORMAT {
+            true => Ok(()),
+            false => Err(StoreError::Format { path: self.0.display().to_string(), found, wanted: FORMAT, tool }),
+        }
+    }
+
+    /// Stores the spec.
+    pub fn write_spec(&self, spec: &RunSpec) -> Result<(), StoreError> {
+        let path = self.spec_path();
+        let text = toml::to_string(spec).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
+        write_whole(&path, text.as_bytes())
+    }
+
+    fn spec_path(&self) -> PathBuf {
+        self.0.join("spec.toml")
+    }
+
+    /// The plan: `plan.parquet` and its record.
+    pub fn plan(&self) -> Unit {
+        Unit { dir: self.0.clone(), stem: "plan".to_owned() }
+    }
+
+    /// The images of shard `index`.
+    pub fn images(&self, index: usize) -> Unit {
+        Unit::shard(self.0.join("images"), index)
+    }
+
+    /// What surrogate `name` said of shard `index`.
+    pub fn predictions(&self, name: &str, index: usize) -> Unit {
+        Unit::shard(self.0.join("predictions").join(name), index)
+    }
+
+    /// The table of the mining with this id.
+    pub fn mined(&self, id: &str) -> PathBuf {
+        self.0.join("mined").join(format!("{id}.parquet"))
+    }
+
+    /// The table of the current mining.
+    pub fn manifest(&self) -> PathBuf {
+        self.0.join("manifest.parquet")
+    }
+
+    /// Makes the mining with this id the current one.
+    pub fn set_manifest(&self, id: &str) -> Result<(), StoreError> {
+        link_whole(&self.mined(id), &self.manifest())
+    }
+
+    /// The table of what was lost.
+    pub fn dropped(&self) -> PathBuf {
+        self.0.join("dropped.parquet")
+    }
+
+    /// The report's page.
+    pub fn report(&self) -> PathBuf {
+        self.0.join("report").join("index.html")
+    }
+
+    /// Name of an item's image in a shard.
+    pub fn member(item: ItemId) -> String {
+        format!("{item}.png")
+    }
+
+    /// Removes what a killed process left unfinished.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        sweep(&self.0)
+    }
+
+    /// Names of the surrogates that have predictions here, in order.
+    pub fn predicted(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join("predictions")).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn sweep(dir: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(dir).map_err(StoreError::io("read", dir))?.flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.is_symlink() {
+            sweep(&path)?;
+        } else if path.to_string_lossy().ends_with(UNFINISHED) {
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}

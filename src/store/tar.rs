@@ -1,0 +1,71 @@
+//! Image shards: WebDataset tars, written in memory, read by offset.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::StoreError;
+
+/// A tar being filled; members carry no time, owner or machine, so that equal images give equal bytes.
+pub struct TarShard(tar::Builder<Vec<u8>>);
+
+impl Default for TarShard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TarShard {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(tar::Builder::new(Vec::new()))
+    }
+
+    /// Appends a member and returns the offset of its first byte.
+    pub fn push(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<u64> {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        // Names are eight digits and an extension, so that the header is one block of 512 bytes.
+        let offset = self.0.get_ref().len() as u64 + 512;
+        self.0.append_data(&mut header, name, bytes)?;
+        Ok(offset)
+    }
+
+    /// The whole tar.
+    pub fn finish(self) -> std::io::Result<Vec<u8>> {
+        self.0.into_inner()
+    }
+}
+
+/// The `bytes` bytes of the file at `path` from `offset` on.
+pub fn read_member(path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut member = Vec::with_capacity(bytes as usize);
+        file.take(bytes).read_to_end(&mut member)?;
+        Ok(member)
+    };
+    read().map_err(StoreError::io("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_found_at_their_offsets_also_by_tar_itself() {
+        let mut shard = TarShard::new();
+        let offsets = [shard.push("00000000.png", b"first").unwrap(), shard.push("00000001.png", &[7; 1000]).unwrap()];
+        let bytes = shard.finish().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        assert_eq!(read_member(file.path(), offsets[0], 5).unwrap(), b"first");
+        assert_eq!(read_member(file.path(), offsets[1], 1000).unwrap(), [7; 1000]);
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let names: Vec<_> = archive.entries().unwrap().map(|e| e.unwrap().path().unwrap().into_owned()).collect();
+        assert_eq!(names, [Path::new("00000000.png"), Path::new("00000001.png")]);
+    }
+}

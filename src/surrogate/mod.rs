@@ -1,0 +1,77 @@
+//! Who judges images: trait [`Surrogate`], and how each kind is built from its spec.
+//!
+//! Pictures in, scores over ImageNet's classes out; no tensor crosses, and nothing is decided here about what is kept.
+
+mod error;
+mod fake;
+#[cfg(feature = "onnx")]
+mod onnx;
+mod python;
+mod tensor;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::domain::{Device, Outcome, Scores, SurrogateModel, SurrogateSpec};
+use crate::imaging::RgbImage;
+
+pub use error::SurrogateError;
+pub use python::library_of_python;
+
+/// Scores images.
+pub trait Surrogate: Send {
+    /// One outcome per image, in order. Images are scored together in one call of the model where it allows that;
+    /// `Err` is for a surrogate that cannot work at all.
+    fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, SurrogateError>;
+}
+
+/// Builds surrogates on one device; holds what all of them share.
+pub struct Host {
+    #[cfg(feature = "onnx")]
+    onnx: Option<onnx::Runtime>,
+    facts: BTreeMap<String, String>,
+}
+
+impl Host {
+    /// A host for fakes alone: needs no library.
+    pub fn without_runtime() -> Self {
+        Self {
+            #[cfg(feature = "onnx")]
+            onnx: None,
+            facts: BTreeMap::from([("runtime".to_owned(), "fake".to_owned())]),
+        }
+    }
+
+    /// A host for ONNX models: loads the ONNX Runtime library at `library` and readies `device`.
+    #[cfg(feature = "onnx")]
+    pub fn with_onnx_runtime(library: &Path, device: Device) -> Result<Self, SurrogateError> {
+        let onnx = onnx::Runtime::load(library, device)?;
+        let facts = onnx.facts();
+        Ok(Self { onnx: Some(onnx), facts })
+    }
+
+    /// As above; this build has no `onnx` feature.
+    #[cfg(not(feature = "onnx"))]
+    pub fn with_onnx_runtime(_library: &Path, _device: Device) -> Result<Self, SurrogateError> {
+        Err(SurrogateError::NoOnnx)
+    }
+
+    /// What made the predictions: runtime, version, device.
+    pub fn facts(&self) -> &BTreeMap<String, String> {
+        &self.facts
+    }
+
+    /// Builds one more instance of a surrogate; instances share what can be shared.
+    pub fn build(&self, spec: &SurrogateSpec) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        match &spec.model {
+            SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),
+            #[cfg(feature = "onnx")]
+            SurrogateModel::Onnx(model) => {
+                let runtime = self.onnx.as_ref().ok_or(SurrogateError::NoOnnx)?;
+                Ok(Box::new(runtime.build(&spec.name, model)?))
+            }
+            #[cfg(not(feature = "onnx"))]
+            SurrogateModel::Onnx(_) => Err(SurrogateError::NoOnnx),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Holds a model's declared inputs and outputs against what the surrogate's TOML says of them.
+
+use ort::session::Session;
+use ort::value::{Outlet, TensorElementType, ValueType};
+
+use crate::domain::{Dtype, InputSpec, Layout, OnnxModel};
+
+/// What the session needs to be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Name of the image input.
+    pub input: String,
+    /// Name of the output with the classes.
+    pub output: String,
+    /// Batch size that the model is fixed to.
+    pub batch: Option<usize>,
+}
+
+/// Checks the session's declarations, or says what differs and what to write.
+pub fn check(session: &Session, model: &OnnxModel) -> Result<Call, String> {
+    let inputs = session.inputs();
+    let [input] = inputs else {
+        return Err(format!("the model has {} inputs ({}), but an image classifier has one", inputs.len(), names(inputs)));
+    };
+    let batch = check_input(input, model)?;
+    let output = pick_output(session.outputs(), model.output.name.as_deref())?;
+    Ok(Call { input: input.name().to_owned(), output, batch })
+}
+
+fn names(outlets: &[Outlet]) -> String {
+    outlets.iter().map(|outlet| format!("`{}`", outlet.name())).collect::<Vec<_>>().join(", ")
+}
+
+fn pick_output(outputs: &[Outlet], name: Option<&str>) -> Result<String, String> {
+    match (name, outputs) {
+        (Some(name), _) if outputs.iter().any(|output| output.name() == name) => Ok(name.to_owned()),
+        (Some(name), _) => Err(format!("the model has no output `{name}`; it has {}", names(outputs))),
+        (None, [only]) => Ok(only.name().to_owned()),
+        (None, _) => {
+            Err(format!("the model has {} outputs ({}); say which has the classes with output.name", outputs.len(), names(outputs)))
+        }
+    }
+}
+
+fn check_input(input: &Outlet, model: &OnnxModel) -> Result<Option<usize>, String> {
+    let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
+        return Err(format!("input `{}` is not a tensor", input.name()));
+    };
+    let wanted = element(model.input.dtype);
+    if *ty != wanted {
+        return Err(format!("input `{}` takes {ty:?}, but input.dtype says {wanted:?}", input.name()));
+    }
+    let declared: Vec<i64> = shape.iter().copied().collect();
+    let expected = expected_shape(&model.input, model.preprocess.crop_px);
+    let fits = declared.len() == 4 && declared[1..].iter().zip(&expected[1..]).all(|(&have, &want)| have < 0 || have == want);
+    if !fits {
+        return Err(format!(
+            "input `{}` has shape {declared:?}, but layout and crop_px give {expected:?} (-1: any); mend input.layout or preprocess.crop_px",
+            input.name()
+        ));
+    }
+    check_batch(declared[0], model.input.batch)
+}
+
+fn check_batch(declared: i64, said: Option<u32>) -> Result<Option<usize>, String> {
+    match (usize::try_from(declared).ok().filter(|&n| n > 0), said) {
+        (Some(fixed), Some(said)) if fixed != said as usize => Err(format!("the model's batch is fixed at {fixed}, but input.batch says {said}")),
+        (Some(fixed), _) => Ok(Some(fixed)),
+        (None, said) => Ok(said.map(|said| said as usize)),
+    }
+}
+
+fn element(dtype: Dtype) -> TensorElementType {
+    match dtype {
+        Dtype::F32 => TensorElementType::Float32,
+        Dtype::F16 => TensorElementType::Float16,
+        Dtype::U8 => TensorElementType::Uint8,
+    }
+}
+
+/// `[batch, …]` with -1 for the batch.
+pub fn expected_shape(input: &InputSpec, side: u32) -> [i64; 4] {
+    let side = i64::from(side);
+    match input.layout {
+        Layout::Nchw => [-1, 3, side, side],
+        Layout::Nhwc => [-1, side, side, 3],
+    }
+}

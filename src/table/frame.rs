@@ -1,0 +1,136 @@
+//! Data frames <-> Parquet bytes, and typed access to columns.
+
+use std::fs::File;
+use std::path::Path;
+
+use polars::prelude::*;
+
+/// Why a table cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The file cannot be opened.
+    #[error("cannot open {file}: {source}")]
+    Open {
+        /// The file.
+        file: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// It is not a Parquet file, or not one with these columns.
+    #[error("{file} is not the table it should be ({source}); delete it and run the same command again to make it anew")]
+    Read {
+        /// The file.
+        file: String,
+        /// The cause.
+        source: PolarsError,
+    },
+    /// Encoding failed; on a full disk, writing.
+    #[error("cannot encode table: {0}")]
+    Encode(#[from] PolarsError),
+}
+
+/// Rows per row group: small enough to skip through, large enough to compress.
+pub(super) const ROW_GROUP: usize = 1 << 17;
+
+/// Sets how many threads polars may use; has an effect only before the first table is touched.
+pub fn limit_threads(threads: usize) {
+    // SAFETY: called at the start of the process, before any other thread exists that could read the environment.
+    unsafe { std::env::set_var("POLARS_MAX_THREADS", threads.to_string()) };
+}
+
+pub(super) fn writer<W: std::io::Write>(target: W) -> ParquetWriter<W> {
+    ParquetWriter::new(target)
+        .with_compression(ParquetCompression::Lz4Raw)
+        .with_row_group_size(Some(ROW_GROUP))
+        .set_parallel(false)
+}
+
+/// A frame as Parquet bytes.
+pub(super) fn encode(columns: Vec<Column>) -> Result<Vec<u8>, TableError> {
+    let mut frame = DataFrame::new_infer_height(columns)?;
+    let mut bytes = Vec::new();
+    writer(&mut bytes).finish(&mut frame)?;
+    Ok(bytes)
+}
+
+/// The named columns of the file, as one chunk each.
+pub(super) fn read(path: &Path, columns: &[&str], parallel: ParallelStrategy) -> Result<DataFrame, TableError> {
+    let name = || path.display().to_string();
+    let file = File::open(path).map_err(|source| TableError::Open { file: name(), source })?;
+    let columns = columns.iter().map(|&column| column.to_owned()).collect();
+    ParquetReader::new(file)
+        .with_columns(Some(columns))
+        .read_parallel(parallel)
+        .set_rechunk(true)
+        .finish()
+        .map_err(|source| TableError::Read { file: name(), source })
+}
+
+/// Reads `path` and turns the frame into rows; a column of another type is an error that names the file.
+pub(super) fn read_rows<T>(path: &Path, columns: &[&str], rows: impl Fn(&DataFrame) -> PolarsResult<Vec<T>>) -> Result<Vec<T>, TableError> {
+    let frame = read(path, columns, ParallelStrategy::None)?;
+    rows(&frame).map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+/// A column of lists, one per row.
+pub(super) fn lists<'a>(name: &str, rows: impl ExactSizeIterator<Item = &'a [i32]>) -> Column {
+    let mut builder = ListPrimitiveChunkedBuilder::<Int32Type>::new(name.into(), rows.len(), 5 * rows.len(), DataType::Int32);
+    rows.for_each(|row| builder.append_slice(row));
+    builder.finish().into_series().into()
+}
+
+/// A column of lists of probabilities, one per row.
+pub(super) fn f32_lists<'a>(name: &str, rows: impl ExactSizeIterator<Item = &'a [f32]>) -> Column {
+    let mut builder = ListPrimitiveChunkedBuilder::<Float32Type>::new(name.into(), rows.len(), 5 * rows.len(), DataType::Float32);
+    rows.for_each(|row| builder.append_slice(row));
+    builder.finish().into_series().into()
+}
+
+/// The values of a column without nulls.
+pub(super) fn u32s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u32>> {
+    Ok(frame.column(name)?.u32()?.into_no_null_iter().collect())
+}
+
+/// As [`u32s`].
+pub(super) fn u64s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u64>> {
+    Ok(frame.column(name)?.u64()?.into_no_null_iter().collect())
+}
+
+/// As [`u32s`].
+pub(super) fn i32s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<i32>> {
+    Ok(frame.column(name)?.i32()?.into_no_null_iter().collect())
+}
+
+/// As [`u32s`].
+pub(super) fn f32s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<f32>> {
+    Ok(frame.column(name)?.f32()?.into_no_null_iter().collect())
+}
+
+/// As [`u32s`].
+pub(super) fn bools(frame: &DataFrame, name: &str) -> PolarsResult<Vec<bool>> {
+    Ok(frame.column(name)?.bool()?.iter().map(|flag| flag == Some(true)).collect())
+}
+
+/// The values of a column of strings, nulls as `None`.
+pub(super) fn strings(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<String>>> {
+    Ok(frame.column(name)?.str()?.iter().map(|text| text.map(str::to_owned)).collect())
+}
+
+/// The values of a column of strings; a null is an empty one.
+pub(super) fn full_strings(frame: &DataFrame, name: &str) -> PolarsResult<Vec<String>> {
+    Ok(strings(frame, name)?.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// The lists of a column.
+pub(super) fn i32_lists(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Vec<i32>>> {
+    let column = frame.column(name)?.list()?;
+    let row = |at| column.get_as_series(at).map_or_else(|| Ok(Vec::new()), |row| Ok(row.i32()?.into_no_null_iter().collect()));
+    (0..column.len()).map(row).collect()
+}
+
+/// As [`i32_lists`].
+pub(super) fn f32_rows(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Vec<f32>>> {
+    let column = frame.column(name)?.list()?;
+    let row = |at| column.get_as_series(at).map_or_else(|| Ok(Vec::new()), |row| Ok(row.f32()?.into_no_null_iter().collect()));
+    (0..column.len()).map(row).collect()
+}

@@ -1,0 +1,87 @@
+//! `images/NNNNN.parquet`: where each image of a shard is, item ids ascending.
+
+use std::path::Path;
+
+use polars::prelude::*;
+
+use super::frame::{self, TableError};
+use crate::domain::{ImageRow, ItemId, Sha256};
+
+const COLUMNS: [&str; 7] = ["item_id", "path", "offset", "bytes", "sha256", "width_px", "height_px"];
+
+/// Items and paths alone, for the table of a mining.
+pub struct ImagePaths(pub(super) DataFrame);
+
+impl ImagePaths {
+    /// Those of no image.
+    pub fn empty() -> Result<Self, TableError> {
+        let columns = vec![Column::new("item_id".into(), Vec::<u32>::new()), Column::new("path".into(), Vec::<String>::new())];
+        Ok(Self(DataFrame::new(0, columns)?))
+    }
+}
+
+/// The rows as Parquet.
+pub fn encode(rows: &[ImageRow]) -> Result<Vec<u8>, TableError> {
+    frame::encode(vec![
+        Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
+        Column::new("path".into(), rows.iter().map(|row| row.path.as_str()).collect::<Vec<&str>>()),
+        Column::new("offset".into(), rows.iter().map(|row| row.offset).collect::<Vec<u64>>()),
+        Column::new("bytes".into(), rows.iter().map(|row| row.bytes).collect::<Vec<u64>>()),
+        Column::new("sha256".into(), rows.iter().map(|row| row.sha256.to_string()).collect::<Vec<String>>()),
+        Column::new("width_px".into(), rows.iter().map(|row| row.width_px).collect::<Vec<u32>>()),
+        Column::new("height_px".into(), rows.iter().map(|row| row.height_px).collect::<Vec<u32>>()),
+    ])
+}
+
+/// The rows of the file.
+pub fn decode(path: &Path) -> Result<Vec<ImageRow>, TableError> {
+    frame::read_rows(path, &COLUMNS, rows)
+}
+
+/// Items and paths of the file.
+pub fn read_paths(path: &Path) -> Result<ImagePaths, TableError> {
+    frame::read(path, &COLUMNS[..2], ParallelStrategy::None).map(ImagePaths)
+}
+
+fn rows(frame: &DataFrame) -> PolarsResult<Vec<ImageRow>> {
+    let ids = frame::u32s(frame, "item_id")?;
+    let paths = frame::full_strings(frame, "path")?;
+    let (offsets, bytes) = (frame::u64s(frame, "offset")?, frame::u64s(frame, "bytes")?);
+    let hashes = frame::full_strings(frame, "sha256")?;
+    let (widths, heights) = (frame::u32s(frame, "width_px")?, frame::u32s(frame, "height_px")?);
+    (ids.into_iter().zip(paths).zip(hashes).enumerate())
+        .map(|(at, ((id, path), hash))| {
+            Ok(ImageRow {
+                item_id: ItemId(id),
+                path,
+                offset: offsets[at],
+                bytes: bytes[at],
+                sha256: Sha256::try_from(hash).map_err(|problem| polars_err!(ComputeError: "{problem}"))?,
+                width_px: widths[at],
+                height_px: heights[at],
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_as_they_went_in() {
+        let row = |id: u32| ImageRow {
+            item_id: ItemId(id),
+            path: format!("a/{id}.png"),
+            offset: 512,
+            bytes: 77,
+            sha256: Sha256::of(&[id as u8]),
+            width_px: 4,
+            height_px: 3,
+        };
+        let rows: Vec<ImageRow> = (0..5).map(row).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
+        assert_eq!(decode(file.path()).unwrap(), rows);
+    }
+}

@@ -1,0 +1,169 @@
+//! `mined/<rule-id>.parquet` and `manifest.parquet`: one row per item that all surrogates scored, item ids ascending.
+//!
+//! Written shard by shard: chunks are encoded wherever the caller likes, at the same time, and appended in order.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+use polars::io::parquet::write::{BatchedWriter, RowGroupIterColumns};
+use polars::prelude::*;
+
+use super::frame::{self, TableError};
+use super::images::ImagePaths;
+use super::plan::PlanTable;
+use crate::domain::ItemId;
+
+/// The plan's columns that the table repeats.
+pub(super) const PLAN_COLUMNS: [&str; 7] = ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt", "seed"];
+
+/// One mining's verdicts on one shard, as columns; items ascending and all in the plan and in the images.
+pub struct Verdicts<'a> {
+    /// Names of the surrogates; bit `i` of `failed` is surrogate `i`.
+    pub surrogates: &'a [String],
+    /// The items.
+    pub item_id: Vec<u32>,
+    /// Bit masks of failing surrogates.
+    pub failed: Vec<u64>,
+    /// The wrong class that most failing surrogates gave.
+    pub agreed_wrong: Vec<Option<i32>>,
+    /// How many gave it.
+    pub n_agreed_wrong: Vec<u32>,
+    /// Whether some margin is near 0.
+    pub near_tie: Vec<bool>,
+    /// Whether the rule holds.
+    pub hard: Vec<bool>,
+}
+
+/// Rows of one shard, ready to be encoded.
+pub struct MinedChunk(DataFrame);
+
+impl MinedChunk {
+    /// Joins the verdicts of one shard with the plan and the paths of its images.
+    pub fn new(plan: &PlanTable, images: &ImagePaths, verdicts: Verdicts) -> Result<Self, TableError> {
+        let n = verdicts.item_id.len();
+        let k = verdicts.surrogates.len() as u32;
+        let mut columns = rows_of(&plan.0, &verdicts.item_id)?.columns().to_vec();
+        columns.push(rows_of(&images.0, &verdicts.item_id)?.column("path")?.clone());
+        columns.extend([
+            Column::new("n_surrogates".into(), vec![k; n]),
+            Column::new("n_failed".into(), verdicts.failed.iter().map(|bits| bits.count_ones()).collect::<Vec<u32>>()),
+            failed_by(verdicts.surrogates, &verdicts.failed)?,
+            Column::new("agreed_wrong".into(), verdicts.agreed_wrong),
+            Column::new("n_agreed_wrong".into(), verdicts.n_agreed_wrong),
+            Column::new("near_tie".into(), verdicts.near_tie),
+            Column::new("hard".into(), verdicts.hard),
+        ]);
+        Ok(Self(DataFrame::new(n, columns)?))
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.0.height()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The rows of `frame` (item ids ascending) for `ids` (ascending), which it has.
+fn rows_of(frame: &DataFrame, ids: &[u32]) -> PolarsResult<DataFrame> {
+    let column = frame.column("item_id")?.u32()?;
+    let all = column.cont_slice()?;
+    let missing = |id: u32| polars_err!(ComputeError: "item {id} is not in the plan or not among the images");
+    let Some((&first, &last)) = ids.first().zip(ids.last()) else { return Ok(frame.slice(0, 0)) };
+    let start = all.binary_search(&first).map_err(|_| missing(first))?;
+    let end = all.binary_search(&last).map_err(|_| missing(last))?;
+    if end + 1 - start == ids.len() {
+        return Ok(frame.slice(start as i64, ids.len()));
+    }
+    let places = ids.iter().map(|id| all.binary_search(id).map(|at| at as IdxSize).map_err(|_| missing(*id)));
+    let places = places.collect::<PolarsResult<Vec<IdxSize>>>()?;
+    frame.take(&IdxCa::from_vec("".into(), places))
+}
+
+/// Lists of names: one list per distinct mask, repeated by reference.
+fn failed_by(surrogates: &[String], failed: &[u64]) -> PolarsResult<Column> {
+    let mut places: HashMap<u64, IdxSize> = HashMap::new();
+    let mut distinct: Vec<u64> = Vec::new();
+    let rows = failed.iter().map(|&mask| {
+        *places.entry(mask).or_insert_with(|| {
+            distinct.push(mask);
+            (distinct.len() - 1) as IdxSize
+        })
+    });
+    let rows: Vec<IdxSize> = rows.collect();
+    let mut builder = ListStringChunkedBuilder::new("failed_by".into(), distinct.len(), distinct.len() * surrogates.len());
+    for mask in distinct {
+        builder.append_values_iter(surrogates.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| name.as_str()));
+    }
+    let lists = builder.finish().into_series();
+    Ok(lists.take(&IdxCa::from_vec("".into(), rows))?.into())
+}
+
+type RowGroups = Vec<RowGroupIterColumns<'static, PolarsError>>;
+
+/// An encoded chunk.
+pub struct EncodedChunk(RowGroups);
+
+/// Writes the table.
+pub struct MinedWriter<W: Write>(BatchedWriter<W>);
+
+impl<W: Write> MinedWriter<W> {
+    /// Starts a table that has the columns of `like`.
+    pub fn new(target: W, like: &MinedChunk) -> Result<Self, TableError> {
+        Ok(Self(frame::writer(target).batched(like.0.schema())?))
+    }
+
+    /// Encodes a chunk; may be called from several threads.
+    pub fn encode(&self, mut chunk: MinedChunk) -> Result<EncodedChunk, TableError> {
+        chunk.0.rechunk_mut();
+        Ok(EncodedChunk(self.0.encode_and_compress(&chunk.0).collect::<PolarsResult<_>>()?))
+    }
+
+    /// Appends an encoded chunk.
+    pub fn append(&self, chunk: EncodedChunk) -> Result<(), TableError> {
+        Ok(self.0.write_row_groups(chunk.0)?)
+    }
+
+    /// Writes the footer.
+    pub fn finish(self) -> Result<(), TableError> {
+        self.0.finish()?;
+        Ok(())
+    }
+}
+
+/// A hard item, as the table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HardRow {
+    /// The item.
+    pub item_id: ItemId,
+    /// Id of its category.
+    pub category: String,
+    /// Surrogates that fail.
+    pub n_failed: u32,
+    /// The wrong class that most of them gave, and how many did.
+    pub agreed_wrong: Option<(i32, u32)>,
+    /// Whether some margin is near 0.
+    pub near_tie: bool,
+}
+
+/// The hard items of the table, in its order.
+pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
+    frame::read_rows(path, &["item_id", "category", "n_failed", "agreed_wrong", "n_agreed_wrong", "near_tie", "hard"], |frame| {
+        let frame = frame.filter(frame.column("hard")?.bool()?)?;
+        let (ids, failed) = (frame::u32s(&frame, "item_id")?, frame::u32s(&frame, "n_failed")?);
+        let (categories, near) = (frame::full_strings(&frame, "category")?, frame::bools(&frame, "near_tie")?);
+        let (wrong, agreed) = (frame.column("agreed_wrong")?.i32()?, frame::u32s(&frame, "n_agreed_wrong")?);
+        let row = |(at, category)| HardRow {
+            item_id: ItemId(ids[at]),
+            category,
+            n_failed: failed[at],
+            agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
+            near_tie: near[at],
+        };
+        Ok(categories.into_iter().enumerate().map(row).collect())
+    })
+}

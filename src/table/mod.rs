@@ -1,0 +1,29 @@
+//! One file per Parquet table: schema, encode, decode. The only place that knows polars.
+//!
+//! Does not decide what is in a table and writes no files: encoders return bytes or write into what they are given.
+//! Holds always: the same rows give the same bytes.
+
+mod dropped;
+mod frame;
+mod images;
+mod mined;
+mod plan;
+mod predictions;
+
+pub use frame::{TableError, limit_threads};
+pub use images::ImagePaths;
+pub use mined::{HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
+pub use plan::PlanTable;
+
+/// `dropped.parquet`.
+pub mod dropped_table {
+    pub use super::dropped::{decode, encode};
+}
+/// `images/NNNNN.parquet`.
+pub mod images_table {
+    pub use super::images::{decode, encode, read_paths};
+}
+/// `predictions/<surrogate>/NNNNN.parquet`.
+pub mod predictions_table {
+    pub use super::predictions::{Votes, decode, encode, read_votes};
+}

@@ -1,0 +1,144 @@
+//! `predictions/<surrogate>/NNNNN.parquet`: what one surrogate said of each image of a shard, item ids ascending.
+//!
+//! `correct`, `true_prob`, `margin`, `top1_id` are for the label space `any-of-ids`; the columns `masked_…` say the same
+//! for `masked`, so that re-mining in either needs no inference.
+
+use std::path::Path;
+
+use polars::prelude::*;
+
+use super::frame::{self, TableError};
+use crate::domain::{ItemId, LabelSpace, Prediction, SpacePrediction};
+
+const SPACE_COLUMNS: [&str; 4] = ["top1_id", "correct", "true_prob", "margin"];
+
+/// The rows as Parquet.
+pub fn encode(rows: &[Prediction]) -> Result<Vec<u8>, TableError> {
+    let mut columns = vec![
+        Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
+        frame::lists("top5_ids", rows.iter().map(|row| row.top5_ids.as_slice())),
+        frame::f32_lists("top5_probs", rows.iter().map(|row| row.top5_probs.as_slice())),
+        Column::new("true_rank".into(), rows.iter().map(|row| row.true_rank).collect::<Vec<u32>>()),
+        Column::new("max_logit".into(), rows.iter().map(|row| row.max_logit).collect::<Vec<Option<f32>>>()),
+        Column::new("energy".into(), rows.iter().map(|row| row.energy).collect::<Vec<Option<f32>>>()),
+    ];
+    columns.extend(space_columns(rows, LabelSpace::AnyOfIds));
+    columns.extend(space_columns(rows, LabelSpace::Masked));
+    frame::encode(columns)
+}
+
+fn space_columns(rows: &[Prediction], space: LabelSpace) -> [Column; 4] {
+    let of = |row: &Prediction| match space {
+        LabelSpace::AnyOfIds => row.any,
+        LabelSpace::Masked => row.masked,
+    };
+    let [top1_id, correct, true_prob, margin] = names(space);
+    [
+        Column::new(top1_id.into(), rows.iter().map(|row| of(row).top1_id).collect::<Vec<i32>>()),
+        Column::new(correct.into(), rows.iter().map(|row| of(row).correct).collect::<Vec<bool>>()),
+        Column::new(true_prob.into(), rows.iter().map(|row| of(row).true_prob).collect::<Vec<f32>>()),
+        Column::new(margin.into(), rows.iter().map(|row| of(row).margin).collect::<Vec<f32>>()),
+    ]
+}
+
+fn names(space: LabelSpace) -> [String; 4] {
+    SPACE_COLUMNS.map(|name| match space {
+        LabelSpace::AnyOfIds => name.to_owned(),
+        LabelSpace::Masked => format!("masked_{name}"),
+    })
+}
+
+/// The votes of one label space, as columns.
+pub struct Votes {
+    /// Items, ascending.
+    pub item_id: Vec<u32>,
+    /// See [`SpacePrediction`].
+    pub top1_id: Vec<i32>,
+    /// See [`SpacePrediction`].
+    pub correct: Vec<bool>,
+    /// See [`SpacePrediction`].
+    pub true_prob: Vec<f32>,
+    /// See [`SpacePrediction`].
+    pub margin: Vec<f32>,
+}
+
+/// The votes of the file in one label space.
+pub fn read_votes(path: &Path, space: LabelSpace) -> Result<Votes, TableError> {
+    let [top1_id, correct, true_prob, margin] = &names(space);
+    let frame = frame::read(path, &["item_id", top1_id, correct, true_prob, margin], ParallelStrategy::None)?;
+    let votes = || -> PolarsResult<Votes> {
+        Ok(Votes {
+            item_id: frame::u32s(&frame, "item_id")?,
+            top1_id: frame::i32s(&frame, top1_id)?,
+            correct: frame::bools(&frame, correct)?,
+            true_prob: frame::f32s(&frame, true_prob)?,
+            margin: frame::f32s(&frame, margin)?,
+        })
+    };
+    votes().map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+/// The rows of the file.
+pub fn decode(path: &Path) -> Result<Vec<Prediction>, TableError> {
+    let (any, masked) = (names(LabelSpace::AnyOfIds), names(LabelSpace::Masked));
+    let mut columns = vec!["item_id", "top5_ids", "top5_probs", "true_rank", "max_logit", "energy"];
+    columns.extend(any.iter().chain(&masked).map(String::as_str));
+    frame::read_rows(path, &columns, rows)
+}
+
+fn rows(frame: &DataFrame) -> PolarsResult<Vec<Prediction>> {
+    let (ids, ranks) = (frame::u32s(frame, "item_id")?, frame::u32s(frame, "true_rank")?);
+    let (top5_ids, top5_probs) = (frame::i32_lists(frame, "top5_ids")?, frame::f32_rows(frame, "top5_probs")?);
+    let (any, masked) = (spaces(frame, LabelSpace::AnyOfIds)?, spaces(frame, LabelSpace::Masked)?);
+    let (logits, energies) = (frame.column("max_logit")?.f32()?, frame.column("energy")?.f32()?);
+    let five = |problem| polars_err!(ComputeError: "a row has not five top classes: {problem:?}");
+    (ids.into_iter().enumerate())
+        .map(|(at, id)| {
+            Ok(Prediction {
+                item_id: ItemId(id),
+                top5_ids: top5_ids[at].clone().try_into().map_err(|row: Vec<i32>| five(row.len()))?,
+                top5_probs: top5_probs[at].clone().try_into().map_err(|row: Vec<f32>| five(row.len()))?,
+                true_rank: ranks[at],
+                any: any[at],
+                masked: masked[at],
+                max_logit: logits.get(at),
+                energy: energies.get(at),
+            })
+        })
+        .collect()
+}
+
+fn spaces(frame: &DataFrame, space: LabelSpace) -> PolarsResult<Vec<SpacePrediction>> {
+    let [top1_id, correct, true_prob, margin] = &names(space);
+    let (top1, correct) = (frame::i32s(frame, top1_id)?, frame::bools(frame, correct)?);
+    let (probs, margins) = (frame::f32s(frame, true_prob)?, frame::f32s(frame, margin)?);
+    Ok((0..top1.len())
+        .map(|at| SpacePrediction { top1_id: top1[at], correct: correct[at], true_prob: probs[at], margin: margins[at] })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_as_they_went_in() {
+        let space = |class| SpacePrediction { top1_id: class, correct: class == 1, true_prob: 0.25, margin: -0.5 };
+        let row = |id: u32| Prediction {
+            item_id: ItemId(id),
+            top5_ids: [1, 2, 3, 4, id as i32],
+            top5_probs: [0.5, 0.25, 0.1, 0.05, 0.01],
+            true_rank: id + 1,
+            any: space(1),
+            masked: space(2),
+            max_logit: (id == 0).then_some(7.5),
+            energy: None,
+        };
+        let rows: Vec<Prediction> = (0..4).map(row).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
+        assert_eq!(decode(file.path()).unwrap(), rows);
+        let votes = read_votes(file.path(), LabelSpace::Masked).unwrap();
+        assert_eq!((votes.item_id, votes.top1_id, votes.correct), (vec![0, 1, 2, 3], vec![2; 4], vec![false; 4]));
+    }
+}

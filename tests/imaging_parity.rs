@@ -1,0 +1,190 @@
+//! Holds `imaging` against Pillow and torchvision: pixels equal bit for bit, files refused where Pillow refuses.
+//!
+//! The golden numbers of `tests/golden/` are always checked. Real photographs and broken files are looked for in
+//! `$HARDSET_TEST_DATA` or `../shared/data`; where they are absent those tests say so on stderr and check nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hardset::domain::{Geometry, Interpolation, Resize};
+use hardset::imaging::{DecodeLimits, RgbImage, decode, dimensions, fit, thumbnail};
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// `tests/golden/resample.json`, made by `make_resample.py` beside it.
+#[derive(Deserialize)]
+struct Golden {
+    fits: Vec<GoldenFit>,
+    thumbnails: Vec<GoldenThumbnail>,
+}
+
+#[derive(Deserialize)]
+struct GoldenFit {
+    image: (u32, u32),
+    geometry: Geometry,
+    sha256: String,
+}
+
+#[derive(Deserialize)]
+struct GoldenThumbnail {
+    image: (u32, u32),
+    longest_px: u32,
+    size: (u32, u32),
+    sha256: String,
+}
+
+/// One entry of `edge/expected.json`: what Pillow sees, or the class of its error.
+#[derive(Deserialize)]
+struct Expected {
+    size: Option<(u32, u32)>,
+    rgb_sha256: Option<String>,
+    error: Option<String>,
+}
+
+fn golden() -> Golden {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/resample.json");
+    let text =
+        fs::read_to_string(path).expect("tests/golden/resample.json is part of the checkout");
+    serde_json::from_str(&text).expect("tests/golden/resample.json has its fields")
+}
+
+/// The folder `name` of the test data, or `None` after saying loudly that a test is skipped.
+fn data(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let root = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from);
+    let folder = root.join(name);
+    if !folder.is_dir() {
+        eprintln!(
+            "SKIPPED: {} is not there; set HARDSET_TEST_DATA to check against real files",
+            folder.display()
+        );
+        return None;
+    }
+    Some(folder)
+}
+
+fn sha256(image: &RgbImage) -> String {
+    Sha256::digest(image.pixels())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The image of `make_resample.py`.
+fn synthetic((width_px, height_px): (u32, u32)) -> RgbImage {
+    let level = |i: u32| (7 * i * i + 13 * i + 31 * (i >> 3)) as u8;
+    let pixels = (0..width_px * height_px * 3).map(level).collect();
+    RgbImage::new(width_px, height_px, pixels).expect("the sizes of the golden file are sizes")
+}
+
+/// The geometry that a key of `crops.safetensors` names after its `|`.
+fn named_geometry(name: &str) -> Geometry {
+    let (resize, interpolation, crop_px) = match name {
+        "resize256_bilinear_crop224" => (Resize::Shorter(256), Interpolation::Bilinear, 224),
+        "resize224_bicubic_crop224" => (Resize::Shorter(224), Interpolation::Bicubic, 224),
+        "squash_160_bilinear" => (Resize::Squash(160), Interpolation::Bilinear, 160),
+        other => panic!("{other} is not known to this test"),
+    };
+    Geometry {
+        resize,
+        interpolation,
+        crop_px,
+    }
+}
+
+#[test]
+fn resampling_equals_pillow_on_synthetic_images() {
+    for case in golden().fits {
+        let made = fit(&synthetic(case.image), &case.geometry).expect("the golden crops fit");
+        assert_eq!(
+            sha256(&made),
+            case.sha256,
+            "{:?} {:?}",
+            case.image,
+            case.geometry
+        );
+    }
+}
+
+#[test]
+fn thumbnails_equal_pillows_lanczos() {
+    for case in golden().thumbnails {
+        let made = thumbnail(&synthetic(case.image), case.longest_px);
+        assert_eq!((made.width_px(), made.height_px()), case.size);
+        assert_eq!(
+            sha256(&made),
+            case.sha256,
+            "{:?} at {} px",
+            case.image,
+            case.longest_px
+        );
+    }
+}
+
+#[test]
+fn crops_of_photographs_equal_torchvision() {
+    let (Some(parity), Some(photos)) = (data("parity"), data("photos")) else {
+        return;
+    };
+    let bytes = fs::read(parity.join("crops.safetensors")).expect("crops.safetensors is readable");
+    let crops = SafeTensors::deserialize(&bytes).expect("crops.safetensors is intact");
+    for (key, tensor) in crops.tensors() {
+        let (file, name) = key.split_once('|').expect("a key is file|geometry");
+        let photo = fs::read(photos.join(file)).expect("the photograph is there");
+        let image = decode(&photo, &DecodeLimits::default()).expect("Pillow reads it");
+        let made = fit(&image, &named_geometry(name)).expect("the crop fits");
+        assert_eq!(
+            tensor.shape(),
+            [made.height_px() as usize, made.width_px() as usize, 3],
+            "{key}"
+        );
+        let differing = made
+            .pixels()
+            .iter()
+            .zip(tensor.data())
+            .filter(|(ours, theirs)| ours != theirs)
+            .count();
+        assert_eq!(differing, 0, "{key}: bytes that differ");
+    }
+}
+
+#[test]
+fn difficult_files_are_read_or_refused_as_pillow_does() {
+    let Some(edge) = data("edge") else { return };
+    let text = fs::read_to_string(edge.join("expected.json")).expect("expected.json is readable");
+    let expected: BTreeMap<String, Expected> =
+        serde_json::from_str(&text).expect("expected.json has its fields");
+    for (file, expected) in expected {
+        let bytes = fs::read(edge.join(&file)).expect("the file is there");
+        check_file(&file, &bytes, &expected);
+    }
+}
+
+fn check_file(file: &str, bytes: &[u8], expected: &Expected) {
+    let limits = DecodeLimits::default();
+    match (decode(bytes, &limits), &expected.error) {
+        (Ok(image), None) => {
+            let size = (image.width_px(), image.height_px());
+            assert_eq!(Some(size), expected.size, "{file}");
+            assert_eq!(Some(sha256(&image)), expected.rgb_sha256, "{file}");
+            assert_eq!(dimensions(bytes, &limits).ok(), Some(size), "{file}");
+        }
+        (Err(error), Some(pillows)) => assert!(
+            agrees(&error.to_string(), pillows),
+            "{file}: {error} / {pillows}"
+        ),
+        (ours, pillows) => panic!("{file}: {ours:?}, but Pillow: {pillows:?}"),
+    }
+}
+
+/// Whether our message and Pillow's exception mean the same.
+fn agrees(ours: &str, pillows: &str) -> bool {
+    let parts: &[&str] = match pillows {
+        "DecompressionBombError" => &["over the limit"],
+        "UnidentifiedImageError" => &["the file is empty", "not a picture"],
+        _ => &["ends before the picture does"],
+    };
+    parts.iter().any(|part| ours.contains(part))
+}
