@@ -45,8 +45,7 @@ struct Expected {
 
 fn golden() -> Golden {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/resample.json");
-    let text =
-        fs::read_to_string(path).expect("tests/golden/resample.json is part of the checkout");
+    let text = fs::read_to_string(path).expect("tests/golden/resample.json is part of the checkout");
     serde_json::from_str(&text).expect("tests/golden/resample.json has its fields")
 }
 
@@ -56,20 +55,14 @@ fn data(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from);
     let folder = root.join(name);
     if !folder.is_dir() {
-        eprintln!(
-            "SKIPPED: {} is not there; set HARDSET_TEST_DATA to check against real files",
-            folder.display()
-        );
+        eprintln!("SKIPPED: {} is not there; set HARDSET_TEST_DATA to check against real files", folder.display());
         return None;
     }
     Some(folder)
 }
 
 fn sha256(image: &RgbImage) -> String {
-    Sha256::digest(image.pixels())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(image.pixels()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The image of `make_resample.py`.
@@ -87,24 +80,14 @@ fn named_geometry(name: &str) -> Geometry {
         "squash_160_bilinear" => (Resize::Squash(160), Interpolation::Bilinear, 160),
         other => panic!("{other} is not known to this test"),
     };
-    Geometry {
-        resize,
-        interpolation,
-        crop_px,
-    }
+    Geometry { resize, interpolation, crop_px }
 }
 
 #[test]
 fn resampling_equals_pillow_on_synthetic_images() {
     for case in golden().fits {
         let made = fit(&synthetic(case.image), &case.geometry).expect("the golden crops fit");
-        assert_eq!(
-            sha256(&made),
-            case.sha256,
-            "{:?} {:?}",
-            case.image,
-            case.geometry
-        );
+        assert_eq!(sha256(&made), case.sha256, "{:?} {:?}", case.image, case.geometry);
     }
 }
 
@@ -113,13 +96,7 @@ fn thumbnails_equal_pillows_lanczos() {
     for case in golden().thumbnails {
         let made = thumbnail(&synthetic(case.image), case.longest_px);
         assert_eq!((made.width_px(), made.height_px()), case.size);
-        assert_eq!(
-            sha256(&made),
-            case.sha256,
-            "{:?} at {} px",
-            case.image,
-            case.longest_px
-        );
+        assert_eq!(sha256(&made), case.sha256, "{:?} at {} px", case.image, case.longest_px);
     }
 }
 
@@ -135,17 +112,8 @@ fn crops_of_photographs_equal_torchvision() {
         let photo = fs::read(photos.join(file)).expect("the photograph is there");
         let image = decode(&photo, &DecodeLimits::default()).expect("Pillow reads it");
         let made = fit(&image, &named_geometry(name)).expect("the crop fits");
-        assert_eq!(
-            tensor.shape(),
-            [made.height_px() as usize, made.width_px() as usize, 3],
-            "{key}"
-        );
-        let differing = made
-            .pixels()
-            .iter()
-            .zip(tensor.data())
-            .filter(|(ours, theirs)| ours != theirs)
-            .count();
+        assert_eq!(tensor.shape(), [made.height_px() as usize, made.width_px() as usize, 3], "{key}");
+        let differing = made.pixels().iter().zip(tensor.data()).filter(|(ours, theirs)| ours != theirs).count();
         assert_eq!(differing, 0, "{key}: bytes that differ");
     }
 }
@@ -154,8 +122,7 @@ fn crops_of_photographs_equal_torchvision() {
 fn difficult_files_are_read_or_refused_as_pillow_does() {
     let Some(edge) = data("edge") else { return };
     let text = fs::read_to_string(edge.join("expected.json")).expect("expected.json is readable");
-    let expected: BTreeMap<String, Expected> =
-        serde_json::from_str(&text).expect("expected.json has its fields");
+    let expected: BTreeMap<String, Expected> = serde_json::from_str(&text).expect("expected.json has its fields");
     for (file, expected) in expected {
         let bytes = fs::read(edge.join(&file)).expect("the file is there");
         check_file(&file, &bytes, &expected);
@@ -171,10 +138,7 @@ fn check_file(file: &str, bytes: &[u8], expected: &Expected) {
             assert_eq!(Some(sha256(&image)), expected.rgb_sha256, "{file}");
             assert_eq!(dimensions(bytes, &limits).ok(), Some(size), "{file}");
         }
-        (Err(error), Some(pillows)) => assert!(
-            agrees(&error.to_string(), pillows),
-            "{file}: {error} / {pillows}"
-        ),
+        (Err(error), Some(pillows)) => assert!(agrees(&error.to_string(), pillows), "{file}: {error} / {pillows}"),
         (ours, pillows) => panic!("{file}: {ours:?}, but Pillow: {pillows:?}"),
     }
 }

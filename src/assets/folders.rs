@@ -87,7 +87,9 @@ impl DataFolders {
     fn missing(&self, entry: &DataEntry) -> AssetError {
         let folders: Vec<String> = self.all().map(|folder| folder.display().to_string()).collect();
         let remedy = match &entry.source {
-            Some(DataSource::Hub { .. } | DataSource::Pip(_)) => format!("run `hardset fetch {}`, or name its folder with --data-dir", entry.id),
+            Some(DataSource::Hub { .. } | DataSource::Pip(_)) => {
+                format!("run `hardset fetch {}`, or name its folder with --data-dir", entry.id)
+            }
             None => "name the folder that has it with --data-dir or $HARDSET_DATA_DIR".to_owned(),
         };
         AssetError::Missing { id: entry.id.clone(), file: entry.file.clone(), folders: folders.join(", "), remedy }
@@ -120,7 +122,8 @@ impl Located {
 
 /// Folders that cannot be read hold nothing that could be found.
 fn search(folder: &Path, matches: &impl Fn(&str) -> bool, depth: usize, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {

@@ -40,6 +40,9 @@ mod tests {
         pin(dir.path(), "a", Sha256::of(b"1")).unwrap();
         pin(dir.path(), "a", Sha256::of(b"2")).unwrap();
         pin(dir.path(), "b", Sha256::of(b"3")).unwrap();
-        assert_eq!((pinned(dir.path(), "a"), pinned(dir.path(), "b")), (Some(Sha256::of(b"1")), Some(Sha256::of(b"3"))));
+        assert_eq!(
+            (pinned(dir.path(), "a"), pinned(dir.path(), "b")),
+            (Some(Sha256::of(b"1")), Some(Sha256::of(b"3")))
+        );
     }
 }

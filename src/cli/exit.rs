@@ -28,7 +28,9 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 fn code(error: &StageError) -> u8 {
     match error {
         StageError::Interrupted => STOPPED,
-        StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => BAD_INPUT,
+        StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => {
+            BAD_INPUT
+        }
         StageError::Generator(_) | StageError::AllFailed { .. } => BAD_INPUT,
         StageError::Store(error) => store(error),
         StageError::Asset(error) => asset(error),
@@ -42,7 +44,9 @@ fn code(error: &StageError) -> u8 {
 
 fn store(error: &StoreError) -> u8 {
     match error {
-        StoreError::Io { source, .. } if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => MISSING,
+        StoreError::Io { source, .. } if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            MISSING
+        }
         StoreError::Io { .. } => UNEXPECTED,
         StoreError::Locked { .. } => MISSING,
         StoreError::NotARun { .. } | StoreError::Format { .. } | StoreError::Damaged { .. } => BAD_INPUT,
@@ -53,7 +57,9 @@ fn asset(error: &AssetError) -> u8 {
     match error {
         AssetError::WrongHash { .. } => BAD_INPUT,
         AssetError::Store(error) => store(error),
-        AssetError::Missing { .. } | AssetError::Io { .. } | AssetError::Fetch { .. } | AssetError::NoSource { .. } => MISSING,
+        AssetError::Missing { .. } | AssetError::Io { .. } | AssetError::Fetch { .. } | AssetError::NoSource { .. } => {
+            MISSING
+        }
     }
 }
 

@@ -15,7 +15,9 @@ pub fn run(session: &Session, args: &FetchArgs) -> anyhow::Result<Output> {
         let how = if r.fresh { "fetched" } else { "was there" };
         format!("{}  {how}  {}  sha256 {}  {}", r.id, r.path.display(), r.sha256, r.licence)
     };
-    let json = results.iter().map(|r| json!({ "id": r.id, "path": r.path, "sha256": r.sha256, "licence": r.licence, "fresh": r.fresh }));
+    let json = results
+        .iter()
+        .map(|r| json!({ "id": r.id, "path": r.path, "sha256": r.sha256, "licence": r.licence, "fresh": r.fresh }));
     let json = json!({ "files": json.collect::<Vec<_>>() });
     Ok(Output::new(results.iter().map(line).collect::<Vec<_>>().join("\n"), json))
 }

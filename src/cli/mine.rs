@@ -38,9 +38,13 @@ fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, 
         }
     }
     let old = &stored.mine.select;
-    let stem = |name: &String| Path::new(name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
+    let stem =
+        |name: &String| Path::new(name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
     let known = |name: &String| spec.mine.surrogates.iter().any(|known| known.name == *name);
-    let names = args.surrogates.as_ref().map(|names| names.iter().map(|n| if known(n) { n.clone() } else { stem(n) }).collect());
+    let names = args
+        .surrogates
+        .as_ref()
+        .map(|names| names.iter().map(|n| if known(n) { n.clone() } else { stem(n) }).collect());
     spec.mine.select = SelectSpec {
         surrogates: names.unwrap_or_else(|| old.surrogates.clone()),
         rule: args.rule.unwrap_or(old.rule),
@@ -74,7 +78,8 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         text += &format!("{} item(s) lost: see {}\n", mining.dropped, run.join("dropped.parquet").display());
     }
     text += &format!("manifest: {}", run.join("manifest.parquet").display());
-    let scored = mining.scored.iter().map(|scored| json!({ "surrogate": scored.surrogate, "fresh": scored.tally.fresh_rows }));
+    let scored =
+        mining.scored.iter().map(|scored| json!({ "surrogate": scored.surrogate, "fresh": scored.tally.fresh_rows }));
     let json = json!({
         "run": run, "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
         "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),

@@ -40,9 +40,11 @@ impl Drawn {
 
 impl Progress for Drawn {
     fn start(&self, stage: &str, total: u64) {
-        let target = if self.terminal && !self.quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if self.terminal && !self.quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let style = ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len}  {per_sec:>14}  {eta:>4} left");
+        let style =
+            ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len}  {per_sec:>14}  {eta:>4} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(stage.to_owned());
         self.with(|current| {

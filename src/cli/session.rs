@@ -38,7 +38,8 @@ impl Session {
         table::limit_threads(threads);
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop)).context("cannot handle signals")?;
+            signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop))
+                .context("cannot handle signals")?;
             signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
         }
         Ok(Self {

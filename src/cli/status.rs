@@ -27,7 +27,10 @@ fn text(status: &Status) -> String {
     text += &format!("images    {} of {} shards\n", status.image_shards, status.shards);
     for s in &status.surrogates {
         let mark = if s.selected { "" } else { ", not in the current mining" };
-        text += &format!("scored    {} of {} shards, {} images by {} ({}){mark}\n", s.shards, status.shards, s.scored, s.name, s.runtime);
+        text += &format!(
+            "scored    {} of {} shards, {} images by {} ({}){mark}\n",
+            s.shards, status.shards, s.scored, s.name, s.runtime
+        );
     }
     text += &format!("mining    {}\n", status.spec.mine.select.id());
     text += &format!("hard      {}\ndropped   {}", count(status.hard), count(status.dropped));

@@ -40,7 +40,9 @@ pub enum ConfigError {
         source: RuleError,
     },
     /// There is no file of that name.
-    #[error("there is no {kind} `{name}`: looked for {name}.toml in `{folder}/` beside {from} and above it; built in are {known}")]
+    #[error(
+        "there is no {kind} `{name}`: looked for {name}.toml in `{folder}/` beside {from} and above it; built in are {known}"
+    )]
     Unknown {
         /// What kind of file: `categories`, …
         kind: &'static str,

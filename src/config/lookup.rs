@@ -39,7 +39,8 @@ impl Found {
 
     /// Parses it; an unknown key is an error that names it, with its line.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        toml::from_str(&self.text).map_err(|e| ConfigError::Toml { file: self.file.clone(), message: e.to_string().trim().to_owned() })
+        toml::from_str(&self.text)
+            .map_err(|e| ConfigError::Toml { file: self.file.clone(), message: e.to_string().trim().to_owned() })
     }
 }
 

@@ -47,7 +47,14 @@ impl RawEntry {
             (Some(hub), None) => Some(DataSource::Hub { repo: hub.repo, revision: hub.revision, path: hub.path }),
             (None, pip) => pip.map(DataSource::Pip),
         };
-        Ok(DataEntry { id: self.id, file: self.file, bytes: self.bytes, sha256: self.sha256, licence: self.licence, source })
+        Ok(DataEntry {
+            id: self.id,
+            file: self.file,
+            bytes: self.bytes,
+            sha256: self.sha256,
+            licence: self.licence,
+            source,
+        })
     }
 }
 
@@ -61,7 +68,11 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
         for entry in raw.file {
             let entry = entry.check(&found.file)?;
             if !seen.insert(entry.id.clone()) {
-                return Err(ConfigError::value(&found.file, &format!("file.{}", entry.id), "stands twice; every id must be unique"));
+                return Err(ConfigError::value(
+                    &found.file,
+                    &format!("file.{}", entry.id),
+                    "stands twice; every id must be unique",
+                ));
             }
             entries.entry(entry.id.clone()).or_insert(entry);
         }
@@ -73,7 +84,9 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
 pub fn entry(id: &str, from: &Path, file: &str) -> Result<DataEntry, ConfigError> {
     let mut entries = all_entries(from)?;
     let known = entries.keys().cloned().collect::<Vec<_>>().join(", ");
-    entries.remove(id).ok_or_else(|| ConfigError::value(file, "weights.id", format!("is `{id}`, which no {NAME} lists; known are {known}")))
+    entries.remove(id).ok_or_else(|| {
+        ConfigError::value(file, "weights.id", format!("is `{id}`, which no {NAME} lists; known are {known}"))
+    })
 }
 
 fn manifests(from: &Path) -> Result<Vec<Found>, ConfigError> {

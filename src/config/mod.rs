@@ -17,4 +17,4 @@ pub use lookup::{built_in_names, find};
 pub use manifest::{all_entries, entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
-pub use surrogate::{ModelDef, SurrogateDef, WeightsRef};
+pub use surrogate::{ModelDef, OnnxDef, SurrogateDef, WeightsRef};

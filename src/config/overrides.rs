@@ -28,8 +28,10 @@ impl Override {
         let last = parts.pop().unwrap_or_default();
         let mut place = table;
         for part in parts {
-            place = (place.entry(part).or_insert_with(|| Value::Table(Table::new())).as_table_mut())
-                .ok_or_else(|| ConfigError::value(file, &self.key, format!("cannot be set: `{part}` is not a table")))?;
+            place =
+                (place.entry(part).or_insert_with(|| Value::Table(Table::new())).as_table_mut()).ok_or_else(|| {
+                    ConfigError::value(file, &self.key, format!("cannot be set: `{part}` is not a table"))
+                })?;
         }
         place.insert(last.to_owned(), self.value.clone());
         Ok(())

@@ -7,7 +7,8 @@ use toml::Table;
 
 use super::{ConfigError, Override, SurrogateDef, categories, lookup, lookup::Found, surrogate};
 use crate::domain::{
-    CategorySet, FakeImages, FolderSource, GenerateSpec, LabelSource, LabelSpace, Rule, RuleError, SelectSpec, Sha256, WeightsSpec,
+    CategorySet, FakeImages, FolderSource, GenerateSpec, LabelSource, LabelSpace, Rule, RuleError, SelectSpec, Sha256,
+    WeightsSpec,
 };
 
 /// Largest picture decoded unless the recipe says otherwise: the size above which Pillow warns of a decompression bomb.
@@ -102,7 +103,10 @@ fn parse(found: &Found, overrides: &[Override]) -> Result<RawRecipe, ConfigError
     let mut table: Table = found.parse()?;
     overrides.iter().try_for_each(|change| change.apply(&mut table, &found.file))?;
     let with_overrides = || format!("{} with --set", found.file);
-    table.try_into().map_err(|e: toml::de::Error| ConfigError::Toml { file: with_overrides(), message: e.to_string().trim().to_owned() })
+    table.try_into().map_err(|e: toml::de::Error| ConfigError::Toml {
+        file: with_overrides(),
+        message: e.to_string().trim().to_owned(),
+    })
 }
 
 fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
@@ -126,7 +130,11 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
 
 fn generate(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
-    let fake_keys = [("images_per_category", raw.images_per_category.is_some()), ("size_px", raw.size_px.is_some()), ("fail_every", raw.fail_every.is_some())];
+    let fake_keys = [
+        ("images_per_category", raw.images_per_category.is_some()),
+        ("size_px", raw.size_px.is_some()),
+        ("fail_every", raw.fail_every.is_some()),
+    ];
     let folder_keys = [
         ("root", raw.root.is_some()),
         ("labels", raw.labels.is_some()),
@@ -138,13 +146,19 @@ fn generate(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError
     match raw.source.as_str() {
         "folder" => none_of(&fake_keys, "folder", file).and_then(|()| folder(raw, found)),
         "fake" => none_of(&folder_keys, "fake", file).and_then(|()| fake(&raw, file)),
-        other => Err(ConfigError::value(file, "generate.source", format!("is `{other}`; it can be `folder` or `fake`"))),
+        other => {
+            Err(ConfigError::value(file, "generate.source", format!("is `{other}`; it can be `folder` or `fake`")))
+        }
     }
 }
 
 fn none_of(keys: &[(&str, bool)], source: &str, file: &str) -> Result<(), ConfigError> {
     match keys.iter().find(|(_, present)| *present) {
-        Some((key, _)) => Err(ConfigError::value(file, &format!("generate.{key}"), format!("has no meaning with source = \"{source}\""))),
+        Some((key, _)) => Err(ConfigError::value(
+            file,
+            &format!("generate.{key}"),
+            format!("has no meaning with source = \"{source}\""),
+        )),
         None => Ok(()),
     }
 }
@@ -152,14 +166,22 @@ fn none_of(keys: &[(&str, bool)], source: &str, file: &str) -> Result<(), Config
 fn folder(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
     let root = raw.root.ok_or_else(|| {
-        ConfigError::value(file, "generate.root", "is missing; name the folder of photographs, or give --set generate.root=DIR")
+        ConfigError::value(
+            file,
+            "generate.root",
+            "is missing; name the folder of photographs, or give --set generate.root=DIR",
+        )
     })?;
     let labels = raw.labels.unwrap_or(LabelSource::WordnetId);
     let labels_csv = match (labels, raw.labels_csv) {
         (LabelSource::Csv, Some(csv)) => Some(hashed(&found.dir.join(csv))?),
-        (LabelSource::Csv, None) => return Err(ConfigError::value(file, "generate.labels_csv", "is missing; labels = \"csv\" needs it")),
+        (LabelSource::Csv, None) => {
+            return Err(ConfigError::value(file, "generate.labels_csv", "is missing; labels = \"csv\" needs it"));
+        }
         (_, None) => None,
-        (_, Some(_)) => return Err(ConfigError::value(file, "generate.labels_csv", "has no meaning unless labels = \"csv\"")),
+        (_, Some(_)) => {
+            return Err(ConfigError::value(file, "generate.labels_csv", "has no meaning unless labels = \"csv\""));
+        }
     };
     Ok(GenerateSpec::Folder(FolderSource {
         root: std::path::absolute(found.dir.join(&root)).unwrap_or(root),
@@ -190,7 +212,8 @@ fn fake(raw: &RawGenerate, file: &str) -> Result<GenerateSpec, ConfigError> {
 
 fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
     let file = &found.file;
-    let surrogates = raw.surrogates.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()?;
+    let surrogates =
+        raw.surrogates.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()?;
     let select = SelectSpec {
         surrogates: surrogates.iter().map(|surrogate| surrogate.name.clone()).collect(),
         rule: raw.rule.unwrap_or(Rule::All),

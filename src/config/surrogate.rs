@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{ConfigError, lookup, lookup::Found, manifest};
 use crate::domain::{
-    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Layout, OutputKind, OutputSpec, Resize, Sha256,
+    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Layout, OutputKind, OutputSpec,
+    Resize, Sha256,
 };
 
 /// A surrogate as its TOML describes it.
@@ -26,16 +27,20 @@ pub enum ModelDef {
     /// See [`FakeModel`].
     Fake(FakeModel),
     /// An ONNX classifier.
-    Onnx {
-        /// Its file.
-        weights: WeightsRef,
-        /// From a picture to the model's size.
-        preprocess: Geometry,
-        /// From pixels to the input tensor.
-        input: InputSpec,
-        /// From the output tensor to classes.
-        output: OutputSpec,
-    },
+    Onnx(Box<OnnxDef>),
+}
+
+/// An ONNX classifier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnnxDef {
+    /// Its file.
+    pub weights: WeightsRef,
+    /// From a picture to the model's size.
+    pub preprocess: Geometry,
+    /// From pixels to the input tensor.
+    pub input: InputSpec,
+    /// From the output tensor to classes.
+    pub output: OutputSpec,
 }
 
 /// How a surrogate's TOML names its weights.
@@ -96,7 +101,11 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
     let found = lookup::find("surrogates", name, from, file)?;
     let raw: RawSurrogate = found.parse()?;
     if found.stem.starts_with('.') || !found.stem.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-        return Err(ConfigError::value(&found.file, "(file name)", "names a folder of the run; use letters, digits, `-`, `_` and `.`"));
+        return Err(ConfigError::value(
+            &found.file,
+            "(file name)",
+            "names a folder of the run; use letters, digits, `-`, `_` and `.`",
+        ));
     }
     let model = model(raw, &found)?;
     Ok(SurrogateDef { name: found.stem, file: found.file, model })
@@ -105,14 +114,16 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
 fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
     match raw.fake {
-        Some(_) if raw.weights.is_some() => Err(ConfigError::value(&found.file, "fake", "stands beside `weights`; keep one")),
+        Some(_) if raw.weights.is_some() => {
+            Err(ConfigError::value(&found.file, "fake", "stands beside `weights`; keep one"))
+        }
         Some(fake) => Ok(ModelDef::Fake(fake)),
-        None => Ok(ModelDef::Onnx {
+        None => Ok(ModelDef::Onnx(Box::new(OnnxDef {
             weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
             preprocess: geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?,
             input: input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?,
             output: output(raw.output.ok_or_else(|| missing("output"))?, &found.file)?,
-        }),
+        }))),
     }
 }
 
@@ -143,16 +154,24 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
     let numbers = (raw.scale, raw.mean, raw.std);
     let (scale, mean, std) = match (raw.dtype, numbers) {
         (Dtype::U8, (None, None, None)) => (1.0, [0.0; 3], [1.0; 3]),
-        (Dtype::U8, _) => return refuse("input", "has dtype u8, which takes pixels as they are; remove scale, mean and std"),
+        (Dtype::U8, _) => {
+            return refuse("input", "has dtype u8, which takes pixels as they are; remove scale, mean and std");
+        }
         (_, (Some(scale), Some(mean), Some(std))) => (scale, mean, std),
         _ => return refuse("input", "lacks scale, mean or std: a value is (pixel * scale - mean) / std"),
     };
-    if !(scale.is_finite() && scale > 0.0 && mean.iter().all(|m| m.is_finite()) && std.iter().all(|s| s.is_finite() && *s > 0.0)) {
+    if !(scale.is_finite()
+        && scale > 0.0
+        && mean.iter().all(|m| m.is_finite())
+        && std.iter().all(|s| s.is_finite() && *s > 0.0))
+    {
         return refuse("input", "has a scale or std that is not above 0, or a number that is none");
     }
     match raw.batch {
         Some(0) => refuse("input.batch", "is 0; write the model's fixed batch size or leave it out"),
-        batch => Ok(InputSpec { layout: raw.layout, dtype: raw.dtype, channels: raw.channels, scale, mean, std, batch }),
+        batch => {
+            Ok(InputSpec { layout: raw.layout, dtype: raw.dtype, channels: raw.channels, scale, mean, std, batch })
+        }
     }
 }
 

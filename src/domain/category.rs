@@ -46,7 +46,8 @@ impl CategorySet {
 
     /// All accepted ImageNet ids of the set, ascending, each once: the classes of the `masked` label space.
     pub fn all_ids(&self) -> Vec<u32> {
-        let mut ids: Vec<u32> = self.entries.iter().flat_map(|category| category.imagenet_ids.iter().copied()).collect();
+        let mut ids: Vec<u32> =
+            self.entries.iter().flat_map(|category| category.imagenet_ids.iter().copied()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids

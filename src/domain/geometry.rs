@@ -58,11 +58,7 @@ mod tests {
     }
 
     fn geometry(resize: Resize, interpolation: Interpolation, crop_px: u32) -> Geometry {
-        Geometry {
-            resize,
-            interpolation,
-            crop_px,
-        }
+        Geometry { resize, interpolation, crop_px }
     }
 
     #[test]
@@ -83,10 +79,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named() {
-        check(
-            "resize = \"none\"\ninterpolation = \"bilinear\"\ncrop_px = 64\ncrop = 3",
-            Err("unknown field `crop`"),
-        );
+        check("resize = \"none\"\ninterpolation = \"bilinear\"\ncrop_px = 64\ncrop = 3", Err("unknown field `crop`"));
     }
 
     #[test]

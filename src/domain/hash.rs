@@ -30,6 +30,11 @@ impl Sha256 {
         }
     }
 
+    /// The 32 bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first eight hexadecimal digits: enough for a person to tell two apart.
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()

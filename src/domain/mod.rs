@@ -24,6 +24,6 @@ pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
 pub use spec::{
-    ChannelOrder, Device, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource, Layout, MineSpec,
-    OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
+    ChannelOrder, Device, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource, Layout,
+    MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
 };

@@ -32,7 +32,9 @@ impl Folder {
         };
         let limits = DecodeLimits { max_pixels: self.0.max_pixels, max_file_bytes: self.0.max_file_bytes };
         match imaging::dimensions(&bytes, &limits) {
-            Ok(size_px) => Outcome::Kept(Picture::Found { path, bytes: bytes.len() as u64, sha256: Sha256::of(&bytes), size_px }),
+            Ok(size_px) => {
+                Outcome::Kept(Picture::Found { path, bytes: bytes.len() as u64, sha256: Sha256::of(&bytes), size_px })
+            }
             Err(error) => Outcome::Dropped(error.to_string()),
         }
     }
@@ -71,7 +73,9 @@ pub(super) fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -
     for (path, item) in paths.into_iter().zip(0..) {
         let item_id = ItemId(item);
         match labels.of(&path) {
-            _ if path.contains('\u{FFFD}') => listing.lost.push(lost(item_id, path, "the file's name is not UTF-8; rename it".to_owned())),
+            _ if path.contains('\u{FFFD}') => {
+                listing.lost.push(lost(item_id, path, "the file's name is not UTF-8; rename it".to_owned()))
+            }
             Ok(category) => listing.rows.push(row(item_id, path, (&category.id, &category.imagenet_ids), seed)),
             Err(reason) => listing.lost.push(lost(item_id, path, reason)),
         }
@@ -116,7 +120,8 @@ fn search(root: &Path, inner: &str, depth: usize, paths: &mut Vec<String>) -> Re
             if depth > 0 {
                 search(root, &relative, depth - 1, paths)?;
             }
-        } else if name.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext.to_ascii_lowercase().as_str())) {
+        } else if name.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext.to_ascii_lowercase().as_str()))
+        {
             paths.push(relative);
         }
     }
@@ -156,7 +161,8 @@ mod tests {
 
     #[test]
     fn every_image_is_planned_or_lost_in_the_order_of_paths() {
-        let dir = folder(&["b/n01440764_1.JPEG", "a/n01443537_2.png", "nolabel.jpg", "notes.txt", ".hidden/n01440764.jpg"]);
+        let dir =
+            folder(&["b/n01440764_1.JPEG", "a/n01443537_2.png", "nolabel.jpg", "notes.txt", ".hidden/n01440764.jpg"]);
         let listing = list(&source(dir.path(), true), &categories(), 0).unwrap();
         let planned: Vec<_> = listing.rows.iter().map(|row| (row.item_id.0, row.source.clone().unwrap())).collect();
         assert_eq!(planned, [(0, "a/n01443537_2.png".to_owned()), (1, "b/n01440764_1.JPEG".to_owned())]);

@@ -20,10 +20,7 @@ pub struct DecodeLimits {
 impl Default for DecodeLimits {
     /// 256 MiB, and Pillow's `MAX_IMAGE_PIXELS` (where Pillow warns; it refuses at twice as many).
     fn default() -> Self {
-        Self {
-            max_file_bytes: 256 << 20,
-            max_pixels: 89_478_485,
-        }
+        Self { max_file_bytes: 256 << 20, max_pixels: 89_478_485 }
     }
 }
 
@@ -31,11 +28,7 @@ impl DecodeLimits {
     /// `Ok` if an image of this size may be decoded.
     pub(super) fn admit(&self, width_px: u32, height_px: u32) -> Result<(), DecodeError> {
         if u64::from(width_px) * u64::from(height_px) > self.max_pixels {
-            return Err(DecodeError::TooManyPixels {
-                width_px,
-                height_px,
-                limit: self.max_pixels,
-            });
+            return Err(DecodeError::TooManyPixels { width_px, height_px, limit: self.max_pixels });
         }
         Ok(())
     }
@@ -49,29 +42,18 @@ pub enum DecodeError {
     Empty,
     #[error("the file has {bytes} bytes, over the limit of {limit}; shrink it or raise the limit")]
     TooManyBytes { bytes: u64, limit: u64 },
-    #[error(
-        "the content is not a picture that is known here; convert it to JPEG, PNG, WebP or BMP"
-    )]
+    #[error("the content is not a picture that is known here; convert it to JPEG, PNG, WebP or BMP")]
     NotAnImage,
     #[error("{format} is not read here; convert it to JPEG, PNG, WebP or BMP")]
     UnsupportedFormat { format: &'static str },
     #[error(
         "the header asks for {width_px} x {height_px} px, over the limit of {limit} pixels; shrink it or raise the limit"
     )]
-    TooManyPixels {
-        width_px: u32,
-        height_px: u32,
-        limit: u64,
-    },
+    TooManyPixels { width_px: u32, height_px: u32, limit: u64 },
     #[error("the {format} data ends before the picture does; copy or download the file again")]
     Truncated { format: &'static str },
-    #[error(
-        "the {format} data is broken or of a kind that is not read here ({reason}); save the picture anew"
-    )]
-    Corrupt {
-        format: &'static str,
-        reason: String,
-    },
+    #[error("the {format} data is broken or of a kind that is not read here ({reason}); save the picture anew")]
+    Corrupt { format: &'static str, reason: String },
     #[error("the picture cannot be held in memory: {0}")]
     Pixels(#[from] PixelsError),
 }
@@ -124,29 +106,12 @@ fn identify(bytes: &[u8], limits: &DecodeLimits) -> Result<Format, DecodeError> 
         return Err(DecodeError::Empty);
     }
     if bytes.len() as u64 > limits.max_file_bytes {
-        return Err(DecodeError::TooManyBytes {
-            bytes: bytes.len() as u64,
-            limit: limits.max_file_bytes,
-        });
+        return Err(DecodeError::TooManyBytes { bytes: bytes.len() as u64, limit: limits.max_file_bytes });
     }
     match bytes {
         [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Format::Png),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => Ok(Format::WebP),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
         [b'B', b'M', ..] => Ok(Format::Bmp),
         _ => Err(refusal(bytes)),
     }
@@ -155,16 +120,10 @@ fn identify(bytes: &[u8], limits: &DecodeLimits) -> Result<Format, DecodeError> 
 /// Names the format if it is a picture's, so that nobody looks for damage in a sound file.
 fn refusal(bytes: &[u8]) -> DecodeError {
     if bytes.get(4..8) == Some(b"ftyp") {
-        return DecodeError::UnsupportedFormat {
-            format: "HEIC or AVIF",
-        };
+        return DecodeError::UnsupportedFormat { format: "HEIC or AVIF" };
     }
-    let known = UNSUPPORTED
-        .iter()
-        .find(|(magic, _)| bytes.starts_with(magic));
-    known.map_or(DecodeError::NotAnImage, |&(_, format)| {
-        DecodeError::UnsupportedFormat { format }
-    })
+    let known = UNSUPPORTED.iter().find(|(magic, _)| bytes.starts_with(magic));
+    known.map_or(DecodeError::NotAnImage, |&(_, format)| DecodeError::UnsupportedFormat { format })
 }
 
 #[cfg(test)]
@@ -179,9 +138,7 @@ mod tests {
     }
 
     fn gradient(width_px: u32, height_px: u32) -> RgbImage {
-        let pixels = (0..width_px * height_px * 3)
-            .map(|i| (i * 5 % 256) as u8)
-            .collect();
+        let pixels = (0..width_px * height_px * 3).map(|i| (i * 5 % 256) as u8).collect();
         RgbImage::new(width_px, height_px, pixels).unwrap()
     }
 
@@ -192,36 +149,18 @@ mod tests {
         check(b"hello", &limits, "the content is not a picture");
         check(b"GIF89a....", &limits, "GIF is not read here");
         check(b"II*\0....", &limits, "TIFF is not read here");
-        check(
-            b"\0\0\0\x20ftypavif",
-            &limits,
-            "HEIC or AVIF is not read here",
-        );
+        check(b"\0\0\0\x20ftypavif", &limits, "HEIC or AVIF is not read here");
     }
 
     #[test]
     fn limits_hold_for_files_and_for_pixels() {
         let png = encode_png(&gradient(20, 10)).unwrap();
-        let few_bytes = DecodeLimits {
-            max_file_bytes: 9,
-            ..DecodeLimits::default()
-        };
+        let few_bytes = DecodeLimits { max_file_bytes: 9, ..DecodeLimits::default() };
         check(&png, &few_bytes, "the file has");
-        let few_pixels = DecodeLimits {
-            max_pixels: 199,
-            ..DecodeLimits::default()
-        };
-        check(
-            &png,
-            &few_pixels,
-            "the header asks for 20 x 10 px, over the limit of 199",
-        );
+        let few_pixels = DecodeLimits { max_pixels: 199, ..DecodeLimits::default() };
+        check(&png, &few_pixels, "the header asks for 20 x 10 px, over the limit of 199");
         let jpeg = encode_jpeg(&gradient(20, 10), 90).unwrap();
-        check(
-            &jpeg,
-            &few_pixels,
-            "the header asks for 20 x 10 px, over the limit of 199",
-        );
+        check(&jpeg, &few_pixels, "the header asks for 20 x 10 px, over the limit of 199");
         assert!(dimensions(&png, &few_pixels).is_err() && dimensions(&jpeg, &few_pixels).is_err());
     }
 
@@ -229,28 +168,17 @@ mod tests {
     fn dimensions_come_from_the_header_of_a_cut_file() {
         let image = gradient(20, 10);
         let limits = DecodeLimits::default();
-        for bytes in [
-            encode_png(&image).unwrap(),
-            encode_jpeg(&image, 90).unwrap(),
-        ] {
+        for bytes in [encode_png(&image).unwrap(), encode_jpeg(&image, 90).unwrap()] {
             let cut = &bytes[..bytes.len() - 40];
             assert_eq!(dimensions(cut, &limits).unwrap(), (20, 10));
-            assert!(matches!(
-                decode(cut, &limits),
-                Err(DecodeError::Truncated { .. })
-            ));
+            assert!(matches!(decode(cut, &limits), Err(DecodeError::Truncated { .. })));
         }
     }
 
     #[test]
     fn bytes_after_a_signature_that_make_no_sense_are_an_error_and_no_panic() {
         let limits = DecodeLimits::default();
-        for magic in [
-            &b"\xff\xd8\xff"[..],
-            b"\x89PNG\r\n\x1a\n",
-            b"RIFF\0\0\0\0WEBP",
-            b"BM",
-        ] {
+        for magic in [&b"\xff\xd8\xff"[..], b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"BM"] {
             for filler in [0u8, 0x41, 0xff] {
                 let bytes = [magic, &[filler; 64]].concat();
                 assert!(decode(&bytes, &limits).is_err() && dimensions(&bytes, &limits).is_err());

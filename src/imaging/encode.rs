@@ -25,24 +25,14 @@ pub enum EncodeError {
     #[error(
         "the {format} encoder failed on {width_px} x {height_px} px: {reason}; free some memory, or report this as a bug"
     )]
-    Failed {
-        format: &'static str,
-        width_px: u32,
-        height_px: u32,
-        reason: String,
-    },
+    Failed { format: &'static str, width_px: u32, height_px: u32, reason: String },
 }
 
 /// A PNG of the same pixels, 8-bit RGB, compression and row filters at `image`'s default balance.
 pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
     PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
-        .write_image(
-            image.pixels(),
-            image.width_px(),
-            image.height_px(),
-            image::ExtendedColorType::Rgb8,
-        )
+        .write_image(image.pixels(), image.width_px(), image.height_px(), image::ExtendedColorType::Rgb8)
         .map_err(|error| failed("PNG", image, error))?;
     Ok(bytes)
 }
@@ -51,10 +41,7 @@ pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodeError> {
 pub fn encode_jpeg(image: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeError> {
     let (width_px, height_px) = (image.width_px(), image.height_px());
     if width_px.max(height_px) > MAX_JPEG_SIDE_PX {
-        return Err(EncodeError::TooLarge {
-            width_px,
-            height_px,
-        });
+        return Err(EncodeError::TooLarge { width_px, height_px });
     }
     // libjpeg's fatal errors unwind; the compressor is dropped with them.
     let written = catch_unwind(AssertUnwindSafe(|| compress(image, quality)));
@@ -73,12 +60,7 @@ fn compress(image: &RgbImage, quality: u8) -> std::io::Result<Vec<u8>> {
 
 fn failed(format: &'static str, image: &RgbImage, reason: impl ToString) -> EncodeError {
     let (width_px, height_px) = (image.width_px(), image.height_px());
-    EncodeError::Failed {
-        format,
-        width_px,
-        height_px,
-        reason: reason.to_string(),
-    }
+    EncodeError::Failed { format, width_px, height_px, reason: reason.to_string() }
 }
 
 #[cfg(test)]
@@ -103,25 +85,14 @@ mod tests {
     fn a_jpeg_comes_close_to_its_pixels() {
         let image = gradient();
         let back = decode(&encode_jpeg(&image, 95).unwrap(), &DecodeLimits::default()).unwrap();
-        let off = image
-            .pixels()
-            .iter()
-            .zip(back.pixels())
-            .map(|(a, b)| u64::from(a.abs_diff(*b)))
-            .sum::<u64>();
-        assert!(
-            off / (image.pixels().len() as u64) < 8,
-            "mean error of {off} levels in all"
-        );
+        let off = image.pixels().iter().zip(back.pixels()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>();
+        assert!(off / (image.pixels().len() as u64) < 8, "mean error of {off} levels in all");
     }
 
     #[test]
     fn a_side_beyond_jpeg_is_refused_with_a_way_out() {
         let long = RgbImage::new(70_000, 1, vec![0; 210_000]).unwrap();
         let text = encode_jpeg(&long, 80).unwrap_err().to_string();
-        assert!(
-            text.contains("70000 x 1 px") && text.contains("write a PNG"),
-            "{text}"
-        );
+        assert!(text.contains("70000 x 1 px") && text.contains("write a PNG"), "{text}");
     }
 }

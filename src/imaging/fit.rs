@@ -19,11 +19,7 @@ pub enum FitError {
     #[error(
         "the crop of {crop_px} px is larger than the resized image of {width_px} x {height_px} px; resize to more or crop less"
     )]
-    CropTooLarge {
-        crop_px: u32,
-        width_px: u64,
-        height_px: u64,
-    },
+    CropTooLarge { crop_px: u32, width_px: u64, height_px: u64 },
 }
 
 /// The model's input, `[crop_px, crop_px, 3]`: resized, then the centre cut out.
@@ -31,28 +27,11 @@ pub fn fit(image: &RgbImage, geometry: &Geometry) -> Result<RgbImage, FitError> 
     let crop_px = checked("crop", geometry.crop_px)?;
     let (width_px, height_px) = resized(image, geometry.resize)?;
     if u64::from(crop_px) > width_px.min(height_px) {
-        return Err(FitError::CropTooLarge {
-            crop_px,
-            width_px,
-            height_px,
-        });
+        return Err(FitError::CropTooLarge { crop_px, width_px, height_px });
     }
     let (left, top) = (offset(width_px, crop_px), offset(height_px, crop_px));
-    let region = Region {
-        left,
-        top,
-        width_px: crop_px,
-        height_px: crop_px,
-    };
-    Ok(resample(
-        image,
-        &Target {
-            width_px,
-            height_px,
-            region,
-        },
-        geometry.interpolation,
-    ))
+    let region = Region { left, top, width_px: crop_px, height_px: crop_px };
+    Ok(resample(image, &Target { width_px, height_px, region }, geometry.interpolation))
 }
 
 /// The whole image with its longer side at most `longest_px` (0 counts as 1), by Lanczos; never enlarged.
@@ -62,21 +41,9 @@ pub fn thumbnail(image: &RgbImage, longest_px: u32) -> RgbImage {
     if longer <= wanted {
         return image.clone();
     }
-    let (width_px, height_px) = (
-        scaled(width_px, wanted, longer),
-        scaled(height_px, wanted, longer),
-    );
-    let region = Region {
-        left: 0,
-        top: 0,
-        width_px,
-        height_px,
-    };
-    let target = Target {
-        width_px: width_px.into(),
-        height_px: height_px.into(),
-        region,
-    };
+    let (width_px, height_px) = (scaled(width_px, wanted, longer), scaled(height_px, wanted, longer));
+    let region = Region { left: 0, top: 0, width_px, height_px };
+    let target = Target { width_px: width_px.into(), height_px: height_px.into(), region };
     resample(image, &target, Interpolation::Lanczos)
 }
 
@@ -101,22 +68,14 @@ fn resized(image: &RgbImage, resize: Resize) -> Result<(u64, u64), FitError> {
 }
 
 fn checked(what: &'static str, px: u32) -> Result<u32, FitError> {
-    if (1..=MAX_SIDE_PX).contains(&px) {
-        Ok(px)
-    } else {
-        Err(FitError::Size { what, px })
-    }
+    if (1..=MAX_SIDE_PX).contains(&px) { Ok(px) } else { Err(FitError::Size { what, px }) }
 }
 
 /// Python's `int(round((side - crop) / 2.0))`, which rounds halves to the even number.
 fn offset(side_px: u64, crop_px: u32) -> u64 {
     let spare = side_px - u64::from(crop_px);
     let half = spare / 2;
-    if spare % 2 == 1 {
-        half + half % 2
-    } else {
-        half
-    }
+    if spare % 2 == 1 { half + half % 2 } else { half }
 }
 
 #[cfg(test)]
@@ -124,21 +83,12 @@ mod tests {
     use super::*;
 
     fn plain(width_px: u32, height_px: u32) -> RgbImage {
-        RgbImage::new(
-            width_px,
-            height_px,
-            vec![90; (width_px * height_px * 3) as usize],
-        )
-        .unwrap()
+        RgbImage::new(width_px, height_px, vec![90; (width_px * height_px * 3) as usize]).unwrap()
     }
 
     /// Fits a plain image and compares the size of the result, or the start of the error's text.
     fn check(image: (u32, u32), resize: Resize, crop_px: u32, expected: &str) {
-        let geometry = Geometry {
-            resize,
-            interpolation: Interpolation::Bilinear,
-            crop_px,
-        };
+        let geometry = Geometry { resize, interpolation: Interpolation::Bilinear, crop_px };
         let fitted = fit(&plain(image.0, image.1), &geometry);
         let text = fitted.map_or_else(|error| error.to_string(), |image| format!("{image:?}"));
         assert!(text.starts_with(expected), "{text}");
@@ -153,56 +103,21 @@ mod tests {
 
     #[test]
     fn a_crop_beyond_the_image_is_an_error_that_says_both_sizes() {
-        check(
-            (50, 37),
-            Resize::Shorter(25),
-            26,
-            "the crop of 26 px is larger than the resized image of 33 x 25 px",
-        );
-        check(
-            (50, 37),
-            Resize::None,
-            38,
-            "the crop of 38 px is larger than the resized image of 50 x 37 px",
-        );
+        check((50, 37), Resize::Shorter(25), 26, "the crop of 26 px is larger than the resized image of 33 x 25 px");
+        check((50, 37), Resize::None, 38, "the crop of 38 px is larger than the resized image of 50 x 37 px");
     }
 
     #[test]
     fn sizes_of_nothing_and_beyond_reason_are_errors() {
-        check(
-            (50, 37),
-            Resize::Shorter(25),
-            0,
-            "a crop of 0 px is not a size",
-        );
-        check(
-            (50, 37),
-            Resize::Shorter(0),
-            1,
-            "a resize of 0 px is not a size",
-        );
-        check(
-            (50, 37),
-            Resize::Squash(u32::MAX),
-            1,
-            "a resize of 4294967295 px is not a size",
-        );
+        check((50, 37), Resize::Shorter(25), 0, "a crop of 0 px is not a size");
+        check((50, 37), Resize::Shorter(0), 1, "a resize of 0 px is not a size");
+        check((50, 37), Resize::Squash(u32::MAX), 1, "a resize of 4294967295 px is not a size");
     }
 
     #[test]
     fn a_needle_costs_only_its_crop() {
-        check(
-            (1, 60_000),
-            Resize::Shorter(256),
-            224,
-            "RgbImage(224 x 224 px)",
-        );
-        check(
-            (60_000, 1),
-            Resize::Shorter(256),
-            224,
-            "RgbImage(224 x 224 px)",
-        );
+        check((1, 60_000), Resize::Shorter(256), 224, "RgbImage(224 x 224 px)");
+        check((60_000, 1), Resize::Shorter(256), 224, "RgbImage(224 x 224 px)");
         check((1, 60_000), Resize::Squash(64), 64, "RgbImage(64 x 64 px)");
     }
 
@@ -214,20 +129,8 @@ mod tests {
 
     #[test]
     fn a_thumbnail_keeps_the_aspect_and_never_grows() {
-        let sizes = [
-            (500, 375, 100),
-            (375, 500, 100),
-            (80, 60, 100),
-            (300, 1, 100),
-            (9, 9, 0),
-        ];
-        let made = sizes.map(|(width, height, longest)| {
-            format!("{:?}", thumbnail(&plain(width, height), longest))
-        });
-        assert_eq!(
-            made,
-            ["100 x 75", "75 x 100", "80 x 60", "100 x 1", "1 x 1"]
-                .map(|s| format!("RgbImage({s} px)"))
-        );
+        let sizes = [(500, 375, 100), (375, 500, 100), (80, 60, 100), (300, 1, 100), (9, 9, 0)];
+        let made = sizes.map(|(width, height, longest)| format!("{:?}", thumbnail(&plain(width, height), longest)));
+        assert_eq!(made, ["100 x 75", "75 x 100", "80 x 60", "100 x 1", "1 x 1"].map(|s| format!("RgbImage({s} px)")));
     }
 }

@@ -34,44 +34,29 @@ pub(super) fn dimensions(bytes: &[u8], limits: &DecodeLimits) -> Result<(u32, u3
 }
 
 /// Runs libjpeg; its fatal errors unwind (without a message on stderr) and become values here.
-fn guarded<T>(
-    at_end: &Cell<bool>,
-    work: impl FnOnce() -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
+fn guarded<T>(at_end: &Cell<bool>, work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     // Nothing that `work` can leave half-changed is used after an unwind: the decompressor is dropped with it.
-    let outcome = catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|payload| Err(corrupt(reason(&*payload))));
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(corrupt(reason(&*payload))));
     match outcome {
-        Err(DecodeError::Corrupt { .. }) if at_end.get() => {
-            Err(DecodeError::Truncated { format: "JPEG" })
-        }
+        Err(DecodeError::Corrupt { .. }) if at_end.get() => Err(DecodeError::Truncated { format: "JPEG" }),
         other => other,
     }
 }
 
 fn reason(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("libjpeg gave up");
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("libjpeg gave up");
     text.trim_start_matches("libjpeg fatal error: ").to_owned()
 }
 
 fn corrupt(reason: impl ToString) -> DecodeError {
-    DecodeError::Corrupt {
-        format: "JPEG",
-        reason: reason.to_string(),
-    }
+    DecodeError::Corrupt { format: "JPEG", reason: reason.to_string() }
 }
 
 type Source<'a> = Decompress<WatchedBytes<'a>>;
 
 fn open<'a>(bytes: &'a [u8], at_end: &'a Cell<bool>) -> Result<Source<'a>, DecodeError> {
-    Decompress::new_reader(WatchedBytes {
-        left: bytes,
-        at_end,
-    })
-    .map_err(corrupt)
+    Decompress::new_reader(WatchedBytes { left: bytes, at_end }).map_err(corrupt)
 }
 
 fn admitted_size(source: &Source<'_>, limits: &DecodeLimits) -> Result<(u32, u32), DecodeError> {
@@ -95,8 +80,7 @@ fn read_pixels(source: Source<'_>, limits: &DecodeLimits) -> Result<RgbImage, De
 fn read_rows(source: Source<'_>, space: ColorSpace) -> Result<Vec<u8>, DecodeError> {
     let mut rows = source.to_colorspace(space).map_err(corrupt)?;
     let mut pixels = vec![0; rows.width() * rows.height() * space_channels(space)];
-    rows.read_scanlines_into::<u8>(&mut pixels)
-        .map_err(corrupt)?;
+    rows.read_scanlines_into::<u8>(&mut pixels).map_err(corrupt)?;
     Ok(pixels)
 }
 
@@ -151,9 +135,7 @@ mod tests {
     #[test]
     fn cmyk_becomes_rgb_as_in_pillow() {
         // Image.merge("CMYK", …).convert("RGB") of Pillow 13, for the values that a file holds inverted.
-        let inverted = [
-            255, 255, 255, 255, 0, 128, 255, 255, 10, 100, 200, 77, 0, 0, 0, 0,
-        ];
+        let inverted = [255, 255, 255, 255, 0, 128, 255, 255, 10, 100, 200, 77, 0, 0, 0, 0];
         let expected = [255, 255, 255, 0, 128, 255, 3, 30, 60, 0, 0, 0];
         assert_eq!(rgb_of_inverted_cmyk(&inverted), expected);
     }
@@ -163,10 +145,7 @@ mod tests {
         for ink in 0..=255 {
             for white in 0..=255 {
                 let exact = f64::from(white) * (1.0 - f64::from(ink) / 255.0);
-                assert!(
-                    (f64::from(rgb_channel(ink, white)) - exact).abs() <= 0.5,
-                    "{ink} {white}"
-                );
+                assert!((f64::from(rgb_channel(ink, white)) - exact).abs() <= 0.5, "{ink} {white}");
             }
         }
     }

@@ -7,9 +7,9 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256i, _mm_cvtepu8_epi32, _mm_cvtsi32_si128, _mm256_add_epi32, _mm256_extract_epi32,
-    _mm256_loadu_si256, _mm256_mullo_epi32, _mm256_packus_epi16, _mm256_packus_epi32,
-    _mm256_set_m128i, _mm256_set1_epi32, _mm256_srai_epi32, _mm256_storeu_si256,
+    __m256i, _mm_cvtepu8_epi32, _mm_cvtsi32_si128, _mm256_add_epi32, _mm256_extract_epi32, _mm256_loadu_si256,
+    _mm256_mullo_epi32, _mm256_packus_epi16, _mm256_packus_epi32, _mm256_set_m128i, _mm256_set1_epi32,
+    _mm256_srai_epi32, _mm256_storeu_si256,
 };
 
 use super::weights::{WEIGHT_BITS, Window};
@@ -43,12 +43,7 @@ impl RowPair {
     }
 
     /// Makes the RGB pixels of both rows, one for each of `windows`.
-    pub(super) fn shrink<'w>(
-        &self,
-        windows: impl Iterator<Item = Window<'w>>,
-        upper: &mut [u8],
-        lower: &mut [u8],
-    ) {
+    pub(super) fn shrink<'w>(&self, windows: impl Iterator<Item = Window<'w>>, upper: &mut [u8], lower: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2, the only thing this function asks for.
@@ -82,20 +77,14 @@ pub(super) fn blend_row(rows: Rows<'_>, window: Window<'_>, out: &mut [u8]) {
 #[target_feature(enable = "avx2")]
 fn load_avx2(columns: &mut Vec<Column>, upper: &[u8], lower: &[u8]) {
     load_rows(columns, upper, lower, |upper, lower| {
-        let four = |[r, g, b]: Pixel| {
-            _mm_cvtepu8_epi32(_mm_cvtsi32_si128(i32::from_le_bytes([r, g, b, 0])))
-        };
+        let four = |[r, g, b]: Pixel| _mm_cvtepu8_epi32(_mm_cvtsi32_si128(i32::from_le_bytes([r, g, b, 0])));
         stored(_mm256_set_m128i(four(lower), four(upper)))
     });
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn shrink_avx2<'w>(
-    columns: &[Column],
-    windows: impl Iterator<Item = Window<'w>>,
-    out: [&mut [u8]; 2],
-) {
+fn shrink_avx2<'w>(columns: &[Column], windows: impl Iterator<Item = Window<'w>>, out: [&mut [u8]; 2]) {
     shrink_rows(columns, windows, out, |taps, weights| {
         let mut sums = _mm256_set1_epi32(HALF);
         for (tap, &weight) in taps.iter().zip(weights) {
@@ -107,11 +96,7 @@ fn shrink_avx2<'w>(
         let levels = _mm256_srai_epi32::<{ WEIGHT_BITS as i32 }>(sums);
         let words = _mm256_packus_epi32(levels, levels);
         let bytes = _mm256_packus_epi16(words, words);
-        [
-            _mm256_extract_epi32::<0>(bytes),
-            _mm256_extract_epi32::<4>(bytes),
-        ]
-        .map(first_three)
+        [_mm256_extract_epi32::<0>(bytes), _mm256_extract_epi32::<4>(bytes)].map(first_three)
     });
 }
 
@@ -137,12 +122,7 @@ fn blend_row_avx2(rows: Rows<'_>, window: Window<'_>, out: &mut [u8]) {
 }
 
 #[inline(always)]
-fn load_rows(
-    columns: &mut Vec<Column>,
-    upper: &[u8],
-    lower: &[u8],
-    widen: impl Fn(Pixel, Pixel) -> Column,
-) {
+fn load_rows(columns: &mut Vec<Column>, upper: &[u8], lower: &[u8], widen: impl Fn(Pixel, Pixel) -> Column) {
     let pixels = upper.as_chunks().0.iter().zip(lower.as_chunks().0);
     columns.clear();
     columns.extend(pixels.map(|(&upper, &lower)| widen(upper, lower)));
@@ -155,11 +135,7 @@ fn shrink_rows<'w>(
     [upper, lower]: [&mut [u8]; 2],
     sum: impl Fn(&[Column], &[i32]) -> [Pixel; 2],
 ) {
-    let out = upper
-        .as_chunks_mut()
-        .0
-        .iter_mut()
-        .zip(lower.as_chunks_mut().0);
+    let out = upper.as_chunks_mut().0.iter_mut().zip(lower.as_chunks_mut().0);
     for (window, (upper, lower)) in windows.zip(out) {
         let taps = &columns[window.first..window.first + window.weights.len()];
         [*upper, *lower] = sum(taps, window.weights);
@@ -204,11 +180,7 @@ fn blended<const N: usize>(rows: Rows<'_>, start: usize, weights: &[i32]) -> [u8
 
 /// Wraps where C would be undefined; with weights that sum to one neither happens.
 #[inline(always)]
-fn add_weighted<const N: usize, T: Copy + Into<i32>>(
-    sums: &mut [i32; N],
-    levels: &[T],
-    weight: i32,
-) {
+fn add_weighted<const N: usize, T: Copy + Into<i32>>(sums: &mut [i32; N], levels: &[T], weight: i32) {
     for (sum, &level) in sums.iter_mut().zip(levels) {
         *sum = sum.wrapping_add(level.into().wrapping_mul(weight));
     }
@@ -235,19 +207,10 @@ mod tests {
         let [upper_out, lower_out] = &mut fast;
         pair.shrink([window].into_iter(), upper_out, lower_out);
         load_rows(&mut pair.columns, upper, lower, widened);
-        shrink_rows(
-            &pair.columns,
-            [window].into_iter(),
-            plain.each_mut().map(|out| &mut out[..]),
-            summed,
-        );
+        shrink_rows(&pair.columns, [window].into_iter(), plain.each_mut().map(|out| &mut out[..]), summed);
         assert_eq!((fast, fast[0]), (plain, expected_pixel));
 
-        let rows = Rows {
-            bytes: &row,
-            stride: 3,
-            left: 0,
-        };
+        let rows = Rows { bytes: &row, stride: 3, left: 0 };
         let (mut fast, mut plain) = ([0; 70], [0; 70]);
         blend_row(rows, window, &mut fast);
         blend_row_anywhere(rows, window, &mut plain);

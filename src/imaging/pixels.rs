@@ -12,19 +12,10 @@ pub const MAX_SIDE_PX: u32 = 1 << 24;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of a variant is its documentation")]
 pub enum PixelsError {
-    #[error(
-        "{width_px} x {height_px} px is not a size of an image; each side must lie in 1..={MAX_SIDE_PX}"
-    )]
+    #[error("{width_px} x {height_px} px is not a size of an image; each side must lie in 1..={MAX_SIDE_PX}")]
     Size { width_px: u32, height_px: u32 },
-    #[error(
-        "{width_px} x {height_px} px need {expected} bytes of RGB but {found} were given; pass height * width * 3"
-    )]
-    Length {
-        width_px: u32,
-        height_px: u32,
-        expected: u64,
-        found: usize,
-    },
+    #[error("{width_px} x {height_px} px need {expected} bytes of RGB but {found} were given; pass height * width * 3")]
+    Length { width_px: u32, height_px: u32, expected: u64, found: usize },
 }
 
 /// An RGB image in memory.
@@ -40,25 +31,13 @@ impl RgbImage {
     pub fn new(width_px: u32, height_px: u32, pixels: Vec<u8>) -> Result<Self, PixelsError> {
         let sides = 1..=MAX_SIDE_PX;
         if !sides.contains(&width_px) || !sides.contains(&height_px) {
-            return Err(PixelsError::Size {
-                width_px,
-                height_px,
-            });
+            return Err(PixelsError::Size { width_px, height_px });
         }
         let expected = u64::from(width_px) * u64::from(height_px) * 3;
         if expected != pixels.len() as u64 {
-            return Err(PixelsError::Length {
-                width_px,
-                height_px,
-                expected,
-                found: pixels.len(),
-            });
+            return Err(PixelsError::Length { width_px, height_px, expected, found: pixels.len() });
         }
-        Ok(Self {
-            width_px,
-            height_px,
-            pixels,
-        })
+        Ok(Self { width_px, height_px, pixels })
     }
 
     /// 1..=[`MAX_SIDE_PX`].
@@ -79,11 +58,7 @@ impl RgbImage {
     /// A black canvas for the resampler, whose regions never have an empty side.
     pub(super) fn black(width_px: u32, height_px: u32) -> Self {
         let pixels = vec![0; width_px as usize * height_px as usize * 3];
-        Self {
-            width_px,
-            height_px,
-            pixels,
-        }
+        Self { width_px, height_px, pixels }
     }
 
     pub(super) fn pixels_mut(&mut self) -> &mut [u8] {

@@ -19,18 +19,10 @@ use super::pixels::RgbImage;
 const SIDE_DATA_BYTES: u64 = 64 << 20;
 
 /// The header of a PNG, and of an APNG its default image.
-pub(super) fn png<'a>(
-    bytes: &'a [u8],
-    limits: &DecodeLimits,
-) -> Result<PngDecoder<Cursor<&'a [u8]>>, DecodeError> {
+pub(super) fn png<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<PngDecoder<Cursor<&'a [u8]>>, DecodeError> {
     let mut memory = Limits::no_limits();
     // Four channels of 16 bits: the widest pixel there is, twice for the rows under way.
-    memory.max_alloc = Some(
-        limits
-            .max_pixels
-            .saturating_mul(16)
-            .saturating_add(SIDE_DATA_BYTES),
-    );
+    memory.max_alloc = Some(limits.max_pixels.saturating_mul(16).saturating_add(SIDE_DATA_BYTES));
     named(PngDecoder::with_limits(Cursor::new(bytes), memory), "PNG")
 }
 
@@ -45,10 +37,7 @@ pub(super) fn bmp(bytes: &[u8]) -> Result<BmpDecoder<Cursor<&[u8]>>, DecodeError
 }
 
 /// See [`super::dimensions`].
-pub(super) fn dimensions(
-    header: &impl ImageDecoder,
-    limits: &DecodeLimits,
-) -> Result<(u32, u32), DecodeError> {
+pub(super) fn dimensions(header: &impl ImageDecoder, limits: &DecodeLimits) -> Result<(u32, u32), DecodeError> {
     let (width_px, height_px) = header.dimensions();
     limits.admit(width_px, height_px)?;
     Ok((width_px, height_px))
@@ -76,9 +65,7 @@ fn rgb(decoded: DynamicImage) -> Option<Vec<u8>> {
         DynamicImage::ImageLuma16(image) => grey(image.iter().map(|&level| level.min(255) as u8)),
         DynamicImage::ImageLumaA16(image) => grey(image.iter().step_by(2).map(high_byte)),
         DynamicImage::ImageRgb16(image) => image.iter().map(high_byte).collect(),
-        DynamicImage::ImageRgba16(image) => {
-            without_alpha(&image.iter().map(high_byte).collect::<Vec<_>>())
-        }
+        DynamicImage::ImageRgba16(image) => without_alpha(&image.iter().map(high_byte).collect::<Vec<_>>()),
         _ => return None,
     })
 }
@@ -88,11 +75,7 @@ fn high_byte(level: &u16) -> u8 {
 }
 
 fn without_alpha(rgba: &[u8]) -> Vec<u8> {
-    rgba.as_chunks::<4>()
-        .0
-        .iter()
-        .flat_map(|&[red, green, blue, _]| [red, green, blue])
-        .collect()
+    rgba.as_chunks::<4>().0.iter().flat_map(|&[red, green, blue, _]| [red, green, blue]).collect()
 }
 
 fn grey(levels: impl Iterator<Item = u8>) -> Vec<u8> {
@@ -101,18 +84,13 @@ fn grey(levels: impl Iterator<Item = u8>) -> Vec<u8> {
 
 fn named<T>(result: ImageResult<T>, format: &'static str) -> Result<T, DecodeError> {
     result.map_err(|error| match error {
-        ImageError::IoError(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
-            DecodeError::Truncated { format }
-        }
+        ImageError::IoError(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => DecodeError::Truncated { format },
         other => corrupt(format, other),
     })
 }
 
 fn corrupt(format: &'static str, reason: impl ToString) -> DecodeError {
-    DecodeError::Corrupt {
-        format,
-        reason: reason.to_string(),
-    }
+    DecodeError::Corrupt { format, reason: reason.to_string() }
 }
 
 #[cfg(test)]
@@ -123,20 +101,13 @@ mod tests {
     #[test]
     fn sixteen_bit_grey_is_clipped_and_not_scaled() {
         let image = ImageBuffer::from_raw(3, 1, vec![0u16, 200, 40_000]).unwrap();
-        assert_eq!(
-            rgb(DynamicImage::ImageLuma16(image)).unwrap(),
-            [0, 0, 0, 200, 200, 200, 255, 255, 255]
-        );
+        assert_eq!(rgb(DynamicImage::ImageLuma16(image)).unwrap(), [0, 0, 0, 200, 200, 200, 255, 255, 255]);
     }
 
     #[test]
     fn sixteen_bit_colour_keeps_its_high_byte_and_loses_its_alpha() {
-        let image =
-            ImageBuffer::<Rgba<u16>, _>::from_raw(1, 1, vec![0x1234, 0xff00, 0x00ff, 0]).unwrap();
-        assert_eq!(
-            rgb(DynamicImage::ImageRgba16(image)).unwrap(),
-            [0x12, 0xff, 0]
-        );
+        let image = ImageBuffer::<Rgba<u16>, _>::from_raw(1, 1, vec![0x1234, 0xff00, 0x00ff, 0]).unwrap();
+        assert_eq!(rgb(DynamicImage::ImageRgba16(image)).unwrap(), [0x12, 0xff, 0]);
     }
 
     #[test]

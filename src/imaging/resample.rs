@@ -68,32 +68,20 @@ pub(super) fn resample(source: &RgbImage, target: &Target, filter: Interpolation
 fn copy(source: &RgbImage, region: &Region, out: &mut RgbImage) {
     let (stride, left) = (source.stride(), region.left as usize * 3);
     let width = out.stride();
-    let from = source
-        .pixels()
-        .chunks_exact(stride)
-        .skip(region.top as usize);
+    let from = source.pixels().chunks_exact(stride).skip(region.top as usize);
     for (row, out_row) in from.zip(out.pixels_mut().chunks_exact_mut(width)) {
         out_row.copy_from_slice(&row[left..left + width]);
     }
 }
 
 fn vertical(source: &RgbImage, left: usize, rows: &Windows, out: &mut RgbImage) {
-    let from = Rows {
-        bytes: source.pixels(),
-        stride: source.stride(),
-        left: left * 3,
-    };
+    let from = Rows { bytes: source.pixels(), stride: source.stride(), left: left * 3 };
     let stride = out.stride();
     blend_rows(from, rows.slice(0..rows.len()), 0..stride, out);
 }
 
 fn horizontal(source: &RgbImage, top: usize, columns: &Windows, out: &mut RgbImage) {
-    shrink_rows(
-        rows_from(source, top, columns, 0..columns.len()),
-        columns,
-        0..columns.len(),
-        out.pixels_mut(),
-    );
+    shrink_rows(rows_from(source, top, columns, 0..columns.len()), columns, 0..columns.len(), out.pixels_mut());
 }
 
 /// Pillow 13's choice: the height shrinks, and by more than twice the pixels that the width shrinks by.
@@ -104,12 +92,7 @@ fn vertical_first(source: &RgbImage, target: &Target) -> bool {
 }
 
 /// In strips of columns where the rows between the passes would take more than [`STRIP_BYTES`].
-fn horizontal_then_vertical(
-    source: &RgbImage,
-    columns: &Windows,
-    rows: &Windows,
-    out: &mut RgbImage,
-) {
+fn horizontal_then_vertical(source: &RgbImage, columns: &Windows, rows: &Windows, out: &mut RgbImage) {
     let needed = rows.source(0..rows.len());
     let strip_px = (STRIP_BYTES / (needed.len() * 3)).clamp(1, columns.len());
     let mut between = vec![0; strip_px * needed.len() * 3];
@@ -117,55 +100,26 @@ fn horizontal_then_vertical(
         let strip = start..columns.len().min(start + strip_px);
         let stride = strip.len() * 3;
         let from = rows_from(source, needed.start, columns, strip.clone());
-        shrink_rows(
-            from,
-            columns,
-            strip.clone(),
-            &mut between[..stride * needed.len()],
-        );
-        let windows = rows
-            .slice(0..rows.len())
-            .map(|window| window.seen_from(needed.start));
-        let from = Rows {
-            bytes: &between,
-            stride,
-            left: 0,
-        };
+        shrink_rows(from, columns, strip.clone(), &mut between[..stride * needed.len()]);
+        let windows = rows.slice(0..rows.len()).map(|window| window.seen_from(needed.start));
+        let from = Rows { bytes: &between, stride, left: 0 };
         blend_rows(from, windows, strip.start * 3..strip.end * 3, out);
     }
 }
 
 /// Needs no strips: the rows between the passes are fewer than the source's, and no wider.
-fn vertical_then_horizontal(
-    source: &RgbImage,
-    columns: &Windows,
-    rows: &Windows,
-    out: &mut RgbImage,
-) {
+fn vertical_then_horizontal(source: &RgbImage, columns: &Windows, rows: &Windows, out: &mut RgbImage) {
     let needed = columns.source(0..columns.len());
     let mut between = RgbImage::black(needed.len() as u32, out.height_px());
     vertical(source, needed.start, rows, &mut between);
-    let from = Rows {
-        bytes: between.pixels(),
-        stride: between.stride(),
-        left: 0,
-    };
+    let from = Rows { bytes: between.pixels(), stride: between.stride(), left: 0 };
     shrink_rows(from, columns, 0..columns.len(), out.pixels_mut());
 }
 
 /// The source from row `top` on, from the first column that the outputs `strip` read.
-fn rows_from<'a>(
-    source: &'a RgbImage,
-    top: usize,
-    columns: &Windows,
-    strip: Range<usize>,
-) -> Rows<'a> {
+fn rows_from<'a>(source: &'a RgbImage, top: usize, columns: &Windows, strip: Range<usize>) -> Rows<'a> {
     let stride = source.stride();
-    Rows {
-        bytes: &source.pixels()[top * stride..],
-        stride,
-        left: columns.source(strip).start * 3,
-    }
+    Rows { bytes: &source.pixels()[top * stride..], stride, left: columns.source(strip).start * 3 }
 }
 
 /// Shrinks rows sideways to the columns `strip`, row below row until `out` is full.
@@ -179,28 +133,13 @@ fn shrink_rows(from: Rows<'_>, columns: &Windows, strip: Range<usize>, out: &mut
     for (index, out_pair) in out.chunks_mut(width * 2).enumerate() {
         pair.load(row(index * 2), row(last.min(index * 2 + 1)));
         let (upper, lower) = out_pair.split_at_mut(width);
-        let lower = if lower.is_empty() {
-            &mut unused[..]
-        } else {
-            lower
-        };
-        pair.shrink(
-            columns
-                .slice(strip.clone())
-                .map(|window| window.seen_from(needed.start)),
-            upper,
-            lower,
-        );
+        let lower = if lower.is_empty() { &mut unused[..] } else { lower };
+        pair.shrink(columns.slice(strip.clone()).map(|window| window.seen_from(needed.start)), upper, lower);
     }
 }
 
 /// Makes the bytes `span` of each row of `out`, one for each of `windows`, which count rows from the first in `from`.
-fn blend_rows<'w>(
-    from: Rows<'_>,
-    windows: impl Iterator<Item = Window<'w>>,
-    span: Range<usize>,
-    out: &mut RgbImage,
-) {
+fn blend_rows<'w>(from: Rows<'_>, windows: impl Iterator<Item = Window<'w>>, span: Range<usize>, out: &mut RgbImage) {
     let stride = out.stride();
     for (window, out_row) in windows.zip(out.pixels_mut().chunks_exact_mut(stride)) {
         blend_row(from, window, &mut out_row[span.clone()]);
@@ -212,24 +151,13 @@ mod tests {
     use super::*;
 
     fn noise(width_px: u32, height_px: u32) -> RgbImage {
-        let pixels = (0..width_px * height_px * 3)
-            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
+        let pixels = (0..width_px * height_px * 3).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         RgbImage::new(width_px, height_px, pixels).unwrap()
     }
 
     fn target(size: (u64, u64), corner: (u64, u64), region: (u32, u32)) -> Target {
-        let region = Region {
-            left: corner.0,
-            top: corner.1,
-            width_px: region.0,
-            height_px: region.1,
-        };
-        Target {
-            width_px: size.0,
-            height_px: size.1,
-            region,
-        }
+        let region = Region { left: corner.0, top: corner.1, width_px: region.0, height_px: region.1 };
+        Target { width_px: size.0, height_px: size.1, region }
     }
 
     /// Making a region alone must give the same bytes as cutting it out of the whole output.
@@ -237,11 +165,7 @@ mod tests {
         let source = noise(source.0, source.1);
         let wide = (u64::from(size.0), u64::from(size.1));
         let rest = (size.0 - corner.0 as u32, size.1 - corner.1 as u32);
-        for filter in [
-            Interpolation::Bilinear,
-            Interpolation::Bicubic,
-            Interpolation::Lanczos,
-        ] {
+        for filter in [Interpolation::Bilinear, Interpolation::Bicubic, Interpolation::Lanczos] {
             let whole = resample(&source, &target(wide, (0, 0), size), filter);
             let part = resample(&source, &target(wide, corner, rest), filter);
             assert_eq!(part, resample(&whole, &target(wide, corner, rest), filter));
@@ -261,9 +185,7 @@ mod tests {
     #[test]
     fn the_vertical_pass_is_first_where_the_height_loses_more_than_twice_as_much() {
         // Pillow 13's choices, found by resizing 60 x 120 px in both orders.
-        let first = |width, height| {
-            vertical_first(&noise(60, 120), &target((width, height), (0, 0), (1, 1)))
-        };
+        let first = |width, height| vertical_first(&noise(60, 120), &target((width, height), (0, 0), (1, 1)));
         assert!(first(40, 79) && first(5, 9) && first(61, 119) && first(200, 1));
         assert!(!first(40, 80) && !first(5, 10) && !first(61, 121) && !first(1, 60));
     }
@@ -272,21 +194,10 @@ mod tests {
     fn strips_of_columns_meet_without_a_seam() {
         // 600,000 rows of 20 columns are 36 MB between the passes: three strips.
         let tall = noise(3, 600_000);
-        let whole = resample(
-            &tall,
-            &target((20, 2), (0, 0), (20, 2)),
-            Interpolation::Bilinear,
-        );
+        let whole = resample(&tall, &target((20, 2), (0, 0), (20, 2)), Interpolation::Bilinear);
         for left in [0, 8, 19] {
-            let column = resample(
-                &tall,
-                &target((20, 2), (left, 0), (1, 2)),
-                Interpolation::Bilinear,
-            );
-            assert_eq!(
-                column.pixels()[..3],
-                whole.pixels()[left as usize * 3..][..3]
-            );
+            let column = resample(&tall, &target((20, 2), (left, 0), (1, 2)), Interpolation::Bilinear);
+            assert_eq!(column.pixels()[..3], whole.pixels()[left as usize * 3..][..3]);
         }
     }
 }

@@ -23,10 +23,7 @@ pub(super) struct Window<'a> {
 impl Window<'_> {
     /// The same window in a copy of the source that begins at its pixel `origin`.
     pub(super) fn seen_from(self, origin: usize) -> Self {
-        Self {
-            first: self.first - origin,
-            ..self
-        }
+        Self { first: self.first - origin, ..self }
     }
 }
 
@@ -40,19 +37,11 @@ pub(super) struct Windows {
 
 impl Windows {
     /// Windows of the outputs `wanted` when `source_px` are resized to `output_px`; `wanted` within `0..output_px`.
-    pub(super) fn new(
-        source_px: u32,
-        output_px: u64,
-        wanted: Range<u64>,
-        filter: Interpolation,
-    ) -> Self {
+    pub(super) fn new(source_px: u32, output_px: u64, wanted: Range<u64>, filter: Interpolation) -> Self {
         let scale = f64::from(source_px) / output_px as f64;
         let stretch = scale.max(1.0);
         let support = support(filter) * stretch;
-        let mut windows = Self {
-            spans: Vec::new(),
-            weights: Vec::new(),
-        };
+        let mut windows = Self { spans: Vec::new(), weights: Vec::new() };
         let mut exact = Vec::new();
         for output in wanted {
             let center = (output as f64 + 0.5) * scale;
@@ -60,9 +49,7 @@ impl Windows {
             let first = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(source_px as usize);
             exact.clear();
-            exact.extend(
-                (first..end).map(|x| value(filter, (x as f64 - center + 0.5) * (1.0 / stretch))),
-            );
+            exact.extend((first..end).map(|x| value(filter, (x as f64 - center + 0.5) * (1.0 / stretch))));
             windows.push(first, &exact);
         }
         windows
@@ -71,8 +58,7 @@ impl Windows {
     fn push(&mut self, first: usize, exact: &[f64]) {
         let sum: f64 = exact.iter().sum();
         let divisor = if sum == 0.0 { 1.0 } else { sum };
-        self.weights
-            .extend(exact.iter().map(|weight| fixed_point(weight / divisor)));
+        self.weights.extend(exact.iter().map(|weight| fixed_point(weight / divisor)));
         self.spans.push((first, self.weights.len()));
     }
 
@@ -82,10 +68,7 @@ impl Windows {
 
     /// The windows of the outputs `part`, counted from the first that was wanted.
     pub(super) fn slice(&self, part: Range<usize>) -> impl Iterator<Item = Window<'_>> {
-        let mut start = part
-            .start
-            .checked_sub(1)
-            .map_or(0, |before| self.spans[before].1);
+        let mut start = part.start.checked_sub(1).map_or(0, |before| self.spans[before].1);
         self.spans[part].iter().map(move |&(first, end)| {
             let weights = &self.weights[std::mem::replace(&mut start, end)..end];
             Window { first, weights }
@@ -94,25 +77,16 @@ impl Windows {
 
     /// The source pixels that the windows of `part`, not empty, read; starts and ends grow with the output.
     pub(super) fn source(&self, part: Range<usize>) -> Range<usize> {
-        let mut ends = self
-            .slice(part.start..part.start + 1)
-            .chain(self.slice(part.end - 1..part.end));
+        let mut ends = self.slice(part.start..part.start + 1).chain(self.slice(part.end - 1..part.end));
         let start = ends.next().map_or(0, |window| window.first);
-        start
-            ..ends
-                .next()
-                .map_or(start, |window| window.first + window.weights.len())
+        start..ends.next().map_or(start, |window| window.first + window.weights.len())
     }
 }
 
 /// Rounds half away from zero, as Pillow does.
 fn fixed_point(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << WEIGHT_BITS);
-    (if weight < 0.0 {
-        scaled - 0.5
-    } else {
-        scaled + 0.5
-    }) as i32
+    (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
 /// Source pixels to each side of the centre that a filter weighs when it does not shrink.
@@ -128,9 +102,7 @@ fn value(filter: Interpolation, distance: f64) -> f64 {
     match filter {
         Interpolation::Bilinear => (1.0 - distance.abs()).max(0.0),
         Interpolation::Bicubic => bicubic(distance.abs()),
-        Interpolation::Lanczos if (-3.0..3.0).contains(&distance) => {
-            sinc(distance) * sinc(distance / 3.0)
-        }
+        Interpolation::Lanczos if (-3.0..3.0).contains(&distance) => sinc(distance) * sinc(distance / 3.0),
         Interpolation::Lanczos => 0.0,
     }
 }
@@ -148,22 +120,14 @@ fn bicubic(distance: f64) -> f64 {
 }
 
 fn sinc(x: f64) -> f64 {
-    if x == 0.0 {
-        1.0
-    } else {
-        (x * PI).sin() / (x * PI)
-    }
+    if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FILTERS: [Interpolation; 3] = [
-        Interpolation::Bilinear,
-        Interpolation::Bicubic,
-        Interpolation::Lanczos,
-    ];
+    const FILTERS: [Interpolation; 3] = [Interpolation::Bilinear, Interpolation::Bicubic, Interpolation::Lanczos];
 
     #[test]
     fn windows_lie_inside_the_source_and_sum_to_one() {
@@ -172,13 +136,8 @@ mod tests {
                 let windows = Windows::new(source_px, output_px, 0..output_px, filter);
                 for window in windows.slice(0..windows.len()) {
                     let sum: i32 = window.weights.iter().sum();
-                    assert!(
-                        (sum - (1 << WEIGHT_BITS)).unsigned_abs() as usize <= window.weights.len()
-                    );
-                    assert!(
-                        window.first + window.weights.len() <= source_px as usize
-                            && !window.weights.is_empty()
-                    );
+                    assert!((sum - (1 << WEIGHT_BITS)).unsigned_abs() as usize <= window.weights.len());
+                    assert!(window.first + window.weights.len() <= source_px as usize && !window.weights.is_empty());
                 }
             }
         }
@@ -199,10 +158,7 @@ mod tests {
     fn halving_with_a_triangle_weighs_one_three_three_one() {
         let windows = Windows::new(8, 4, 1..2, Interpolation::Bilinear);
         let eighth = 1 << (WEIGHT_BITS - 3);
-        let expected = Window {
-            first: 1,
-            weights: &[eighth, 3 * eighth, 3 * eighth, eighth],
-        };
+        let expected = Window { first: 1, weights: &[eighth, 3 * eighth, 3 * eighth, eighth] };
         assert_eq!(windows.slice(0..1).next(), Some(expected));
     }
 }

@@ -46,6 +46,9 @@ impl Context<'_> {
 
     /// A thread pool of `threads`.
     pub fn pool(&self) -> Result<rayon::ThreadPool, StageError> {
-        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().map_err(|e| StageError::Threads(e.to_string()))
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .build()
+            .map_err(|e| StageError::Threads(e.to_string()))
     }
 }

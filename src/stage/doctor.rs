@@ -23,7 +23,8 @@ pub struct Doctor {
 
 /// Looks at everything that mining needs.
 pub fn doctor(ctx: &Context) -> Result<Doctor, StageError> {
-    let features = [("onnx", cfg!(feature = "onnx")), ("candle", cfg!(feature = "candle")), ("cuda", cfg!(feature = "cuda"))];
+    let features =
+        [("onnx", cfg!(feature = "onnx")), ("candle", cfg!(feature = "candle")), ("cuda", cfg!(feature = "cuda"))];
     let library = find_library(&ctx.data)?;
     let runtime = match &library {
         None => Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()),

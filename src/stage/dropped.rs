@@ -1,6 +1,6 @@
 //! `dropped.parquet`: everything that was lost on the way, once.
 
-use super::{Context, Scored, StageError, shards::Tally, generate::plan_record};
+use super::{Context, Scored, StageError, generate::plan_record, shards::Tally};
 use crate::store::write_whole;
 use crate::table::dropped_table;
 

@@ -49,7 +49,9 @@ pub enum StageError {
         missing: String,
     },
     /// Every image of a shard failed for one surrogate.
-    #[error("surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong")]
+    #[error(
+        "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"
+    )]
     AllFailed {
         /// The surrogate.
         name: String,

@@ -32,7 +32,10 @@ pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, StageErr
         ctx.check_stop()?;
         let fetched = assets::fetch(&entry, &ctx.data, true)?;
         if fetched.pinned_now {
-            ctx.progress.note(&format!("{} had no hash in data-manifest.toml; pinned now: {}", entry.id, fetched.located.sha256));
+            ctx.progress.note(&format!(
+                "{} had no hash in data-manifest.toml; pinned now: {}",
+                entry.id, fetched.located.sha256
+            ));
         }
         results.push(FetchResult {
             id: entry.id,

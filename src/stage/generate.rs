@@ -35,7 +35,8 @@ pub fn generate(ctx: &Context, spec: &RunSpec, check: Check) -> Result<Tally, St
 }
 
 pub(super) fn plan_record(ctx: &Context) -> Result<crate::store::ShardRecord, StageError> {
-    let missing = || StageError::NotReady { run: ctx.run.path().display().to_string(), missing: "it has no plan".to_owned() };
+    let missing =
+        || StageError::NotReady { run: ctx.run.path().display().to_string(), missing: "it has no plan".to_owned() };
     ctx.run.plan().record().ok_or_else(missing)
 }
 
@@ -44,7 +45,8 @@ impl Stage for Generate<'_> {
 
     fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError> {
         let Range { start, end } = self.ranges[shard];
-        let key = KeyHasher::new().field("base", self.base_key.to_string()).field("rows", format!("{start}..{end}")).finish();
+        let key =
+            KeyHasher::new().field("base", self.base_key.to_string()).field("rows", format!("{start}..{end}")).finish();
         Ok(vec![Output { unit: self.ctx.run.images(shard), key }])
     }
 

@@ -13,16 +13,22 @@ pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8
     let bytes = read_member(&folder.join(&row.path), row.offset, row.bytes).map_err(|e| e.to_string())?;
     match Sha256::of(&bytes) == row.sha256 {
         true => Ok(bytes),
-        false => Err("the file has changed since it was pinned: its SHA-256 differs; restore it or start a new run".to_owned()),
+        false => {
+            Err("the file has changed since it was pinned: its SHA-256 differs; restore it or start a new run"
+                .to_owned())
+        }
     }
 }
 
 /// The picture, or why it cannot be used.
 pub fn read(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Outcome<RgbImage> {
     let limits = match &spec.generate {
-        GenerateSpec::Folder(source) => DecodeLimits { max_pixels: source.max_pixels, max_file_bytes: source.max_file_bytes },
+        GenerateSpec::Folder(source) => {
+            DecodeLimits { max_pixels: source.max_pixels, max_file_bytes: source.max_file_bytes }
+        }
         GenerateSpec::Fake(_) => DecodeLimits::default(),
     };
-    let decoded = read_bytes(run, spec, row).and_then(|bytes| imaging::decode(&bytes, &limits).map_err(|e| e.to_string()));
+    let decoded =
+        read_bytes(run, spec, row).and_then(|bytes| imaging::decode(&bytes, &limits).map_err(|e| e.to_string()));
     decoded.map_or_else(Outcome::Dropped, Outcome::Kept)
 }

@@ -6,7 +6,11 @@ use crate::stats::{Judged, VoteColumns, align, judge};
 use crate::table::predictions_table::{self, Votes};
 
 /// The aligned votes of all selected surrogates on shard `shard`, and the verdicts.
-pub fn judge_shard(ctx: &Context, select: &SelectSpec, shard: usize) -> Result<(Vec<VoteColumns>, Vec<Judged>), StageError> {
+pub fn judge_shard(
+    ctx: &Context,
+    select: &SelectSpec,
+    shard: usize,
+) -> Result<(Vec<VoteColumns>, Vec<Judged>), StageError> {
     let read = |name: &String| {
         let path = ctx.run.predictions(name, shard).file("parquet");
         predictions_table::read_votes(&path, select.label_space).map(columns)

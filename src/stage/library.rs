@@ -1,5 +1,6 @@
 //! Where the ONNX Runtime library comes from: `ORT_DYLIB_PATH`, a data directory, a Python environment, else pip.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Context, StageError, resolve::find_or_fetch};
@@ -23,6 +24,16 @@ pub fn find_library(data: &DataFolders) -> Result<Option<(PathBuf, &'static str)
     match data.locate_unpinned(&entry.file) {
         Some(path) => Ok(Some((path, "a data directory"))),
         None => Ok(library_of_python().map(|path| (path, "a Python environment"))),
+    }
+}
+
+/// What made predictions, in a few words: `onnxruntime 1.31.1 on cpu`.
+pub fn described(facts: &BTreeMap<String, String>) -> String {
+    let fact = |name: &str| facts.get(name).map(String::as_str).unwrap_or_default();
+    let runtime = format!("{} {}", fact("runtime"), fact("runtime_version"));
+    match fact("device") {
+        "" => runtime.trim().to_owned(),
+        device => format!("{} on {device}", runtime.trim()),
     }
 }
 

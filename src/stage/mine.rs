@@ -1,7 +1,7 @@
 //! mine: score what is not scored yet, select by the rule, write down what was lost.
 
-use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
 use super::shards::Tally;
+use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
 use crate::domain::RunSpec;
 use crate::store::Check;
 

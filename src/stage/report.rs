@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::judge::judge_shard;
+use super::library::described;
 use super::shards::ranges;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SpacePrediction, SurrogateModel, SurrogateSpec};
+use crate::domain::{
+    GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SpacePrediction, SurrogateModel, SurrogateSpec,
+};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
@@ -38,7 +41,10 @@ pub struct ReportResult {
 
 /// Writes the page with at most `max_images` hard items, those with most failures first.
 pub fn report(ctx: &Context, spec: &RunSpec, max_images: usize) -> Result<ReportResult, StageError> {
-    let missing = || StageError::NotReady { run: ctx.run.path().display().to_string(), missing: "nothing is mined yet".to_owned() };
+    let missing = || StageError::NotReady {
+        run: ctx.run.path().display().to_string(),
+        missing: "nothing is mined yet".to_owned(),
+    };
     if !ctx.run.manifest().is_file() {
         return Err(missing());
     }
@@ -107,12 +113,15 @@ impl Figures {
 }
 
 fn runtime(ctx: &Context, name: &str) -> String {
-    let facts = ctx.run.predictions(name, 0).record().map(|record| record.facts).unwrap_or_default();
-    let fact = |name: &str| facts.get(name).cloned();
-    [fact("runtime"), fact("device")].into_iter().flatten().collect::<Vec<_>>().join(" on ")
+    ctx.run.predictions(name, 0).record().map_or_else(String::new, |record| described(&record.facts))
 }
 
-fn assemble(ctx: &Context, spec: &RunSpec, figures: Figures, cards: (Vec<page::Card>, u64)) -> Result<page::Report, StageError> {
+fn assemble(
+    ctx: &Context,
+    spec: &RunSpec,
+    figures: Figures,
+    cards: (Vec<page::Card>, u64),
+) -> Result<page::Report, StageError> {
     let dropped = dropped_table::decode(&ctx.run.dropped())?;
     let names = spec.mine.select.surrogates.clone();
     let summary = &figures.summary;
@@ -127,7 +136,11 @@ fn assemble(ctx: &Context, spec: &RunSpec, figures: Figures, cards: (Vec<page::C
         surrogates: surrogate_rows(spec, &figures),
         failures_histogram: summary.histogram().to_vec(),
         hard_from_failures: Some(needed),
-        agreement: page::Agreement { names: names.clone(), kappa: summary.kappa(), both_wrong_same_class: summary.same_wrong() },
+        agreement: page::Agreement {
+            names: names.clone(),
+            kappa: summary.kappa(),
+            both_wrong_same_class: summary.same_wrong(),
+        },
         leave_one_out: leave_one_out(&names, summary),
         confusions: confusions(spec, &figures, &names),
         categories: (figures.categories.iter())
@@ -195,7 +208,11 @@ fn weights(spec: &RunSpec, name: &str) -> String {
 
 /// Without any item there is no proportion; the page shows a dash for NaN.
 fn interval(interval: Option<Interval>) -> page::Interval {
-    interval.map_or(page::Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN }, |i| page::Interval { value: i.value, low: i.low, high: i.high })
+    interval.map_or(page::Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN }, |i| page::Interval {
+        value: i.value,
+        low: i.low,
+        high: i.high,
+    })
 }
 
 fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> {
@@ -220,7 +237,12 @@ fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::
             label: category_name(spec, category),
             predicted: class_name(*class),
             items,
-            surrogates: names.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| name.clone()).collect(),
+            surrogates: names
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| bits >> bit & 1 == 1)
+                .map(|(_, name)| name.clone())
+                .collect(),
         })
         .collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(row.items), std::cmp::Reverse(row.surrogates.len())));
@@ -236,7 +258,13 @@ fn class_name(class: i32) -> String {
     usize::try_from(class).ok().and_then(|class| class_names().get(class).copied()).unwrap_or("none").to_owned()
 }
 
-fn cards(ctx: &Context, spec: &RunSpec, ranges: &[Range<usize>], hard: &[HardRow], plan: &PlanTable) -> Result<Vec<page::Card>, StageError> {
+fn cards(
+    ctx: &Context,
+    spec: &RunSpec,
+    ranges: &[Range<usize>],
+    hard: &[HardRow],
+    plan: &PlanTable,
+) -> Result<Vec<page::Card>, StageError> {
     let mut by_id: BTreeMap<ItemId, &HardRow> = hard.iter().map(|row| (row.item_id, row)).collect();
     let pool = ctx.pool()?;
     let mut cards = Vec::with_capacity(hard.len());
@@ -263,7 +291,12 @@ fn cards(ctx: &Context, spec: &RunSpec, ranges: &[Range<usize>], hard: &[HardRow
 
 type Predictions = HashMap<ItemId, Vec<(String, Prediction)>>;
 
-fn predictions(ctx: &Context, spec: &RunSpec, shard: usize, here: &BTreeMap<ItemId, &HardRow>) -> Result<Predictions, StageError> {
+fn predictions(
+    ctx: &Context,
+    spec: &RunSpec,
+    shard: usize,
+    here: &BTreeMap<ItemId, &HardRow>,
+) -> Result<Predictions, StageError> {
     let mut predictions = Predictions::new();
     for name in &spec.mine.select.surrogates {
         let rows = predictions_table::decode(&ctx.run.predictions(name, shard).file("parquet"))?;
@@ -306,7 +339,8 @@ fn thumbnail(ctx: &Context, spec: &RunSpec, image: &ImageRow) -> Vec<u8> {
 
 fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::Verdict {
     let masked = spec.mine.select.label_space == crate::domain::LabelSpace::Masked;
-    let SpacePrediction { top1_id, correct, true_prob, margin } = if masked { prediction.masked } else { prediction.any };
+    let SpacePrediction { top1_id, correct, true_prob, margin } =
+        if masked { prediction.masked } else { prediction.any };
     page::Verdict {
         surrogate: name.to_owned(),
         predicted: class_name(top1_id),

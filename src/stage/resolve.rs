@@ -25,11 +25,11 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
 pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, StageError> {
     let model = match &def.model {
         ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
-        ModelDef::Onnx { weights, preprocess, input, output } => SurrogateModel::Onnx(OnnxModel {
-            weights: find_weights(ctx, &def.name, weights)?,
-            preprocess: *preprocess,
-            input: input.clone(),
-            output: output.clone(),
+        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(OnnxModel {
+            weights: find_weights(ctx, &def.name, &onnx.weights)?,
+            preprocess: onnx.preprocess,
+            input: onnx.input.clone(),
+            output: onnx.output.clone(),
         }),
     };
     Ok(SurrogateSpec { name: def.name.clone(), model })
@@ -51,7 +51,10 @@ pub(super) fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located,
             ctx.progress.note(&format!("fetching {} into {}", entry.id, ctx.data.cache().display()));
             let fetched = assets::fetch(entry, &ctx.data, true)?;
             if fetched.pinned_now {
-                ctx.progress.note(&format!("{} had no hash in data-manifest.toml; pinned now: {}", entry.id, fetched.located.sha256));
+                ctx.progress.note(&format!(
+                    "{} had no hash in data-manifest.toml; pinned now: {}",
+                    entry.id, fetched.located.sha256
+                ));
             }
             Ok(fetched.located)
         }
@@ -69,9 +72,10 @@ pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), StageErr
         ("[generate]", stored.generate != spec.generate),
     ];
     match differs.iter().find(|(_, differs)| *differs) {
-        Some((key, _)) => {
-            Err(StageError::OtherPool { run: run.to_owned(), difference: format!("`{key}` differs from its spec.toml") })
-        }
+        Some((key, _)) => Err(StageError::OtherPool {
+            run: run.to_owned(),
+            difference: format!("`{key}` differs from its spec.toml"),
+        }),
         None => Ok(()),
     }
 }

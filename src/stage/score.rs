@@ -5,6 +5,7 @@
 //! does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the same way.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -12,7 +13,9 @@ use rayon::prelude::*;
 
 use super::shards::{Made, Output, Stage, Tally, for_each_shard, ranges};
 use super::{Context, StageError, images, library};
-use crate::domain::{DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec};
+use crate::domain::{
+    DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
+};
 use crate::imaging::RgbImage;
 use crate::stats::{ClassMask, predict};
 use crate::store::{Check, Rows, ShardRecord};
@@ -103,9 +106,13 @@ impl Stage for Score<'_> {
         let images = images_table::decode(&self.ctx.run.images(shard).file("parquet"))?;
         let labels = self.plan.rows(self.ranges[shard].clone())?;
         let blocks: Vec<&[ImageRow]> = images.chunks(self.spec.mine.batch as usize).collect();
-        let scored: Vec<BlockScores> = self
-            .pool
-            .install(|| blocks.par_iter().with_max_len(1).map(|block| self.score_block(block, &labels, pending)).collect::<Result<_, _>>())?;
+        let scored: Vec<BlockScores> = self.pool.install(|| {
+            blocks
+                .par_iter()
+                .with_max_len(1)
+                .map(|block| self.score_block(block, &labels, pending))
+                .collect::<Result<_, _>>()
+        })?;
         // Items that were lost before this stage count as through.
         self.ctx.progress.advance((labels.len() - images.len()) as u64);
         let mut by_surrogate: BlockScores = vec![Vec::with_capacity(images.len()); pending.len()];
@@ -130,8 +137,8 @@ impl Score<'_> {
         let engines = self.engines.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let load = |engine: &mut Engine| -> Result<(), SurrogateError> {
             for &at in pending {
-                if !engine.contains_key(&at) {
-                    engine.insert(at, host.build(surrogates[at])?);
+                if let Entry::Vacant(place) = engine.entry(at) {
+                    place.insert(host.build(surrogates[at])?);
                 }
             }
             Ok(())
@@ -145,18 +152,23 @@ impl Score<'_> {
             return Ok(Host::without_runtime());
         }
         let host = Host::with_onnx_runtime(&library::library(self.ctx)?, self.ctx.device)?;
-        let facts: Vec<String> = host.facts().iter().map(|(name, value)| format!("{name} {value}")).collect();
-        self.ctx.progress.note(&facts.join(", "));
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
-        self.ctx.progress.note(&format!("scoring with {}", names.join(", ")));
+        self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), library::described(host.facts())));
         Ok(host)
     }
 
-    fn score_block(&self, block: &[ImageRow], labels: &[PlanRow], pending: &[usize]) -> Result<BlockScores, StageError> {
+    fn score_block(
+        &self,
+        block: &[ImageRow],
+        labels: &[PlanRow],
+        pending: &[usize],
+    ) -> Result<BlockScores, StageError> {
         self.ctx.check_stop()?;
-        let decoded: Vec<Outcome<RgbImage>> = block.iter().map(|row| images::read(&self.ctx.run, self.spec, row)).collect();
+        let decoded: Vec<Outcome<RgbImage>> =
+            block.iter().map(|row| images::read(&self.ctx.run, self.spec, row)).collect();
         let pop = || self.engines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let mut engine = pop().ok_or_else(|| StageError::Threads("more threads than instances of the surrogates".to_owned()))?;
+        let mut engine =
+            pop().ok_or_else(|| StageError::Threads("more threads than instances of the surrogates".to_owned()))?;
         let scored = pending.iter().map(|at| match engine.get_mut(at) {
             Some(surrogate) => self.score_images(surrogate.as_mut(), block, &decoded, labels),
             None => Ok(Vec::new()),
@@ -174,7 +186,10 @@ impl Score<'_> {
         decoded: &[Outcome<RgbImage>],
         labels: &[PlanRow],
     ) -> Result<Vec<Outcome<Prediction>>, SurrogateError> {
-        let good: Vec<&RgbImage> = decoded.iter().filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None }).collect();
+        let good: Vec<&RgbImage> = decoded
+            .iter()
+            .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
+            .collect();
         let mut scores = surrogate.score(&good)?.into_iter();
         let outcome = |(row, decoded): (&ImageRow, &Outcome<RgbImage>)| match decoded {
             Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
@@ -198,7 +213,13 @@ impl Score<'_> {
         }
     }
 
-    fn pack(&self, shard: usize, at: usize, images: &[ImageRow], outcomes: Vec<Outcome<Prediction>>) -> Result<Made, StageError> {
+    fn pack(
+        &self,
+        shard: usize,
+        at: usize,
+        images: &[ImageRow],
+        outcomes: Vec<Outcome<Prediction>>,
+    ) -> Result<Made, StageError> {
         let name = &self.surrogates[at].name;
         let mut rows = Rows { given: outcomes.len() as u64, ..Rows::default() };
         let (mut kept, mut lost) = (Vec::new(), Vec::new());

@@ -42,7 +42,8 @@ pub fn select(ctx: &Context, spec: &RunSpec) -> Result<Selected, StageError> {
     let select = &spec.mine.select;
     let plan = PlanTable::read_for_mining(&ctx.run.plan().file("parquet"))?;
     let shards: Vec<usize> = (0..ranges(plan.len(), spec.shard_items).len()).collect();
-    let mut selected = Selected { id: select.id(), histogram: vec![0; select.surrogates.len() + 1], ..Selected::default() };
+    let mut selected =
+        Selected { id: select.id(), histogram: vec![0; select.surrogates.len() + 1], ..Selected::default() };
     let mut target = PendingFile::create(&ctx.run.mined(&selected.id))?;
     let writer = MinedWriter::new(&mut target, &MinedChunk::new(&plan, &ImagePaths::empty()?, verdicts(select, &[]))?)?;
     let pool = ctx.pool()?;

@@ -63,14 +63,20 @@ pub trait Stage {
 }
 
 /// Runs a stage over all shards; returns one [`Tally`] per output.
-pub fn for_each_shard<S: Stage>(ctx: &Context, ranges: &[Range<usize>], check: Check, mut stage: S) -> Result<Vec<Tally>, StageError> {
+pub fn for_each_shard<S: Stage>(
+    ctx: &Context,
+    ranges: &[Range<usize>],
+    check: Check,
+    mut stage: S,
+) -> Result<Vec<Tally>, StageError> {
     let mut tallies: Vec<Tally> = Vec::new();
     ctx.progress.start(S::NAME, ranges.last().map_or(0, |last| last.end as u64));
     for (shard, range) in ranges.iter().enumerate() {
         ctx.check_stop()?;
         let outputs = stage.outputs(shard)?;
         tallies.resize(outputs.len(), Tally::default());
-        let mut records: Vec<Option<ShardRecord>> = outputs.iter().map(|output| output.unit.done(output.key, check)).collect();
+        let mut records: Vec<Option<ShardRecord>> =
+            outputs.iter().map(|output| output.unit.done(output.key, check)).collect();
         let pending: Vec<usize> = (0..outputs.len()).filter(|&at| records[at].is_none()).collect();
         let made = if pending.is_empty() { Vec::new() } else { stage.make(shard, &pending)? };
         for (&at, made) in pending.iter().zip(made) {
@@ -92,7 +98,8 @@ fn commit<S: Stage>(shard: usize, output: &Output, made: Made) -> Result<ShardRe
     if given != accounted || made.lost.len() as u64 != dropped + failed {
         return Err(StageError::Accounting { stage: S::NAME, shard, given, accounted });
     }
-    let record = ShardRecord { key: output.key, rows: made.rows, files: Vec::new(), lost: made.lost, facts: made.facts };
+    let record =
+        ShardRecord { key: output.key, rows: made.rows, files: Vec::new(), lost: made.lost, facts: made.facts };
     Ok(output.unit.commit(&made.files, record)?)
 }
 

@@ -1,7 +1,8 @@
 //! status: how far a run is. Reads records only and takes no lock.
 
-use super::shards::ranges;
 use super::StageError;
+use super::library::described;
+use super::shards::ranges;
 use crate::domain::RunSpec;
 use crate::store::{Check, RunDir, Unit};
 use crate::table::{PlanTable, dropped_table, read_hard};
@@ -64,17 +65,17 @@ pub fn status(run: &RunDir) -> Result<Status, StageError> {
 }
 
 fn done(units: impl Iterator<Item = Unit>) -> u64 {
-    units.filter(|unit| unit.record().is_some_and(|record| unit.problem(&record, Check::Sizes).is_none())).count() as u64
+    units.filter(|unit| unit.record().is_some_and(|record| unit.problem(&record, Check::Sizes).is_none())).count()
+        as u64
 }
 
 fn surrogate(run: &RunDir, spec: &RunSpec, name: String, shards: usize) -> SurrogateStatus {
     let records: Vec<_> = (0..shards).filter_map(|shard| run.predictions(&name, shard).record()).collect();
-    let fact = |name: &str| records.last().and_then(|record| record.facts.get(name).cloned());
     SurrogateStatus {
         shards: records.len() as u64,
         scored: records.iter().map(|record| record.rows.kept).sum(),
         selected: spec.mine.select.surrogates.contains(&name),
-        runtime: [fact("runtime"), fact("device")].into_iter().flatten().collect::<Vec<_>>().join(" on "),
+        runtime: records.last().map_or_else(String::new, |record| described(&record.facts)),
         name,
     }
 }

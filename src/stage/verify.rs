@@ -51,7 +51,9 @@ pub fn verify(ctx: &Context) -> Result<Verified, StageError> {
     let mut verified = Verified::default();
     let plan = ctx.run.plan();
     let mut lost = Vec::new();
-    let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::read(path)?.len() as u64)) else { return Ok(verified) };
+    let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::read(path)?.len() as u64)) else {
+        return Ok(verified);
+    };
     lost.extend(record.lost);
     let items = PlanTable::read(&plan.file("parquet"))?.len();
     let shards = ranges(items, spec.shard_items).len();

@@ -72,7 +72,8 @@ pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
     let mut near = vec![false; items];
     for (bit, votes) in columns.iter().enumerate() {
         for at in 0..items {
-            let fails = !votes.correct[at] && votes.true_prob[at] <= spec.max_true_prob && votes.margin[at] <= spec.max_margin;
+            let fails =
+                !votes.correct[at] && votes.true_prob[at] <= spec.max_true_prob && votes.margin[at] <= spec.max_margin;
             failed[at] |= u64::from(fails) << bit;
             near[at] |= votes.margin[at].abs() < spec.near_tie;
         }
@@ -172,7 +173,8 @@ mod tests {
 
     #[test]
     fn near_ties_are_marked() {
-        let marks: Vec<bool> = judge(&[votes("1@.495 1@.3 0@.005")], &spec("all", 1)).iter().map(|j| j.near_tie).collect();
+        let marks: Vec<bool> =
+            judge(&[votes("1@.495 1@.3 0@.005")], &spec("all", 1)).iter().map(|j| j.near_tie).collect();
         assert_eq!(marks, [true, false, true]);
     }
 

@@ -59,7 +59,8 @@ impl Summary {
             for a in 0..columns.len() {
                 self.add_vote(a, columns[a].correct[at], verdict);
                 for b in 0..columns.len() {
-                    self.pairs[a][b].add(pair_of(columns, (a, b), at), verdict.failed >> a & verdict.failed >> b & 1 == 1);
+                    self.pairs[a][b]
+                        .add(pair_of(columns, (a, b), at), verdict.failed >> a & verdict.failed >> b & 1 == 1);
                 }
             }
         }
@@ -176,7 +177,13 @@ mod tests {
         let rule: Rule = rule.parse().unwrap();
         let hard = |failed: u64| failed.count_ones() >= rule.needed(surrogates);
         let judged: Vec<Judged> = (failed.iter().zip(0..))
-            .map(|(&failed, item_id)| Judged { item_id, failed, agreed_wrong: None, near_tie: item_id == 0, hard: hard(failed) })
+            .map(|(&failed, item_id)| Judged {
+                item_id,
+                failed,
+                agreed_wrong: None,
+                near_tie: item_id == 0,
+                hard: hard(failed),
+            })
             .collect();
         let mut summary = Summary::new(surrogates, rule);
         summary.add(&columns, &judged);
@@ -197,7 +204,10 @@ mod tests {
         let mut sum = summary(&[0b01, 0b11], 2, "all");
         sum.merge(&summary(&[0b10, 0b00, 0b11], 2, "all"));
         let whole = summary(&[0b01, 0b11, 0b10, 0b00, 0b11], 2, "all");
-        assert_eq!((sum.histogram(), sum.kappa(), sum.correct(1)), (whole.histogram(), whole.kappa(), whole.correct(1)));
+        assert_eq!(
+            (sum.histogram(), sum.kappa(), sum.correct(1)),
+            (whole.histogram(), whole.kappa(), whole.correct(1))
+        );
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub enum StoreError {
         path: String,
     },
     /// Written by another version.
-    #[error("{path} has format {found}, but this hardset reads format {wanted}; use the version named in its spec.toml ({tool})")]
+    #[error(
+        "{path} has format {found}, but this hardset reads format {wanted}; use the version named in its spec.toml ({tool})"
+    )]
     Format {
         /// The run directory.
         path: String,

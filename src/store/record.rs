@@ -122,7 +122,8 @@ impl Unit {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             record.files.push(FileRecord { name, bytes: bytes.len() as u64, sha256: Sha256::of(bytes) });
         }
-        let mut json = serde_json::to_vec_pretty(&record).map_err(|e| StoreError::io("write", &self.record_path())(e.into()))?;
+        let mut json =
+            serde_json::to_vec_pretty(&record).map_err(|e| StoreError::io("write", &self.record_path())(e.into()))?;
         json.push(b'\n');
         write_whole(&self.record_path(), &json)?;
         Ok(record)

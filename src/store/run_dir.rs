@@ -133,8 +133,10 @@ impl RunDir {
     /// Names of the surrogates that have predictions here, in order.
     pub fn predicted(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.join("predictions")).into_iter().flatten().flatten();
-        let mut names: Vec<String> =
-            entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = entries
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }

@@ -7,7 +7,9 @@ pub enum SurrogateError {
     #[error("this hardset was built without the `onnx` feature; build it with `cargo build --release --features onnx`")]
     NoOnnx,
     /// The library cannot be loaded or is the wrong one.
-    #[error("ONNX Runtime cannot be used: {problem}; set ORT_DYLIB_PATH to a libonnxruntime of version 1.17 or later, or run `hardset fetch onnxruntime`")]
+    #[error(
+        "ONNX Runtime cannot be used: {problem}; set ORT_DYLIB_PATH to a libonnxruntime of version 1.17 or later, or run `hardset fetch onnxruntime`"
+    )]
     Library {
         /// The cause.
         problem: String,

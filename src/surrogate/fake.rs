@@ -40,7 +40,8 @@ mod tests {
 
     fn tops(accuracy: f64) -> usize {
         let mut fake = Fake::new(&FakeModel { seed: 1, accuracy });
-        let images: Vec<RgbImage> = (0..200_u8).map(|i| RgbImage::new(1, 2, vec![1, 44, 255, i, 0, 0]).unwrap()).collect();
+        let images: Vec<RgbImage> =
+            (0..200_u8).map(|i| RgbImage::new(1, 2, vec![1, 44, 255, i, 0, 0]).unwrap()).collect();
         let scores = fake.score(&images.iter().collect::<Vec<_>>()).unwrap();
         let best = |s: &Scores| s.probs.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
         scores.into_iter().filter(|s| best(&s.clone().kept().unwrap()) == 300).count()

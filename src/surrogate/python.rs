@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Prints the folder of the package `onnxruntime` without importing it.
-const ASK: &str = "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.submodule_search_locations[0] if s else '')";
+const ASK: &str =
+    "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.submodule_search_locations[0] if s else '')";
 
 /// The library that the `onnxruntime` package of the current `python3` carries, if it has one.
 pub fn library_of_python() -> Option<PathBuf> {
@@ -27,7 +28,8 @@ mod tests {
 
     #[test]
     fn the_library_is_told_from_its_providers() {
-        for name in ["libonnxruntime.so.1.31.1", "libonnxruntime.so", "libonnxruntime.1.31.1.dylib", "onnxruntime.dll"] {
+        for name in ["libonnxruntime.so.1.31.1", "libonnxruntime.so", "libonnxruntime.1.31.1.dylib", "onnxruntime.dll"]
+        {
             assert!(is_library(name), "{name}");
         }
         for name in ["libonnxruntime_providers_shared.so", "onnxruntime_pybind11_state.so", "onnxruntime.py"] {

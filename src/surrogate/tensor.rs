@@ -15,7 +15,9 @@ pub struct Filler<T> {
 impl<T: Copy> Filler<T> {
     /// `number` turns a value into the tensor's type.
     pub fn new(spec: &InputSpec, number: impl Fn(f64) -> T) -> Self {
-        let table = |c: usize| (0..=255_u8).map(|byte| number((f64::from(byte) * spec.scale - spec.mean[c]) / spec.std[c])).collect();
+        let table = |c: usize| {
+            (0..=255_u8).map(|byte| number((f64::from(byte) * spec.scale - spec.mean[c]) / spec.std[c])).collect()
+        };
         let source = |c: usize| match spec.channels {
             ChannelOrder::Rgb => c,
             ChannelOrder::Bgr => 2 - c,

@@ -9,7 +9,9 @@ use crate::domain::{DropRow, ItemId, Stage};
 
 /// The rows as Parquet.
 pub fn encode(rows: &[DropRow]) -> Result<Vec<u8>, TableError> {
-    let texts = |name: &str, text: fn(&DropRow) -> String| Column::new(name.into(), rows.iter().map(text).collect::<Vec<String>>());
+    let texts = |name: &str, text: fn(&DropRow) -> String| {
+        Column::new(name.into(), rows.iter().map(text).collect::<Vec<String>>())
+    };
     frame::encode(vec![
         Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
         texts("stage", |row| row.stage.to_string()),
@@ -24,7 +26,14 @@ pub fn decode(path: &Path) -> Result<Vec<DropRow>, TableError> {
         let ids = frame::u32s(frame, "item_id")?;
         let [stages, sources, reasons] = ["stage", "source", "reason"].map(|name| frame::full_strings(frame, name));
         let rows = ids.into_iter().zip(stages?).zip(sources?).zip(reasons?);
-        Ok(rows.map(|(((id, stage), source), reason)| DropRow { item_id: ItemId(id), stage: stage_of(&stage), source, reason }).collect())
+        Ok(rows
+            .map(|(((id, stage), source), reason)| DropRow {
+                item_id: ItemId(id),
+                stage: stage_of(&stage),
+                source,
+                reason,
+            })
+            .collect())
     })
 }
 
@@ -42,7 +51,8 @@ mod tests {
 
     #[test]
     fn rows_come_back_as_they_went_in_also_none() {
-        let row = DropRow { item_id: ItemId(4), stage: Stage::Generate, source: "a,b\n".into(), reason: "truncated".into() };
+        let row =
+            DropRow { item_id: ItemId(4), stage: Stage::Generate, source: "a,b\n".into(), reason: "truncated".into() };
         for rows in [vec![], vec![row]] {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();

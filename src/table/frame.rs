@@ -17,7 +17,9 @@ pub enum TableError {
         source: std::io::Error,
     },
     /// It is not a Parquet file, or not one with these columns.
-    #[error("{file} is not the table it should be ({source}); delete it and run the same command again to make it anew")]
+    #[error(
+        "{file} is not the table it should be ({source}); delete it and run the same command again to make it anew"
+    )]
     Read {
         /// The file.
         file: String,
@@ -67,21 +69,27 @@ pub(super) fn read(path: &Path, columns: &[&str], parallel: ParallelStrategy) ->
 }
 
 /// Reads `path` and turns the frame into rows; a column of another type is an error that names the file.
-pub(super) fn read_rows<T>(path: &Path, columns: &[&str], rows: impl Fn(&DataFrame) -> PolarsResult<Vec<T>>) -> Result<Vec<T>, TableError> {
+pub(super) fn read_rows<T>(
+    path: &Path,
+    columns: &[&str],
+    rows: impl Fn(&DataFrame) -> PolarsResult<Vec<T>>,
+) -> Result<Vec<T>, TableError> {
     let frame = read(path, columns, ParallelStrategy::None)?;
     rows(&frame).map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 
 /// A column of lists, one per row.
 pub(super) fn lists<'a>(name: &str, rows: impl ExactSizeIterator<Item = &'a [i32]>) -> Column {
-    let mut builder = ListPrimitiveChunkedBuilder::<Int32Type>::new(name.into(), rows.len(), 5 * rows.len(), DataType::Int32);
+    let mut builder =
+        ListPrimitiveChunkedBuilder::<Int32Type>::new(name.into(), rows.len(), 5 * rows.len(), DataType::Int32);
     rows.for_each(|row| builder.append_slice(row));
     builder.finish().into_series().into()
 }
 
 /// A column of lists of probabilities, one per row.
 pub(super) fn f32_lists<'a>(name: &str, rows: impl ExactSizeIterator<Item = &'a [f32]>) -> Column {
-    let mut builder = ListPrimitiveChunkedBuilder::<Float32Type>::new(name.into(), rows.len(), 5 * rows.len(), DataType::Float32);
+    let mut builder =
+        ListPrimitiveChunkedBuilder::<Float32Type>::new(name.into(), rows.len(), 5 * rows.len(), DataType::Float32);
     rows.for_each(|row| builder.append_slice(row));
     builder.finish().into_series().into()
 }
@@ -124,13 +132,17 @@ pub(super) fn full_strings(frame: &DataFrame, name: &str) -> PolarsResult<Vec<St
 /// The lists of a column.
 pub(super) fn i32_lists(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Vec<i32>>> {
     let column = frame.column(name)?.list()?;
-    let row = |at| column.get_as_series(at).map_or_else(|| Ok(Vec::new()), |row| Ok(row.i32()?.into_no_null_iter().collect()));
+    let row = |at| {
+        column.get_as_series(at).map_or_else(|| Ok(Vec::new()), |row| Ok(row.i32()?.into_no_null_iter().collect()))
+    };
     (0..column.len()).map(row).collect()
 }
 
 /// As [`i32_lists`].
 pub(super) fn f32_rows(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Vec<f32>>> {
     let column = frame.column(name)?.list()?;
-    let row = |at| column.get_as_series(at).map_or_else(|| Ok(Vec::new()), |row| Ok(row.f32()?.into_no_null_iter().collect()));
+    let row = |at| {
+        column.get_as_series(at).map_or_else(|| Ok(Vec::new()), |row| Ok(row.f32()?.into_no_null_iter().collect()))
+    };
     (0..column.len()).map(row).collect()
 }

@@ -15,7 +15,8 @@ pub struct ImagePaths(pub(super) DataFrame);
 impl ImagePaths {
     /// Those of no image.
     pub fn empty() -> Result<Self, TableError> {
-        let columns = vec![Column::new("item_id".into(), Vec::<u32>::new()), Column::new("path".into(), Vec::<String>::new())];
+        let columns =
+            vec![Column::new("item_id".into(), Vec::<u32>::new()), Column::new("path".into(), Vec::<String>::new())];
         Ok(Self(DataFrame::new(0, columns)?))
     }
 }

@@ -15,7 +15,8 @@ use super::plan::PlanTable;
 use crate::domain::ItemId;
 
 /// The plan's columns that the table repeats.
-pub(super) const PLAN_COLUMNS: [&str; 7] = ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt", "seed"];
+pub(super) const PLAN_COLUMNS: [&str; 7] =
+    ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt", "seed"];
 
 /// One mining's verdicts on one shard, as columns; items ascending and all in the plan and in the images.
 pub struct Verdicts<'a> {
@@ -95,9 +96,12 @@ fn failed_by(surrogates: &[String], failed: &[u64]) -> PolarsResult<Column> {
         })
     });
     let rows: Vec<IdxSize> = rows.collect();
-    let mut builder = ListStringChunkedBuilder::new("failed_by".into(), distinct.len(), distinct.len() * surrogates.len());
+    let mut builder =
+        ListStringChunkedBuilder::new("failed_by".into(), distinct.len(), distinct.len() * surrogates.len());
     for mask in distinct {
-        builder.append_values_iter(surrogates.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| name.as_str()));
+        builder.append_values_iter(
+            surrogates.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| name.as_str()),
+        );
     }
     let lists = builder.finish().into_series();
     Ok(lists.take(&IdxCa::from_vec("".into(), rows))?.into())
@@ -152,18 +156,22 @@ pub struct HardRow {
 
 /// The hard items of the table, in its order.
 pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
-    frame::read_rows(path, &["item_id", "category", "n_failed", "agreed_wrong", "n_agreed_wrong", "near_tie", "hard"], |frame| {
-        let frame = frame.filter(frame.column("hard")?.bool()?)?;
-        let (ids, failed) = (frame::u32s(&frame, "item_id")?, frame::u32s(&frame, "n_failed")?);
-        let (categories, near) = (frame::full_strings(&frame, "category")?, frame::bools(&frame, "near_tie")?);
-        let (wrong, agreed) = (frame.column("agreed_wrong")?.i32()?, frame::u32s(&frame, "n_agreed_wrong")?);
-        let row = |(at, category)| HardRow {
-            item_id: ItemId(ids[at]),
-            category,
-            n_failed: failed[at],
-            agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
-            near_tie: near[at],
-        };
-        Ok(categories.into_iter().enumerate().map(row).collect())
-    })
+    frame::read_rows(
+        path,
+        &["item_id", "category", "n_failed", "agreed_wrong", "n_agreed_wrong", "near_tie", "hard"],
+        |frame| {
+            let frame = frame.filter(frame.column("hard")?.bool()?)?;
+            let (ids, failed) = (frame::u32s(&frame, "item_id")?, frame::u32s(&frame, "n_failed")?);
+            let (categories, near) = (frame::full_strings(&frame, "category")?, frame::bools(&frame, "near_tie")?);
+            let (wrong, agreed) = (frame.column("agreed_wrong")?.i32()?, frame::u32s(&frame, "n_agreed_wrong")?);
+            let row = |(at, category)| HardRow {
+                item_id: ItemId(ids[at]),
+                category,
+                n_failed: failed[at],
+                agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
+                near_tie: near[at],
+            };
+            Ok(categories.into_iter().enumerate().map(row).collect())
+        },
+    )
 }

@@ -8,8 +8,18 @@ use polars::prelude::*;
 use super::frame::{self, TableError};
 use crate::domain::{ItemId, PlanRow};
 
-const COLUMNS: [&str; 10] =
-    ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "template", "prompt", "negative_prompt", "seed", "source"];
+const COLUMNS: [&str; 10] = [
+    "item_id",
+    "category",
+    "label_ids",
+    "nuisance_kind",
+    "nuisance",
+    "template",
+    "prompt",
+    "negative_prompt",
+    "seed",
+    "source",
+];
 
 /// A plan in memory, as columns.
 pub struct PlanTable(pub(super) DataFrame);
@@ -67,8 +77,11 @@ fn decode(frame: &DataFrame) -> PolarsResult<Vec<PlanRow>> {
     let mut categories = frame::full_strings(frame, "category")?;
     let mut labels = frame::i32_lists(frame, "label_ids")?;
     let [mut kinds, mut nuisances, mut templates, mut prompts, mut negatives, mut sources] =
-        ["nuisance_kind", "nuisance", "template", "prompt", "negative_prompt", "source"].map(|name| frame::strings(frame, name));
-    let take = |texts: &mut PolarsResult<Vec<Option<String>>>, at: usize| texts.as_mut().ok().and_then(|texts| texts[at].take());
+        ["nuisance_kind", "nuisance", "template", "prompt", "negative_prompt", "source"]
+            .map(|name| frame::strings(frame, name));
+    let take = |texts: &mut PolarsResult<Vec<Option<String>>>, at: usize| {
+        texts.as_mut().ok().and_then(|texts| texts[at].take())
+    };
     Ok((0..ids.len())
         .map(|at| PlanRow {
             item_id: ItemId(ids[at]),

@@ -113,7 +113,12 @@ fn spaces(frame: &DataFrame, space: LabelSpace) -> PolarsResult<Vec<SpacePredict
     let (top1, correct) = (frame::i32s(frame, top1_id)?, frame::bools(frame, correct)?);
     let (probs, margins) = (frame::f32s(frame, true_prob)?, frame::f32s(frame, margin)?);
     Ok((0..top1.len())
-        .map(|at| SpacePrediction { top1_id: top1[at], correct: correct[at], true_prob: probs[at], margin: margins[at] })
+        .map(|at| SpacePrediction {
+            top1_id: top1[at],
+            correct: correct[at],
+            true_prob: probs[at],
+            margin: margins[at],
+        })
         .collect())
 }
 

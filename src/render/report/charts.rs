@@ -13,15 +13,8 @@ const STRIP_MARGIN_PX: f64 = 12.0;
 
 /// Abscissa of a proportion in [0, 1] on a strip; outside values stay at the edge.
 fn strip_x(proportion: f64) -> String {
-    let clamped = if proportion.is_finite() {
-        proportion.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    format!(
-        "{:.1}",
-        STRIP_MARGIN_PX + clamped * (STRIP_PX - 2.0 * STRIP_MARGIN_PX)
-    )
+    let clamped = if proportion.is_finite() { proportion.clamp(0.0, 1.0) } else { 0.0 };
+    format!("{:.1}", STRIP_MARGIN_PX + clamped * (STRIP_PX - 2.0 * STRIP_MARGIN_PX))
 }
 
 /// The common axis over a column of strips: 0 to 100 %.
@@ -83,11 +76,7 @@ pub fn histogram(counts: &[u64], hard_from: Option<u32>) -> Markup {
 fn bar(failures: usize, count: u64, tallest: u64, hard: bool) -> Markup {
     let centre = 4.0 + STEP * (failures as f64 + 0.5);
     let share = count as f64 / tallest as f64;
-    let height = if count == 0 {
-        0.0
-    } else {
-        (share * (BASE - TOP)).max(1.0)
-    };
+    let height = if count == 0 { 0.0 } else { (share * (BASE - TOP)).max(1.0) };
     html! {
         rect class=(if hard { "hard" } else { "rest" }) x=(format!("{:.1}", centre - BAR / 2.0)) width=(BAR)
             y=(format!("{:.1}", BASE - height)) height=(format!("{height:.1}")) {}
@@ -98,14 +87,8 @@ fn bar(failures: usize, count: u64, tallest: u64, hard: bool) -> Markup {
 
 /// The histogram in words.
 fn spoken(counts: &[u64]) -> String {
-    let bars = counts
-        .iter()
-        .enumerate()
-        .map(|(failures, &n)| format!("{failures}: {}", text::counted(n, "image")));
-    format!(
-        "Images by number of failing surrogates. {}.",
-        bars.collect::<Vec<_>>().join(", ")
-    )
+    let bars = counts.iter().enumerate().map(|(failures, &n)| format!("{failures}: {}", text::counted(n, "image")));
+    format!("Images by number of failing surrogates. {}.", bars.collect::<Vec<_>>().join(", "))
 }
 
 /// A bar of the given share in [0, 1]; the number itself is written beside it.
@@ -129,10 +112,6 @@ pub fn probability_bar(top: f32, true_class: f32) -> Markup {
 }
 
 fn hundredths(proportion: f64) -> String {
-    let clamped = if proportion.is_finite() {
-        proportion.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
+    let clamped = if proportion.is_finite() { proportion.clamp(0.0, 1.0) } else { 0.0 };
     format!("{:.1}", clamped * 100.0)
 }

@@ -40,8 +40,7 @@ fn full(cards: &[Card], left_out: u64) -> Markup {
             .then(mean_true_prob(a).total_cmp(&mean_true_prob(b)))
             .then_with(|| a.item_id.cmp(&b.item_id))
     });
-    let (agree, scatter): (Vec<&Card>, Vec<&Card>) =
-        ordered.into_iter().partition(|card| card.suspect_label);
+    let (agree, scatter): (Vec<&Card>, Vec<&Card>) = ordered.into_iter().partition(|card| card.suspect_label);
     html! {
         p.note {
             "Each card gives the true class, then what each surrogate said: the bar is the probability of the class it named, "
@@ -147,11 +146,7 @@ fn origin(card: &Card) -> Markup {
 }
 
 fn verdict(verdict: &Verdict) -> Markup {
-    let (class, mark, word) = if verdict.correct {
-        ("right", "✓", "right: ")
-    } else {
-        ("wrong", "✗", "wrong: ")
-    };
+    let (class, mark, word) = if verdict.correct { ("right", "✓", "right: ") } else { ("wrong", "✗", "wrong: ") };
     html! {
         li class=(class) {
             span.mark aria-hidden="true" { (mark) }
@@ -168,13 +163,7 @@ fn verdict(verdict: &Verdict) -> Markup {
 fn mean_true_prob(card: &Card) -> f32 {
     match card.verdicts.len() {
         0 => 1.0,
-        k => {
-            card.verdicts
-                .iter()
-                .map(|verdict| verdict.true_prob)
-                .sum::<f32>()
-                / k as f32
-        }
+        k => card.verdicts.iter().map(|verdict| verdict.true_prob).sum::<f32>() / k as f32,
     }
 }
 

@@ -61,11 +61,7 @@ fn header(report: &Report) -> Markup {
 /// The key figures in one sentence.
 fn summary(report: &Report) -> Markup {
     let surrogates = text::counted(report.surrogates.len() as u64, "surrogate");
-    let verb = if report.surrogates.len() == 1 {
-        "fails"
-    } else {
-        "fail together"
-    };
+    let verb = if report.surrogates.len() == 1 { "fails" } else { "fail together" };
     html! {
         @if report.pool_items == 0 { "This run has no images yet" }
         @else {
@@ -80,20 +76,12 @@ fn summary(report: &Report) -> Markup {
 
 /// A count of images with the verb that fits it.
 fn were(images: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        text::counted(images, "image"),
-        if images == 1 { one } else { many }
-    )
+    format!("{} {}", text::counted(images, "image"), if images == 1 { one } else { many })
 }
 
 /// The heading; a page without a title would have a blank tab.
 fn title(report: &Report) -> &str {
-    if report.title.is_empty() {
-        "Untitled run"
-    } else {
-        &report.title
-    }
+    if report.title.is_empty() { "Untitled run" } else { &report.title }
 }
 
 /// Anchors and their short titles, in the order of the page.

@@ -10,10 +10,7 @@ use maud::{Markup, html};
 
 use super::tables::{folded_table, head, section, table};
 use super::text::{bounds, coefficient, count, counted, name, percent, phrase, ratio, share};
-use super::{
-    Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts,
-    text,
-};
+use super::{Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts, text};
 
 /// Rows of a long table that are open from the start.
 const SHOWN_ROWS: usize = 15;
@@ -58,11 +55,9 @@ fn accuracy_row(row: &SurrogateRow) -> Markup {
 pub fn failures(histogram: &[u64], hard_from: Option<u32>) -> Markup {
     let scored: u64 = histogram.iter().sum();
     let note = match hard_from {
-        Some(from) => format!(
-            "{} scored; the hard set starts at {}.",
-            counted(scored, "image"),
-            counted(from.into(), "failure")
-        ),
+        Some(from) => {
+            format!("{} scored; the hard set starts at {}.", counted(scored, "image"), counted(from.into(), "failure"))
+        }
         None => format!("{} scored.", counted(scored, "image")),
     };
     let body = match scored {
@@ -95,12 +90,7 @@ fn share_or_dash(value: Option<f64>) -> String {
 }
 
 /// Names down the side, their numbers across the top.
-fn matrix(
-    title: &str,
-    names: &[String],
-    values: &[Vec<Option<f64>>],
-    write: fn(Option<f64>) -> String,
-) -> Markup {
+fn matrix(title: &str, names: &[String], values: &[Vec<Option<f64>>], write: fn(Option<f64>) -> String) -> Markup {
     html! {
         div.scroll role="region" aria-label=(title) tabindex="0" {
             table.matrix {
@@ -115,18 +105,8 @@ fn matrix(
     }
 }
 
-fn matrix_cell(
-    i: usize,
-    j: usize,
-    values: &[Vec<Option<f64>>],
-    write: fn(Option<f64>) -> String,
-) -> Markup {
-    let value = values
-        .get(i)
-        .and_then(|row| row.get(j))
-        .copied()
-        .flatten()
-        .filter(|v| v.is_finite() && i != j);
+fn matrix_cell(i: usize, j: usize, values: &[Vec<Option<f64>>], write: fn(Option<f64>) -> String) -> Markup {
+    let value = values.get(i).and_then(|row| row.get(j)).copied().flatten().filter(|v| v.is_finite() && i != j);
     html! { td class={ "number " (shade(value)) } { (write(value)) } }
 }
 
@@ -150,12 +130,7 @@ pub fn leave_one_out(rows: &[LeaveOneOut]) -> Markup {
     } else {
         table("Leave one out", &head, &rows)
     };
-    section(
-        "leave-one-out",
-        "Does the difficulty carry over to a surrogate that did not mine?",
-        note,
-        body,
-    )
+    section("leave-one-out", "Does the difficulty carry over to a surrogate that did not mine?", note, body)
 }
 
 fn leave_one_out_row(row: &LeaveOneOut) -> Markup {
@@ -173,14 +148,7 @@ fn leave_one_out_row(row: &LeaveOneOut) -> Markup {
 /// Wrong classes that failing surrogates share, most frequent first.
 pub fn confusions(confusions: &[Confusion]) -> Markup {
     let mut ordered: Vec<&Confusion> = confusions.iter().collect();
-    ordered.sort_by_key(|c| {
-        (
-            Reverse(c.items),
-            c.label.to_lowercase(),
-            &c.label,
-            &c.predicted,
-        )
-    });
+    ordered.sort_by_key(|c| (Reverse(c.items), c.label.to_lowercase(), &c.label, &c.predicted));
     let rows: Vec<Markup> = ordered.into_iter().map(confusion_row).collect();
     let head = head(&["True class", "Taken for", "Images#", "By"]);
     let note = "The wrong class that the failing surrogates share. A frequent pair is a real ambiguity, an overlap of two \
@@ -193,10 +161,7 @@ pub fn confusions(confusions: &[Confusion]) -> Markup {
 }
 
 fn confusion_row(row: &Confusion) -> Markup {
-    let query = format!(
-        "#q={}",
-        text::fragment_value(&format!("{} {}", row.label, row.predicted))
-    );
+    let query = format!("#q={}", text::fragment_value(&format!("{} {}", row.label, row.predicted)));
     html! {
         th scope="row" { a href=(query) { (phrase(&row.label)) } }
         td { (phrase(&row.predicted)) }
@@ -237,10 +202,7 @@ pub fn dropped(rows: &[DroppedItem], items: u64) -> Markup {
     let cells: Vec<Markup> = rows.iter().map(dropped_row).collect();
     let body = match (items.max(rows.len() as u64), rows.len()) {
         (0, _) => nothing("Nothing was dropped: every image of the pool was scored."),
-        (dropped, 0) => nothing(&format!(
-            "{} dropped; the reasons are in dropped.parquet.",
-            counted(dropped, "image")
-        )),
+        (dropped, 0) => nothing(&format!("{} dropped; the reasons are in dropped.parquet.", counted(dropped, "image"))),
         (dropped, listed) => html! {
             details {
                 summary { (counted(dropped, "dropped image")) @if dropped > listed as u64 { ", the first " (count(listed as u64)) " listed" } }

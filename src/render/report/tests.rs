@@ -2,15 +2,10 @@
 
 use super::*;
 
-const HOSTILE: &str =
-    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>../../\u{202e}gpj\u{2028}&amp;";
+const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>../../\u{202e}gpj\u{2028}&amp;";
 
 fn interval(value: f64) -> Interval {
-    Interval {
-        value,
-        low: value - 0.05,
-        high: value + 0.05,
-    }
+    Interval { value, low: value - 0.05, high: value + 0.05 }
 }
 
 fn card(id: &str, n_failed: u32, suspect_label: bool, text: &str) -> Card {
@@ -56,12 +51,7 @@ fn report(text: &str) -> Report {
         accuracy_on_them: None,
         accuracy_on_pool: interval(0.9),
     };
-    let confusion = Confusion {
-        label: text.into(),
-        predicted: text.into(),
-        items: 2,
-        surrogates: vec![text.into()],
-    };
+    let confusion = Confusion { label: text.into(), predicted: text.into(), items: 2, surrogates: vec![text.into()] };
     Report {
         title: text.into(),
         facts: vec![(text.into(), text.into())],
@@ -79,20 +69,9 @@ fn report(text: &str) -> Report {
         },
         leave_one_out: vec![loo],
         confusions: vec![confusion],
-        categories: vec![CategoryRow {
-            name: text.into(),
-            items: 9,
-            hard: 2,
-        }],
-        dropped: vec![DroppedItem {
-            what: text.into(),
-            stage: text.into(),
-            reason: text.into(),
-        }],
-        cards: vec![
-            card("item-a", 2, false, text),
-            card("item-b", 3, true, text),
-        ],
+        categories: vec![CategoryRow { name: text.into(), items: 9, hard: 2 }],
+        dropped: vec![DroppedItem { what: text.into(), stage: text.into(), reason: text.into() }],
+        cards: vec![card("item-a", 2, false, text), card("item-b", 3, true, text)],
         cards_left_out: 5,
     }
 }
@@ -104,30 +83,18 @@ fn html(report: &Report) -> String {
 /// The page without its own style and script: what the data made.
 fn markup(report: &Report) -> String {
     let page = html(report);
-    let page = page
-        .replace(include_str!("style.css"), "")
-        .replace(include_str!("script.js"), "");
-    assert!(
-        !page.contains("beforeprint"),
-        "the script was not found in the page as written"
-    );
+    let page = page.replace(include_str!("style.css"), "").replace(include_str!("script.js"), "");
+    assert!(!page.contains("beforeprint"), "the script was not found in the page as written");
     page
 }
 
 #[test]
 fn hostile_text_is_escaped_everywhere() {
     let page = markup(&report(HOSTILE));
-    assert_eq!(
-        page.matches("<script>").count(),
-        1,
-        "only the page's own script"
-    );
+    assert_eq!(page.matches("<script>").count(), 1, "only the page's own script");
     assert_eq!(page.matches("</script>").count(), 1);
     assert!(!page.contains("<img src=x"));
-    assert!(
-        !page.contains("\"'>"),
-        "a quote from the data closes an attribute"
-    );
+    assert!(!page.contains("\"'>"), "a quote from the data closes an attribute");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;"));
 }
 
@@ -139,11 +106,7 @@ fn hostile_text_is_isolated_from_the_direction_around_it() {
         let in_attribute = before.rfind('<') > before.rfind('>');
         let in_bdi = before.rfind("<bdi>") > before.rfind("</bdi>");
         let in_title = before.rfind("<title>") > before.rfind("</title>");
-        assert!(
-            in_attribute || in_bdi || in_title,
-            "…{}",
-            &before[before.len() - 80..]
-        );
+        assert!(in_attribute || in_bdi || in_title, "…{}", &before[before.len() - 80..]);
     }
 }
 
@@ -151,13 +114,7 @@ fn hostile_text_is_isolated_from_the_direction_around_it() {
 fn markup_uses_nothing_that_its_policy_forbids() {
     let page = markup(&report("plain"));
     assert!(page.contains("default-src 'none'; img-src data:;"));
-    for forbidden in [
-        " style=",
-        " onclick=",
-        " onerror=",
-        "javascript:",
-        "unsafe-inline",
-    ] {
+    for forbidden in [" style=", " onclick=", " onerror=", "javascript:", "unsafe-inline"] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
     assert!(!include_str!("script.js").contains("</script"));
@@ -170,11 +127,7 @@ fn the_page_refers_to_nothing_outside_itself() {
     for attribute in ["src=\"", "href=\""] {
         for (at, _) in page.match_indices(attribute) {
             let value = &page[at + attribute.len()..];
-            assert!(
-                value.starts_with("data:") || value.starts_with('#'),
-                "{}",
-                &value[..30]
-            );
+            assert!(value.starts_with("data:") || value.starts_with('#'), "{}", &value[..30]);
         }
     }
     assert!(!page.contains("url(") && !page.contains("@import"));
@@ -191,27 +144,13 @@ fn an_empty_report_is_a_page_that_says_so() {
 #[test]
 fn every_section_figure_and_card_is_there() {
     let page = markup(&report("plain"));
-    for anchor in [
-        "accuracy",
-        "failures",
-        "agreement",
-        "leave-one-out",
-        "confusions",
-        "categories",
-        "gallery",
-        "dropped",
-    ] {
-        assert!(
-            page.contains(&format!("<section id=\"{anchor}\"")),
-            "{anchor}"
-        );
+    for anchor in
+        ["accuracy", "failures", "agreement", "leave-one-out", "confusions", "categories", "gallery", "dropped"]
+    {
+        assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
     }
     assert_eq!(page.matches("<li class=\"card\"").count(), 2);
-    assert_eq!(
-        page.matches("<svg class=\"bar\"").count(),
-        7,
-        "three verdicts twice and one category"
-    );
+    assert_eq!(page.matches("<svg class=\"bar\"").count(), 7, "three verdicts twice and one category");
     assert_eq!(page.matches("<svg class=\"histogram\"").count(), 1);
     assert_eq!(page.matches("<svg class=\"strip\"").count(), 2);
     assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 2);
@@ -224,10 +163,7 @@ fn suspect_labels_stand_apart_and_most_failures_come_first() {
     report.cards.push(card("item-c", 3, false, "plain"));
     let page = markup(&report);
     let at = |what: &str| page.find(what).expect(what);
-    assert!(
-        at("photos/<wbr>item-<wbr>c") < at("photos/<wbr>item-<wbr>a"),
-        "three failures before two"
-    );
+    assert!(at("photos/<wbr>item-<wbr>c") < at("photos/<wbr>item-<wbr>a"), "three failures before two");
     assert!(at("photos/<wbr>item-<wbr>a") < at("id=\"agree\""));
     assert!(at("id=\"agree\"") < at("photos/<wbr>item-<wbr>b"));
 }
@@ -237,21 +173,13 @@ fn the_same_report_gives_the_same_bytes() {
     let mut shuffled = report("plain");
     shuffled.cards.reverse();
     assert_eq!(render(&report("plain")), render(&report("plain")));
-    assert_eq!(
-        render(&report("plain")),
-        render(&shuffled),
-        "cards are ordered here"
-    );
+    assert_eq!(render(&report("plain")), render(&shuffled), "cards are ordered here");
 }
 
 #[test]
 fn numbers_that_are_not_finite_are_dashes() {
     let mut report = report("plain");
-    report.surrogates[0].accuracy = Interval {
-        value: f64::NAN,
-        low: f64::NAN,
-        high: f64::NAN,
-    };
+    report.surrogates[0].accuracy = Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN };
     report.cards[0].verdicts[0].prob = f32::NAN;
     report.agreement.kappa[0][1] = Some(f64::NAN);
     assert!(!markup(&report).contains("NaN"));
@@ -259,21 +187,9 @@ fn numbers_that_are_not_finite_are_dashes() {
 
 #[test]
 fn numbers_read_well() {
-    assert_eq!(
-        [0, 999, 1000, 61811].map(text::count),
-        ["0", "999", "1,000", "61,811"]
-    );
-    assert_eq!(
-        [0.0, 0.0001, 0.5, 0.9999, 1.0].map(text::probability),
-        ["0.000", "<0.001", "0.500", ">0.999", "1.000"]
-    );
-    assert_eq!(
-        [Some(-0.254), Some(-0.001), None].map(text::coefficient),
-        ["−0.25", "0.00", "–"]
-    );
+    assert_eq!([0, 999, 1000, 61811].map(text::count), ["0", "999", "1,000", "61,811"]);
+    assert_eq!([0.0, 0.0001, 0.5, 0.9999, 1.0].map(text::probability), ["0.000", "<0.001", "0.500", ">0.999", "1.000"]);
+    assert_eq!([Some(-0.254), Some(-0.001), None].map(text::coefficient), ["−0.25", "0.00", "–"]);
     assert_eq!(text::share(94, 400), "23.5\u{a0}%");
-    assert_eq!(
-        text::fragment_value("café au=lait"),
-        "caf%C3%A9%20au%3Dlait"
-    );
+    assert_eq!(text::fragment_value("café au=lait"), "caf%C3%A9%20au%3Dlait");
 }

@@ -12,11 +12,7 @@ pub const DASH: &str = "–";
 
 /// A proportion in [0, 1] as `23.5 %`.
 pub fn percent(proportion: f64) -> String {
-    if proportion.is_finite() {
-        format!("{:.1}\u{a0}%", proportion * 100.0)
-    } else {
-        DASH.into()
-    }
+    if proportion.is_finite() { format!("{:.1}\u{a0}%", proportion * 100.0) } else { DASH.into() }
 }
 
 /// `part` of `whole` as [`percent`]; a dash when there is no whole.
@@ -26,11 +22,7 @@ pub fn share(part: u64, whole: u64) -> String {
 
 /// `part / whole`, NaN when there is no whole.
 pub fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        f64::NAN
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { f64::NAN } else { part as f64 / whole as f64 }
 }
 
 /// The bounds of an interval in per cent: `87.2 – 93.0`.
@@ -38,11 +30,7 @@ pub fn bounds(interval: &Interval) -> String {
     if !(interval.low.is_finite() && interval.high.is_finite()) {
         return DASH.into();
     }
-    format!(
-        "{:.1}\u{a0}–\u{a0}{:.1}",
-        interval.low * 100.0,
-        interval.high * 100.0
-    )
+    format!("{:.1}\u{a0}–\u{a0}{:.1}", interval.low * 100.0, interval.high * 100.0)
 }
 
 /// A count with thousands separated: `61,811`.
@@ -60,11 +48,7 @@ pub fn count(number: u64) -> String {
 
 /// A count and its noun: `1 image`, `94 images`.
 pub fn counted(number: u64, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        count(number),
-        if number == 1 { "" } else { "s" }
-    )
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// A probability with three decimals; `<0.001` and `>0.999` rather than a false 0 or 1.
@@ -100,9 +84,7 @@ pub fn fragment_value(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                out.push(char::from(byte))
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -47,8 +47,12 @@ impl Classifier {
         let scores = self.score_fitted(&[grey])?;
         match scores[0].probs.iter().find(|p| !(0.0..=1.0001).contains(*p)) {
             None => Ok(()),
-            Some(p) if p.is_finite() => Err(self.mismatch(format!("it gives {p} as a probability; is output.kind \"logits\"?"))),
-            Some(p) => Err(self.mismatch(format!("it gives {p} for a plain grey picture; the weights or the preprocessing are wrong"))),
+            Some(p) if p.is_finite() => {
+                Err(self.mismatch(format!("it gives {p} as a probability; is output.kind \"logits\"?")))
+            }
+            Some(p) => Err(self.mismatch(format!(
+                "it gives {p} for a plain grey picture; the weights or the preprocessing are wrong"
+            ))),
         }
     }
 
@@ -70,7 +74,10 @@ impl Classifier {
             let rows = rows.map_err(|problem| self.mismatch(problem))?;
             let classes = self.model.output.classes as usize;
             if rows.len() != batch * classes {
-                let problem = format!("the output has {} numbers for {batch} picture(s), not {batch} x {classes} classes", rows.len());
+                let problem = format!(
+                    "the output has {} numbers for {batch} picture(s), not {batch} x {classes} classes",
+                    rows.len()
+                );
                 return Err(self.mismatch(problem));
             }
             scores.extend(rows.chunks(classes).take(chunk.len()).map(|row| self.scores(row)));

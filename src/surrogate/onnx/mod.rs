@@ -4,6 +4,7 @@
 //! result of an image does not depend on the number of threads then. Instances share their packed weights.
 
 mod classifier;
+mod library;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -30,18 +31,16 @@ pub struct Runtime {
 impl Runtime {
     /// Loads the library at `path`; only one per process.
     pub fn load(path: &Path, device: Device) -> Result<Self, SurrogateError> {
-        let library = |problem: String| SurrogateError::Library { problem };
-        let builder = ort::init_from(path).map_err(|e| library(e.to_string()))?;
+        let refuse = |problem: String| SurrogateError::Library { problem };
+        let version = library::version(path).map_err(refuse)?;
+        let builder = ort::init_from(path).map_err(|e| refuse(e.to_string()))?;
         // Everything that matters comes back as an error; the library's own lines would break the progress display.
         let silent = Arc::new(|_: LogLevel, _: &str, _: &str, _: &str, _: &str| {});
         let environment = builder.with_name("hardset").with_telemetry(false).with_logger(silent).build();
-        let environment = environment.map_err(|e| library(e.to_string()))?;
+        let environment = environment.map_err(|e| refuse(e.to_string()))?;
         let device = usable(&environment, device)?;
-        let facts = [
-            ("runtime", "onnxruntime".to_owned()),
-            ("runtime_build", ort::info().to_owned()),
-            ("device", device.to_string()),
-        ];
+        let facts =
+            [("runtime", "onnxruntime".to_owned()), ("runtime_version", version), ("device", device.to_string())];
         let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
         Ok(Self { environment, device, facts, packed: Mutex::default() })
     }
@@ -54,10 +53,12 @@ impl Runtime {
     /// Loads one instance of a classifier and tries it on a grey picture.
     pub fn build(&self, name: &str, model: &OnnxModel) -> Result<Classifier, SurrogateError> {
         let file = &model.weights.path;
-        let cannot = |problem: String| SurrogateError::Load { name: name.to_owned(), file: file.display().to_string(), problem };
+        let cannot =
+            |problem: String| SurrogateError::Load { name: name.to_owned(), file: file.display().to_string(), problem };
         let mut packed = self.packed.lock().map_err(|e| cannot(e.to_string()))?;
         let packed = packed.entry(model.weights.sha256).or_insert_with(PrepackedWeights::new).clone();
-        let session = (|| options(&self.environment, self.device)?.with_prepacked_weights(&packed)?.commit_from_file(file))();
+        let session =
+            (|| options(&self.environment, self.device)?.with_prepacked_weights(&packed)?.commit_from_file(file))();
         Classifier::new(name, model, session.map_err(|e| cannot(e.to_string()))?)
     }
 }
@@ -94,7 +95,9 @@ fn usable(environment: &Environment, device: Device) -> Result<Device, Surrogate
     match device {
         Device::Cpu => Ok(Device::Cpu),
         Device::Auto => Ok(cuda(0).unwrap_or(Device::Cpu)),
-        Device::Cuda(index) => cuda(index).map_err(|e| SurrogateError::Device { device: device.to_string(), problem: e.to_string() }),
+        Device::Cuda(index) => {
+            cuda(index).map_err(|e| SurrogateError::Device { device: device.to_string(), problem: e.to_string() })
+        }
     }
 }
 

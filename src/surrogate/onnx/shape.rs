@@ -20,7 +20,11 @@ pub struct Call {
 pub fn check(session: &Session, model: &OnnxModel) -> Result<Call, String> {
     let inputs = session.inputs();
     let [input] = inputs else {
-        return Err(format!("the model has {} inputs ({}), but an image classifier has one", inputs.len(), names(inputs)));
+        return Err(format!(
+            "the model has {} inputs ({}), but an image classifier has one",
+            inputs.len(),
+            names(inputs)
+        ));
     };
     let batch = check_input(input, model)?;
     let output = pick_output(session.outputs(), model.output.name.as_deref())?;
@@ -36,9 +40,11 @@ fn pick_output(outputs: &[Outlet], name: Option<&str>) -> Result<String, String>
         (Some(name), _) if outputs.iter().any(|output| output.name() == name) => Ok(name.to_owned()),
         (Some(name), _) => Err(format!("the model has no output `{name}`; it has {}", names(outputs))),
         (None, [only]) => Ok(only.name().to_owned()),
-        (None, _) => {
-            Err(format!("the model has {} outputs ({}); say which has the classes with output.name", outputs.len(), names(outputs)))
-        }
+        (None, _) => Err(format!(
+            "the model has {} outputs ({}); say which has the classes with output.name",
+            outputs.len(),
+            names(outputs)
+        )),
     }
 }
 
@@ -52,7 +58,8 @@ fn check_input(input: &Outlet, model: &OnnxModel) -> Result<Option<usize>, Strin
     }
     let declared: Vec<i64> = shape.iter().copied().collect();
     let expected = expected_shape(&model.input, model.preprocess.crop_px);
-    let fits = declared.len() == 4 && declared[1..].iter().zip(&expected[1..]).all(|(&have, &want)| have < 0 || have == want);
+    let fits =
+        declared.len() == 4 && declared[1..].iter().zip(&expected[1..]).all(|(&have, &want)| have < 0 || have == want);
     if !fits {
         return Err(format!(
             "input `{}` has shape {declared:?}, but layout and crop_px give {expected:?} (-1: any); mend input.layout or preprocess.crop_px",
@@ -64,7 +71,9 @@ fn check_input(input: &Outlet, model: &OnnxModel) -> Result<Option<usize>, Strin
 
 fn check_batch(declared: i64, said: Option<u32>) -> Result<Option<usize>, String> {
     match (usize::try_from(declared).ok().filter(|&n| n > 0), said) {
-        (Some(fixed), Some(said)) if fixed != said as usize => Err(format!("the model's batch is fixed at {fixed}, but input.batch says {said}")),
+        (Some(fixed), Some(said)) if fixed != said as usize => {
+            Err(format!("the model's batch is fixed at {fixed}, but input.batch says {said}"))
+        }
         (Some(fixed), _) => Ok(Some(fixed)),
         (None, said) => Ok(said.map(|said| said as usize)),
     }

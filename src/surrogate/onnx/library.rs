@@ -1,0 +1,54 @@
+//! Looks at an ONNX Runtime library before it is used: is it one, and of which version?
+//!
+//! A wrong file used to hang or panic further on (DESIGN part 4), so that it is opened and asked first.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::path::Path;
+
+use libloading::Library;
+
+/// First version whose C API has all that is called here (`ort`'s feature `api-17`).
+const OLDEST_MINOR: u32 = 17;
+
+/// `OrtApiBase` of onnxruntime_c_api.h, unchanged since version 1.0.
+#[repr(C)]
+struct ApiBase {
+    get_api: unsafe extern "C" fn(u32) -> *const c_void,
+    get_version: unsafe extern "C" fn() -> *const c_char,
+}
+
+/// The version of the library at `path`, or why it is of no use.
+pub fn version(path: &Path) -> Result<String, String> {
+    let file = path.display();
+    // SAFETY: loading a library runs its initialisers; this is the file that the user or the manifest names for that.
+    let library = unsafe { Library::new(path) }.map_err(|e| format!("{file} cannot be loaded: {e}"))?;
+    // SAFETY: the symbol's type is the one of onnxruntime_c_api.h.
+    let base = unsafe { library.get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0") };
+    let base = base.map_err(|_| format!("{file} is a library, but not ONNX Runtime: it has no OrtGetApiBase"))?;
+    // SAFETY: the function takes nothing and returns a pointer to a static table, or null.
+    let version = unsafe {
+        let table = base();
+        if table.is_null() { None } else { Some(CStr::from_ptr(((*table).get_version)())) }
+    };
+    let version = version.ok_or_else(|| format!("{file} gives no API table"))?.to_string_lossy().into_owned();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    match (parts.next(), parts.next()) {
+        (Some(1), Some(minor)) if minor >= OLDEST_MINOR => Ok(version),
+        (Some(major), _) if major > 1 => Ok(version),
+        _ => Err(format!("{file} is ONNX Runtime {version}, older than 1.{OLDEST_MINOR}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_library_or_another_one_is_refused_with_its_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"not a library").unwrap();
+        assert!(version(file.path()).unwrap_err().contains("cannot be loaded"));
+        #[cfg(target_os = "linux")]
+        assert!(version(Path::new("libc.so.6")).unwrap_err().contains("not ONNX Runtime"));
+    }
+}
