@@ -123,13 +123,13 @@ pub struct MineArgs {
     pub label_space: Option<LabelSpace>,
     /// A wrong surrogate fails only with at most this probability for the true category, 0 to 1
     #[arg(long, value_name = "P")]
-    pub max_true_prob: Option<f32>,
+    pub max_true_prob: Option<f64>,
     /// A wrong surrogate fails only with at most this margin, -1 to 0
     #[arg(long, value_name = "M", allow_hyphen_values = true)]
-    pub max_margin: Option<f32>,
+    pub max_margin: Option<f64>,
     /// Margins closer to 0 than this mark a near tie
     #[arg(long, value_name = "M")]
-    pub near_tie: Option<f32>,
+    pub near_tie: Option<f64>,
 }
 
 #[derive(Args)]

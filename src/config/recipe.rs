@@ -15,9 +15,9 @@ use crate::domain::{
 const MAX_PIXELS: u64 = 89_478_485;
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Images per call of a model. Small batches are the fastest on a CPU (`docs/performance.md`).
-const BATCH: u32 = 8;
+const BATCH: u32 = 4;
 /// Margin within which another machine's rounding has been seen to turn a verdict.
-const NEAR_TIE: f32 = 0.01;
+const NEAR_TIE: f64 = 0.01;
 
 /// A checked recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,9 +79,9 @@ struct RawMine {
     surrogates: Vec<String>,
     rule: Option<Rule>,
     label_space: Option<LabelSpace>,
-    max_true_prob: Option<f32>,
-    max_margin: Option<f32>,
-    near_tie: Option<f32>,
+    max_true_prob: Option<f64>,
+    max_margin: Option<f64>,
+    near_tie: Option<f64>,
     batch: Option<u32>,
 }
 

@@ -38,11 +38,11 @@ pub enum RuleError {
         /// The recipe's key.
         key: &'static str,
         /// What it says.
-        value: f32,
+        value: f64,
         /// Smallest sensible value.
-        low: f32,
+        low: f64,
         /// Largest sensible value.
-        high: f32,
+        high: f64,
     },
     /// No surrogate at all, or more than the 64 that a table's bit mask holds.
     #[error("{0} surrogates are selected; a mining needs 1 to 64, each once")]
@@ -125,11 +125,11 @@ pub struct SelectSpec {
     pub label_space: LabelSpace,
     /// A wrong surrogate counts as failing only if it gives the true category at most this probability, in [0, 1]
     /// (1 = no bound; ImageNet-A sets such a bound on top of "wrong").
-    pub max_true_prob: f32,
+    pub max_true_prob: f64,
     /// A wrong surrogate counts as failing only if its margin is at most this, in [-1, 0] (0 = no bound).
-    pub max_margin: f32,
+    pub max_margin: f64,
     /// Margins closer to 0 than this mark an item as a near tie: another machine may see it the other way.
-    pub near_tie: f32,
+    pub near_tie: f64,
 }
 
 impl SelectSpec {
@@ -165,7 +165,7 @@ impl SelectSpec {
     }
 }
 
-fn in_range(key: &'static str, value: f32, low: f32, high: f32) -> Result<(), RuleError> {
+fn in_range(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), RuleError> {
     match value {
         v if v >= low && v <= high => Ok(()),
         value => Err(RuleError::Threshold { key, value, low, high }),
@@ -204,7 +204,7 @@ mod tests {
         assert!(select(&[], "all").check().is_err());
         assert!(select(&["a", "a"], "all").check().is_err());
         assert!(SelectSpec { max_true_prob: 1.5, ..select(&["a"], "all") }.check().is_err());
-        assert!(SelectSpec { max_margin: f32::NAN, ..select(&["a"], "all") }.check().is_err());
+        assert!(SelectSpec { max_margin: f64::NAN, ..select(&["a"], "all") }.check().is_err());
     }
 
     #[test]

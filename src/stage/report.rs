@@ -176,7 +176,7 @@ fn facts(spec: &RunSpec) -> Vec<(String, String)> {
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn bound(value: f32, none: f32) -> String {
+fn bound(value: f64, none: f64) -> String {
     if value == none { "none".to_owned() } else { format!("at most {value}") }
 }
 

@@ -4,22 +4,22 @@ use crate::domain::{IMAGENET_CLASSES, ItemId, Prediction, Scores, SpacePredictio
 
 /// The classes of the `masked` label space.
 #[derive(Debug, Clone)]
-pub struct ClassMask(Vec<bool>);
+pub struct ClassMask {
+    admitted: Vec<bool>,
+    all: bool,
+}
 
 impl ClassMask {
     /// A mask that lets `ids` (each in 0..1000) through.
     pub fn new(ids: &[u32]) -> Self {
-        let mut mask = vec![false; IMAGENET_CLASSES];
+        let mut admitted = vec![false; IMAGENET_CLASSES];
         for &id in ids {
-            if let Some(slot) = mask.get_mut(id as usize) {
+            if let Some(slot) = admitted.get_mut(id as usize) {
                 *slot = true;
             }
         }
-        Self(mask)
-    }
-
-    fn admits(&self, class: usize) -> bool {
-        self.0[class]
+        let all = admitted.iter().all(|&admits| admits);
+        Self { admitted, all }
     }
 }
 
@@ -58,13 +58,15 @@ pub fn predict(item_id: ItemId, scores: &Scores, labels: &[i32], mask: &ClassMas
         accepted[id as usize % IMAGENET_CLASSES] = true;
     }
     let top5_ids = top5(probs);
+    let any = Best::of(probs, &accepted, |_| true);
+    let masked = if mask.all { any } else { Best::of(probs, &accepted, |class| mask.admitted[class]) };
     Ok(Prediction {
         item_id,
         top5_ids,
         top5_probs: top5_ids.map(|id| probs[id as usize]),
-        true_rank: true_rank(probs, &accepted),
-        any: in_space(probs, &accepted, |_| true),
-        masked: in_space(probs, &accepted, |class| mask.admits(class)),
+        true_rank: true_rank(probs, any.accepted),
+        any: any.prediction(1.0),
+        masked: masked.prediction(if mask.all { 1.0 } else { masked.sum }),
         max_logit: scores.max_logit,
         energy: scores.energy,
     })
@@ -83,39 +85,62 @@ fn top5(probs: &[f32]) -> [i32; 5] {
     top.map(|(_, class)| class)
 }
 
-fn true_rank(probs: &[f32], accepted: &[bool]) -> u32 {
-    let best = best_class(probs, |class| accepted[class]);
-    let Some((best, prob)) = best else { return probs.len() as u32 };
+/// Rank of the best accepted class, 1 = top; one more than there are classes where none is accepted.
+fn true_rank(probs: &[f32], accepted: Option<(usize, f32)>) -> u32 {
+    let Some((best, prob)) = accepted else { return probs.len() as u32 + 1 };
     let ahead = |class: usize, p: f32| p > prob || (p == prob && class < best);
     1 + probs.iter().enumerate().filter(|&(class, &p)| ahead(class, p)).count() as u32
 }
 
-fn in_space(probs: &[f32], accepted: &[bool], admits: impl Fn(usize) -> bool) -> SpacePrediction {
-    let sum: f64 = (0..probs.len()).filter(|&c| admits(c)).map(|c| f64::from(probs[c])).sum();
-    let unmasked = (0..probs.len()).all(&admits);
-    let share = |p: f64| if unmasked { p } else { p / sum.max(f64::MIN_POSITIVE) };
-    let prob_of = |best: Option<(usize, f32)>| best.map_or(0.0, |(_, p)| share(f64::from(p)));
-    let truth = best_class(probs, |c| admits(c) && accepted[c]);
-    let other = best_class(probs, |c| admits(c) && !accepted[c]);
-    let top1 = best_class(probs, &admits).map_or(-1, |(class, _)| class as i32);
-    let true_sum: f64 = (0..probs.len()).filter(|&c| admits(c) && accepted[c]).map(|c| f64::from(probs[c])).sum();
-    SpacePrediction {
-        top1_id: top1,
-        correct: usize::try_from(top1).is_ok_and(|class| accepted[class]),
-        true_prob: share(true_sum).min(1.0) as f32,
-        margin: (prob_of(truth) - prob_of(other)) as f32,
-    }
+/// The likeliest accepted class and the likeliest other one of a label space, the lowest index of equal ones, and sums.
+#[derive(Debug, Clone, Copy, Default)]
+struct Best {
+    accepted: Option<(usize, f32)>,
+    other: Option<(usize, f32)>,
+    accepted_sum: f64,
+    sum: f64,
 }
 
-/// The likeliest class among the admitted ones, the lowest index of equal ones, with its probability.
-fn best_class(probs: &[f32], admits: impl Fn(usize) -> bool) -> Option<(usize, f32)> {
-    let mut best: Option<(usize, f32)> = None;
-    for (class, &prob) in probs.iter().enumerate() {
-        if admits(class) && best.is_none_or(|(_, kept)| prob > kept) {
-            best = Some((class, prob));
+impl Best {
+    fn of(probs: &[f32], accepted: &[bool; IMAGENET_CLASSES], admits: impl Fn(usize) -> bool) -> Self {
+        let mut best = Self::default();
+        for (class, &prob) in probs.iter().enumerate().filter(|&(class, _)| admits(class)) {
+            best.sum += f64::from(prob);
+            let place = if accepted[class] {
+                best.accepted_sum += f64::from(prob);
+                &mut best.accepted
+            } else {
+                &mut best.other
+            };
+            if place.is_none_or(|(_, kept)| prob > kept) {
+                *place = Some((class, prob));
+            }
+        }
+        best
+    }
+
+    /// The prediction, with probabilities divided by `whole`.
+    fn prediction(&self, whole: f64) -> SpacePrediction {
+        let prob = |best: Option<(usize, f32)>| best.map_or(0.0, |(_, p)| f64::from(p) / whole.max(f64::MIN_POSITIVE));
+        let (top1, correct) = match (self.accepted, self.other) {
+            (Some((a, p)), Some((b, q))) => {
+                if q > p || (q == p && b < a) {
+                    (b as i32, false)
+                } else {
+                    (a as i32, true)
+                }
+            }
+            (Some((a, _)), None) => (a as i32, true),
+            (None, Some((b, _))) => (b as i32, false),
+            (None, None) => (-1, false),
+        };
+        SpacePrediction {
+            top1_id: top1,
+            correct,
+            true_prob: (self.accepted_sum / whole.max(f64::MIN_POSITIVE)).min(1.0) as f32,
+            margin: (prob(self.accepted) - prob(self.other)) as f32,
         }
     }
-    best
 }
 
 #[cfg(test)]

@@ -66,16 +66,16 @@ pub fn align(columns: &mut [VoteColumns]) {
 
 /// Judges every item of aligned `columns`, one per surrogate in the order of `spec.surrogates`.
 pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
+    let [max_true_prob, max_margin, near_tie] = [spec.max_true_prob, spec.max_margin, spec.near_tie].map(|x| x as f32);
     let needed = spec.rule.needed(columns.len());
     let items = columns.first().map_or(0, |column| column.item_id.len());
     let mut failed = vec![0_u64; items];
     let mut near = vec![false; items];
     for (bit, votes) in columns.iter().enumerate() {
         for at in 0..items {
-            let fails =
-                !votes.correct[at] && votes.true_prob[at] <= spec.max_true_prob && votes.margin[at] <= spec.max_margin;
+            let fails = !votes.correct[at] && votes.true_prob[at] <= max_true_prob && votes.margin[at] <= max_margin;
             failed[at] |= u64::from(fails) << bit;
-            near[at] |= votes.margin[at].abs() < spec.near_tie;
+            near[at] |= votes.margin[at].abs() < near_tie;
         }
     }
     (0..items)
