@@ -50,7 +50,7 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
     if name.ends_with(".toml") || name.contains('/') {
         return Found::read(&from.join(name));
     }
-    let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
+    let absolute = real_path(from);
     let places = absolute.ancestors().map(|dir| dir.join(folder).join(format!("{name}.toml")));
     if let Some(path) = places.into_iter().find(|path| path.is_file()) {
         return Found::read(&path);
@@ -62,6 +62,11 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
         from: file.to_owned(),
         known: built_in_names(folder).join(", "),
     })
+}
+
+/// `path` without links and `..`, so that one folder has one name; as it is where it does not exist.
+pub fn real_path(path: &Path) -> PathBuf {
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 fn built_in(folder: &str, name: &str) -> Option<Found> {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup::Found};
+use super::ConfigError;
+use super::lookup::{Found, real_path};
 use crate::domain::{DataEntry, DataSource, PipWheel, Sha256};
 
 const NAME: &str = "data-manifest.toml";
@@ -90,7 +91,7 @@ pub fn entry(id: &str, from: &Path, file: &str) -> Result<DataEntry, ConfigError
 }
 
 fn manifests(from: &Path) -> Result<Vec<Found>, ConfigError> {
-    let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
+    let absolute = real_path(from);
     let places = absolute.ancestors().map(|dir| dir.join(NAME)).filter(|path| path.is_file());
     let mut found = places.map(|path| Found::read(&path)).collect::<Result<Vec<_>, _>>()?;
     found.push(Found {

@@ -13,7 +13,7 @@ mod surrogate;
 
 pub use categories::{class_names, wordnet_ids};
 pub use error::ConfigError;
-pub use lookup::{built_in_names, find};
+pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};

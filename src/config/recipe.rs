@@ -184,7 +184,7 @@ fn folder(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> 
         }
     };
     Ok(GenerateSpec::Folder(FolderSource {
-        root: std::path::absolute(found.dir.join(&root)).unwrap_or(root),
+        root: lookup::real_path(&found.dir.join(root)),
         labels,
         labels_csv,
         recursive: raw.recursive.unwrap_or(true),

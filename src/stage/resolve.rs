@@ -2,7 +2,7 @@
 
 use super::{Context, StageError};
 use crate::assets::{self, Located};
-use crate::config::{ModelDef, Recipe, SurrogateDef, WeightsRef};
+use crate::config::{ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
 use crate::domain::{DataEntry, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec};
 use crate::store::FORMAT;
 
@@ -40,8 +40,7 @@ fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<Weigh
         WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256)?,
         WeightsRef::Entry(entry) => find_or_fetch(ctx, entry)?,
     };
-    let path = std::path::absolute(&path).unwrap_or(path);
-    Ok(WeightsSpec { path, bytes, sha256 })
+    Ok(WeightsSpec { path: real_path(&path), bytes, sha256 })
 }
 
 /// The entry's file; fetched, with a note, where it is not here but can be had.

@@ -50,7 +50,7 @@ fn full(cards: &[Card], left_out: u64) -> Markup {
         (filters(cards))
         (group("scatter", "Surrogates scatter", "Hard images proper: the failing surrogates give different wrong answers.", &scatter))
         (group("agree", "Surrogates agree on one wrong class: check the label",
-            "Two or more surrogates fail, all with the same answer. Often the label is wrong or two classes are in the picture.", &agree))
+            "Two or more surrogates fail, three quarters of them or more with the same answer. Often the label is wrong or two classes are in the picture.", &agree))
         p.nothing id="none" hidden { "No image matches these filters. " button type="button" data-reset { "Show all" } }
         (viewer())
         (help())

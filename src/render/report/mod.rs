@@ -172,7 +172,7 @@ pub struct Card {
     pub agreed_wrong: Option<(String, u32)>,
     /// A surrogate's two best classes were too close for its verdict to be safe; the threshold is the caller's.
     pub near_tie: bool,
-    /// All failing surrogates (two or more) agree on one wrong class: perhaps the label is wrong.
+    /// Most failing surrogates (the caller says how many that is) agree on one wrong class: perhaps the label is wrong.
     pub suspect_label: bool,
 }
 

@@ -60,12 +60,17 @@ fn header(report: &Report) -> Markup {
 
 /// The key figures in one sentence.
 fn summary(report: &Report) -> Markup {
-    let surrogates = text::counted(report.surrogates.len() as u64, "surrogate");
-    let verb = if report.surrogates.len() == 1 { "fails" } else { "fail together" };
+    let all = report.surrogates.len() as u64;
+    let surrogates = text::counted(all, "surrogate");
+    let who = match report.hard_from_failures {
+        Some(needed) if u64::from(needed) < all => format!("At least {needed} of the {surrogates} fail together"),
+        _ if all == 1 => format!("The {surrogates} fails"),
+        _ => format!("The {surrogates} fail together"),
+    };
     html! {
         @if report.pool_items == 0 { "This run has no images yet" }
         @else {
-            "The " (surrogates) " " (verb) " on "
+            (who) " on "
             strong { (text::count(report.hard_items)) " of " (text::counted(report.pool_items, "image")) }
             " (" (text::share(report.hard_items, report.pool_items)) ")"
         }
