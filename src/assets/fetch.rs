@@ -36,7 +36,9 @@ pub fn fetch(entry: &DataEntry, data: &DataFolders, show: bool) -> Result<Fetche
         None => return Err(no_source(entry)),
     };
     let located = checked(entry, &path)?;
-    let pinned_now = entry.sha256.is_none() && pins::pinned(data.cache(), &entry.id).is_none();
+    // A wheel is pinned by its own hash, which pip has checked.
+    let unpinned = entry.sha256.is_none() && matches!(entry.source, Some(DataSource::Hub { .. }));
+    let pinned_now = unpinned && pins::pinned(data.cache(), &entry.id).is_none();
     if pinned_now {
         pins::pin(data.cache(), &entry.id, located.sha256)?;
     }

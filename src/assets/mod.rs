@@ -50,7 +50,9 @@ pub enum AssetError {
         source: std::io::Error,
     },
     /// The hub or pip did not give it.
-    #[error("cannot fetch `{id}` from {from}: {problem}")]
+    #[error(
+        "cannot fetch `{id}` from {from}: {problem}; check the network, or put the file into a data directory by hand"
+    )]
     Fetch {
         /// The entry.
         id: String,

@@ -32,10 +32,10 @@ pub struct Common {
     /// How results are printed: text, or one JSON object on stdout
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub format: Format,
-    /// Print errors only
+    /// Print results and errors only, no progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print more
+    /// Print each shard as it is done
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -22,5 +22,5 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
     let mined = mine::output(&dir, &mining);
     let text = format!("{}\n{}", mined.text, report::text(&page));
     let json = json!({ "run": dir, "mining": mined.json, "report": page.path });
-    Ok(Output { text, json, lost: mined.lost })
+    Ok(Output { text, json, code: mined.code })
 }

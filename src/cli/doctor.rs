@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::exit;
 use super::output::Output;
 use super::session::Session;
 use crate::stage;
@@ -12,9 +13,9 @@ pub fn run(session: &Session) -> anyhow::Result<Output> {
     let doctor = stage::doctor(&session.context(Path::new(".")))?;
     let library = doctor.library.as_ref().map(|(path, from)| format!("{} (from {from})", path.display()));
     let folders: Vec<String> = doctor.data_folders.iter().map(|path| path.display().to_string()).collect();
-    let (runtime, lost) = match &doctor.runtime {
+    let (runtime, code) = match &doctor.runtime {
         Ok(facts) => (facts.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "), 0),
-        Err(problem) => (format!("cannot be used: {problem}"), 1),
+        Err(problem) => (format!("cannot be used: {problem}"), exit::MISSING),
     };
     let text = format!(
         "hardset {} (features: {})\nthreads   {}\ndata      {}\nlibrary   {}\nruntime   {runtime}",
@@ -26,7 +27,7 @@ pub fn run(session: &Session) -> anyhow::Result<Output> {
     );
     let json = json!({
         "version": env!("CARGO_PKG_VERSION"), "features": doctor.features, "threads": doctor.threads,
-        "data_folders": folders, "library": library, "runtime": runtime, "usable": lost == 0,
+        "data_folders": folders, "library": library, "runtime": runtime, "usable": code == 0,
     });
-    Ok(Output { lost, ..Output::new(text, json) })
+    Ok(Output { text, json, code })
 }

@@ -15,13 +15,13 @@ const BAD_INPUT: u8 = 2;
 /// Some items were lost; the rest is done.
 pub const SOME_LOST: u8 = 3;
 /// A needed file, runtime, device or disk space is missing.
-const MISSING: u8 = 4;
+pub const MISSING: u8 = 4;
 /// Stopped by a signal.
 const STOPPED: u8 = 75;
 
 /// Prints the error and gives its exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {error}");
     ExitCode::from(error.downcast_ref::<StageError>().map_or(UNEXPECTED, code))
 }
 
@@ -31,7 +31,7 @@ fn code(error: &StageError) -> u8 {
         StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => {
             BAD_INPUT
         }
-        StageError::Generator(_) | StageError::AllFailed { .. } => BAD_INPUT,
+        StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
         StageError::Store(error) => store(error),
         StageError::Asset(error) => asset(error),
         StageError::Surrogate(error) => surrogate(error),

@@ -19,5 +19,5 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
     let lost = rows.dropped + rows.failed;
     let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, tally.fresh_rows);
     let json = json!({ "run": args.run, "kept": rows.kept, "lost": lost, "fresh": tally.fresh_rows });
-    Ok(Output { lost, ..Output::new(text, json) })
+    Ok(Output::new(text, json).lost(lost))
 }

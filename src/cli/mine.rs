@@ -24,7 +24,9 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
     // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
     let images = stage::generate(&ctx, &spec, Check::Sizes)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;
-    Ok(output(&args.run, &mining))
+    let mut output = output(&args.run, &mining);
+    output.text += &format!("\nthe page shows it after `hardset report {}`", args.run.display());
+    Ok(output)
 }
 
 /// The stored spec with the mining that the arguments ask for.
@@ -64,10 +66,11 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
     for scored in &mining.scored {
         let all: u64 = scored.tally.records.iter().map(|record| record.rows.kept).sum();
         let fresh = scored.tally.fresh_rows;
-        text += &format!("{}: {all} images scored, {fresh} of them just now\n", scored.surrogate);
+        text += &format!("{}: {all} images scored, {fresh} worked on just now\n", scored.surrogate);
     }
     text += &format!(
-        "{} of {} items are hard ({}); {} with a near tie; failures per item {:?}\n",
+        "{}: {} of {} items are hard ({}); {} with a near tie; failures per item {:?}\n",
+        selected.id,
         selected.hard,
         selected.items,
         percent(selected.hard, selected.items),
@@ -84,5 +87,5 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         "run": run, "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
         "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),
     });
-    Output { lost: mining.dropped, ..Output::new(text, json) }
+    Output::new(text, json).lost(mining.dropped)
 }

@@ -2,20 +2,27 @@
 
 use serde_json::Value;
 
+use super::exit;
+
 /// A command's result.
 pub struct Output {
     /// For people.
     pub text: String,
     /// For programs.
     pub json: Value,
-    /// Items that were lost: exit code 3 if any.
-    pub lost: u64,
+    /// Exit code.
+    pub code: u8,
 }
 
 impl Output {
-    /// A result without lost items.
+    /// A result with exit code 0.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, lost: 0 }
+        Self { text: text.into(), json, code: 0 }
+    }
+
+    /// The same with exit code 3 if any of its items was lost.
+    pub fn lost(self, items: u64) -> Self {
+        Self { code: if items > 0 { exit::SOME_LOST } else { self.code }, ..self }
     }
 }
 
@@ -24,5 +31,15 @@ pub fn percent(part: u64, whole: u64) -> String {
     match whole {
         0 => "-".to_owned(),
         whole => format!("{:.1} %", 100.0 * part as f64 / whole as f64),
+    }
+}
+
+/// A size in the largest unit that leaves at least one of it.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KiB", bytes >> 10),
+        1_048_576..1_073_741_824 => format!("{} MiB", bytes >> 20),
+        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
     }
 }

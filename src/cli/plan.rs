@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::PlanArgs;
-use super::output::Output;
+use super::output::{Output, size};
 use super::session::Session;
 use crate::stage::{self, Counts, StageError};
 
@@ -18,17 +18,17 @@ pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
     ctx.run.sweep().map_err(StageError::from)?;
     stage::plan(&ctx, &recipe)?;
     let record = ctx.run.plan().record().map(|record| record.rows).unwrap_or_default();
-    let text = format!("{}: {} items planned, {} files without a place", dir.display(), record.kept, record.dropped);
+    let text = format!("{}: {} items planned, {} files without a label", dir.display(), record.kept, record.dropped);
     let json = json!({ "run": dir, "items": record.kept, "lost": record.dropped });
-    Ok(Output { lost: record.dropped, ..Output::new(text, json) })
+    Ok(Output::new(text, json).lost(record.dropped))
 }
 
 fn counted(counts: &Counts) -> Output {
     let Counts { items, lost, categories, shards, image_bytes, inferences } = counts;
-    let mib = image_bytes >> 20;
+    let space = size(*image_bytes);
     let text = format!(
         "{items} items of {categories} categories in {shards} shard(s); {lost} files without a label\n\
-         {mib} MiB of images to store, {inferences} inferences"
+         {space} of images to store, {inferences} inferences"
     );
     let json = json!({
         "items": items, "lost": lost, "categories": categories, "shards": shards,

@@ -14,6 +14,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Draws on stderr.
 pub struct Drawn {
     quiet: bool,
+    verbose: bool,
     terminal: bool,
     current: Mutex<Current>,
 }
@@ -26,11 +27,11 @@ struct Current {
 }
 
 impl Drawn {
-    /// `quiet`: draws nothing.
-    pub fn new(quiet: bool) -> Self {
+    /// `quiet`: draws nothing; `verbose`: prints details too.
+    pub fn new(quiet: bool, verbose: bool) -> Self {
         let now = Instant::now();
         let current = Current { stage: String::new(), bar: ProgressBar::hidden(), started: now, last_line: now };
-        Self { quiet, terminal: stderr().is_terminal(), current: Mutex::new(current) }
+        Self { quiet, verbose, terminal: stderr().is_terminal(), current: Mutex::new(current) }
     }
 
     fn with(&self, change: impl FnOnce(&mut Current)) {
@@ -72,6 +73,12 @@ impl Progress for Drawn {
         });
     }
 
+    fn detail(&self, text: &str) {
+        if self.verbose {
+            self.note(text);
+        }
+    }
+
     fn note(&self, text: &str) {
         if !self.quiet {
             self.with(|current| current.bar.suspend(|| eprintln!("{text}")));
@@ -81,6 +88,8 @@ impl Progress for Drawn {
 
 fn line(current: &Current) -> String {
     let (done, total) = (current.bar.position(), current.bar.length().unwrap_or(0));
-    let rate = done as f64 / current.started.elapsed().as_secs_f64().max(1e-3);
-    format!("{:10} {done}/{total}  {rate:.1}/s", current.stage)
+    let seconds = current.started.elapsed().as_secs_f64();
+    // A rate over an instant (everything was there already) says nothing.
+    let rate = if seconds < 0.1 { String::new() } else { format!("  {:.1}/s", done as f64 / seconds) };
+    format!("{:10} {done}/{total}{rate}", current.stage)
 }

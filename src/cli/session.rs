@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{Common, Format, PipelineArgs};
-use super::exit;
 use super::output::Output;
 use super::progress::Drawn;
 use crate::assets::DataFolders;
@@ -47,7 +46,7 @@ impl Session {
             device: common.device,
             threads,
             format: common.format,
-            progress: Drawn::new(common.quiet),
+            progress: Drawn::new(common.quiet, common.verbose),
             stop,
         })
     }
@@ -84,9 +83,6 @@ impl Session {
         };
         // A reader that has gone away (`| head`) is no error.
         let _ = writeln!(std::io::stdout(), "{text}");
-        match output.lost {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(exit::SOME_LOST),
-        }
+        ExitCode::from(output.code)
     }
 }

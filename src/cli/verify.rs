@@ -16,5 +16,5 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
         n => format!("{}\n{n} problem(s) in {} files", verified.problems.join("\n"), verified.files),
     };
     let json = json!({ "run": args.run, "files": verified.files, "problems": verified.problems });
-    Ok(Output { lost: verified.problems.len() as u64, ..Output::new(text, json) })
+    Ok(Output::new(text, json).lost(verified.problems.len() as u64))
 }

@@ -55,6 +55,16 @@ pub enum ConfigError {
         /// Names that would do.
         known: String,
     },
+    /// No data manifest lists a file.
+    #[error("{from} names the file `{id}`, which no data-manifest.toml lists; known are {known}")]
+    UnknownData {
+        /// The id.
+        id: String,
+        /// Who names it.
+        from: String,
+        /// Ids that would do.
+        known: String,
+    },
     /// `--set` is malformed.
     #[error("--set {0}: write --set key=value, with a dotted key such as mine.rule")]
     Override(String),

@@ -85,9 +85,8 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
 pub fn entry(id: &str, from: &Path, file: &str) -> Result<DataEntry, ConfigError> {
     let mut entries = all_entries(from)?;
     let known = entries.keys().cloned().collect::<Vec<_>>().join(", ");
-    entries.remove(id).ok_or_else(|| {
-        ConfigError::value(file, "weights.id", format!("is `{id}`, which no {NAME} lists; known are {known}"))
-    })
+    let unknown = || ConfigError::UnknownData { id: id.to_owned(), from: file.to_owned(), known };
+    entries.remove(id).ok_or_else(unknown)
 }
 
 fn manifests(from: &Path) -> Result<Vec<Found>, ConfigError> {

@@ -90,7 +90,7 @@ impl Recipe {
     pub fn load(name: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
         let found = match Path::new(name).is_file() {
             true => Found::read(Path::new(name))?,
-            false => lookup::find("pipelines", name, Path::new("."), "the command line")?,
+            false => lookup::find("pipelines", name, Path::new("."), "the working directory")?,
         };
         check(parse(&found, overrides)?, &found)
     }
@@ -232,6 +232,6 @@ fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
 impl SurrogateDef {
     /// Reads the surrogate `name`: a path to a TOML, or a name looked up from folder `from` (see [`super::find`]).
     pub fn load(name: &str, from: &Path) -> Result<Self, ConfigError> {
-        surrogate::load(name, from, "the command line")
+        surrogate::load(name, from, "the working directory")
     }
 }

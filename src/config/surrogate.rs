@@ -113,9 +113,13 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
 
 fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
+    let onnx_keys = raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
     match raw.fake {
-        Some(_) if raw.weights.is_some() => {
-            Err(ConfigError::value(&found.file, "fake", "stands beside `weights`; keep one"))
+        Some(FakeModel { accuracy, .. }) if !(0.0..=1.0).contains(&accuracy) => {
+            Err(ConfigError::value(&found.file, "fake.accuracy", "lies outside 0 to 1"))
+        }
+        Some(_) if onnx_keys => {
+            Err(ConfigError::value(&found.file, "fake", "stands beside the keys of an ONNX surrogate; keep one kind"))
         }
         Some(fake) => Ok(ModelDef::Fake(fake)),
         None => Ok(ModelDef::Onnx(Box::new(OnnxDef {
@@ -129,6 +133,11 @@ fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
 
 fn weights(raw: RawWeights, found: &Found) -> Result<WeightsRef, ConfigError> {
     match (raw.id, raw.path) {
+        (Some(_), None) if raw.sha256.is_some() => Err(ConfigError::value(
+            &found.file,
+            "weights.sha256",
+            "belongs to `path`; with `id` the data manifest has it",
+        )),
         (Some(id), None) => manifest::entry(&id, &found.dir, &found.file).map(WeightsRef::Entry),
         (None, Some(path)) => Ok(WeightsRef::Path { path: found.dir.join(path), sha256: raw.sha256 }),
         _ => Err(ConfigError::value(&found.file, "weights", "needs either `id` (in data-manifest.toml) or `path`")),

@@ -51,6 +51,8 @@ pub fn encode_jpeg(image: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeError
 
 fn compress(image: &RgbImage, quality: u8) -> std::io::Result<Vec<u8>> {
     let mut settings = Compress::new(ColorSpace::JCS_RGB);
+    // Trellis and progressive scans, the encoder's defaults, take ten times as long for a sixth fewer bytes.
+    settings.set_fastest_defaults();
     settings.set_size(image.width_px() as usize, image.height_px() as usize);
     settings.set_quality(f32::from(quality.clamp(1, 100)));
     let mut started = settings.start_compress(Vec::new())?;

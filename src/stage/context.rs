@@ -17,6 +17,8 @@ pub trait Progress: Send + Sync {
     fn finish(&self);
     /// Something that people should know.
     fn note(&self, text: &str);
+    /// Something for those who want to know more.
+    fn detail(&self, text: &str);
 }
 
 /// Where a stage works and with what.

@@ -48,6 +48,20 @@ pub enum StageError {
         /// What is missing.
         missing: String,
     },
+    /// Predictions that are there were made on another device than the one asked for.
+    #[error(
+        "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is asked for; leave --device out to use them, or delete {folder} to make them again"
+    )]
+    OtherDevice {
+        /// The surrogate.
+        name: String,
+        /// Where they were made.
+        made_on: String,
+        /// What is asked for.
+        wanted: String,
+        /// Where they are.
+        folder: String,
+    },
     /// Every image of a shard failed for one surrogate.
     #[error(
         "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"

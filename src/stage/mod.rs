@@ -1,4 +1,4 @@
-//! The verbs, one file each, and the one loop that resumes them ([`shards`]).
+//! The verbs, one file each, and the one loop that resumes them (`shards`).
 //!
 //! Sees generators and surrogates through their traits; knows neither candle, ort, polars, clap nor image.
 

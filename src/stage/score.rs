@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::shards::{Made, Output, Stage, Tally, for_each_shard, ranges};
 use super::{Context, StageError, images, library};
 use crate::domain::{
-    DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
+    Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
 };
 use crate::imaging::RgbImage;
 use crate::stats::{ClassMask, predict};
@@ -69,9 +69,26 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
         host: None,
         engines: Mutex::default(),
     };
+    surrogates_on_device(ctx, &stage.surrogates, ranges.len())?;
     let tallies = for_each_shard(ctx, &ranges, check, stage)?;
     let tallies = if tallies.is_empty() { vec![Tally::default(); names.len()] } else { tallies };
     Ok(names.iter().cloned().zip(tallies).map(|(surrogate, tally)| Scored { surrogate, tally }).collect())
+}
+
+/// A device that is asked for by name must be the one that predictions already there were made on.
+fn surrogates_on_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> Result<(), StageError> {
+    for surrogate in surrogates.iter().filter(|_| ctx.device != Device::Auto) {
+        let records = (0..shards).filter_map(|shard| ctx.run.predictions(&surrogate.name, shard).record());
+        let made_on = records
+            .into_iter()
+            .find_map(|mut record| record.facts.remove("device").filter(|made| *made != ctx.device.to_string()));
+        if let Some(made_on) = made_on {
+            let (name, wanted) = (surrogate.name.clone(), ctx.device.to_string());
+            let folder = ctx.run.predictions(&name, 0).dir.display().to_string();
+            return Err(StageError::OtherDevice { name, made_on, wanted, folder });
+        }
+    }
+    Ok(())
 }
 
 /// What a surrogate's numbers depend on; not where its weights lie.

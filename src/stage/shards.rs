@@ -78,6 +78,7 @@ pub fn for_each_shard<S: Stage>(
         let mut records: Vec<Option<ShardRecord>> =
             outputs.iter().map(|output| output.unit.done(output.key, check)).collect();
         let pending: Vec<usize> = (0..outputs.len()).filter(|&at| records[at].is_none()).collect();
+        let what = if pending.is_empty() { "was there" } else { "made" };
         let made = if pending.is_empty() { Vec::new() } else { stage.make(shard, &pending)? };
         for (&at, made) in pending.iter().zip(made) {
             tallies[at].fresh_rows += made.rows.given;
@@ -86,6 +87,7 @@ pub fn for_each_shard<S: Stage>(
         if pending.is_empty() {
             ctx.progress.advance(range.len() as u64);
         }
+        ctx.progress.detail(&format!("{}: shard {shard} of {} {what}", S::NAME, ranges.len()));
         tallies.iter_mut().zip(records).for_each(|(tally, record)| tally.records.extend(record));
     }
     ctx.progress.finish();

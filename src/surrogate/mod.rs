@@ -7,7 +7,6 @@ mod fake;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod python;
-mod tensor;
 
 use std::collections::BTreeMap;
 use std::path::Path;

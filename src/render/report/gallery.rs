@@ -48,7 +48,7 @@ fn full(cards: &[Card], left_out: u64) -> Markup {
             @if left_out > 0 { " " (counted(left_out, "further hard image")) " left out to keep the page small; they are in manifest.parquet." }
         }
         (filters(cards))
-        (group("scatter", "Surrogates scatter", "Hard images proper: the failing surrogates give different wrong answers.", &scatter))
+        (group("scatter", "Surrogates scatter", "Hard images proper: the failing surrogates give mostly different wrong answers.", &scatter))
         (group("agree", "Surrogates agree on one wrong class: check the label",
             "Two or more surrogates fail, three quarters of them or more with the same answer. Often the label is wrong or two classes are in the picture.", &agree))
         p.nothing id="none" hidden { "No image matches these filters. " button type="button" data-reset { "Show all" } }

@@ -27,8 +27,8 @@ pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
         (head(&["Correct#", "On the hard set#", "Runtime", "Weights (SHA-256)"]))
     };
     let rows: Vec<Markup> = surrogates.iter().map(accuracy_row).collect();
-    let note = "Top-1 accuracy on the pool. Surrogates score low, often zero, on the hard set by construction: they mined it, \
-                so that column says how the rule cut, not how good a model is.";
+    let note = "Top-1 accuracy on the pool. Surrogates score low on the hard set by construction (zero where all must fail): \
+                they mined it, so that column says how the rule cut, not how good a model is.";
     let body = if rows.is_empty() {
         nothing("No surrogate has scored this pool yet.")
     } else {

@@ -5,10 +5,11 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor};
 
 use super::shape::{self, Call};
+use super::tensor::Filler;
 use crate::domain::{Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
 use crate::imaging::{self, RgbImage};
 use crate::stats::softmax;
-use crate::surrogate::tensor::Filler;
+
 use crate::surrogate::{Surrogate, SurrogateError};
 
 /// See the module.

@@ -6,6 +6,7 @@
 mod classifier;
 mod library;
 mod shape;
+mod tensor;
 
 use std::collections::BTreeMap;
 use std::path::Path;

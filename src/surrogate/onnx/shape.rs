@@ -54,7 +54,11 @@ fn check_input(input: &Outlet, model: &OnnxModel) -> Result<Option<usize>, Strin
     };
     let wanted = element(model.input.dtype);
     if *ty != wanted {
-        return Err(format!("input `{}` takes {ty:?}, but input.dtype says {wanted:?}", input.name()));
+        let dtype = [Dtype::F32, Dtype::F16, Dtype::U8].into_iter().find(|&dtype| element(dtype) == *ty);
+        let remedy = dtype.map_or("no image type is like that".to_owned(), |dtype| {
+            format!("write input.dtype = \"{}\"", word(dtype))
+        });
+        return Err(format!("input `{}` takes {ty:?}, not {wanted:?}; {remedy}", input.name()));
     }
     let declared: Vec<i64> = shape.iter().copied().collect();
     let expected = expected_shape(&model.input, model.preprocess.crop_px);
@@ -76,6 +80,15 @@ fn check_batch(declared: i64, said: Option<u32>) -> Result<Option<usize>, String
         }
         (Some(fixed), _) => Ok(Some(fixed)),
         (None, said) => Ok(said.map(|said| said as usize)),
+    }
+}
+
+/// As the recipe writes it.
+fn word(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::F32 => "f32",
+        Dtype::F16 => "f16",
+        Dtype::U8 => "u8",
     }
 }
 
