@@ -2,56 +2,49 @@
 
 use std::ops::Range;
 
-use super::shards::{Made, Output, Stage, Tally, for_each_shard, ranges};
+use super::planned::Planned;
+use super::shards::{Made, Output, Stage, Tally, for_each_shard};
 use super::{Context, StageError};
 use crate::domain::{DropRow, ImageRow, KeyHasher, Outcome, PlanRow, RunSpec, Sha256};
 use crate::generator::{self, Generator, Picture};
 use crate::imaging;
 use crate::store::{Check, RunDir, StoreError, TarShard};
-use crate::table::{PlanTable, images_table};
+use crate::table::images_table;
 
 /// Images made at a time: bounds memory and lets a signal through.
 const BLOCK: usize = 64;
 
 struct Generate<'a> {
     ctx: &'a Context<'a>,
-    plan: PlanTable,
-    ranges: Vec<Range<usize>>,
+    plan: Planned<'a>,
     base_key: Sha256,
     generator: Box<dyn Generator>,
 }
 
 /// Runs the stage; the tally has one record per shard.
 pub fn generate(ctx: &Context, spec: &RunSpec, check: Check) -> Result<Tally, StageError> {
-    let record = plan_record(ctx)?;
-    let plan = PlanTable::read(&ctx.run.plan().file("parquet"))?;
-    let ranges = ranges(plan.len(), spec.shard_items);
-    let base_key = (KeyHasher::new().field("stage", "generate").field("plan", record.hash().to_string()))
+    let plan = Planned::open(ctx, spec)?;
+    let ranges = plan.ranges.clone();
+    let base_key = (KeyHasher::new().field("stage", "generate").field("plan", plan.record.hash().to_string()))
         .field("generate", serde_json::to_vec(&spec.generate).unwrap_or_default())
         .finish();
-    let stage = Generate { ctx, plan, ranges: ranges.clone(), base_key, generator: generator::build(&spec.generate) };
+    let stage = Generate { ctx, plan, base_key, generator: generator::build(&spec.generate) };
     let mut tallies = ctx.pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
-}
-
-pub(super) fn plan_record(ctx: &Context) -> Result<crate::store::ShardRecord, StageError> {
-    let missing =
-        || StageError::NotReady { run: ctx.run.path().display().to_string(), missing: "it has no plan".to_owned() };
-    ctx.run.plan().record().ok_or_else(missing)
 }
 
 impl Stage for Generate<'_> {
     const NAME: &'static str = "generate";
 
     fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError> {
-        let Range { start, end } = self.ranges[shard];
+        let Range { start, end } = self.plan.ranges[shard];
         let key =
             KeyHasher::new().field("base", self.base_key.to_string()).field("rows", format!("{start}..{end}")).finish();
         Ok(vec![Output { unit: self.ctx.run.images(shard), key }])
     }
 
     fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<Made>, StageError> {
-        let rows = self.plan.rows(self.ranges[shard].clone())?;
+        let rows = self.plan.rows(shard)?;
         let mut images = Shard::new(shard);
         for block in rows.chunks(BLOCK) {
             self.ctx.check_stop()?;

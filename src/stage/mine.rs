@@ -19,7 +19,7 @@ pub struct Mining {
 /// Mines with the spec's current selection; `images` is what `generate` returned.
 pub fn mine(ctx: &Context, spec: &RunSpec, images: &Tally, check: Check) -> Result<Mining, StageError> {
     let scored = score(ctx, spec, &images.records, check)?;
-    let dropped = write_dropped(ctx, images, &scored)?;
+    let dropped = write_dropped(ctx, spec, images, &scored)?;
     let selected = select(ctx, spec)?;
     Ok(Mining { scored, selected, dropped })
 }

@@ -13,6 +13,7 @@ mod judge;
 mod library;
 mod mine;
 mod plan;
+mod planned;
 mod report;
 mod resolve;
 mod score;

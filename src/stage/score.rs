@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use super::shards::{Made, Output, Stage, Tally, for_each_shard, ranges};
+use super::planned::Planned;
+use super::shards::{Made, Output, Stage, Tally, for_each_shard};
 use super::{Context, StageError, images, library};
 use crate::domain::{
     Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
@@ -20,7 +20,7 @@ use crate::imaging::RgbImage;
 use crate::stats::{ClassMask, predict};
 use crate::store::{Check, Rows, ShardRecord};
 use crate::surrogate::{Host, Surrogate, SurrogateError};
-use crate::table::{PlanTable, images_table, predictions_table};
+use crate::table::{images_table, predictions_table};
 
 /// What the stage did for one surrogate.
 #[derive(Debug, Clone)]
@@ -35,8 +35,7 @@ struct Score<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     surrogates: Vec<&'a SurrogateSpec>,
-    plan: PlanTable,
-    ranges: Vec<Range<usize>>,
+    plan: Planned<'a>,
     images: &'a [ShardRecord],
     mask: ClassMask,
     pool: rayon::ThreadPool,
@@ -55,14 +54,13 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
     let names = &spec.mine.select.surrogates;
     let of = |name: &String| spec.mine.surrogates.iter().find(|surrogate| surrogate.name == *name);
     let surrogates: Vec<&SurrogateSpec> = names.iter().filter_map(of).collect();
-    let plan = PlanTable::read(&ctx.run.plan().file("parquet"))?;
-    let ranges = ranges(plan.len(), spec.shard_items);
+    let plan = Planned::open(ctx, spec)?;
+    let ranges = plan.ranges.clone();
     let stage = Score {
         ctx,
         spec,
         surrogates,
         plan,
-        ranges: ranges.clone(),
         images,
         mask: ClassMask::new(&spec.categories.all_ids()),
         pool: ctx.pool()?,
@@ -121,7 +119,7 @@ impl Stage for Score<'_> {
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<Made>, StageError> {
         self.ready(pending)?;
         let images = images_table::decode(&self.ctx.run.images(shard).file("parquet"))?;
-        let labels = self.plan.rows(self.ranges[shard].clone())?;
+        let labels = self.plan.rows(shard)?;
         let blocks: Vec<&[ImageRow]> = images.chunks(self.spec.mine.batch as usize).collect();
         let scored: Vec<BlockScores> = self.pool.install(|| {
             blocks

@@ -5,7 +5,7 @@ use super::library::described;
 use super::shards::ranges;
 use crate::domain::RunSpec;
 use crate::store::{Check, RunDir, Unit};
-use crate::table::{PlanTable, dropped_table, read_hard};
+use crate::table::{dropped_table, read_hard};
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +45,7 @@ pub struct SurrogateStatus {
 pub fn status(run: &RunDir) -> Result<Status, StageError> {
     let spec = run.spec()?;
     let plan = run.plan();
-    let planned = match plan.record() {
-        Some(_) => Some(PlanTable::read(&plan.file("parquet"))?.len()),
-        None => None,
-    };
+    let planned = plan.record().map(|record| record.rows.kept as usize);
     let shards = ranges(planned.unwrap_or(0), spec.shard_items).len();
     let names = run.predicted();
     let hard = run.manifest().is_file().then(|| read_hard(&run.manifest())).transpose()?;

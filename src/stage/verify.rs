@@ -54,9 +54,8 @@ pub fn verify(ctx: &Context) -> Result<Verified, StageError> {
     let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::read(path)?.len() as u64)) else {
         return Ok(verified);
     };
+    let shards = ranges(record.rows.kept as usize, spec.shard_items).len();
     lost.extend(record.lost);
-    let items = PlanTable::read(&plan.file("parquet"))?.len();
-    let shards = ranges(items, spec.shard_items).len();
     ctx.progress.start("verify", shards as u64);
     for shard in 0..shards {
         ctx.check_stop()?;
