@@ -86,7 +86,8 @@ fn string(chars: &[char], mut at: usize) -> usize {
 
 fn raw_string(chars: &[char], at: usize) -> usize {
     let hashes = chars[at..].iter().take_while(|&&c| c == '#').count();
-    let closes = |i: usize| chars[i] == '"' && chars[i + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes;
+    let closes =
+        |i: usize| chars[i] == '"' && chars[i + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes;
     find(chars, at + hashes + 1, closes) + 1 + hashes
 }
 
@@ -231,8 +232,7 @@ fn files_say_what_they_are_for_and_are_not_too_long() {
 fn the_table_is_the_one_of_the_crate() {
     let (_, lib) = sources().into_iter().find(|(file, _)| file == "lib.rs").expect("src/lib.rs is there");
     let tokens = tokens(&lib);
-    let named: Vec<&str> =
-        tokens.windows(3).filter(|w| w[0] == "mod" && w[2] == ";").map(|w| w[1].as_str()).collect();
+    let named: Vec<&str> = tokens.windows(3).filter(|w| w[0] == "mod" && w[2] == ";").map(|w| w[1].as_str()).collect();
     let unknown: Vec<_> = named.iter().filter(|name| layer(name).is_none()).collect();
     assert!(named.len() > 8 && unknown.is_empty(), "{unknown:?} of {named:?}");
 }

@@ -34,7 +34,10 @@ fn built() -> Hardset {
 /// Images scored afresh, by surrogate, from the JSON of `mine` or of `build`'s `mining`.
 fn fresh(json: &Value) -> Vec<(String, u64)> {
     let scored = json["scored"].as_array().expect("there is a list of surrogates");
-    scored.iter().map(|s| (s["surrogate"].as_str().unwrap_or("?").to_owned(), s["fresh"].as_u64().unwrap_or(99))).collect()
+    scored
+        .iter()
+        .map(|s| (s["surrogate"].as_str().unwrap_or("?").to_owned(), s["fresh"].as_u64().unwrap_or(99)))
+        .collect()
 }
 
 fn columns(path: &Path) -> (DataFrame, Vec<String>) {
@@ -156,7 +159,9 @@ fn json_is_one_object_on_stdout_and_quiet_says_nothing_else() {
     assert_eq!(json["mining"]["items"], ITEMS);
     let histogram: u64 = json["mining"]["histogram"].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
     assert_eq!(histogram, ITEMS);
-    for command in ["status run", "verify run", "report run", "mine run", "generate run", "plan tiny.toml --run-dir run"] {
+    for command in
+        ["status run", "verify run", "report run", "mine run", "generate run", "plan tiny.toml --run-dir run"]
+    {
         hardset.line(&format!("{command} --format json")).ok().json();
     }
     hardset.line("plan tiny.toml --dry-run --format json").ok().json();
@@ -165,7 +170,8 @@ fn json_is_one_object_on_stdout_and_quiet_says_nothing_else() {
 #[test]
 fn set_and_seed_change_the_recipe_and_nothing_else() {
     let hardset = tiny("", "");
-    let hard = |line: &str| hardset.line(&format!("build tiny.toml {line} --format json")).ok().json()["mining"].clone();
+    let hard =
+        |line: &str| hardset.line(&format!("build tiny.toml {line} --format json")).ok().json()["mining"].clone();
     let plain = hard("--run-dir a");
     assert_eq!(hard("--run-dir b --set mine.rule=all")["id"].as_str().unwrap().split('.').next(), Some("all-of-3"));
     assert_eq!(hard("--run-dir c --set generate.images_per_category=1")["items"], 113);
@@ -199,7 +205,8 @@ fn wrong_recipes_are_refused_with_file_and_key() {
 #[test]
 fn wrong_words_on_the_command_line_are_usage_errors() {
     let hardset = built();
-    for line in ["", "bild fake", "build", "build fake --threads 0", "mine run --rule most", "build fake --device tpu"] {
+    for line in ["", "bild fake", "build", "build fake --threads 0", "mine run --rule most", "build fake --device tpu"]
+    {
         assert_eq!(hardset.line(line).code, Some(2), "{line}");
     }
     hardset.line("build none-such").refused(2, &["no pipeline `none-such`", "fake, photos"]);
@@ -251,7 +258,8 @@ fn mining_again_by_rule_subset_or_label_space_scores_nothing() {
 #[test]
 fn the_manifest_follows_from_the_predictions() {
     let hardset = built();
-    let flag = |table: &DataFrame, name: &str, row: usize| table.column(name).unwrap().bool().unwrap().get(row).unwrap();
+    let flag =
+        |table: &DataFrame, name: &str, row: usize| table.column(name).unwrap().bool().unwrap().get(row).unwrap();
     let manifest = table(&hardset.path("run/manifest.parquet"));
     let predictions: Vec<DataFrame> = ["fake-a", "fake-b", "fake-c"]
         .map(|name| table(&hardset.path(&format!("run/predictions/{name}/00000.parquet"))))
