@@ -4,6 +4,8 @@
 //! for them ([`test_data`], [`ort_library`]) and is skipped loudly where they are absent.
 #![allow(dead_code, reason = "every test program uses its own part of this file")]
 
+pub mod tiny_onnx;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
