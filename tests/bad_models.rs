@@ -228,6 +228,36 @@ fn a_model_that_gives_no_numbers_for_some_images_loses_those_alone() {
 }
 
 #[test]
+fn a_model_that_takes_one_picture_at_a_time_without_saying_so_is_refused_until_the_recipe_says_so() {
+    // Its input declares any batch, but the first axis is squeezed away: only a batch of one runs.
+    let model = Model::default()
+        .input("image", &[-1, 3, 8, 8])
+        .constant("weights", &[INPUTS as u64, CLASSES], &weights(CLASSES))
+        .node_with("Squeeze image -> single", &[("axes", &[0])])
+        .node_with("Flatten single -> flat", &[("axis", &[0])])
+        .node("MatMul flat weights -> logits")
+        .output("logits", Type::F32, &[-1, 1000])
+        .finish();
+    let Some(tiny) = Tiny::new(&model, &surrogate(BY_PATH, LOGITS, &format!("{F32}\nbatch = 1"))) else { return };
+    tiny.build().ok();
+    check(&model, &surrogate(BY_PATH, LOGITS, F32), &["surrogate `tiny`", "input.batch"]);
+}
+
+#[test]
+fn a_refused_surrogate_leaves_the_run_as_it_was() {
+    let Some(tiny) = Tiny::new(&good(-1), &surrogate(BY_PATH, LOGITS, F32)) else { return };
+    tiny.build().ok();
+    let before = common::hashes(&tiny.hardset.path("run"));
+    tiny.hardset.write("bad.onnx", "not a model");
+    tiny.hardset.write("bad.toml", surrogate(r#"{ path = "bad.onnx" }"#, LOGITS, F32));
+    let mut mine = tiny.hardset.command(&["mine", "run", "--surrogates", "tiny,bad.toml", "--rule", "all"]);
+    Run::of(mine.env("ORT_DYLIB_PATH", &tiny.library)).refused(2, &["surrogate `bad`"]);
+    assert_eq!(common::hashes(&tiny.hardset.path("run")), before);
+    tiny.hardset.line("mine run --near-tie 0.5").ok();
+    tiny.hardset.line("verify run").ok();
+}
+
+#[test]
 fn a_library_that_is_missing_or_none_is_named_and_the_exit_code_is_4() {
     let Some(tiny) = Tiny::new(&good(-1), &surrogate(BY_PATH, LOGITS, F32)) else { return };
     let text = tiny.hardset.write("libonnxruntime.so", "no library");

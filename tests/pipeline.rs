@@ -362,14 +362,14 @@ fn check_repair(file: &str) {
     let before = hashes(&hardset.path("run"));
     hardset.line("verify run").ok();
     let path = hardset.path("run").join(file);
-    let mut bytes = fs::read(&path).unwrap();
+    let mut bytes = fs::read(&path).expect("the run can be read and written");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     // A second name of the file, if it has one, is not to be damaged through this one.
-    fs::remove_file(&path).unwrap();
-    fs::write(&path, bytes).unwrap();
+    fs::remove_file(&path).expect("the run can be read and written");
+    fs::write(&path, bytes).expect("the run can be read and written");
     let verified = hardset.line("verify run --format json").expect(3).json();
-    let problems = verified["problems"].as_array().unwrap();
+    let problems = verified["problems"].as_array().expect("a list");
     assert!(problems.iter().any(|problem| problem.as_str().unwrap_or_default().contains(file)), "{verified}");
     hardset.line("build tiny.toml --run-dir run").ok();
     hardset.line("verify run").ok();
