@@ -1,0 +1,192 @@
+//! Drives the real binary: one private folder per test, one record per call, directories compared byte for byte.
+//!
+//! Holds always: nothing here touches the user's cache, data directories or ONNX Runtime; a test that wants those asks
+//! for them ([`test_data`], [`ort_library`]) and is skipped loudly where they are absent.
+#![allow(dead_code, reason = "every test program uses its own part of this file")]
+
+pub mod tiny_onnx;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use polars::prelude::{DataFrame, ParquetReader, SerReader};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// A library path at which there is none: whoever runs under it shows that it needs no library.
+pub const NO_LIBRARY: &str = "/nonexistent/libonnxruntime.so";
+
+/// The program, with a folder of its own to work in and a cache inside it.
+pub struct Hardset {
+    home: TempDir,
+}
+
+/// What one call of the program did.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Hardset {
+    pub fn new() -> Self {
+        Self { home: TempDir::new().expect("temporary folders can be made") }
+    }
+
+    /// A path inside the private folder; relative paths of the program's arguments start there too.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Writes a file inside the private folder, making folders on the way.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it lies in the folder")).expect("folders can be made");
+        fs::write(&path, content).expect("files can be written");
+        path
+    }
+
+    /// A call that has not begun; without any ONNX Runtime unless the caller sets `ORT_DYLIB_PATH`.
+    pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hardset"));
+        command.args(args).current_dir(self.home.path()).stdin(Stdio::null());
+        for name in ["HARDSET_DATA_DIR", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN", "HTTP_PROXY", "http_proxy"] {
+            command.env_remove(name);
+        }
+        command.env("HARDSET_CACHE_DIR", self.path("cache")).env("ORT_DYLIB_PATH", NO_LIBRARY);
+        command
+    }
+
+    /// Calls the program and waits for it.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Run {
+        Run::of(&mut self.command(args))
+    }
+
+    /// As [`Hardset::run`], for one line whose words have no spaces in them.
+    pub fn line(&self, line: &str) -> Run {
+        self.run(&line.split_whitespace().collect::<Vec<_>>())
+    }
+}
+
+impl Run {
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the program can be started");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Demands this exit code, and that the program did not panic.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.expect(0)
+    }
+
+    /// Demands one message, `error: …`, with all these parts in it, and this exit code.
+    #[track_caller]
+    pub fn refused(self, code: i32, parts: &[&str]) -> Self {
+        let run = self.expect(code);
+        assert!(run.stderr.contains("error: "), "{}", run.stderr);
+        for part in parts {
+            assert!(run.stderr.contains(part), "`{part}` is not in: {}", run.stderr);
+        }
+        run
+    }
+
+    /// The one JSON object on stdout.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout));
+        assert!(value.is_object(), "{value}");
+        value
+    }
+}
+
+/// Names and SHA-256 of all files below `dir`.
+pub fn hashes(dir: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    collect(dir, "", &mut found);
+    found
+}
+
+fn collect(dir: &Path, inside: &str, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
+        let path = entry.expect("the folder is readable").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = if inside.is_empty() { name.into_owned() } else { format!("{inside}/{name}") };
+        match path.is_dir() {
+            true => collect(&path, &name, found),
+            false => {
+                found.insert(name, sha256(&fs::read(&path).expect("the file is readable")));
+            }
+        }
+    }
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Demands that two directories hold the same files with the same bytes.
+#[track_caller]
+pub fn assert_same(ours: &Path, undisturbed: &Path) {
+    let (ours, theirs) = (hashes(ours), hashes(undisturbed));
+    assert!(!theirs.is_empty());
+    let names: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    let differing: Vec<_> = names.into_iter().filter(|name| ours.get(*name) != theirs.get(*name)).collect();
+    assert!(differing.is_empty(), "these files differ or stand on one side only: {differing:?}");
+}
+
+/// A whole Parquet table, read as a user would.
+pub fn table(path: &Path) -> DataFrame {
+    let file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    ParquetReader::new(file).finish().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The strings of one column.
+pub fn strings(table: &DataFrame, column: &str) -> Vec<String> {
+    let column = table.column(column).and_then(|column| column.str()).expect("the table has this column of strings");
+    column.iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+}
+
+/// A recipe of made-up images and classifiers; `generate` and `mine` are more lines of those sections.
+pub fn fake_recipe(name: &str, generate: &str, mine: &str) -> String {
+    format!(
+        "name = \"{name}\"\ncategories = \"imagenet-d\"\nshard_items = 64\n\n\
+         [generate]\nsource = \"fake\"\nsize_px = 32\n{generate}\n\n\
+         [mine]\nsurrogates = [\"fake-a\", \"fake-b\", \"fake-c\"]\n{mine}\n"
+    )
+}
+
+/// A folder of the project's real data, or `None` after saying loudly that the test is skipped.
+pub fn test_data(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from).join(name);
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: {} is not there; set HARDSET_TEST_DATA to test with real files", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+/// An ONNX Runtime library of this machine, or `None` after saying loudly that the test is skipped.
+pub fn ort_library() -> Option<PathBuf> {
+    let named = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
+    let found = named.or_else(hardset::surrogate::library_of_python);
+    if found.is_none() || !cfg!(feature = "onnx") {
+        eprintln!("SKIPPED: no ONNX Runtime here (or none built in); set ORT_DYLIB_PATH to test with real classifiers");
+        return None;
+    }
+    found
+}

@@ -1,0 +1,125 @@
+//! A full disk stops a build with a clear message and harms nothing: after making room the same command finishes, and the
+//! result is the one of a run elsewhere.
+//!
+//! Mounts a small tmpfs, which needs root on Linux; says so loudly and checks nothing where that is not permitted.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{Hardset, Run, assert_same, fake_recipe, hashes};
+
+/// A mounted tmpfs; unmounted when it goes.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` after saying loudly that this machine does not permit it.
+    fn mount(at: &Path, bytes: u64) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("folders can be made");
+        let size = format!("size={bytes}");
+        match command("mount", &["-t", "tmpfs", "-o", &size, "hardset-test"], at) {
+            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
+            refused => {
+                eprintln!("SKIPPED: no tmpfs can be mounted here (it needs root): {refused:?}");
+                None
+            }
+        }
+    }
+
+    fn resize(&self, bytes: u64) {
+        let output = command("mount", &["-o", &format!("remount,size={bytes}")], &self.0).expect("mount is there");
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here; a tmpfs goes with the machine.
+        let _ = command("umount", &[], &self.0);
+    }
+}
+
+fn command(name: &str, options: &[&str], at: &Path) -> std::io::Result<Output> {
+    Command::new(name).args(options).arg(at).output()
+}
+
+fn build(hardset: &Hardset, run: &str) -> Run {
+    hardset.line(&format!("build recipe.toml --threads 2 -q --run-dir {run}"))
+}
+
+/// Bytes that the files of a run take on a tmpfs whose names begin with one of `names`: whole pages. The manifest is
+/// another name of the table in `mined/` and takes none.
+fn pages(run: &Path, names: &[&str]) -> u64 {
+    let wanted = |name: &String| name != "manifest.parquet" && names.iter().any(|prefix| name.starts_with(prefix));
+    let size = |name: String| std::fs::metadata(run.join(name)).expect("it is there").len();
+    hashes(run).into_keys().filter(wanted).map(|name| size(name).div_ceil(4096) * 4096).sum()
+}
+
+/// Lets the disk be full in the middle of each of these stages.
+fn check(stages: &[&str]) {
+    let hardset = Hardset::new();
+    hardset.write("recipe.toml", fake_recipe("full", "images_per_category = 4\nfail_every = 50", "rule = \"all\""));
+    build(&hardset, "elsewhere").expect(3);
+    let elsewhere = hardset.path("elsewhere");
+    let [plan, images, predictions, dropped, mined, report] =
+        [&["spec", "plan"][..], &["images"], &["predictions"], &["dropped"], &["mined"], &["report"]]
+            .map(|names| pages(&elsewhere, names));
+    // The page of the lock's text, and then too little for each stage in turn.
+    let mut before = 4096;
+    for (stage, size) in [
+        ("plan", plan),
+        ("images", images),
+        ("predictions", predictions),
+        ("dropped", dropped),
+        ("mined", mined),
+        ("report", report),
+    ] {
+        let room = before + size / 2 / 4096 * 4096;
+        before += size;
+        if !stages.contains(&stage) {
+            continue;
+        }
+        let at = hardset.path(&format!("disk-{stage}"));
+        let Some(disk) = SmallDisk::mount(&at, room) else { return };
+        let run = format!("disk-{stage}/run");
+        let stopped = build(&hardset, &run).refused(4, &["No space left", "make room", "run the same command again"]);
+        eprintln!("{stage}: {}", stopped.stderr.trim());
+        assert!(stopped.stderr.contains(&format!("{run}/{stage}")), "the file is named: {}", stopped.stderr);
+        let unfinished = hashes(&at).into_keys().filter(|name| name.ends_with(".unfinished")).count();
+        assert_eq!(unfinished, 0, "what could not be finished takes no room");
+        disk.resize(1 << 28);
+        build(&hardset, &run).expect(3);
+        assert_same(&hardset.path(&run), &hardset.path("elsewhere"));
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_clearly_and_after_making_room_the_same_command_finishes() {
+    check(&["plan", "images", "predictions", "dropped", "report"]);
+}
+
+#[test]
+fn a_disk_that_is_full_while_the_mined_table_is_written_is_said_as_clearly() {
+    check(&["mined"]);
+}
+
+#[test]
+fn a_disk_that_stays_full_gives_the_same_message_again_and_spoils_nothing() {
+    let hardset = Hardset::new();
+    hardset.write("recipe.toml", fake_recipe("full", "images_per_category = 4", "rule = \"all\""));
+    build(&hardset, "elsewhere").ok();
+    let Some(disk) = SmallDisk::mount(&hardset.path("disk"), pages(&hardset.path("elsewhere"), &[""]) / 2) else {
+        return;
+    };
+    let first = build(&hardset, "disk/run").refused(4, &["No space left"]);
+    let kept = hashes(&hardset.path("disk/run"));
+    let second = build(&hardset, "disk/run").refused(4, &["No space left"]);
+    assert_eq!(first.stderr, second.stderr);
+    assert_eq!(hashes(&hardset.path("disk/run")), kept);
+    disk.resize(1 << 26);
+    build(&hardset, "disk/run").ok();
+    assert_same(&hardset.path("disk/run"), &hardset.path("elsewhere"));
+}

@@ -1,0 +1,179 @@
+//! Kills builds and goes on: the result is byte for byte the one of an undisturbed run, and two processes never work on
+//! one run directory.
+//!
+//! Moments are drawn from a fixed seed over the measured length of an undisturbed build. The same with real classifiers:
+//! `scripts/kill_real.py`.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use common::{Hardset, Run, assert_same, fake_recipe};
+
+/// Runs that are disturbed, and how often each of them.
+const RUNS: usize = 4;
+const KILLS: usize = 3;
+
+const SIGNAL_WAIT: Duration = Duration::from_secs(60);
+
+/// Large enough to take seconds, in shards small enough that most moments fall into the middle of something.
+fn large() -> Hardset {
+    let hardset = Hardset::new();
+    let recipe = fake_recipe("large", "images_per_category = 12\nfail_every = 97", "rule = \"at-least=2\"");
+    hardset.write("large.toml", recipe.replace("shard_items = 64", "shard_items = 40"));
+    hardset
+}
+
+fn build(run: &str) -> Vec<String> {
+    format!("build large.toml --threads 2 -q --run-dir {run}").split(' ').map(str::to_owned).collect()
+}
+
+fn start(hardset: &Hardset, run: &str) -> Child {
+    let mut command = hardset.command(&build(run));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started")
+}
+
+fn finished(child: Child) -> Run {
+    let output = child.wait_with_output().expect("the program can be waited for");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Waits until a file of the run is there and not empty: the only way to look into another process.
+fn wait_for(hardset: &Hardset, file: &str) {
+    let started = Instant::now();
+    while fs::metadata(hardset.path(file)).map_or(0, |file| file.len()) == 0 {
+        assert!(started.elapsed() < SIGNAL_WAIT, "{file} never came");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", child.id())).status();
+    assert!(status.expect("there is a shell").success());
+}
+
+/// Numbers in 0..1, always the same ones (xorshift64*).
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// Starts a build and kills it after `delay`; whether it was still running then.
+fn killed(hardset: &Hardset, run: &str, delay: Duration) -> bool {
+    let mut child = start(hardset, run);
+    sleep(delay);
+    let running = child.try_wait().expect("the program can be asked").is_none();
+    child.kill().expect("the program can be killed");
+    child.wait().expect("the program can be waited for");
+    running
+}
+
+#[test]
+fn a_build_killed_at_any_moment_ends_in_the_bytes_of_an_undisturbed_one() {
+    let hardset = large();
+    let started = Instant::now();
+    hardset.run(&build("undisturbed")).expect(3);
+    let length = started.elapsed();
+    let mut moments = Moments(0x00c0_ffee_1234_5678);
+    let mut landed = Vec::new();
+    for run in 0..RUNS {
+        let run = format!("killed-{run}");
+        for _ in 0..KILLS {
+            let delay = length.mul_f64(moments.next());
+            if killed(&hardset, &run, delay) {
+                landed.push(format!("{:.2}", delay.as_secs_f64()));
+            }
+        }
+        hardset.run(&build(&run)).expect(3);
+        assert_same(&hardset.path(&run), &hardset.path("undisturbed"));
+    }
+    eprintln!(
+        "{} kills of a build of {:.2} s landed, after {} s",
+        landed.len(),
+        length.as_secs_f64(),
+        landed.join(" ")
+    );
+    assert!(landed.len() >= RUNS, "too few kills landed: {landed:?}");
+}
+
+#[test]
+fn a_signal_to_stop_gives_exit_code_75_and_the_same_command_goes_on() {
+    let hardset = large();
+    hardset.run(&build("undisturbed")).expect(3);
+    for (run, name, moment) in [
+        ("term", "TERM", "images/00003.json"),
+        ("int", "INT", "predictions/fake-a/00002.json"),
+        ("early", "TERM", "lock"),
+    ] {
+        let child = start(&hardset, run);
+        wait_for(&hardset, &format!("{run}/{moment}"));
+        signal(&child, name);
+        finished(child).refused(75, &["stopped by a signal", "run the same command again"]);
+        assert!(
+            fs::metadata(hardset.path(run).join("lock")).is_ok_and(|lock| lock.len() == 0),
+            "the lock is given back"
+        );
+        hardset.run(&build(run)).expect(3);
+        assert_same(&hardset.path(run), &hardset.path("undisturbed"));
+    }
+}
+
+#[test]
+fn a_second_process_stops_at_once_and_names_the_first() {
+    let hardset = large();
+    let first = start(&hardset, "run");
+    wait_for(&hardset, "run/images/00000.json");
+    // Stopped, not slow: however long the second one takes, the first still holds the run.
+    signal(&first, "STOP");
+    let process = format!("process {} ", first.id());
+    let started = Instant::now();
+    for line in ["build large.toml --run-dir run", "mine run", "generate run", "report run", "verify run"] {
+        hardset.line(line).refused(4, &["run is in use by", &process, "build large.toml"]);
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "it waited for the lock");
+    hardset.line("status run").ok();
+    signal(&first, "CONT");
+    finished(first).expect(3);
+    hardset.line("verify run").ok();
+}
+
+#[test]
+fn a_killed_process_leaves_no_lock_behind() {
+    let hardset = large();
+    let mut child = start(&hardset, "run");
+    wait_for(&hardset, "run/images/00000.json");
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let verified = hardset.line("verify run --format json").expect(3).json();
+    assert!(!verified["problems"].as_array().expect("a list").is_empty(), "a half-made run is not all right");
+    hardset.run(&build("run")).expect(3);
+    hardset.line("verify run").ok();
+}
+
+#[test]
+fn unfinished_files_of_a_killed_process_are_swept() {
+    let hardset = large();
+    hardset.run(&build("run")).expect(3);
+    let before = common::hashes(&hardset.path("run"));
+    let left =
+        ["images/00000.tar", "predictions/fake-a/00001.parquet", "manifest.parquet", "mined/x.parquet", "spec.toml"];
+    for command in ["build large.toml --run-dir run", "mine run", "generate run"] {
+        for name in left {
+            hardset.write(&format!("run/{name}.unfinished"), b"half");
+        }
+        hardset.line(command).expect(3);
+        assert_eq!(common::hashes(&hardset.path("run")), before, "{command}");
+    }
+}
