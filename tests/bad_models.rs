@@ -143,10 +143,10 @@ fn weights_that_change_are_scored_anew_and_equal_ones_elsewhere_are_not() {
     let first = tiny.tops();
     fs::rename(tiny.hardset.path("surrogates/tiny.onnx"), tiny.hardset.path("moved.onnx")).unwrap();
     tiny.hardset.write("surrogates/tiny.toml", surrogate(r#"{ path = "../moved.onnx" }"#, LOGITS, F32));
-    assert!(tiny.build().ok().stdout.contains("113 images scored, 0 of them just now"));
+    assert!(tiny.build().ok().stdout.contains("113 images scored, 0 worked on just now"));
     let other = linear(-1, CLASSES).node("Neg logits -> negative").output("negative", Type::F32, &[-1, 1000]).finish();
     tiny.hardset.write("moved.onnx", other);
-    assert!(tiny.build().ok().stdout.contains("113 images scored, 113 of them just now"));
+    assert!(tiny.build().ok().stdout.contains("113 images scored, 113 worked on just now"));
     assert_ne!(tiny.tops(), first);
 }
 

@@ -18,9 +18,6 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
     ctx.run.sweep().map_err(StageError::from)?;
     let stored = ctx.run.spec().map_err(StageError::from)?;
     let spec = changed(&ctx, &stored, args)?;
-    if spec != stored {
-        ctx.run.write_spec(&spec).map_err(StageError::from)?;
-    }
     // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
     let images = stage::generate(&ctx, &spec, Check::Sizes)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;

@@ -19,6 +19,8 @@ pub struct Mining {
 /// Mines with the spec's current selection; `images` is what `generate` returned.
 pub fn mine(ctx: &Context, spec: &RunSpec, images: &Tally, check: Check) -> Result<Mining, StageError> {
     let scored = score(ctx, spec, &images.records, check)?;
+    // Only now: a surrogate that is refused leaves the run as it was.
+    ctx.run.write_spec(spec)?;
     let dropped = write_dropped(ctx, spec, images, &scored)?;
     let selected = select(ctx, spec)?;
     Ok(Mining { scored, selected, dropped })

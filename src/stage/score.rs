@@ -148,12 +148,12 @@ impl Score<'_> {
             self.engines = Mutex::new(threads.collect());
         }
         let Some(host) = &self.host else { return Ok(()) };
-        let surrogates = &self.surrogates;
+        let (surrogates, batch) = (&self.surrogates, self.spec.mine.batch as usize);
         let engines = self.engines.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let load = |engine: &mut Engine| -> Result<(), SurrogateError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
-                    place.insert(host.build(surrogates[at])?);
+                    place.insert(host.build(surrogates[at], batch)?);
                 }
             }
             Ok(())

@@ -60,14 +60,14 @@ impl Host {
         &self.facts
     }
 
-    /// Builds one more instance of a surrogate; instances share what can be shared.
-    pub fn build(&self, spec: &SurrogateSpec) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    /// Builds one more instance of a surrogate, to be given `batch` images at a time; instances share what can be shared.
+    pub fn build(&self, spec: &SurrogateSpec, batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
         match &spec.model {
             SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),
             #[cfg(feature = "onnx")]
             SurrogateModel::Onnx(model) => {
                 let runtime = self.onnx.as_ref().ok_or(SurrogateError::NoOnnx)?;
-                Ok(Box::new(runtime.build(&spec.name, model)?))
+                Ok(Box::new(runtime.build(&spec.name, model, batch)?))
             }
             #[cfg(not(feature = "onnx"))]
             SurrogateModel::Onnx(_) => Err(SurrogateError::NoOnnx),

@@ -28,7 +28,7 @@ enum AnyFiller {
 }
 
 impl Classifier {
-    /// Checks the session against the spec and tries it on a grey picture.
+    /// Checks the session against the spec.
     pub fn new(name: &str, model: &OnnxModel, session: Session) -> Result<Self, SurrogateError> {
         let mismatch = |problem: String| SurrogateError::Mismatch { name: name.to_owned(), problem };
         let call = shape::check(&session, model).map_err(mismatch)?;
@@ -37,15 +37,21 @@ impl Classifier {
             Dtype::F16 => AnyFiller::F16(Filler::new(&model.input, f16::from_f64)),
             Dtype::U8 => AnyFiller::U8(Filler::new(&model.input, |x| x as u8)),
         };
-        let mut classifier = Self { name: name.to_owned(), model: model.clone(), call, filler, session };
-        classifier.try_out().map(|()| classifier)
+        Ok(Self { name: name.to_owned(), model: model.clone(), call, filler, session })
     }
 
-    fn try_out(&mut self) -> Result<(), SurrogateError> {
+    /// Scores grey pictures, `batch` at a time: what is wrong with a model shows before anything is spent on it.
+    pub fn try_out(&mut self, batch: usize) -> Result<(), SurrogateError> {
         let side = self.model.preprocess.crop_px;
         let grey = RgbImage::new(side, side, vec![128; 3 * (side as usize).pow(2)]);
         let grey = grey.map_err(|e| self.mismatch(e.to_string()))?;
-        let scores = self.score_fitted(&[grey])?;
+        let scores = match self.score_fitted(&vec![grey; batch.max(1)]) {
+            Err(SurrogateError::Run { problem, .. }) if self.call.batch.is_none() && batch > 1 => {
+                let advice = "if it takes one picture at a time, write input.batch = 1";
+                return Err(self.mismatch(format!("it cannot score {batch} pictures at once: {problem}; {advice}")));
+            }
+            scores => scores?,
+        };
         match scores[0].probs.iter().find(|p| !(0.0..=1.0001).contains(*p)) {
             None => Ok(()),
             Some(p) if p.is_finite() => {

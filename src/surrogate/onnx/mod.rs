@@ -51,8 +51,8 @@ impl Runtime {
         self.facts.clone()
     }
 
-    /// Loads one instance of a classifier and tries it on a grey picture.
-    pub fn build(&self, name: &str, model: &OnnxModel) -> Result<Classifier, SurrogateError> {
+    /// Loads one instance of a classifier and tries it on `batch` grey pictures.
+    pub fn build(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Classifier, SurrogateError> {
         let file = &model.weights.path;
         let cannot =
             |problem: String| SurrogateError::Load { name: name.to_owned(), file: file.display().to_string(), problem };
@@ -60,7 +60,8 @@ impl Runtime {
         let packed = packed.entry(model.weights.sha256).or_insert_with(PrepackedWeights::new).clone();
         let session =
             (|| options(&self.environment, self.device)?.with_prepacked_weights(&packed)?.commit_from_file(file))();
-        Classifier::new(name, model, session.map_err(|e| cannot(e.to_string()))?)
+        let mut classifier = Classifier::new(name, model, session.map_err(|e| cannot(e.to_string()))?)?;
+        classifier.try_out(batch).map(|()| classifier)
     }
 }
 
