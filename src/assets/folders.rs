@@ -72,7 +72,7 @@ impl DataFolders {
             Some((path, found, wanted)) => AssetError::WrongHash {
                 id: entry.id.clone(),
                 path: path.display().to_string(),
-                found: found.to_string(),
+                found: format!("SHA-256 {found}"),
                 wanted: wanted.to_string(),
             },
             None => self.missing(entry),
@@ -112,7 +112,7 @@ impl Located {
             Some(wanted) if wanted != located.sha256 => Err(AssetError::WrongHash {
                 id: name.to_owned(),
                 path: path.display().to_string(),
-                found: located.sha256.to_string(),
+                found: format!("SHA-256 {}", located.sha256),
                 wanted: wanted.to_string(),
             }),
             _ => Ok(located),

@@ -26,9 +26,7 @@ pub enum AssetError {
         remedy: String,
     },
     /// Something else lies under its name.
-    #[error(
-        "{path} is not `{id}`: its SHA-256 is {found}, but {wanted} is wanted; remove it or name another --data-dir"
-    )]
+    #[error("{path} is not `{id}`: it is {found} instead of {wanted}; remove it or name another --data-dir")]
     WrongHash {
         /// The entry.
         id: String,

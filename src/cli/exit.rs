@@ -33,10 +33,8 @@ fn code(error: &StageError) -> u8 {
         }
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
         StageError::Store(error) => store(error),
-        StageError::Asset(error) => asset(error),
+        StageError::Asset(error) | StageError::Weights { source: error, .. } => asset(error),
         StageError::Surrogate(error) => surrogate(error),
-        // The disk can fill up while a table is encoded straight into its file.
-        StageError::Table(error) if error.to_string().contains("No space left") => MISSING,
         StageError::Table(_) => BAD_INPUT,
         StageError::Accounting { .. } | StageError::Threads(_) => UNEXPECTED,
     }

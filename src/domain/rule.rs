@@ -150,6 +150,11 @@ impl SelectSpec {
         in_range("mine.near_tie", self.near_tie, 0.0, 1.0)
     }
 
+    /// Whether the probability of the true category takes part in the rule.
+    pub fn bounds_true_prob(&self) -> bool {
+        self.max_true_prob < 1.0
+    }
+
     /// Name of the mining's table: readable, and different for every different spec.
     pub fn id(&self) -> String {
         let rule = self.rule.to_string().replace('=', "-");

@@ -23,6 +23,14 @@ pub enum StageError {
     /// An external file cannot be had.
     #[error(transparent)]
     Asset(#[from] AssetError),
+    /// A surrogate's weights cannot be had.
+    #[error("surrogate `{name}`: {source}")]
+    Weights {
+        /// The surrogate.
+        name: String,
+        /// The cause.
+        source: AssetError,
+    },
     /// The source of images cannot be used.
     #[error(transparent)]
     Generator(#[from] GeneratorError),

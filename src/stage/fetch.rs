@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::resolve::pinned_note;
 use super::{Context, StageError};
 use crate::{assets, config};
 
@@ -32,10 +33,7 @@ pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, StageErr
         ctx.check_stop()?;
         let fetched = assets::fetch(&entry, &ctx.data, true)?;
         if fetched.pinned_now {
-            ctx.progress.note(&format!(
-                "{} had no hash in data-manifest.toml; pinned now: {}",
-                entry.id, fetched.located.sha256
-            ));
+            ctx.progress.note(&pinned_note(&entry.id, &fetched.located));
         }
         results.push(FetchResult {
             id: entry.id,

@@ -4,21 +4,29 @@ use super::{Context, StageError};
 use crate::domain::SelectSpec;
 use crate::stats::{Judged, VoteColumns, align, judge};
 use crate::table::predictions_table::{self, Votes};
+use crate::table::{ImagePaths, images_table};
 
-/// The aligned votes of all selected surrogates on shard `shard`, and the verdicts.
-pub fn judge_shard(
-    ctx: &Context,
-    select: &SelectSpec,
-    shard: usize,
-) -> Result<(Vec<VoteColumns>, Vec<Judged>), StageError> {
+/// One shard as a mining sees it.
+pub struct JudgedShard {
+    /// Its images.
+    pub images: ImagePaths,
+    /// The aligned votes, one per selected surrogate.
+    pub votes: Vec<VoteColumns>,
+    /// The verdicts, one per item of `votes`.
+    pub judged: Vec<Judged>,
+}
+
+/// Reads and judges shard `shard`.
+pub fn judge_shard(ctx: &Context, select: &SelectSpec, shard: usize) -> Result<JudgedShard, StageError> {
+    let images = images_table::read_paths(&ctx.run.images(shard).file("parquet"))?;
+    let ids = images.item_ids()?;
     let read = |name: &String| {
-        let path = ctx.run.predictions(name, shard).file("parquet");
-        predictions_table::read_votes(&path, select.label_space).map(columns)
+        predictions_table::read_votes(&ctx.run.predictions(name, shard).file("parquet"), select, &ids).map(columns)
     };
     let mut votes = select.surrogates.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     align(&mut votes);
     let judged = judge(&votes, select);
-    Ok((votes, judged))
+    Ok(JudgedShard { images, votes, judged })
 }
 
 fn columns(votes: Votes) -> VoteColumns {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::judge::judge_shard;
+use super::judge::{JudgedShard, judge_shard};
 use super::library::described;
 use super::shards::ranges;
 use super::{Context, StageError, images};
@@ -84,7 +84,7 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &PlanTable, ranges: &[Range<usiz
     ctx.progress.start("report", plan.len() as u64);
     for (shard, range) in ranges.iter().enumerate() {
         ctx.check_stop()?;
-        let (votes, judged) = judge_shard(ctx, select, shard)?;
+        let JudgedShard { votes, judged, .. } = judge_shard(ctx, select, shard)?;
         figures.summary.add(&votes, &judged);
         let categories = plan.rows(range.clone())?.into_iter().map(|row| (row.item_id.0, row.category)).collect();
         figures.count(&votes, &judged, &categories);

@@ -1,7 +1,7 @@
 //! A checked recipe -> the run's spec: weights found (or fetched), hashes filled in; and whether a run may adopt it.
 
 use super::{Context, StageError};
-use crate::assets::{self, Located};
+use crate::assets::{self, AssetError, Located};
 use crate::config::{ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
 use crate::domain::{DataEntry, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec};
 use crate::store::FORMAT;
@@ -36,29 +36,33 @@ pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateS
 }
 
 fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<WeightsSpec, StageError> {
-    let Located { path, bytes, sha256 } = match weights {
-        WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256)?,
-        WeightsRef::Entry(entry) => find_or_fetch(ctx, entry)?,
+    let found = match weights {
+        WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256),
+        WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
     };
+    let Located { path, bytes, sha256 } =
+        found.map_err(|source| StageError::Weights { name: name.to_owned(), source })?;
     Ok(WeightsSpec { path: real_path(&path), bytes, sha256 })
 }
 
 /// The entry's file; fetched, with a note, where it is not here but can be had.
-pub(super) fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, StageError> {
+pub(super) fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, AssetError> {
     match ctx.data.locate(entry) {
-        Err(assets::AssetError::Missing { .. }) if entry.source.is_some() => {
+        Err(AssetError::Missing { .. }) if entry.source.is_some() => {
             ctx.progress.note(&format!("fetching {} into {}", entry.id, ctx.data.cache().display()));
             let fetched = assets::fetch(entry, &ctx.data, true)?;
             if fetched.pinned_now {
-                ctx.progress.note(&format!(
-                    "{} had no hash in data-manifest.toml; pinned now: {}",
-                    entry.id, fetched.located.sha256
-                ));
+                ctx.progress.note(&pinned_note(&entry.id, &fetched.located));
             }
             Ok(fetched.located)
         }
-        found => Ok(found?),
+        found => found,
     }
+}
+
+/// What people are told when a file without a hash has been fetched.
+pub(super) fn pinned_note(id: &str, located: &Located) -> String {
+    format!("{id} had no hash in data-manifest.toml; pinned now: {}", located.sha256)
 }
 
 /// Checks that a run made for `stored` may go on as `spec`: the pool must be the same, the mining may differ.

@@ -2,13 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::judge::judge_shard;
+use super::judge::{JudgedShard, judge_shard};
 use super::shards::ranges;
 use super::{Context, StageError};
 use crate::domain::{RunSpec, SelectSpec};
 use crate::stats::Judged;
 use crate::store::PendingFile;
-use crate::table::{ImagePaths, MinedChunk, MinedWriter, PlanTable, Verdicts, images_table};
+use crate::table::{ImagePaths, MinedChunk, MinedWriter, PlanTable, Verdicts};
 
 /// Shards in memory at a time, for each thread.
 const WAVE: usize = 2;
@@ -40,20 +40,32 @@ impl Selected {
 /// Applies the current mining's rule and makes it the manifest.
 pub fn select(ctx: &Context, spec: &RunSpec) -> Result<Selected, StageError> {
     let select = &spec.mine.select;
+    let mut target = PendingFile::create(&ctx.run.mined(&select.id()))?;
+    let selected = match write_table(ctx, spec, &mut target) {
+        Ok(selected) => selected,
+        // The table's own error does not say which file, nor that the disk is full.
+        Err(error) => return Err(target.failure().map_or(error, StageError::from)),
+    };
+    target.commit()?;
+    ctx.run.set_manifest(&selected.id)?;
+    ctx.progress.finish();
+    Ok(selected)
+}
+
+fn write_table(ctx: &Context, spec: &RunSpec, target: &mut PendingFile) -> Result<Selected, StageError> {
+    let select = &spec.mine.select;
     let plan = PlanTable::read_for_mining(&ctx.run.plan().file("parquet"))?;
     let shards: Vec<usize> = (0..ranges(plan.len(), spec.shard_items).len()).collect();
-    let mut selected =
-        Selected { id: select.id(), histogram: vec![0; select.surrogates.len() + 1], ..Selected::default() };
-    let mut target = PendingFile::create(&ctx.run.mined(&selected.id))?;
-    let writer = MinedWriter::new(&mut target, &MinedChunk::new(&plan, &ImagePaths::empty()?, verdicts(select, &[]))?)?;
+    let histogram = vec![0; select.surrogates.len() + 1];
+    let mut selected = Selected { id: select.id(), histogram, ..Selected::default() };
+    let writer = MinedWriter::new(target, &MinedChunk::new(&plan, &ImagePaths::empty()?, verdicts(select, &[]))?)?;
     let pool = ctx.pool()?;
     ctx.progress.start("select", plan.len() as u64);
     for wave in shards.chunks(WAVE * ctx.threads) {
         ctx.check_stop()?;
         let encoded = |&shard: &usize| -> Result<_, StageError> {
-            let (_, judged) = judge_shard(ctx, select, shard)?;
-            let paths = images_table::read_paths(&ctx.run.images(shard).file("parquet"))?;
-            let chunk = MinedChunk::new(&plan, &paths, verdicts(select, &judged))?;
+            let JudgedShard { images, judged, .. } = judge_shard(ctx, select, shard)?;
+            let chunk = MinedChunk::new(&plan, &images, verdicts(select, &judged))?;
             Ok((judged, writer.encode(chunk)?))
         };
         let done: Vec<_> = pool.install(|| wave.par_iter().map(encoded).collect::<Result<_, StageError>>())?;
@@ -64,9 +76,6 @@ pub fn select(ctx: &Context, spec: &RunSpec) -> Result<Selected, StageError> {
         }
     }
     writer.finish()?;
-    target.commit()?;
-    ctx.run.set_manifest(&selected.id)?;
-    ctx.progress.finish();
     Ok(selected)
 }
 

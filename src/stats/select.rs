@@ -14,7 +14,7 @@ pub struct VoteColumns {
     pub correct: Vec<bool>,
     /// The top class.
     pub top1_id: Vec<i32>,
-    /// Probability of the accepted classes, in [0, 1].
+    /// Probability of the accepted classes, in [0, 1]; may be left empty where the rule sets no bound on it.
     pub true_prob: Vec<f32>,
     /// Best accepted minus best other probability, in [-1, 1].
     pub margin: Vec<f32>,
@@ -25,7 +25,7 @@ impl VoteColumns {
         let places: Vec<usize> = ids.iter().filter_map(|id| self.item_id.binary_search(id).ok()).collect();
         self.correct = places.iter().map(|&at| self.correct[at]).collect();
         self.top1_id = places.iter().map(|&at| self.top1_id[at]).collect();
-        self.true_prob = places.iter().map(|&at| self.true_prob[at]).collect();
+        self.true_prob = places.iter().filter_map(|&at| self.true_prob.get(at).copied()).collect();
         self.margin = places.iter().map(|&at| self.margin[at]).collect();
         self.item_id = ids.to_vec();
     }
@@ -73,7 +73,8 @@ pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
     let mut near = vec![false; items];
     for (bit, votes) in columns.iter().enumerate() {
         for at in 0..items {
-            let fails = !votes.correct[at] && votes.true_prob[at] <= max_true_prob && votes.margin[at] <= max_margin;
+            let sure = spec.bounds_true_prob() && votes.true_prob[at] > max_true_prob;
+            let fails = !votes.correct[at] && !sure && votes.margin[at] <= max_margin;
             failed[at] |= u64::from(fails) << bit;
             near[at] |= votes.margin[at].abs() < near_tie;
         }
@@ -89,26 +90,33 @@ pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
         .collect()
 }
 
+/// The most frequent class among the failing surrogates, the lowest of equal ones, and how many gave it.
 fn most_frequent(columns: &[VoteColumns], failed: u64, at: usize) -> Option<(i32, u32)> {
-    let gave = |bits: u64, class: i32| {
-        ones(bits).filter(|&bit| columns[bit].top1_id[at] == class).fold(0_u64, |same, bit| same | 1 << bit)
-    };
     let mut best: Option<(i32, u32)> = None;
     let mut left = failed;
     while left != 0 {
         let class = columns[left.trailing_zeros() as usize].top1_id[at];
-        let same = gave(left, class);
-        let count = same.count_ones();
+        let mut count = 0;
+        for bit in ones(left) {
+            if columns[bit].top1_id[at] == class {
+                count += 1;
+                left &= !(1 << bit);
+            }
+        }
         if best.is_none_or(|(kept, n)| count > n || (count == n && class < kept)) {
             best = Some((class, count));
         }
-        left &= !same;
     }
     best
 }
 
-fn ones(bits: u64) -> impl Iterator<Item = usize> {
-    (0..64).filter(move |bit| bits >> bit & 1 == 1)
+/// Places of the bits that are set, ascending.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        place
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub struct PendingFile {
     writer: Option<BufWriter<File>>,
     unfinished: PathBuf,
     path: PathBuf,
+    failure: Option<io::Error>,
 }
 
 impl PendingFile {
@@ -26,7 +27,12 @@ impl PendingFile {
         name.push(UNFINISHED);
         let unfinished = PathBuf::from(name);
         let file = File::create(&unfinished).map_err(StoreError::io("write", path))?;
-        Ok(Self { writer: Some(BufWriter::with_capacity(1 << 20, file)), unfinished, path: path.to_owned() })
+        Ok(Self {
+            writer: Some(BufWriter::with_capacity(1 << 20, file)),
+            unfinished,
+            path: path.to_owned(),
+            failure: None,
+        })
     }
 
     /// Gives the file its name, after everything is on the disk.
@@ -34,6 +40,11 @@ impl PendingFile {
         self.sync().map_err(StoreError::io("write", &self.path))?;
         fs::rename(&self.unfinished, &self.path).map_err(StoreError::io("write", &self.path))?;
         sync_folder(&self.path)
+    }
+
+    /// The error that a write met, for writers whose own errors do not carry it; meant for `map_err`.
+    pub fn failure(mut self) -> Option<StoreError> {
+        self.failure.take().map(StoreError::io("write", &self.path))
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -45,7 +56,8 @@ impl PendingFile {
 
 impl Write for PendingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.as_mut().map_or(Ok(0), |writer| writer.write(bytes))
+        let written = self.writer.as_mut().map_or(Ok(0), |writer| writer.write(bytes));
+        written.inspect_err(|error| self.failure = Some(io::Error::new(error.kind(), error.to_string())))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -57,15 +57,23 @@ pub(super) fn encode(columns: Vec<Column>) -> Result<Vec<u8>, TableError> {
 
 /// The named columns of the file, as one chunk each.
 pub(super) fn read(path: &Path, columns: &[&str], parallel: ParallelStrategy) -> Result<DataFrame, TableError> {
-    let name = || path.display().to_string();
-    let file = File::open(path).map_err(|source| TableError::Open { file: name(), source })?;
     let columns = columns.iter().map(|&column| column.to_owned()).collect();
-    ParquetReader::new(file)
+    open(path)?
         .with_columns(Some(columns))
         .read_parallel(parallel)
         .set_rechunk(true)
         .finish()
-        .map_err(|source| TableError::Read { file: name(), source })
+        .map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+/// Number of rows of the file, from its footer.
+pub(super) fn rows_in(path: &Path) -> Result<usize, TableError> {
+    open(path)?.num_rows().map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+fn open(path: &Path) -> Result<ParquetReader<File>, TableError> {
+    let file = File::open(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })?;
+    Ok(ParquetReader::new(file))
 }
 
 /// Reads `path` and turns the frame into rows; a column of another type is an error that names the file.
@@ -96,22 +104,22 @@ pub(super) fn f32_lists<'a>(name: &str, rows: impl ExactSizeIterator<Item = &'a 
 
 /// The values of a column without nulls.
 pub(super) fn u32s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u32>> {
-    Ok(frame.column(name)?.u32()?.into_no_null_iter().collect())
+    Ok(frame.column(name)?.u32()?.cont_slice()?.to_vec())
 }
 
 /// As [`u32s`].
 pub(super) fn u64s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u64>> {
-    Ok(frame.column(name)?.u64()?.into_no_null_iter().collect())
+    Ok(frame.column(name)?.u64()?.cont_slice()?.to_vec())
 }
 
 /// As [`u32s`].
 pub(super) fn i32s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<i32>> {
-    Ok(frame.column(name)?.i32()?.into_no_null_iter().collect())
+    Ok(frame.column(name)?.i32()?.cont_slice()?.to_vec())
 }
 
 /// As [`u32s`].
 pub(super) fn f32s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<f32>> {
-    Ok(frame.column(name)?.f32()?.into_no_null_iter().collect())
+    Ok(frame.column(name)?.f32()?.cont_slice()?.to_vec())
 }
 
 /// As [`u32s`].

@@ -19,6 +19,11 @@ impl ImagePaths {
             vec![Column::new("item_id".into(), Vec::<u32>::new()), Column::new("path".into(), Vec::<String>::new())];
         Ok(Self(DataFrame::new(0, columns)?))
     }
+
+    /// The items, ascending.
+    pub fn item_ids(&self) -> Result<Vec<u32>, TableError> {
+        Ok(frame::u32s(&self.0, "item_id")?)
+    }
 }
 
 /// The rows as Parquet.

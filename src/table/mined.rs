@@ -15,8 +15,7 @@ use super::plan::PlanTable;
 use crate::domain::ItemId;
 
 /// The plan's columns that the table repeats.
-pub(super) const PLAN_COLUMNS: [&str; 7] =
-    ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt", "seed"];
+pub(super) const PLAN_COLUMNS: [&str; 6] = ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt"];
 
 /// One mining's verdicts on one shard, as columns; items ascending and all in the plan and in the images.
 pub struct Verdicts<'a> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use polars::prelude::*;
 
 use super::frame::{self, TableError};
-use crate::domain::{ItemId, LabelSpace, Prediction, SpacePrediction};
+use crate::domain::{ItemId, LabelSpace, Prediction, SelectSpec, SpacePrediction};
 
 const SPACE_COLUMNS: [&str; 4] = ["top1_id", "correct", "true_prob", "margin"];
 
@@ -62,16 +62,24 @@ pub struct Votes {
     pub margin: Vec<f32>,
 }
 
-/// The votes of the file in one label space.
-pub fn read_votes(path: &Path, space: LabelSpace) -> Result<Votes, TableError> {
-    let [top1_id, correct, true_prob, margin] = &names(space);
-    let frame = frame::read(path, &["item_id", top1_id, correct, true_prob, margin], ParallelStrategy::None)?;
+/// The votes of the file, as far as the mining `select` needs them.
+///
+/// `images`: the items of the shard, ascending. A surrogate scores images and nothing else, so that a file with as many
+/// rows has the same items: they need not be read then.
+pub fn read_votes(path: &Path, select: &SelectSpec, images: &[u32]) -> Result<Votes, TableError> {
+    let [top1_id, correct, true_prob, margin] = &names(select.label_space);
+    let same_items = frame::rows_in(path)? == images.len();
+    let mut columns = vec![top1_id, correct, margin];
+    columns.extend(select.bounds_true_prob().then_some(true_prob));
+    let mut columns: Vec<&str> = columns.into_iter().map(String::as_str).collect();
+    columns.extend((!same_items).then_some("item_id"));
+    let frame = frame::read(path, &columns, ParallelStrategy::None)?;
     let votes = || -> PolarsResult<Votes> {
         Ok(Votes {
-            item_id: frame::u32s(&frame, "item_id")?,
+            item_id: if same_items { images.to_vec() } else { frame::u32s(&frame, "item_id")? },
             top1_id: frame::i32s(&frame, top1_id)?,
             correct: frame::bools(&frame, correct)?,
-            true_prob: frame::f32s(&frame, true_prob)?,
+            true_prob: if select.bounds_true_prob() { frame::f32s(&frame, true_prob)? } else { Vec::new() },
             margin: frame::f32s(&frame, margin)?,
         })
     };
@@ -143,7 +151,18 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
         assert_eq!(decode(file.path()).unwrap(), rows);
-        let votes = read_votes(file.path(), LabelSpace::Masked).unwrap();
-        assert_eq!((votes.item_id, votes.top1_id, votes.correct), (vec![0, 1, 2, 3], vec![2; 4], vec![false; 4]));
+        let select = SelectSpec {
+            surrogates: vec!["a".to_owned()],
+            rule: "all".parse().unwrap(),
+            label_space: LabelSpace::Masked,
+            max_true_prob: 0.5,
+            max_margin: 0.0,
+            near_tie: 0.0,
+        };
+        for images in [&[0, 1, 2, 3][..], &[0, 1, 2, 3, 9]] {
+            let votes = read_votes(file.path(), &select, images).unwrap();
+            assert_eq!((votes.item_id, votes.top1_id, votes.correct), (vec![0, 1, 2, 3], vec![2; 4], vec![false; 4]));
+            assert_eq!(votes.true_prob, [0.25; 4]);
+        }
     }
 }

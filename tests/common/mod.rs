@@ -55,7 +55,8 @@ impl Hardset {
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hardset"));
         command.args(args).current_dir(self.home.path()).stdin(Stdio::null());
-        for name in ["HARDSET_DATA_DIR", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN", "HTTP_PROXY", "http_proxy"] {
+        let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+        for name in ["HARDSET_DATA_DIR", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"].into_iter().chain(proxies) {
             command.env_remove(name);
         }
         command.env("HARDSET_CACHE_DIR", self.path("cache")).env("ORT_DYLIB_PATH", NO_LIBRARY);
