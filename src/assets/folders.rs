@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 use super::{AssetError, pins};
 use crate::domain::{DataEntry, DataSource, Sha256};
 
-/// How deep data directories are searched; a link that leads back up ends there.
-const DEPTH: usize = 12;
-
 /// Where external files are looked for, in order.
 #[derive(Debug, Clone)]
 pub struct DataFolders {
@@ -51,7 +48,7 @@ impl DataFolders {
     /// Files of this name below the folders, in order.
     pub fn files_named(&self, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        self.all().for_each(|folder| search(folder, &matches, DEPTH, &mut found));
+        self.all().for_each(|folder| search(folder, &matches, &mut Vec::new(), &mut found));
         found
     }
 
@@ -60,7 +57,8 @@ impl DataFolders {
         let wanted = entry.sha256.or_else(|| pins::pinned(&self.cache, &entry.id));
         let mut wrong = None;
         for path in self.files_named(|name| name == entry.file) {
-            let located = read(&path)?;
+            // Of several files of this name one that cannot be read must not hide a good one.
+            let Ok(located) = read(&path) else { continue };
             match wanted {
                 Some(hash) if hash != located.sha256 => {
                     wrong.get_or_insert((path, located.sha256, hash));
@@ -120,20 +118,24 @@ impl Located {
     }
 }
 
-/// Folders that cannot be read hold nothing that could be found.
-fn search(folder: &Path, matches: &impl Fn(&str) -> bool, depth: usize, found: &mut Vec<PathBuf>) {
+/// Folders that cannot be read hold nothing that could be found; links back to a folder `above` are not followed.
+fn search(folder: &Path, matches: &impl Fn(&str) -> bool, above: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) {
+    let Ok(real) = folder.canonicalize() else { return };
+    if above.contains(&real) {
+        return;
+    }
+    above.push(real);
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            if depth > 0 {
-                search(&path, matches, depth - 1, found);
-            }
-        } else if path.file_name().is_some_and(|name| matches(&name.to_string_lossy())) {
+            search(&path, matches, above, found);
+        } else if path.is_file() && path.file_name().is_some_and(|name| matches(&name.to_string_lossy())) {
             found.push(path);
         }
     }
+    above.pop();
 }
 
 #[cfg(test)]

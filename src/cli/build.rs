@@ -21,6 +21,7 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
     let page = stage::report(&ctx, &spec, args.max_images)?;
     let mined = mine::output(&dir, &mining);
     let text = format!("{}\n{}", mined.text, report::text(&page));
-    let json = json!({ "run": dir, "mining": mined.json, "report": page.path });
+    let json =
+        json!({ "run": dir.display().to_string(), "mining": mined.json, "report": page.path.display().to_string() });
     Ok(Output { text, json, code: mined.code })
 }

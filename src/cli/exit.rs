@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::assets::AssetError;
+use crate::generator::GeneratorError;
 use crate::stage::StageError;
 use crate::store::StoreError;
 use crate::surrogate::SurrogateError;
@@ -31,9 +32,11 @@ fn code(error: &StageError) -> u8 {
         StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => {
             BAD_INPUT
         }
+        StageError::Generator(GeneratorError::Folder { .. }) => MISSING,
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
         StageError::Store(error) => store(error),
-        StageError::Asset(error) | StageError::Weights { source: error, .. } => asset(error),
+        StageError::Asset(error) => asset(error),
+        StageError::Weights { source, .. } => asset(source),
         StageError::Surrogate(error) => surrogate(error),
         StageError::Table(_) => BAD_INPUT,
         StageError::Accounting { .. } | StageError::Threads(_) => UNEXPECTED,
@@ -47,7 +50,10 @@ fn store(error: &StoreError) -> u8 {
         }
         StoreError::Io { .. } => UNEXPECTED,
         StoreError::Locked { .. } => MISSING,
-        StoreError::NotARun { .. } | StoreError::Format { .. } | StoreError::Damaged { .. } => BAD_INPUT,
+        StoreError::NotARun { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Format { .. }
+        | StoreError::Damaged { .. } => BAD_INPUT,
     }
 }
 

@@ -17,7 +17,7 @@ pub fn run(session: &Session, args: &FetchArgs) -> anyhow::Result<Output> {
     };
     let json = results
         .iter()
-        .map(|r| json!({ "id": r.id, "path": r.path, "sha256": r.sha256, "licence": r.licence, "fresh": r.fresh }));
+        .map(|r| json!({ "id": r.id, "path": r.path.display().to_string(), "sha256": r.sha256, "licence": r.licence, "fresh": r.fresh }));
     let json = json!({ "files": json.collect::<Vec<_>>() });
     Ok(Output::new(results.iter().map(line).collect::<Vec<_>>().join("\n"), json))
 }

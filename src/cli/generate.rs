@@ -18,6 +18,7 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
     tally.records.iter().for_each(|record| rows.add(record.rows));
     let lost = rows.dropped + rows.failed;
     let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, tally.fresh_rows);
-    let json = json!({ "run": args.run, "kept": rows.kept, "lost": lost, "fresh": tally.fresh_rows });
+    let json =
+        json!({ "run": args.run.display().to_string(), "kept": rows.kept, "lost": lost, "fresh": tally.fresh_rows });
     Ok(Output::new(text, json).lost(lost))
 }

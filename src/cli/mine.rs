@@ -81,7 +81,7 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
     let scored =
         mining.scored.iter().map(|scored| json!({ "surrogate": scored.surrogate, "fresh": scored.tally.fresh_rows }));
     let json = json!({
-        "run": run, "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
+        "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
         "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),
     });
     Output::new(text, json).lost(mining.dropped)

@@ -19,7 +19,7 @@ pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
     stage::plan(&ctx, &recipe)?;
     let record = ctx.run.plan().record().map(|record| record.rows).unwrap_or_default();
     let text = format!("{}: {} items planned, {} files without a label", dir.display(), record.kept, record.dropped);
-    let json = json!({ "run": dir, "items": record.kept, "lost": record.dropped });
+    let json = json!({ "run": dir.display().to_string(), "items": record.kept, "lost": record.dropped });
     Ok(Output::new(text, json).lost(record.dropped))
 }
 

@@ -12,7 +12,10 @@ pub fn run(session: &Session, args: &ReportArgs) -> anyhow::Result<Output> {
     let _lock = ctx.run.lock().map_err(StageError::from)?;
     let spec = ctx.run.spec().map_err(StageError::from)?;
     let page = stage::report(&ctx, &spec, args.max_images)?;
-    Ok(Output::new(text(&page), json!({ "report": page.path, "shown": page.shown, "left_out": page.left_out })))
+    Ok(Output::new(
+        text(&page),
+        json!({ "report": page.path.display().to_string(), "shown": page.shown, "left_out": page.left_out }),
+    ))
 }
 
 /// Where the page is and what it shows.

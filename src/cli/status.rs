@@ -13,9 +13,9 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
         json!({ "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "runtime": s.runtime })
     });
     let json = json!({
-        "run": args.run, "name": status.spec.name, "tool": status.spec.tool, "planned": status.planned,
+        "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool, "planned": status.planned,
         "shards": status.shards, "image_shards": status.image_shards, "surrogates": surrogates.collect::<Vec<_>>(),
-        "mining": status.spec.mine.select.id(), "hard": status.hard, "dropped": status.dropped,
+        "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
     });
     Ok(Output::new(text(&status), json))
 }
@@ -32,7 +32,7 @@ fn text(status: &Status) -> String {
             s.shards, status.shards, s.scored, s.name, s.runtime
         );
     }
-    text += &format!("mining    {}\n", status.spec.mine.select.id());
+    text += &format!("mining    {}\n", status.spec.mining_id());
     text += &format!("hard      {}\ndropped   {}", count(status.hard), count(status.dropped));
     text
 }

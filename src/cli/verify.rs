@@ -15,6 +15,6 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
         0 => format!("{}: {} files are what their records say", args.run.display(), verified.files),
         n => format!("{}\n{n} problem(s) in {} files", verified.problems.join("\n"), verified.files),
     };
-    let json = json!({ "run": args.run, "files": verified.files, "problems": verified.problems });
+    let json = json!({ "run": args.run.display().to_string(), "files": verified.files, "problems": verified.problems });
     Ok(Output::new(text, json).lost(verified.problems.len() as u64))
 }

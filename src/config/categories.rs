@@ -36,6 +36,12 @@ fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
         if category.imagenet_ids.is_empty() {
             return refuse("accepts no class; give at least one of `imagenet_ids`".to_owned());
         }
+        let mut ids = category.imagenet_ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() != category.imagenet_ids.len() {
+            return refuse("lists a class twice".to_owned());
+        }
         if let Some(id) = category.imagenet_ids.iter().find(|&&id| id as usize >= IMAGENET_CLASSES) {
             return refuse(format!("accepts class {id}, but ImageNet-1k has 0 to 999"));
         }

@@ -40,6 +40,14 @@ struct RawHub {
 
 impl RawEntry {
     fn check(self, file: &str) -> Result<DataEntry, ConfigError> {
+        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
+        let word = |text: &str| !text.is_empty() && !text.starts_with('.') && plain(text);
+        let pip_words =
+            self.pip.as_ref().is_none_or(|pip| word(&pip.package) && word(&pip.version) && word(&pip.python));
+        if !word(&self.file) || !pip_words {
+            let problem = "has a file, package or version that is no plain word (letters, digits, `-`, `_`, `.`, `+`)";
+            return Err(ConfigError::value(file, &format!("file.{}", self.id), problem));
+        }
         let source = match (self.hub, self.pip) {
             (Some(_), Some(_)) => {
                 let key = format!("file.{}", self.id);

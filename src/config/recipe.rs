@@ -195,7 +195,7 @@ fn folder(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> 
 
 fn hashed(path: &Path) -> Result<WeightsSpec, ConfigError> {
     let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
-    Ok(WeightsSpec { path: path.to_owned(), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
+    Ok(WeightsSpec { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
 }
 
 fn fake(raw: &RawGenerate, file: &str) -> Result<GenerateSpec, ConfigError> {

@@ -21,6 +21,8 @@ pub struct Scores {
 pub struct SpacePrediction {
     /// The class with the highest probability in this space; of equal ones the lowest index.
     pub top1_id: i32,
+    /// Its probability in this space, in [0, 1].
+    pub top1_prob: f32,
     /// Whether that class is accepted for the item.
     pub correct: bool,
     /// Sum of the probabilities of the accepted classes, in [0, 1].

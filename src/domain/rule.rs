@@ -6,8 +6,6 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyHasher, Sha256};
-
 /// How many surrogates must fail on an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -155,18 +153,9 @@ impl SelectSpec {
         self.max_true_prob < 1.0
     }
 
-    /// Name of the mining's table: readable, and different for every different spec.
-    pub fn id(&self) -> String {
-        let rule = self.rule.to_string().replace('=', "-");
-        format!("{rule}-of-{}.{}.{}", self.surrogates.len(), self.label_space, self.hash().short())
-    }
-
-    fn hash(&self) -> Sha256 {
-        let key = KeyHasher::new().field("rule", self.rule.to_string()).field("space", self.label_space.to_string());
-        let key = [self.max_true_prob, self.max_margin, self.near_tie]
-            .iter()
-            .fold(key, |key, bound| key.field("bound", bound.to_le_bytes()));
-        self.surrogates.iter().fold(key, |key, name| key.field("surrogate", name)).finish()
+    /// A readable name that different minings may share; [`super::RunSpec::mining_id`] tells them apart.
+    pub(super) fn label(&self) -> String {
+        format!("{}-of-{}.{}", self.rule.to_string().replace('=', "-"), self.surrogates.len(), self.label_space)
     }
 }
 
@@ -210,13 +199,5 @@ mod tests {
         assert!(select(&["a", "a"], "all").check().is_err());
         assert!(SelectSpec { max_true_prob: 1.5, ..select(&["a"], "all") }.check().is_err());
         assert!(SelectSpec { max_margin: f64::NAN, ..select(&["a"], "all") }.check().is_err());
-    }
-
-    #[test]
-    fn ids_tell_minings_apart() {
-        let a = select(&["a", "b"], "at-least=1");
-        assert!(a.id().starts_with("at-least-1-of-2.any-of-ids."), "{}", a.id());
-        assert_ne!(a.id(), SelectSpec { near_tie: 0.1, ..a.clone() }.id());
-        assert_ne!(a.id(), select(&["b", "a"], "at-least=1").id());
     }
 }

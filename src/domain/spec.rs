@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CategorySet, Geometry, SelectSpec, Sha256};
+use super::{CategorySet, Geometry, KeyHasher, SelectSpec, Sha256};
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,36 @@ pub struct RunSpec {
     pub mine: MineSpec,
     /// What the images show.
     pub categories: CategorySet,
+}
+
+impl RunSpec {
+    /// The surrogates that vote in the current mining, in its order.
+    pub fn voters(&self) -> Vec<&SurrogateSpec> {
+        let of = |name: &String| self.mine.surrogates.iter().find(|surrogate| surrogate.name == *name);
+        self.mine.select.surrogates.iter().filter_map(of).collect()
+    }
+
+    /// Name of the current mining's table: readable, and different for every different rule, bound, order or model.
+    pub fn mining_id(&self) -> String {
+        let select = &self.mine.select;
+        let bounds = [select.max_true_prob, select.max_margin, select.near_tie].map(f64::to_le_bytes).concat();
+        let key = KeyHasher::new().field("rule", select.label()).field("bounds", bounds);
+        let key = key.field("batch", self.mine.batch.to_le_bytes());
+        let voters = self.voters().into_iter();
+        let key = voters.fold(key, |key, voter| key.field(&voter.name, voter.identity())).finish();
+        format!("{}.{}", select.label(), key.short())
+    }
+}
+
+impl SurrogateSpec {
+    /// What its numbers depend on; not where its weights lie.
+    pub fn identity(&self) -> Vec<u8> {
+        let mut model = self.model.clone();
+        if let SurrogateModel::Onnx(onnx) = &mut model {
+            onnx.weights.path = PathBuf::new();
+        }
+        serde_json::to_vec(&model).unwrap_or_default()
+    }
 }
 
 /// Where images come from.
@@ -258,5 +288,47 @@ impl FromStr for Device {
             _ => (text.strip_prefix("cuda:").and_then(|n| n.parse().ok()).map(Self::Cuda))
                 .ok_or_else(|| format!("`{text}` is no device; write `auto`, `cpu` or `cuda:N`")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::LabelSpace;
+
+    fn spec(names: &[&str], accuracy: f64) -> RunSpec {
+        let surrogate = |name: &&str| SurrogateSpec {
+            name: (*name).to_owned(),
+            model: SurrogateModel::Fake(FakeModel { seed: 1, accuracy }),
+        };
+        let select = SelectSpec {
+            surrogates: names.iter().map(|name| (*name).to_owned()).collect(),
+            rule: "at-least=1".parse().unwrap(),
+            label_space: LabelSpace::AnyOfIds,
+            max_true_prob: 1.0,
+            max_margin: 0.0,
+            near_tie: 0.0,
+        };
+        RunSpec {
+            format: 1,
+            tool: String::new(),
+            name: String::new(),
+            seed: 0,
+            shard_items: 1,
+            generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
+            mine: MineSpec { batch: 1, select, surrogates: names.iter().map(surrogate).collect() },
+            categories: CategorySet { name: String::new(), sha256: Sha256::of(b""), entries: Vec::new() },
+        }
+    }
+
+    #[test]
+    fn ids_tell_minings_apart() {
+        let id = spec(&["a", "b"], 0.5).mining_id();
+        assert!(id.starts_with("at-least-1-of-2.any-of-ids."), "{id}");
+        assert_ne!(id, spec(&["b", "a"], 0.5).mining_id());
+        assert_ne!(id, spec(&["a", "b"], 0.6).mining_id(), "another model under the same name");
+        let mut other = spec(&["a", "b"], 0.5);
+        other.mine.select.near_tie = 0.1;
+        assert_ne!(id, other.mining_id());
     }
 }

@@ -1,8 +1,8 @@
 //! Photographs in a folder: listed in the order of their paths, read and pinned where they are.
 
 use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -12,8 +12,6 @@ use crate::domain::{CategorySet, DropRow, FolderSource, ItemId, KeyHasher, Outco
 use crate::imaging::{self, DecodeLimits};
 
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
-/// How deep sub-folders are searched; a link that leads back up ends there.
-const DEPTH: usize = 32;
 
 pub(super) struct Folder(FolderSource);
 
@@ -48,7 +46,7 @@ impl Generator for Folder {
 
 /// The file's bytes, or why they cannot be had; never more than `limit` are read.
 fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let cannot = |e: std::io::Error| format!("the file cannot be read: {e}");
+    let cannot = |e: io::Error| format!("the file cannot be read: {e}");
     let file = File::open(path).map_err(cannot)?;
     let size = file.metadata().map_err(cannot)?.len();
     if size > limit {
@@ -61,26 +59,27 @@ fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
 
 pub(super) fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
     let labels = Labels::new(source, categories)?;
-    let depth = if source.recursive { DEPTH } else { 0 };
-    let mut paths = Vec::new();
-    search(&source.root, "", depth, &mut paths)?;
-    paths.sort();
-    if paths.is_empty() {
-        return Err(GeneratorError::Empty(source.root.clone()));
+    let mut search = Search { recursive: source.recursive, above: Vec::new(), found: Vec::new() };
+    let root = source.root.as_path();
+    search.folder(root, "").map_err(|e| GeneratorError::Folder { path: root.to_owned(), source: e })?;
+    let mut found = search.found;
+    found.sort();
+    if found.is_empty() {
+        return Err(GeneratorError::Empty(root.to_owned()));
     }
-    u32::try_from(paths.len()).map_err(|_| GeneratorError::TooMany)?;
+    u32::try_from(found.len()).map_err(|_| GeneratorError::TooMany)?;
     let mut listing = Listing::default();
-    for (path, item) in paths.into_iter().zip(0..) {
+    for ((path, problem), item) in found.into_iter().zip(0..) {
         let item_id = ItemId(item);
-        match labels.of(&path) {
-            _ if path.contains('\u{FFFD}') => {
-                listing.lost.push(lost(item_id, path, "the file's name is not UTF-8; rename it".to_owned()))
-            }
+        match problem.map_or_else(|| labels.of(&path), Err) {
             Ok(category) => listing.rows.push(row(item_id, path, (&category.id, &category.imagenet_ids), seed)),
             Err(reason) => listing.lost.push(lost(item_id, path, reason)),
         }
     }
-    Ok(listing)
+    match listing.rows.is_empty() {
+        true => Err(GeneratorError::NoLabel { root: root.to_owned(), reason: listing.lost[0].reason.clone() }),
+        false => Ok(listing),
+    }
 }
 
 fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
@@ -105,27 +104,57 @@ fn row(item_id: ItemId, path: String, (category, ids): (&str, &[u32]), seed: u64
     }
 }
 
-/// Paths of images below `root/inner`, relative to `root`, with `/` between parts; hidden files are passed over.
-fn search(root: &Path, inner: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), GeneratorError> {
-    let folder = root.join(inner);
-    let unreadable = |source: std::io::Error| GeneratorError::Folder { path: folder.clone(), source };
-    for entry in fs::read_dir(&folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let relative = if inner.is_empty() { name.clone() } else { format!("{inner}/{name}") };
-        if name.starts_with('.') {
-            continue;
+/// The images below a folder, and what stands in the way of some of them.
+struct Search {
+    recursive: bool,
+    /// The folders that are being searched, without links: a link back to one of them is not followed.
+    above: Vec<PathBuf>,
+    /// Path relative to the root, with `/` between parts, and the problem if it cannot be an item.
+    found: Vec<(String, Option<String>)>,
+}
+
+impl Search {
+    fn folder(&mut self, folder: &Path, inner: &str) -> io::Result<()> {
+        let real = folder.canonicalize()?;
+        if self.above.contains(&real) {
+            return Ok(());
         }
-        if path.is_dir() {
-            if depth > 0 {
-                search(root, &relative, depth - 1, paths)?;
-            }
-        } else if name.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext.to_ascii_lowercase().as_str()))
-        {
-            paths.push(relative);
-        }
+        let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        self.above.push(real);
+        entries.iter().for_each(|entry| self.entry(&entry.path(), inner));
+        self.above.pop();
+        Ok(())
     }
-    Ok(())
+
+    /// Hidden files and files without an image's extension are passed over.
+    fn entry(&mut self, path: &Path, inner: &str) {
+        let name = path.file_name().unwrap_or_default();
+        let relative = match inner {
+            "" => name.to_string_lossy().into_owned(),
+            inner => format!("{inner}/{}", name.to_string_lossy()),
+        };
+        if name.to_string_lossy().starts_with('.') {
+            return;
+        }
+        let problem = if path.is_dir() {
+            let searched = if self.recursive { self.folder(path, &relative) } else { Ok(()) };
+            let Err(error) = searched else { return };
+            format!("the folder cannot be read: {error}")
+        } else if !is_image(&name.to_string_lossy()) {
+            return;
+        } else if name.to_str().is_none() || relative.contains(char::REPLACEMENT_CHARACTER) {
+            "its name, or that of its folder, is not UTF-8; rename it".to_owned()
+        } else if !path.is_file() {
+            "it is no regular file".to_owned()
+        } else {
+            return self.found.push((relative, None));
+        };
+        self.found.push((relative, Some(problem)));
+    }
+}
+
+fn is_image(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]
@@ -168,7 +197,21 @@ mod tests {
         assert_eq!(planned, [(0, "a/n01443537_2.png".to_owned()), (1, "b/n01440764_1.JPEG".to_owned())]);
         assert_eq!(listing.lost.len(), 1);
         assert_eq!((listing.lost[0].item_id.0, listing.lost[0].source.as_str()), (2, "nolabel.jpg"));
-        assert!(list(&source(dir.path(), false), &categories(), 0).unwrap().rows.is_empty());
+        let flat = list(&source(dir.path(), false), &categories(), 0).unwrap_err().to_string();
+        assert!(flat.contains("no label"), "{flat}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_back_up_are_not_followed_and_odd_files_have_a_row() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = folder(&["a/n01440764_1.png"]);
+        std::os::unix::fs::symlink("..", dir.path().join("a/up")).unwrap();
+        std::os::unix::fs::symlink("/nonexistent", dir.path().join("n01440764_gone.png")).unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"n01440764_\xff.png");
+        fs::write(dir.path().join(odd), b"?").unwrap();
+        let listing = list(&source(dir.path(), true), &categories(), 0).unwrap();
+        assert_eq!((listing.rows.len(), listing.lost.len()), (1, 2));
     }
 
     #[test]

@@ -29,7 +29,10 @@ impl<'a> Labels<'a> {
         let label = match self.source {
             LabelSource::WordnetId => {
                 let name = path.rsplit('/').next().unwrap_or(path);
-                let id = name.get(..9).filter(|id| id.starts_with('n') && id[1..].bytes().all(|b| b.is_ascii_digit()));
+                let longer = name.as_bytes().get(9).is_some_and(u8::is_ascii_digit);
+                let id = name
+                    .get(..9)
+                    .filter(|id| id.starts_with('n') && id[1..].bytes().all(|b| b.is_ascii_digit()) && !longer);
                 id.ok_or("no label: the file's name does not begin with a WordNet id such as n01440764")?
             }
             LabelSource::ParentFolder => {

@@ -58,6 +58,14 @@ pub enum GeneratorError {
     /// It has no images.
     #[error("no image (jpg, jpeg, png, webp, bmp) lies below {}; name another folder with --set generate.root=DIR", .0.display())]
     Empty(PathBuf),
+    /// No image has a label.
+    #[error("no image below {} has a label; the first one: {reason}", root.display())]
+    NoLabel {
+        /// The folder.
+        root: PathBuf,
+        /// Why the first one has none.
+        reason: String,
+    },
     /// The CSV of labels is malformed.
     #[error("{}, line {line}: {problem}", path.display())]
     LabelsCsv {

@@ -29,7 +29,7 @@ pub enum StageError {
         /// The surrogate.
         name: String,
         /// The cause.
-        source: AssetError,
+        source: Box<AssetError>,
     },
     /// The source of images cannot be used.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::images::check_source;
 use super::planned::Planned;
 use super::shards::{Made, Output, Stage, Tally, for_each_shard};
 use super::{Context, StageError};
@@ -16,7 +17,8 @@ const BLOCK: usize = 64;
 
 struct Generate<'a> {
     ctx: &'a Context<'a>,
-    plan: Planned<'a>,
+    spec: &'a RunSpec,
+    plan: Planned,
     base_key: Sha256,
     generator: Box<dyn Generator>,
 }
@@ -25,10 +27,10 @@ struct Generate<'a> {
 pub fn generate(ctx: &Context, spec: &RunSpec, check: Check) -> Result<Tally, StageError> {
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
-    let base_key = (KeyHasher::new().field("stage", "generate").field("plan", plan.record.hash().to_string()))
+    let base_key = (KeyHasher::new().field("stage", "generate 1").field("plan", plan.record.hash().to_string()))
         .field("generate", serde_json::to_vec(&spec.generate).unwrap_or_default())
         .finish();
-    let stage = Generate { ctx, plan, base_key, generator: generator::build(&spec.generate) };
+    let stage = Generate { ctx, spec, plan, base_key, generator: generator::build(&spec.generate) };
     let mut tallies = ctx.pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
 }
@@ -44,6 +46,7 @@ impl Stage for Generate<'_> {
     }
 
     fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<Made>, StageError> {
+        check_source(self.spec)?;
         let rows = self.plan.rows(shard)?;
         let mut images = Shard::new(shard);
         for block in rows.chunks(BLOCK) {

@@ -1,8 +1,20 @@
 //! Reads an item's image, wherever the run keeps it, and makes sure that it is the one that was pinned.
 
+use super::StageError;
 use crate::domain::{GenerateSpec, ImageRow, Outcome, RunSpec, Sha256};
+use crate::generator::GeneratorError;
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::store::{RunDir, read_member};
+
+/// An error if the folder of photographs is gone: a disk that is not mounted must not empty a run.
+pub fn check_source(spec: &RunSpec) -> Result<(), StageError> {
+    match &spec.generate {
+        GenerateSpec::Folder(source) => std::fs::read_dir(&source.root)
+            .map(|_| ())
+            .map_err(|e| GeneratorError::Folder { path: source.root.clone(), source: e }.into()),
+        GenerateSpec::Fake(_) => Ok(()),
+    }
+}
 
 /// The encoded image, or why it cannot be had.
 pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8>, String> {

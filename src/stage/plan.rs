@@ -65,24 +65,26 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, StageError> {
     if let Some(stored) = &stored {
         super::adopt(stored, &spec, &ctx.run.path().display().to_string())?;
     }
-    ctx.run.write_spec(&spec)?;
-    listing.map_or(Ok(()), |listing| commit(&unit, key, listing))?;
+    // The mining that a run says it has stays until the next one is made (`mine` stores it then).
+    let mine = stored.map_or_else(|| spec.mine.clone(), |stored| stored.mine);
+    ctx.run.write_spec(&RunSpec { mine, ..spec.clone() })?;
+    listing.map_or(Ok(()), |listing| commit((&unit, key), listing, spec.shard_items))?;
     Ok(spec)
 }
 
 fn key(recipe: &Recipe) -> Sha256 {
     KeyHasher::new()
-        .field("stage", "plan")
+        .field("stage", "plan 1")
         .field("seed", recipe.seed.to_le_bytes())
         .field("categories", recipe.categories.sha256.to_string())
         .field("generate", serde_json::to_vec(&recipe.generate).unwrap_or_default())
         .finish()
 }
 
-fn commit(unit: &Unit, key: Sha256, listing: Listing) -> Result<(), StageError> {
+fn commit((unit, key): (&Unit, Sha256), listing: Listing, shard_items: u32) -> Result<(), StageError> {
     let (kept, dropped) = (listing.rows.len() as u64, listing.lost.len() as u64);
     let rows = Rows { given: kept + dropped, kept, dropped, failed: 0 };
     let record = ShardRecord { key, rows, files: Vec::new(), lost: listing.lost, facts: BTreeMap::new() };
-    unit.commit(&[("parquet", PlanTable::encode(&listing.rows)?)], record)?;
+    unit.commit(&[("parquet", PlanTable::encode(&listing.rows, shard_items)?)], record)?;
     Ok(())
 }

@@ -3,24 +3,21 @@
 //! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use super::judge::{JudgedShard, judge_shard};
 use super::library::described;
-use super::shards::ranges;
+use super::planned::Planned;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{
-    GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SpacePrediction, SurrogateModel, SurrogateSpec,
-};
+use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SurrogateModel, SurrogateSpec};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
 use crate::store::write_whole;
-use crate::table::{HardRow, PlanTable, dropped_table, images_table, predictions_table, read_hard};
+use crate::table::{HardRow, dropped_table, images_table, predictions_table, read_hard};
 
 /// Longest side of a thumbnail: twice what is shown on an ordinary screen, for sharp ones.
 const THUMBNAIL_PX: u32 = 256;
@@ -43,19 +40,19 @@ pub struct ReportResult {
 pub fn report(ctx: &Context, spec: &RunSpec, max_images: usize) -> Result<ReportResult, StageError> {
     let missing = || StageError::NotReady {
         run: ctx.run.path().display().to_string(),
-        missing: "nothing is mined yet".to_owned(),
+        missing: "its mining is not made yet".to_owned(),
     };
-    if !ctx.run.manifest().is_file() {
+    let mined = ctx.run.mined(&spec.mining_id());
+    if !mined.is_file() {
         return Err(missing());
     }
-    let plan = PlanTable::read(&ctx.run.plan().file("parquet"))?;
-    let ranges = ranges(plan.len(), spec.shard_items);
-    let figures = figures(ctx, spec, &plan, &ranges)?;
-    let mut hard = read_hard(&ctx.run.manifest())?;
+    let plan = Planned::open(ctx, spec)?;
+    let figures = figures(ctx, spec, &plan)?;
+    let mut hard = read_hard(&mined)?;
     hard.sort_by_key(|row| (std::cmp::Reverse(row.n_failed), row.item_id));
     let left_out = hard.len().saturating_sub(max_images);
     hard.truncate(max_images);
-    let cards = cards(ctx, spec, &ranges, &hard, &plan)?;
+    let cards = cards(ctx, spec, &hard, &plan)?;
     let shown = cards.len() as u64;
     let path = ctx.run.report();
     write_whole(&path, &page::render(&assemble(ctx, spec, figures, (cards, left_out as u64))?))?;
@@ -73,7 +70,7 @@ struct Figures {
     runtimes: Vec<String>,
 }
 
-fn figures(ctx: &Context, spec: &RunSpec, plan: &PlanTable, ranges: &[Range<usize>]) -> Result<Figures, StageError> {
+fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, StageError> {
     let select = &spec.mine.select;
     let mut figures = Figures {
         summary: Summary::new(select.surrogates.len(), select.rule),
@@ -81,12 +78,12 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &PlanTable, ranges: &[Range<usiz
         confusions: BTreeMap::new(),
         runtimes: select.surrogates.iter().map(|name| runtime(ctx, name)).collect(),
     };
-    ctx.progress.start("report", plan.len() as u64);
-    for (shard, range) in ranges.iter().enumerate() {
+    ctx.progress.start("report", plan.record.rows.kept);
+    for (shard, range) in plan.ranges.iter().enumerate() {
         ctx.check_stop()?;
         let JudgedShard { votes, judged, .. } = judge_shard(ctx, select, shard)?;
         figures.summary.add(&votes, &judged);
-        let categories = plan.rows(range.clone())?.into_iter().map(|row| (row.item_id.0, row.category)).collect();
+        let categories = plan.rows(shard)?.into_iter().map(|row| (row.item_id.0, row.category)).collect();
         figures.count(&votes, &judged, &categories);
         ctx.progress.advance(range.len() as u64);
     }
@@ -170,7 +167,7 @@ fn facts(spec: &RunSpec) -> Vec<(String, String)> {
         ("Bound on true probability", bound(select.max_true_prob, 1.0)),
         ("Bound on margin", bound(select.max_margin, 0.0)),
         ("Near tie", format!("|margin| < {}", select.near_tie)),
-        ("Mining", select.id()),
+        ("Mining", spec.mining_id()),
         ("Seed", spec.seed.to_string()),
         ("Made by", spec.tool.clone()),
     ];
@@ -259,29 +256,23 @@ fn class_name(class: i32) -> String {
     usize::try_from(class).ok().and_then(|class| class_names().get(class).copied()).unwrap_or("none").to_owned()
 }
 
-fn cards(
-    ctx: &Context,
-    spec: &RunSpec,
-    ranges: &[Range<usize>],
-    hard: &[HardRow],
-    plan: &PlanTable,
-) -> Result<Vec<page::Card>, StageError> {
-    let mut by_id: BTreeMap<ItemId, &HardRow> = hard.iter().map(|row| (row.item_id, row)).collect();
+fn cards(ctx: &Context, spec: &RunSpec, hard: &[HardRow], plan: &Planned) -> Result<Vec<page::Card>, StageError> {
+    let hard: BTreeMap<ItemId, &HardRow> = hard.iter().map(|row| (row.item_id, row)).collect();
     let pool = ctx.pool()?;
     let mut cards = Vec::with_capacity(hard.len());
     ctx.progress.start("thumbnails", hard.len() as u64);
-    for (shard, range) in ranges.iter().enumerate() {
-        let Some(last) = plan.rows(range.end - 1..range.end)?.pop() else { continue };
-        let later = by_id.split_off(&ItemId(last.item_id.0.saturating_add(1)));
-        let here = std::mem::replace(&mut by_id, later);
-        if here.is_empty() {
-            continue;
+    for shard in 0..plan.ranges.len() {
+        if cards.len() == hard.len() {
+            break;
         }
         ctx.check_stop()?;
-        let images = images_table::decode(&ctx.run.images(shard).file("parquet"))?;
-        let predictions = predictions(ctx, spec, shard, &here)?;
-        let images: Vec<&ImageRow> = images.iter().filter(|image| here.contains_key(&image.item_id)).collect();
-        let card = |image: &&ImageRow| card(ctx, spec, image, here[&image.item_id], &predictions);
+        let mut images = images_table::decode(&ctx.run.images(shard).file("parquet"))?;
+        images.retain(|image| hard.contains_key(&image.item_id));
+        if images.is_empty() {
+            continue;
+        }
+        let predictions = predictions(ctx, spec, shard, &hard)?;
+        let card = |image: &ImageRow| card(ctx, spec, image, hard[&image.item_id], &predictions);
         let made: Vec<page::Card> = pool.install(|| images.par_iter().map(card).collect());
         ctx.progress.advance(made.len() as u64);
         cards.extend(made);
@@ -345,24 +336,13 @@ fn thumbnail(ctx: &Context, spec: &RunSpec, image: &ImageRow) -> Vec<u8> {
 
 fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::Verdict {
     let masked = spec.mine.select.label_space == crate::domain::LabelSpace::Masked;
-    let SpacePrediction { top1_id, correct, true_prob, margin } =
-        if masked { prediction.masked } else { prediction.any };
+    let said = if masked { prediction.masked } else { prediction.any };
     page::Verdict {
         surrogate: name.to_owned(),
-        predicted: class_name(top1_id),
-        prob: top_prob(prediction, masked, (correct, true_prob, margin)),
-        true_prob,
+        predicted: class_name(said.top1_id),
+        prob: said.top1_prob,
+        true_prob: said.true_prob,
         true_rank: prediction.true_rank,
-        correct,
-    }
-}
-
-/// Probability of the top class: kept as it is among all classes; among the masked ones it follows from the margin
-/// (a wrong top class has the best other probability, which is the best accepted one minus the margin).
-fn top_prob(prediction: &Prediction, masked: bool, (correct, true_prob, margin): (bool, f32, f32)) -> f32 {
-    match (masked, correct) {
-        (false, _) => prediction.top5_probs[0],
-        (true, true) => true_prob,
-        (true, false) => (true_prob - margin).clamp(0.0, 1.0),
+        correct: said.correct,
     }
 }

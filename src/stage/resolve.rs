@@ -41,7 +41,7 @@ fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<Weigh
         WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
     };
     let Located { path, bytes, sha256 } =
-        found.map_err(|source| StageError::Weights { name: name.to_owned(), source })?;
+        found.map_err(|source| StageError::Weights { name: name.to_owned(), source: Box::new(source) })?;
     Ok(WeightsSpec { path: real_path(&path), bytes, sha256 })
 }
 

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use super::planned::Planned;
 use super::shards::{Made, Output, Stage, Tally, for_each_shard};
 use super::{Context, StageError, images, library};
+use crate::assets::Located;
 use crate::domain::{
     Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
 };
@@ -31,15 +32,21 @@ pub struct Scored {
     pub tally: Tally,
 }
 
+/// Changes whenever decoding, preprocessing or prediction could give other numbers: nothing stale is reused then.
+const SCORING: &str = "score 1";
+
 struct Score<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     surrogates: Vec<&'a SurrogateSpec>,
-    plan: Planned<'a>,
+    plan: Planned,
     images: &'a [ShardRecord],
     mask: ClassMask,
     pool: rayon::ThreadPool,
     host: Option<Host>,
+    runtime_loaded: bool,
+    /// Per surrogate, whether it has scored any image yet.
+    proven: Vec<bool>,
     engines: Mutex<Vec<Engine>>,
 }
 
@@ -52,8 +59,7 @@ type BlockScores = Vec<Vec<Outcome<Prediction>>>;
 /// Runs the stage for the surrogates of the current mining; `images` are the records of `generate`.
 pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check) -> Result<Vec<Scored>, StageError> {
     let names = &spec.mine.select.surrogates;
-    let of = |name: &String| spec.mine.surrogates.iter().find(|surrogate| surrogate.name == *name);
-    let surrogates: Vec<&SurrogateSpec> = names.iter().filter_map(of).collect();
+    let surrogates = spec.voters();
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
     let stage = Score {
@@ -65,12 +71,21 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
         mask: ClassMask::new(&spec.categories.all_ids()),
         pool: ctx.pool()?,
         host: None,
+        runtime_loaded: false,
+        proven: vec![false; names.len()],
         engines: Mutex::default(),
     };
     surrogates_on_device(ctx, &stage.surrogates, ranges.len())?;
     let tallies = for_each_shard(ctx, &ranges, check, stage)?;
     let tallies = if tallies.is_empty() { vec![Tally::default(); names.len()] } else { tallies };
     Ok(names.iter().cloned().zip(tallies).map(|(surrogate, tally)| Scored { surrogate, tally }).collect())
+}
+
+/// The weights must still be the ones that the spec names.
+fn check_weights(surrogate: &SurrogateSpec) -> Result<(), StageError> {
+    let SurrogateModel::Onnx(model) = &surrogate.model else { return Ok(()) };
+    let checked = Located::at(&model.weights.path, &surrogate.name, Some(model.weights.sha256));
+    checked.map(|_| ()).map_err(|source| StageError::Weights { name: surrogate.name.clone(), source: Box::new(source) })
 }
 
 /// A device that is asked for by name must be the one that predictions already there were made on.
@@ -89,15 +104,6 @@ fn surrogates_on_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: us
     Ok(())
 }
 
-/// What a surrogate's numbers depend on; not where its weights lie.
-fn identity(surrogate: &SurrogateSpec) -> Vec<u8> {
-    let mut model = surrogate.model.clone();
-    if let SurrogateModel::Onnx(onnx) = &mut model {
-        onnx.weights.path = Default::default();
-    }
-    serde_json::to_vec(&model).unwrap_or_default()
-}
-
 impl Stage for Score<'_> {
     const NAME: &'static str = "mine";
 
@@ -106,9 +112,9 @@ impl Stage for Score<'_> {
         let output = |surrogate: &&SurrogateSpec| Output {
             unit: self.ctx.run.predictions(&surrogate.name, shard),
             key: KeyHasher::new()
-                .field("stage", "score")
+                .field("stage", SCORING)
                 .field("images", &images)
-                .field("surrogate", identity(surrogate))
+                .field("surrogate", surrogate.identity())
                 .field("batch", self.spec.mine.batch.to_le_bytes())
                 .field("categories", self.spec.categories.sha256.to_string())
                 .finish(),
@@ -117,6 +123,7 @@ impl Stage for Score<'_> {
     }
 
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<Made>, StageError> {
+        images::check_source(self.spec)?;
         self.ready(pending)?;
         let images = images_table::decode(&self.ctx.run.images(shard).file("parquet"))?;
         let labels = self.plan.rows(shard)?;
@@ -135,21 +142,28 @@ impl Stage for Score<'_> {
             by_surrogate.iter_mut().zip(block).for_each(|(all, outcomes)| all.extend(outcomes));
         }
         let made = pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, outcomes));
-        made.collect()
+        let made = made.collect::<Result<Vec<Made>, StageError>>()?;
+        pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
+        Ok(made)
     }
 }
 
 impl Score<'_> {
     /// Loads the runtime and the pending surrogates, the first time that any is needed: re-mining needs neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), StageError> {
-        if self.host.is_none() {
+        if self.engines.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.engines = Mutex::new((0..self.ctx.threads).map(|_| Engine::new()).collect());
+        }
+        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
+        if self.host.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
+            self.runtime_loaded = pending.iter().any(real);
             self.host = Some(self.load_host(pending)?);
-            let threads = (0..self.ctx.threads).map(|_| Engine::new());
-            self.engines = Mutex::new(threads.collect());
         }
         let Some(host) = &self.host else { return Ok(()) };
         let (surrogates, batch) = (&self.surrogates, self.spec.mine.batch as usize);
-        let engines = self.engines.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
+        fresh.map(|&at| check_weights(surrogates[at])).collect::<Result<(), _>>()?;
         let load = |engine: &mut Engine| -> Result<(), SurrogateError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
@@ -162,8 +176,7 @@ impl Score<'_> {
     }
 
     fn load_host(&self, pending: &[usize]) -> Result<Host, StageError> {
-        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
-        if !self.surrogates.iter().enumerate().any(|(at, _)| real(&at)) {
+        if !self.runtime_loaded {
             return Ok(Host::without_runtime());
         }
         let host = Host::with_onnx_runtime(&library::library(self.ctx)?, self.ctx.device)?;
@@ -181,7 +194,7 @@ impl Score<'_> {
         self.ctx.check_stop()?;
         let decoded: Vec<Outcome<RgbImage>> =
             block.iter().map(|row| images::read(&self.ctx.run, self.spec, row)).collect();
-        let pop = || self.engines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let pop = || self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut engine =
             pop().ok_or_else(|| StageError::Threads("more threads than instances of the surrogates".to_owned()))?;
         let scored = pending.iter().map(|at| match engine.get_mut(at) {
@@ -189,7 +202,7 @@ impl Score<'_> {
             None => Ok(Vec::new()),
         });
         let scored = scored.collect::<Result<BlockScores, SurrogateError>>();
-        self.engines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(engine);
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
         self.ctx.progress.advance(block.len() as u64);
         Ok(scored?)
     }
@@ -257,11 +270,14 @@ impl Score<'_> {
             lost.push(DropRow { item_id: image.item_id, stage, source: image.path.clone(), reason });
         }
         rows.kept = kept.len() as u64;
-        if rows.failed > 0 && kept.is_empty() {
+        if rows.failed > 0 && kept.is_empty() && !self.proven[at] {
             let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
             return Err(StageError::AllFailed { name: name.clone(), shard, reason });
         }
-        let facts = self.host.as_ref().map(|host| host.facts().clone()).unwrap_or_default();
+        let facts = match &self.surrogates[at].model {
+            SurrogateModel::Fake(_) => Host::without_runtime().facts().clone(),
+            SurrogateModel::Onnx(_) => self.host.as_ref().map(|host| host.facts().clone()).unwrap_or_default(),
+        };
         Ok(Made { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
     }
 }

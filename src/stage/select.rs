@@ -3,15 +3,15 @@
 use rayon::prelude::*;
 
 use super::judge::{JudgedShard, judge_shard};
-use super::shards::ranges;
+use super::planned::Planned;
 use super::{Context, StageError};
 use crate::domain::{RunSpec, SelectSpec};
 use crate::stats::Judged;
 use crate::store::PendingFile;
-use crate::table::{ImagePaths, MinedChunk, MinedWriter, PlanTable, Verdicts};
+use crate::table::{ImagePaths, MinedChunk, MinedWriter, Verdicts};
 
-/// Shards in memory at a time, for each thread.
-const WAVE: usize = 2;
+/// Encoded shards in memory at a time, for each thread.
+const WAVE: usize = 16;
 
 /// What a mining came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,8 +39,7 @@ impl Selected {
 
 /// Applies the current mining's rule and makes it the manifest.
 pub fn select(ctx: &Context, spec: &RunSpec) -> Result<Selected, StageError> {
-    let select = &spec.mine.select;
-    let mut target = PendingFile::create(&ctx.run.mined(&select.id()))?;
+    let mut target = PendingFile::create(&ctx.run.mined(&spec.mining_id()))?;
     let selected = match write_table(ctx, spec, &mut target) {
         Ok(selected) => selected,
         // The table's own error does not say which file, nor that the disk is full.
@@ -54,18 +53,19 @@ pub fn select(ctx: &Context, spec: &RunSpec) -> Result<Selected, StageError> {
 
 fn write_table(ctx: &Context, spec: &RunSpec, target: &mut PendingFile) -> Result<Selected, StageError> {
     let select = &spec.mine.select;
-    let plan = PlanTable::read_for_mining(&ctx.run.plan().file("parquet"))?;
-    let shards: Vec<usize> = (0..ranges(plan.len(), spec.shard_items).len()).collect();
+    let plan = Planned::open(ctx, spec)?;
+    let shards: Vec<usize> = (0..plan.ranges.len()).collect();
     let histogram = vec![0; select.surrogates.len() + 1];
-    let mut selected = Selected { id: select.id(), histogram, ..Selected::default() };
-    let writer = MinedWriter::new(target, &MinedChunk::new(&plan, &ImagePaths::empty()?, verdicts(select, &[]))?)?;
+    let mut selected = Selected { id: spec.mining_id(), histogram, ..Selected::default() };
+    let empty = MinedChunk::new(&plan.nothing()?, &ImagePaths::empty()?, verdicts(select, &[]))?;
+    let writer = MinedWriter::new(target, &empty)?;
     let pool = ctx.pool()?;
-    ctx.progress.start("select", plan.len() as u64);
+    ctx.progress.start("select", plan.record.rows.kept);
     for wave in shards.chunks(WAVE * ctx.threads) {
         ctx.check_stop()?;
         let encoded = |&shard: &usize| -> Result<_, StageError> {
             let JudgedShard { images, judged, .. } = judge_shard(ctx, select, shard)?;
-            let chunk = MinedChunk::new(&plan, &images, verdicts(select, &judged))?;
+            let chunk = MinedChunk::new(&plan.slice(shard)?, &images, verdicts(select, &judged))?;
             Ok((judged, writer.encode(chunk)?))
         };
         let done: Vec<_> = pool.install(|| wave.par_iter().map(encoded).collect::<Result<_, StageError>>())?;

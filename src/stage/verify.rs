@@ -51,7 +51,7 @@ pub fn verify(ctx: &Context) -> Result<Verified, StageError> {
     let mut verified = Verified::default();
     let plan = ctx.run.plan();
     let mut lost = Vec::new();
-    let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::read(path)?.len() as u64)) else {
+    let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::open(path)?.len() as u64)) else {
         return Ok(verified);
     };
     let shards = ranges(record.rows.kept as usize, spec.shard_items).len();
@@ -100,7 +100,7 @@ fn verify_shard(ctx: &Context, spec: &RunSpec, shard: usize, verified: &mut Veri
 
 /// The manifest must be the table of the current mining, byte for byte, and readable.
 fn verify_manifest(ctx: &Context, spec: &RunSpec, verified: &mut Verified) {
-    let (manifest, mined) = (ctx.run.manifest(), ctx.run.mined(&spec.mine.select.id()));
+    let (manifest, mined) = (ctx.run.manifest(), ctx.run.mined(&spec.mining_id()));
     let hash = |path: &Path| std::fs::File::open(path).and_then(|mut file| Sha256::of_reader(&mut file));
     verified.files += 1;
     match (hash(&manifest), hash(&mined)) {

@@ -134,8 +134,10 @@ impl Best {
             (None, Some((b, _))) => (b as i32, false),
             (None, None) => (-1, false),
         };
+        let top1_prob = if correct { prob(self.accepted) } else { prob(self.other) };
         SpacePrediction {
             top1_id: top1,
+            top1_prob: top1_prob as f32,
             correct,
             true_prob: (self.accepted_sum / whole.max(f64::MIN_POSITIVE)).min(1.0) as f32,
             margin: (prob(self.accepted) - prob(self.other)) as f32,

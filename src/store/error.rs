@@ -23,6 +23,14 @@ pub enum StoreError {
         /// Who holds it: process id, machine, command.
         holder: String,
     },
+    /// A folder with other things in it.
+    #[error("{path} holds other files ({found}) and is no run directory; choose a new or empty folder with --run-dir")]
+    Foreign {
+        /// The folder.
+        path: String,
+        /// One of them.
+        found: String,
+    },
     /// Not a run directory.
     #[error("{path} is no run directory: it has no spec.toml; make one with `hardset build PIPELINE`")]
     NotARun {

@@ -51,7 +51,7 @@ impl Drop for Lock {
 }
 
 fn whoami() -> String {
-    let command: Vec<String> = std::env::args().collect();
+    let command: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "this machine" } else { host.trim() };
     format!("process {} on {host} ({})", std::process::id(), command.join(" "))

@@ -28,7 +28,22 @@ impl RunDir {
     /// Makes the folder and locks it.
     pub fn create(&self) -> Result<Lock, StoreError> {
         fs::create_dir_all(&self.0).map_err(StoreError::io("make folder", &self.0))?;
+        self.refuse_foreign()?;
         Lock::take(&self.0)
+    }
+
+    /// A run never starts among somebody's files.
+    fn refuse_foreign(&self) -> Result<(), StoreError> {
+        if self.spec_path().is_file() {
+            return Ok(());
+        }
+        let ours = |name: &str| name == "lock" || name.starts_with("spec.toml");
+        let entries = fs::read_dir(&self.0).map_err(StoreError::io("read", &self.0))?.flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        match names.find(|name| !ours(name)) {
+            Some(found) => Err(StoreError::Foreign { path: self.0.display().to_string(), found }),
+            None => Ok(()),
+        }
     }
 
     /// Locks an existing run.
@@ -125,9 +140,11 @@ impl RunDir {
         format!("{item}.png")
     }
 
-    /// Removes what a killed process left unfinished.
+    /// Removes what a killed process left unfinished, in the run's own folders.
     pub fn sweep(&self) -> Result<(), StoreError> {
-        sweep(&self.0)
+        let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
+        let own = ["", "images", "mined", "report"].map(|name| self.0.join(name));
+        own.into_iter().chain(predictions).filter(|folder| folder.is_dir()).try_for_each(|folder| sweep(&folder))
     }
 
     /// Names of the surrogates that have predictions here, in order.
@@ -144,11 +161,8 @@ impl RunDir {
 
 fn sweep(dir: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(dir).map_err(StoreError::io("read", dir))?.flatten() {
-        let path = entry.path();
-        if path.is_dir() && !path.is_symlink() {
-            sweep(&path)?;
-        } else if path.to_string_lossy().ends_with(UNFINISHED) {
-            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            fs::remove_file(entry.path()).map_err(StoreError::io("remove", &entry.path()))?;
         }
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! Data frames <-> Parquet bytes, and typed access to columns.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
+use polars::io::parquet::metadata::FileMetadataRef;
 use polars::prelude::*;
 
 /// Why a table cannot be read or written.
@@ -47,11 +49,16 @@ pub(super) fn writer<W: std::io::Write>(target: W) -> ParquetWriter<W> {
         .set_parallel(false)
 }
 
-/// A frame as Parquet bytes.
+/// Columns as Parquet bytes.
 pub(super) fn encode(columns: Vec<Column>) -> Result<Vec<u8>, TableError> {
+    encode_in_groups(columns, ROW_GROUP)
+}
+
+/// Columns as Parquet bytes, in row groups of `rows`.
+pub(super) fn encode_in_groups(columns: Vec<Column>, rows: usize) -> Result<Vec<u8>, TableError> {
     let mut frame = DataFrame::new_infer_height(columns)?;
     let mut bytes = Vec::new();
-    writer(&mut bytes).finish(&mut frame)?;
+    writer(&mut bytes).with_row_group_size(Some(rows)).finish(&mut frame)?;
     Ok(bytes)
 }
 
@@ -68,7 +75,32 @@ pub(super) fn read(path: &Path, columns: &[&str], parallel: ParallelStrategy) ->
 
 /// Number of rows of the file, from its footer.
 pub(super) fn rows_in(path: &Path) -> Result<usize, TableError> {
-    open(path)?.num_rows().map_err(|source| TableError::Read { file: path.display().to_string(), source })
+    Ok(metadata(path)?.num_rows)
+}
+
+/// The file's footer, to be read once where the file is read often.
+pub(super) fn metadata(path: &Path) -> Result<FileMetadataRef, TableError> {
+    let mut reader = open(path)?;
+    let metadata = reader.get_metadata().cloned();
+    metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+/// The named columns of the rows at `range`, as one chunk each.
+pub(super) fn read_slice(
+    path: &Path,
+    metadata: &FileMetadataRef,
+    columns: &[&str],
+    range: Range<usize>,
+) -> Result<DataFrame, TableError> {
+    let mut reader = open(path)?;
+    reader.set_metadata(metadata.clone());
+    reader
+        .with_columns(Some(columns.iter().map(|&column| column.to_owned()).collect()))
+        .with_slice(Some((range.start, range.len())))
+        .read_parallel(ParallelStrategy::None)
+        .set_rechunk(true)
+        .finish()
+        .map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 
 fn open(path: &Path) -> Result<ParquetReader<File>, TableError> {

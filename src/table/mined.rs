@@ -11,11 +11,11 @@ use polars::prelude::*;
 
 use super::frame::{self, TableError};
 use super::images::ImagePaths;
-use super::plan::PlanTable;
+use super::plan::PlanSlice;
 use crate::domain::ItemId;
 
 /// The plan's columns that the table repeats.
-pub(super) const PLAN_COLUMNS: [&str; 6] = ["item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt"];
+pub(super) const PLAN_COLUMNS: [&str; 5] = ["item_id", "category", "nuisance_kind", "nuisance", "prompt"];
 
 /// One mining's verdicts on one shard, as columns; items ascending and all in the plan and in the images.
 pub struct Verdicts<'a> {
@@ -40,7 +40,7 @@ pub struct MinedChunk(DataFrame);
 
 impl MinedChunk {
     /// Joins the verdicts of one shard with the plan and the paths of its images.
-    pub fn new(plan: &PlanTable, images: &ImagePaths, verdicts: Verdicts) -> Result<Self, TableError> {
+    pub fn new(plan: &PlanSlice, images: &ImagePaths, verdicts: Verdicts) -> Result<Self, TableError> {
         let n = verdicts.item_id.len();
         let k = verdicts.surrogates.len() as u32;
         let mut columns = rows_of(&plan.0, &verdicts.item_id)?.columns().to_vec();

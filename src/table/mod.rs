@@ -13,7 +13,7 @@ mod predictions;
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
 pub use mined::{HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
-pub use plan::PlanTable;
+pub use plan::{PlanSlice, PlanTable};
 
 /// `dropped.parquet`.
 pub mod dropped_table {

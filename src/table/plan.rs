@@ -1,8 +1,9 @@
 //! `plan.parquet`: one row per image to make or to read, item ids ascending.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use polars::io::parquet::metadata::FileMetadataRef;
 use polars::prelude::*;
 
 use super::frame::{self, TableError};
@@ -21,16 +22,22 @@ const COLUMNS: [&str; 10] = [
     "source",
 ];
 
-/// A plan in memory, as columns.
-pub struct PlanTable(pub(super) DataFrame);
+/// A plan on disk, read a slice at a time.
+pub struct PlanTable {
+    path: PathBuf,
+    metadata: FileMetadataRef,
+}
+
+/// The columns of some rows of a plan that the table of a mining repeats.
+pub struct PlanSlice(pub(super) DataFrame);
 
 impl PlanTable {
-    /// The rows as Parquet.
-    pub fn encode(rows: &[PlanRow]) -> Result<Vec<u8>, TableError> {
+    /// The rows as Parquet, in row groups of `shard_items`, so that a shard is one of them.
+    pub fn encode(rows: &[PlanRow], shard_items: u32) -> Result<Vec<u8>, TableError> {
         let texts = |name: &str, text: fn(&PlanRow) -> Option<&str>| {
             Column::new(name.into(), rows.iter().map(text).collect::<Vec<Option<&str>>>())
         };
-        frame::encode(vec![
+        let columns = vec![
             Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
             texts("category", |row| Some(&row.category)),
             frame::lists("label_ids", rows.iter().map(|row| row.label_ids.as_slice())),
@@ -41,22 +48,18 @@ impl PlanTable {
             texts("negative_prompt", |row| row.negative_prompt.as_deref()),
             Column::new("seed".into(), rows.iter().map(|row| row.seed).collect::<Vec<u64>>()),
             texts("source", |row| row.source.as_deref()),
-        ])
+        ];
+        frame::encode_in_groups(columns, shard_items as usize)
     }
 
-    /// Reads the whole plan.
-    pub fn read(path: &Path) -> Result<Self, TableError> {
-        frame::read(path, &COLUMNS, ParallelStrategy::Auto).map(Self)
-    }
-
-    /// Reads the columns that the table of a mining repeats.
-    pub fn read_for_mining(path: &Path) -> Result<Self, TableError> {
-        frame::read(path, &super::mined::PLAN_COLUMNS, ParallelStrategy::Auto).map(Self)
+    /// Opens the plan at `path`.
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        Ok(Self { path: path.to_owned(), metadata: frame::metadata(path)? })
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.0.height()
+        self.metadata.num_rows
     }
 
     /// Whether it has no rows.
@@ -64,10 +67,14 @@ impl PlanTable {
         self.len() == 0
     }
 
-    /// The rows at `range`, of a plan that was read whole.
+    /// The rows at `range`.
     pub fn rows(&self, range: Range<usize>) -> Result<Vec<PlanRow>, TableError> {
-        let slice = self.0.slice(range.start as i64, range.len());
-        Ok(decode(&slice)?)
+        Ok(decode(&frame::read_slice(&self.path, &self.metadata, &COLUMNS, range)?)?)
+    }
+
+    /// The rows at `range`, as far as a mining repeats them.
+    pub fn slice(&self, range: Range<usize>) -> Result<PlanSlice, TableError> {
+        frame::read_slice(&self.path, &self.metadata, &super::mined::PLAN_COLUMNS, range).map(PlanSlice)
     }
 }
 
@@ -76,24 +83,21 @@ fn decode(frame: &DataFrame) -> PolarsResult<Vec<PlanRow>> {
     let seeds = frame::u64s(frame, "seed")?;
     let mut categories = frame::full_strings(frame, "category")?;
     let mut labels = frame::i32_lists(frame, "label_ids")?;
-    let [mut kinds, mut nuisances, mut templates, mut prompts, mut negatives, mut sources] =
-        ["nuisance_kind", "nuisance", "template", "prompt", "negative_prompt", "source"]
-            .map(|name| frame::strings(frame, name));
-    let take = |texts: &mut PolarsResult<Vec<Option<String>>>, at: usize| {
-        texts.as_mut().ok().and_then(|texts| texts[at].take())
-    };
+    let text = |name: &str| frame::strings(frame, name);
+    let (mut kinds, mut nuisances, mut templates) = (text("nuisance_kind")?, text("nuisance")?, text("template")?);
+    let (mut prompts, mut negatives, mut sources) = (text("prompt")?, text("negative_prompt")?, text("source")?);
     Ok((0..ids.len())
         .map(|at| PlanRow {
             item_id: ItemId(ids[at]),
             category: std::mem::take(&mut categories[at]),
             label_ids: std::mem::take(&mut labels[at]),
-            nuisance_kind: take(&mut kinds, at),
-            nuisance: take(&mut nuisances, at),
-            template: take(&mut templates, at),
-            prompt: take(&mut prompts, at),
-            negative_prompt: take(&mut negatives, at),
+            nuisance_kind: kinds[at].take(),
+            nuisance: nuisances[at].take(),
+            template: templates[at].take(),
+            prompt: prompts[at].take(),
+            negative_prompt: negatives[at].take(),
             seed: seeds[at],
-            source: take(&mut sources, at),
+            source: sources[at].take(),
         })
         .collect())
 }
@@ -121,8 +125,8 @@ mod tests {
     fn rows_come_back_as_they_went_in() {
         let rows: Vec<PlanRow> = [0, 3, 7].map(row).into();
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), PlanTable::encode(&rows).unwrap()).unwrap();
-        let table = PlanTable::read(file.path()).unwrap();
+        std::fs::write(file.path(), PlanTable::encode(&rows, 2).unwrap()).unwrap();
+        let table = PlanTable::open(file.path()).unwrap();
         assert_eq!((table.len(), table.rows(0..3).unwrap()), (3, rows.clone()));
         assert_eq!(table.rows(1..2).unwrap(), rows[1..2]);
     }
@@ -131,7 +135,7 @@ mod tests {
     fn a_file_that_is_no_table_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"not parquet").unwrap();
-        let error = PlanTable::read(file.path()).err().unwrap().to_string();
+        let error = PlanTable::open(file.path()).err().unwrap().to_string();
         assert!(error.contains(&file.path().display().to_string()), "{error}");
     }
 }

@@ -10,38 +10,40 @@ use polars::prelude::*;
 use super::frame::{self, TableError};
 use crate::domain::{ItemId, LabelSpace, Prediction, SelectSpec, SpacePrediction};
 
-const SPACE_COLUMNS: [&str; 4] = ["top1_id", "correct", "true_prob", "margin"];
+const SPACE_COLUMNS: [&str; 5] = ["top1_id", "correct", "true_prob", "margin", "top1_prob"];
 
 /// The rows as Parquet.
 pub fn encode(rows: &[Prediction]) -> Result<Vec<u8>, TableError> {
-    let mut columns = vec![
-        Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
+    // What re-mining reads comes first, so that it lies together in the file.
+    let mut columns = vec![Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>())];
+    columns.extend(space_columns(rows, LabelSpace::AnyOfIds));
+    columns.extend(space_columns(rows, LabelSpace::Masked));
+    columns.extend([
         frame::lists("top5_ids", rows.iter().map(|row| row.top5_ids.as_slice())),
         frame::f32_lists("top5_probs", rows.iter().map(|row| row.top5_probs.as_slice())),
         Column::new("true_rank".into(), rows.iter().map(|row| row.true_rank).collect::<Vec<u32>>()),
         Column::new("max_logit".into(), rows.iter().map(|row| row.max_logit).collect::<Vec<Option<f32>>>()),
         Column::new("energy".into(), rows.iter().map(|row| row.energy).collect::<Vec<Option<f32>>>()),
-    ];
-    columns.extend(space_columns(rows, LabelSpace::AnyOfIds));
-    columns.extend(space_columns(rows, LabelSpace::Masked));
+    ]);
     frame::encode(columns)
 }
 
-fn space_columns(rows: &[Prediction], space: LabelSpace) -> [Column; 4] {
+fn space_columns(rows: &[Prediction], space: LabelSpace) -> [Column; 5] {
     let of = |row: &Prediction| match space {
         LabelSpace::AnyOfIds => row.any,
         LabelSpace::Masked => row.masked,
     };
-    let [top1_id, correct, true_prob, margin] = names(space);
+    let [top1_id, correct, true_prob, margin, top1_prob] = names(space);
     [
         Column::new(top1_id.into(), rows.iter().map(|row| of(row).top1_id).collect::<Vec<i32>>()),
         Column::new(correct.into(), rows.iter().map(|row| of(row).correct).collect::<Vec<bool>>()),
         Column::new(true_prob.into(), rows.iter().map(|row| of(row).true_prob).collect::<Vec<f32>>()),
         Column::new(margin.into(), rows.iter().map(|row| of(row).margin).collect::<Vec<f32>>()),
+        Column::new(top1_prob.into(), rows.iter().map(|row| of(row).top1_prob).collect::<Vec<f32>>()),
     ]
 }
 
-fn names(space: LabelSpace) -> [String; 4] {
+fn names(space: LabelSpace) -> [String; 5] {
     SPACE_COLUMNS.map(|name| match space {
         LabelSpace::AnyOfIds => name.to_owned(),
         LabelSpace::Masked => format!("masked_{name}"),
@@ -67,7 +69,7 @@ pub struct Votes {
 /// `images`: the items of the shard, ascending. A surrogate scores images and nothing else, so that a file with as many
 /// rows has the same items: they need not be read then.
 pub fn read_votes(path: &Path, select: &SelectSpec, images: &[u32]) -> Result<Votes, TableError> {
-    let [top1_id, correct, true_prob, margin] = &names(select.label_space);
+    let [top1_id, correct, true_prob, margin, _] = &names(select.label_space);
     let same_items = frame::rows_in(path)? == images.len();
     let mut columns = vec![top1_id, correct, margin];
     columns.extend(select.bounds_true_prob().then_some(true_prob));
@@ -117,17 +119,18 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<Prediction>> {
 }
 
 fn spaces(frame: &DataFrame, space: LabelSpace) -> PolarsResult<Vec<SpacePrediction>> {
-    let [top1_id, correct, true_prob, margin] = &names(space);
+    let [top1_id, correct, true_prob, margin, top1_prob] = &names(space);
     let (top1, correct) = (frame::i32s(frame, top1_id)?, frame::bools(frame, correct)?);
     let (probs, margins) = (frame::f32s(frame, true_prob)?, frame::f32s(frame, margin)?);
-    Ok((0..top1.len())
-        .map(|at| SpacePrediction {
-            top1_id: top1[at],
-            correct: correct[at],
-            true_prob: probs[at],
-            margin: margins[at],
-        })
-        .collect())
+    let tops = frame::f32s(frame, top1_prob)?;
+    let row = |at: usize| SpacePrediction {
+        top1_id: top1[at],
+        top1_prob: tops[at],
+        correct: correct[at],
+        true_prob: probs[at],
+        margin: margins[at],
+    };
+    Ok((0..top1.len()).map(row).collect())
 }
 
 #[cfg(test)]
@@ -136,7 +139,13 @@ mod tests {
 
     #[test]
     fn rows_come_back_as_they_went_in() {
-        let space = |class| SpacePrediction { top1_id: class, correct: class == 1, true_prob: 0.25, margin: -0.5 };
+        let space = |class| SpacePrediction {
+            top1_id: class,
+            top1_prob: 0.5,
+            correct: class == 1,
+            true_prob: 0.25,
+            margin: -0.5,
+        };
         let row = |id: u32| Prediction {
             item_id: ItemId(id),
             top5_ids: [1, 2, 3, 4, id as i32],
