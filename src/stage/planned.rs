@@ -34,9 +34,13 @@ impl Planned {
         Ok(self.table.rows(self.ranges[shard].clone())?)
     }
 
-    /// The rows of shard `shard`, as far as a mining repeats them.
-    pub fn slice(&self, shard: usize) -> Result<PlanSlice, StageError> {
-        Ok(self.table.slice(self.ranges[shard].clone())?)
+    /// The rows of some shards that follow each other, as far as a mining repeats them: one slice per shard.
+    pub fn slices(&self, shards: &[usize]) -> Result<Vec<PlanSlice>, StageError> {
+        let (Some(&first), Some(&last)) = (shards.first(), shards.last()) else { return Ok(Vec::new()) };
+        let start = self.ranges[first].start;
+        let all = self.table.slice(start..self.ranges[last].end)?;
+        let part = |&shard: &usize| all.part(self.ranges[shard].start - start..self.ranges[shard].end - start);
+        Ok(shards.iter().map(part).collect())
     }
 
     /// The columns of no rows.

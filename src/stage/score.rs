@@ -163,7 +163,7 @@ impl Score<'_> {
         let (surrogates, batch) = (&self.surrogates, self.spec.mine.batch as usize);
         let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
-        fresh.map(|&at| check_weights(surrogates[at])).collect::<Result<(), _>>()?;
+        fresh.copied().try_for_each(|at| check_weights(surrogates[at]))?;
         let load = |engine: &mut Engine| -> Result<(), SurrogateError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {

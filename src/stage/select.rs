@@ -1,5 +1,7 @@
 //! select: predictions -> `mined/<rule-id>.parquet` and `manifest.parquet`. Runs no inference.
 
+use std::sync::mpsc::sync_channel;
+
 use rayon::prelude::*;
 
 use super::judge::{JudgedShard, judge_shard};
@@ -8,10 +10,13 @@ use super::{Context, StageError};
 use crate::domain::{RunSpec, SelectSpec};
 use crate::stats::Judged;
 use crate::store::PendingFile;
-use crate::table::{ImagePaths, MinedChunk, MinedWriter, Verdicts};
+use crate::table::{EncodedChunk, ImagePaths, MinedChunk, MinedWriter, PlanSlice, Verdicts};
 
 /// Encoded shards in memory at a time, for each thread.
-const WAVE: usize = 16;
+const WAVE: usize = 4;
+
+/// Verdicts and rows of one shard.
+type Encoded = (Vec<Judged>, EncodedChunk);
 
 /// What a mining came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,20 +66,33 @@ fn write_table(ctx: &Context, spec: &RunSpec, target: &mut PendingFile) -> Resul
     let writer = MinedWriter::new(target, &empty)?;
     let pool = ctx.pool()?;
     ctx.progress.start("select", plan.record.rows.kept);
-    for wave in shards.chunks(WAVE * ctx.threads) {
-        ctx.check_stop()?;
-        let encoded = |&shard: &usize| -> Result<_, StageError> {
-            let JudgedShard { images, judged, .. } = judge_shard(ctx, select, shard)?;
-            let chunk = MinedChunk::new(&plan.slice(shard)?, &images, verdicts(select, &judged))?;
-            Ok((judged, writer.encode(chunk)?))
-        };
-        let done: Vec<_> = pool.install(|| wave.par_iter().map(encoded).collect::<Result<_, StageError>>())?;
-        for (judged, chunk) in done {
-            selected.add(&judged);
-            ctx.progress.advance(judged.len() as u64);
-            writer.append(chunk)?;
+    let encode = |(&shard, plan): (&usize, PlanSlice)| -> Result<Encoded, StageError> {
+        let JudgedShard { images, judged, .. } = judge_shard(ctx, select, shard)?;
+        let chunk = MinedChunk::new(&plan, &images, verdicts(select, &judged))?;
+        Ok((judged, writer.encode(chunk)?))
+    };
+    // The next wave is judged while this one is compressed and written.
+    let (sender, waves) = sync_channel::<Result<Vec<Encoded>, StageError>>(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for wave in shards.chunks(WAVE * ctx.threads) {
+                let plan = pool.install(|| plan.slices(wave));
+                let done = plan.and_then(|plan| pool.install(|| wave.par_iter().zip(plan).map(encode).collect()));
+                if sender.send(done).is_err() {
+                    return;
+                }
+            }
+        });
+        for wave in waves {
+            ctx.check_stop()?;
+            for (judged, chunk) in wave? {
+                selected.add(&judged);
+                ctx.progress.advance(judged.len() as u64);
+                writer.append(chunk)?;
+            }
         }
-    }
+        Ok::<(), StageError>(())
+    })?;
     writer.finish()?;
     Ok(selected)
 }

@@ -1,8 +1,9 @@
 //! Data frames <-> Parquet bytes, and typed access to columns.
 
 use std::fs::File;
+use std::io::Cursor;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use polars::io::parquet::metadata::FileMetadataRef;
 use polars::prelude::*;
@@ -62,50 +63,65 @@ pub(super) fn encode_in_groups(columns: Vec<Column>, rows: usize) -> Result<Vec<
     Ok(bytes)
 }
 
-/// The named columns of the file, as one chunk each.
-pub(super) fn read(path: &Path, columns: &[&str], parallel: ParallelStrategy) -> Result<DataFrame, TableError> {
-    let columns = columns.iter().map(|&column| column.to_owned()).collect();
-    open(path)?
-        .with_columns(Some(columns))
-        .read_parallel(parallel)
-        .set_rechunk(true)
-        .finish()
-        .map_err(|source| TableError::Read { file: path.display().to_string(), source })
+/// A file of one shard, read whole: cheaper than mapping its pages one by one.
+pub(super) struct ShardFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    metadata: FileMetadataRef,
 }
 
-/// Number of rows of the file, from its footer.
-pub(super) fn rows_in(path: &Path) -> Result<usize, TableError> {
-    Ok(metadata(path)?.num_rows)
+impl ShardFile {
+    pub(super) fn read(path: &Path) -> Result<Self, TableError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })?;
+        let metadata = ParquetReader::new(Cursor::new(bytes.as_slice())).get_metadata().cloned();
+        let metadata = metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })?;
+        Ok(Self { path: path.to_owned(), bytes, metadata })
+    }
+
+    /// Number of rows, from the footer.
+    pub(super) fn rows(&self) -> usize {
+        self.metadata.num_rows
+    }
+
+    /// The named columns, as one chunk each.
+    pub(super) fn columns(&self, columns: &[&str]) -> Result<DataFrame, TableError> {
+        let mut reader = ParquetReader::new(Cursor::new(self.bytes.as_slice()));
+        reader.set_metadata(self.metadata.clone());
+        reader
+            .with_columns(Some(columns.iter().map(|&column| column.to_owned()).collect()))
+            .read_parallel(ParallelStrategy::None)
+            .set_rechunk(true)
+            .finish()
+            .map_err(|source| TableError::Read { file: self.path.display().to_string(), source })
+    }
 }
 
-/// The file's footer, to be read once where the file is read often.
+/// The footer of a large file, to be read once where the file is read often.
 pub(super) fn metadata(path: &Path) -> Result<FileMetadataRef, TableError> {
-    let mut reader = open(path)?;
-    let metadata = reader.get_metadata().cloned();
+    let metadata = ParquetReader::new(open(path)?).get_metadata().cloned();
     metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 
-/// The named columns of the rows at `range`, as one chunk each.
+/// The named columns of the rows at `range` of a large file, as one chunk each.
 pub(super) fn read_slice(
     path: &Path,
     metadata: &FileMetadataRef,
     columns: &[&str],
     range: Range<usize>,
 ) -> Result<DataFrame, TableError> {
-    let mut reader = open(path)?;
+    let mut reader = ParquetReader::new(open(path)?);
     reader.set_metadata(metadata.clone());
     reader
         .with_columns(Some(columns.iter().map(|&column| column.to_owned()).collect()))
         .with_slice(Some((range.start, range.len())))
-        .read_parallel(ParallelStrategy::None)
         .set_rechunk(true)
         .finish()
         .map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 
-fn open(path: &Path) -> Result<ParquetReader<File>, TableError> {
-    let file = File::open(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })?;
-    Ok(ParquetReader::new(file))
+fn open(path: &Path) -> Result<File, TableError> {
+    File::open(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })
 }
 
 /// Reads `path` and turns the frame into rows; a column of another type is an error that names the file.
@@ -114,7 +130,7 @@ pub(super) fn read_rows<T>(
     columns: &[&str],
     rows: impl Fn(&DataFrame) -> PolarsResult<Vec<T>>,
 ) -> Result<Vec<T>, TableError> {
-    let frame = read(path, columns, ParallelStrategy::None)?;
+    let frame = ShardFile::read(path)?.columns(columns)?;
     rows(&frame).map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 

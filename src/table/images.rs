@@ -46,7 +46,7 @@ pub fn decode(path: &Path) -> Result<Vec<ImageRow>, TableError> {
 
 /// Items and paths of the file.
 pub fn read_paths(path: &Path) -> Result<ImagePaths, TableError> {
-    frame::read(path, &COLUMNS[..2], ParallelStrategy::None).map(ImagePaths)
+    frame::ShardFile::read(path)?.columns(&COLUMNS[..2]).map(ImagePaths)
 }
 
 fn rows(frame: &DataFrame) -> PolarsResult<Vec<ImageRow>> {

@@ -12,7 +12,7 @@ mod predictions;
 
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
-pub use mined::{HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
+pub use mined::{EncodedChunk, HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
 pub use plan::{PlanSlice, PlanTable};
 
 /// `dropped.parquet`.

@@ -31,6 +31,13 @@ pub struct PlanTable {
 /// The columns of some rows of a plan that the table of a mining repeats.
 pub struct PlanSlice(pub(super) DataFrame);
 
+impl PlanSlice {
+    /// Some of its rows, by their places in it.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Self(self.0.slice(range.start as i64, range.len()))
+    }
+}
+
 impl PlanTable {
     /// The rows as Parquet, in row groups of `shard_items`, so that a shard is one of them.
     pub fn encode(rows: &[PlanRow], shard_items: u32) -> Result<Vec<u8>, TableError> {

@@ -70,12 +70,13 @@ pub struct Votes {
 /// rows has the same items: they need not be read then.
 pub fn read_votes(path: &Path, select: &SelectSpec, images: &[u32]) -> Result<Votes, TableError> {
     let [top1_id, correct, true_prob, margin, _] = &names(select.label_space);
-    let same_items = frame::rows_in(path)? == images.len();
+    let file = frame::ShardFile::read(path)?;
+    let same_items = file.rows() == images.len();
     let mut columns = vec![top1_id, correct, margin];
     columns.extend(select.bounds_true_prob().then_some(true_prob));
     let mut columns: Vec<&str> = columns.into_iter().map(String::as_str).collect();
     columns.extend((!same_items).then_some("item_id"));
-    let frame = frame::read(path, &columns, ParallelStrategy::None)?;
+    let frame = file.columns(&columns)?;
     let votes = || -> PolarsResult<Votes> {
         Ok(Votes {
             item_id: if same_items { images.to_vec() } else { frame::u32s(&frame, "item_id")? },
