@@ -25,7 +25,7 @@ votes = [
         pl.col("correct").not_().alias(f"f{i}"), pl.col("top1_id").alias(f"t{i}"), pl.col("margin").abs().lt(0.01).alias(f"m{i}"))
     for i in range(1, k + 1)
 ]
-plan = pl.scan_parquet(f"{run}/plan.parquet").select("item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt", "seed")
+plan = pl.scan_parquet(f"{run}/plan.parquet").select("item_id", "category", "nuisance_kind", "nuisance", "prompt")
 paths = pl.scan_parquet(f"{run}/images/*.parquet").select("path")
 names = [pl.when(pl.col(f"f{i}")).then(pl.lit(f"fake-{i}")) for i in range(1, k + 1)]
 frame = pl.concat([plan, paths, *votes], how="horizontal").with_columns(
@@ -34,7 +34,7 @@ frame = pl.concat([plan, paths, *votes], how="horizontal").with_columns(
     failed_by=pl.concat_list(names).list.drop_nulls(),
     wrong=pl.concat_list([pl.when(pl.col(f"f{i}")).then(pl.col(f"t{i}")) for i in range(1, k + 1)]).list.drop_nulls(),
 ).with_columns(hard=pl.col("n_failed") >= rule)
-frame = frame.select("item_id", "category", "label_ids", "nuisance_kind", "nuisance", "prompt", "seed", "path", "n_failed", "failed_by", "near_tie", "hard")
+frame = frame.select("item_id", "category", "nuisance_kind", "nuisance", "prompt", "path", "n_failed", "failed_by", "near_tie", "hard")
 frame.sink_parquet(f"{run}/../polars.parquet", compression="lz4")
 """
 
