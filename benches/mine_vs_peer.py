@@ -1,6 +1,6 @@
 """hardset against the peer of `../shared/tools/peer_mine.py`, in turn, in one session: images/s, ratio, share of the floor.
 
-    benches/mine_vs_peer.py HARDSET DATA_DIR PEER.py [--rounds 3]
+    benches/mine_vs_peer.py HARDSET DATA_DIR PEER.py [--rounds 3] [--repeat 1]
 
 HARDSET is the release program, DATA_DIR holds photos/ and surrogates/. The peer (torchvision, DataLoader, onnxruntime)
 must be importable by this python3; hardset uses the ONNX Runtime library of the same package, so that both run the same
@@ -31,14 +31,25 @@ def hardset(program, data, run, images, extra=()):
     return timed([*command, "--set", f"mine.surrogates={json.dumps(MODELS)}", *extra])
 
 
+def repeated(photos, times):
+    """A folder with `times` links to each photograph, and their number."""
+    names, folder = os.listdir(photos), tempfile.mkdtemp(prefix="hardset-photos-")
+    for turn in range(times):
+        os.makedirs(os.path.join(folder, f"{turn:03}"))
+        for name in names:
+            os.symlink(os.path.join(os.path.abspath(photos), name), os.path.join(folder, f"{turn:03}", name))
+    return folder, times * len(names)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("hardset"), parser.add_argument("data"), parser.add_argument("peer")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=1, help="how many times each photograph stands in the pool")
     args = parser.parse_args()
     package = pathlib.Path(importlib.util.find_spec("onnxruntime").submodule_search_locations[0])
     os.environ["ORT_DYLIB_PATH"] = str(next((package / "capi").glob("libonnxruntime.so*")))
-    photos, count = os.path.join(args.data, "photos"), len(os.listdir(os.path.join(args.data, "photos")))
+    photos, count = repeated(os.path.join(args.data, "photos"), args.repeat)
     rows = {"peer": [], "floor": [], "hardset": [], "peak_mb": []}
     for turn in range(args.rounds):
         peer = [sys.executable, args.peer, photos, os.path.join(args.data, "surrogates"), "--models", ",".join(MODELS), "--floor"]

@@ -10,7 +10,7 @@ mod tensor;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
@@ -56,12 +56,19 @@ impl Runtime {
         let file = &model.weights.path;
         let cannot =
             |problem: String| SurrogateError::Load { name: name.to_owned(), file: file.display().to_string(), problem };
-        let mut packed = self.packed.lock().map_err(|e| cannot(e.to_string()))?;
-        let packed = packed.entry(model.weights.sha256).or_insert_with(PrepackedWeights::new).clone();
+        let packed = self.packed_weights(model.weights.sha256);
         let session =
             (|| options(&self.environment, self.device)?.with_prepacked_weights(&packed)?.commit_from_file(file))();
         let mut classifier = Classifier::new(name, model, session.map_err(|e| cannot(e.to_string()))?)?;
         classifier.try_out(batch).map(|()| classifier)
+    }
+}
+
+impl Runtime {
+    /// The packed weights that all instances of a model share; the lock is not held while a session is made.
+    fn packed_weights(&self, model: Sha256) -> PrepackedWeights {
+        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        packed.entry(model).or_insert_with(PrepackedWeights::new).clone()
     }
 }
 
