@@ -78,7 +78,7 @@ fn a_build_makes_every_file_of_the_run_directory() {
 #[test]
 fn the_tables_have_the_columns_of_the_contract() {
     let hardset = built();
-    let mined = "item_id category label_ids nuisance_kind nuisance prompt seed path n_surrogates n_failed failed_by \
+    let mined = "item_id category nuisance_kind nuisance prompt path n_surrogates n_failed failed_by \
                  agreed_wrong n_agreed_wrong near_tie hard";
     let tables = [
         ("plan", "item_id category label_ids nuisance_kind nuisance template prompt negative_prompt seed", ITEMS),

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::stage;
 
 pub fn run(session: &Session) -> anyhow::Result<Output> {
-    let doctor = stage::doctor(&session.context(Path::new(".")))?;
+    let doctor = stage::doctor(&session.context(Path::new(".")));
     let library = doctor.library.as_ref().map(|(path, from)| format!("{} (from {from})", path.display()));
     let folders: Vec<String> = doctor.data_folders.iter().map(|path| path.display().to_string()).collect();
     let (runtime, code) = match &doctor.runtime {

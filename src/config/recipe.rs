@@ -15,7 +15,7 @@ use crate::domain::{
 const MAX_PIXELS: u64 = 89_478_485;
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Images per call of a model. Small batches are the fastest on a CPU (`docs/performance.md`).
-const BATCH: u32 = 4;
+const BATCH: u32 = 2;
 /// Margin within which another machine's rounding has been seen to turn a verdict.
 const NEAR_TIE: f64 = 0.01;
 

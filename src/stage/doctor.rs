@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Context;
 use super::library::find_library;
-use super::{Context, StageError};
 use crate::surrogate::Host;
 
 /// The state of things.
@@ -22,22 +22,26 @@ pub struct Doctor {
 }
 
 /// Looks at everything that mining needs.
-pub fn doctor(ctx: &Context) -> Result<Doctor, StageError> {
+pub fn doctor(ctx: &Context) -> Doctor {
     let features =
         [("onnx", cfg!(feature = "onnx")), ("candle", cfg!(feature = "candle")), ("cuda", cfg!(feature = "cuda"))];
-    let library = find_library(&ctx.data)?;
+    let (library, wrong) = match find_library(&ctx.data) {
+        Ok(library) => (library, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let runtime = match &library {
+        None if wrong.is_some() => Err(wrong.unwrap_or_default()),
         None => Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()),
         Some((path, _)) => match Host::with_onnx_runtime(path, ctx.device) {
             Ok(host) => Ok(host.facts().clone().into_iter().collect()),
             Err(error) => Err(error.to_string()),
         },
     };
-    Ok(Doctor {
+    Doctor {
         features: features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect(),
         threads: ctx.threads,
         data_folders: ctx.data.all().map(PathBuf::from).collect(),
         library,
         runtime,
-    })
+    }
 }

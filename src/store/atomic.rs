@@ -57,12 +57,17 @@ impl PendingFile {
 impl Write for PendingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.writer.as_mut().map_or(Ok(0), |writer| writer.write(bytes));
-        written.inspect_err(|error| self.failure = Some(io::Error::new(error.kind(), error.to_string())))
+        written.inspect_err(|error| self.failure = Some(copy(error)))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.as_mut().map_or(Ok(()), Write::flush)
+        let flushed = self.writer.as_mut().map_or(Ok(()), Write::flush);
+        flushed.inspect_err(|error| self.failure = Some(copy(error)))
     }
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
 }
 
 impl Drop for PendingFile {

@@ -84,11 +84,14 @@ impl RunDir {
         }
     }
 
-    /// Stores the spec.
+    /// Stores the spec, unless it is there already.
     pub fn write_spec(&self, spec: &RunSpec) -> Result<(), StoreError> {
         let path = self.spec_path();
         let text = toml::to_string(spec).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
-        write_whole(&path, text.as_bytes())
+        match fs::read_to_string(&path) {
+            Ok(stored) if stored == text => Ok(()),
+            _ => write_whole(&path, text.as_bytes()),
+        }
     }
 
     fn spec_path(&self) -> PathBuf {
