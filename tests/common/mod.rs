@@ -184,7 +184,12 @@ pub fn test_data(name: &str) -> Option<PathBuf> {
 /// An ONNX Runtime library of this machine, or `None` after saying loudly that the test is skipped.
 pub fn ort_library() -> Option<PathBuf> {
     let named = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
-    let found = named.or_else(hardset::surrogate::library_of_python);
+    // What the main job fetched into the user's cache serves the tests too.
+    let fetched = || {
+        let folders = hardset::assets::DataFolders::from_env(&[]);
+        folders.files_named(|name| name.starts_with("libonnxruntime.so")).into_iter().next()
+    };
+    let found = named.or_else(hardset::surrogate::library_of_python).or_else(fetched);
     if found.is_none() || !cfg!(feature = "onnx") {
         eprintln!("SKIPPED: no ONNX Runtime here (or none built in); set ORT_DYLIB_PATH to test with real classifiers");
         return None;
