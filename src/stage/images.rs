@@ -26,7 +26,7 @@ pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8
     match Sha256::of(&bytes) == row.sha256 {
         true => Ok(bytes),
         false => {
-            Err("the file has changed since it was pinned: its SHA-256 differs; restore it or start a new run"
+            Err("the file has changed since it was pinned: its SHA-256 differs; restore it and start a new run"
                 .to_owned())
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, StageError, resolve::find_or_fetch};
 use crate::assets::DataFolders;
 use crate::config;
+use crate::store::ShardRecord;
 use crate::surrogate::{SurrogateError, library_of_python};
 
 /// Id of the library in the data manifest.
@@ -35,6 +36,14 @@ pub fn described(facts: &BTreeMap<String, String>) -> String {
         "" => runtime.trim().to_owned(),
         device => format!("{} on {device}", runtime.trim()),
     }
+}
+
+/// All that made the predictions of these shards, each once: more than one where a run went on elsewhere.
+pub fn all_described(records: &[ShardRecord]) -> String {
+    let mut all: Vec<String> = records.iter().map(|record| described(&record.facts)).collect();
+    all.sort();
+    all.dedup();
+    all.join("; ")
 }
 
 /// A library, fetched by package name with pip where there is none.

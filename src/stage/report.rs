@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::judge::{JudgedShard, judge_shard};
-use super::library::described;
+use super::library::all_described;
 use super::planned::Planned;
 use super::{Context, StageError, images};
 use crate::config::class_names;
@@ -76,7 +76,7 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         summary: Summary::new(select.surrogates.len(), select.rule),
         categories: BTreeMap::new(),
         confusions: BTreeMap::new(),
-        runtimes: select.surrogates.iter().map(|name| runtime(ctx, name)).collect(),
+        runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
     };
     ctx.progress.start("report", plan.record.rows.kept);
     for (shard, range) in plan.ranges.iter().enumerate() {
@@ -109,8 +109,9 @@ impl Figures {
     }
 }
 
-fn runtime(ctx: &Context, name: &str) -> String {
-    ctx.run.predictions(name, 0).record().map_or_else(String::new, |record| described(&record.facts))
+fn runtime(ctx: &Context, name: &str, shards: usize) -> String {
+    let records: Vec<_> = (0..shards).filter_map(|shard| ctx.run.predictions(name, shard).record()).collect();
+    all_described(&records)
 }
 
 fn assemble(

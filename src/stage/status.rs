@@ -1,7 +1,7 @@
 //! status: how far a run is. Reads records only and takes no lock.
 
 use super::StageError;
-use super::library::described;
+use super::library::all_described;
 use super::shards::ranges;
 use crate::domain::RunSpec;
 use crate::store::{Check, RunDir, Unit};
@@ -37,7 +37,7 @@ pub struct SurrogateStatus {
     pub scored: u64,
     /// Whether it takes part in the current mining.
     pub selected: bool,
-    /// Runtime and device of its last shard.
+    /// What made its predictions: runtime, version, device.
     pub runtime: String,
 }
 
@@ -72,7 +72,7 @@ fn surrogate(run: &RunDir, spec: &RunSpec, name: String, shards: usize) -> Surro
         shards: records.len() as u64,
         scored: records.iter().map(|record| record.rows.kept).sum(),
         selected: spec.mine.select.surrogates.contains(&name),
-        runtime: records.last().map_or_else(String::new, |record| described(&record.facts)),
+        runtime: all_described(&records),
         name,
     }
 }

@@ -11,7 +11,7 @@ mod python;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::domain::{Device, Outcome, Scores, SurrogateModel, SurrogateSpec};
+use crate::domain::{Device, OnnxModel, Outcome, Scores, SurrogateModel, SurrogateSpec};
 use crate::imaging::RgbImage;
 
 pub use error::SurrogateError;
@@ -64,13 +64,18 @@ impl Host {
     pub fn build(&self, spec: &SurrogateSpec, batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
         match &spec.model {
             SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),
-            #[cfg(feature = "onnx")]
-            SurrogateModel::Onnx(model) => {
-                let runtime = self.onnx.as_ref().ok_or(SurrogateError::NoOnnx)?;
-                Ok(Box::new(runtime.build(&spec.name, model, batch)?))
-            }
-            #[cfg(not(feature = "onnx"))]
-            SurrogateModel::Onnx(_) => Err(SurrogateError::NoOnnx),
+            SurrogateModel::Onnx(model) => self.build_onnx(&spec.name, model, batch),
         }
+    }
+
+    #[cfg(feature = "onnx")]
+    fn build_onnx(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        let runtime = self.onnx.as_ref().ok_or(SurrogateError::NoOnnx)?;
+        Ok(Box::new(runtime.build(name, model, batch)?))
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn build_onnx(&self, _name: &str, _model: &OnnxModel, _batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        Err(SurrogateError::NoOnnx)
     }
 }
