@@ -2,7 +2,8 @@
 
 use super::shards::Tally;
 use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
-use crate::domain::RunSpec;
+use crate::config::ConfigError;
+use crate::domain::{LabelSpace, RunSpec};
 use crate::store::Check;
 
 /// What a mining did.
@@ -18,10 +19,24 @@ pub struct Mining {
 
 /// Mines with the spec's current selection; `images` is what `generate` returned.
 pub fn mine(ctx: &Context, spec: &RunSpec, images: &Tally, check: Check) -> Result<Mining, StageError> {
+    check_space(spec)?;
     let scored = score(ctx, spec, &images.records, check)?;
     // Only now: a surrogate that is refused leaves the run as it was.
     ctx.run.write_spec(spec)?;
     let dropped = write_dropped(ctx, spec, images, &scored)?;
     let selected = select(ctx, spec)?;
     Ok(Mining { scored, selected, dropped })
+}
+
+/// Among a single class every answer is right: nothing could be hard.
+fn check_space(spec: &RunSpec) -> Result<(), StageError> {
+    let classes = spec.categories.all_ids().len();
+    match spec.mine.select.label_space {
+        LabelSpace::Masked if classes < 2 => {
+            let problem =
+                format!("is masked, but `{}` accepts {classes} class(es) in all; use any-of-ids", spec.categories.name);
+            Err(ConfigError::value("the recipe", "mine.label_space", problem).into())
+        }
+        _ => Ok(()),
+    }
 }
