@@ -25,17 +25,16 @@ pub struct Doctor {
 pub fn doctor(ctx: &Context) -> Doctor {
     let features =
         [("onnx", cfg!(feature = "onnx")), ("candle", cfg!(feature = "candle")), ("cuda", cfg!(feature = "cuda"))];
-    let (library, wrong) = match find_library(&ctx.data) {
-        Ok(library) => (library, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let runtime = match &library {
-        None if wrong.is_some() => Err(wrong.unwrap_or_default()),
-        None => Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()),
-        Some((path, _)) => match Host::with_onnx_runtime(path, ctx.device) {
-            Ok(host) => Ok(host.facts().clone().into_iter().collect()),
-            Err(error) => Err(error.to_string()),
-        },
+    let (library, runtime) = match find_library(&ctx.data) {
+        Err(error) => (None, Err(error.to_string())),
+        Ok(None) => {
+            (None, Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()))
+        }
+        Ok(Some((path, from))) => {
+            let host = Host::with_onnx_runtime(&path, ctx.device);
+            let facts = host.map(|host| host.facts().clone().into_iter().collect());
+            (Some((path, from)), facts.map_err(|error| error.to_string()))
+        }
     };
     Doctor {
         features: features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect(),

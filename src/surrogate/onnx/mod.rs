@@ -46,7 +46,7 @@ impl Runtime {
         Ok(Self { environment, device, facts, packed: Mutex::default() })
     }
 
-    /// Runtime, build and device.
+    /// Runtime, version and device.
     pub fn facts(&self) -> BTreeMap<String, String> {
         self.facts.clone()
     }
@@ -62,9 +62,7 @@ impl Runtime {
         let mut classifier = Classifier::new(name, model, session.map_err(|e| cannot(e.to_string()))?)?;
         classifier.try_out(batch).map(|()| classifier)
     }
-}
 
-impl Runtime {
     /// The packed weights that all instances of a model share; the lock is not held while a session is made.
     fn packed_weights(&self, model: Sha256) -> PrepackedWeights {
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
