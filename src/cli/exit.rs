@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::assets::AssetError;
-use crate::generator::GeneratorError;
 use crate::stage::StageError;
 use crate::store::StoreError;
 use crate::surrogate::SurrogateError;
@@ -32,7 +31,7 @@ fn code(error: &StageError) -> u8 {
         StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => {
             BAD_INPUT
         }
-        StageError::Generator(GeneratorError::Folder { .. }) => MISSING,
+        StageError::Generator(error) if error.is_missing() => MISSING,
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
         StageError::Store(error) => store(error),
         StageError::Asset(error) => asset(error),

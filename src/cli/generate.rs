@@ -13,6 +13,7 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
     let _lock = ctx.run.lock().map_err(StageError::from)?;
     ctx.run.sweep().map_err(StageError::from)?;
     let spec = ctx.run.spec().map_err(StageError::from)?;
+    stage::check_model(&spec)?;
     let tally = stage::generate(&ctx, &spec, Check::Hashes)?;
     let mut rows = Rows::default();
     tally.records.iter().for_each(|record| rows.add(record.rows));

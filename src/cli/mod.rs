@@ -40,7 +40,7 @@ pub fn run() -> ExitCode {
         Command::Status(args) => status::run(&session, args),
         Command::Verify(args) => verify::run(&session, args),
         Command::Fetch(args) => fetch::run(&session, args),
-        Command::Doctor => doctor::run(&session),
+        Command::Doctor(args) => doctor::run(&session, args),
     };
     match outcome {
         Ok(output) => session.print(output),

@@ -24,14 +24,15 @@ pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
 }
 
 fn counted(counts: &Counts) -> Output {
-    let Counts { items, lost, categories, shards, image_bytes, inferences } = counts;
+    let Counts { pairs, items, lost, categories, shards, image_bytes, inferences } = counts;
     let space = size(*image_bytes);
+    let pairs_text = pairs.map_or_else(String::new, |pairs| format!("{pairs} pairs of category and nuisance\n"));
     let text = format!(
-        "{items} items of {categories} categories in {shards} shard(s); {lost} files without a label\n\
+        "{pairs_text}{items} items of {categories} categories in {shards} shard(s); {lost} files without a label\n\
          {space} of images to store, {inferences} inferences"
     );
     let json = json!({
-        "items": items, "lost": lost, "categories": categories, "shards": shards,
+        "pairs": pairs, "items": items, "lost": lost, "categories": categories, "shards": shards,
         "image_bytes": image_bytes, "inferences": inferences,
     });
     Output::new(text, json)

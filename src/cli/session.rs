@@ -23,6 +23,7 @@ use crate::table;
 pub struct Session {
     data: DataFolders,
     device: Device,
+    batch: Option<u32>,
     threads: usize,
     format: Format,
     progress: Drawn,
@@ -44,6 +45,7 @@ impl Session {
         Ok(Self {
             data: DataFolders::from_env(&common.data_dir),
             device: common.device,
+            batch: common.batch,
             threads,
             format: common.format,
             progress: Drawn::new(common.quiet, common.verbose),
@@ -57,6 +59,7 @@ impl Session {
             run: RunDir::at(path),
             data: self.data.clone(),
             device: self.device,
+            batch: self.batch,
             threads: self.threads,
             progress: &self.progress,
             stop: &self.stop,

@@ -89,8 +89,7 @@ mod tests {
 
     #[test]
     fn wrong_sets_are_refused_by_name() {
-        let set =
-            |id: &str, ids: &[u32]| Category { id: id.to_owned(), name: id.to_owned(), imagenet_ids: ids.to_vec() };
+        let set = |id: &str, ids: &[u32]| Category::new(id, ids);
         let refused = |sets: &[Category]| check(sets, "x.toml").unwrap_err().to_string();
         assert!(refused(&[set("mug", &[1000])]).contains("x.toml: `categories.mug` accepts class 1000"));
         assert!(refused(&[set("mug", &[])]).contains("accepts no class"));

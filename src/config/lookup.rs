@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::ConfigError;
 
 static CATEGORIES: Dir = include_dir!("$CARGO_MANIFEST_DIR/categories");
+static NUISANCES: Dir = include_dir!("$CARGO_MANIFEST_DIR/nuisances");
 static SURROGATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/surrogates");
 static PIPELINES: Dir = include_dir!("$CARGO_MANIFEST_DIR/pipelines");
 
@@ -79,7 +80,7 @@ fn built_in(folder: &str, name: &str) -> Option<Found> {
     })
 }
 
-/// Names of what is built in below `folder` (`categories`, `surrogates`, `pipelines`), in order.
+/// Names of what is built in below `folder` (`categories`, `nuisances`, `surrogates`, `pipelines`), in order.
 pub fn built_in_names(folder: &str) -> Vec<String> {
     let stems = dir_of(folder).files().filter_map(|file| file.path().file_stem()?.to_str());
     let mut names: Vec<String> = stems.map(str::to_owned).collect();
@@ -90,6 +91,7 @@ pub fn built_in_names(folder: &str) -> Vec<String> {
 fn dir_of(folder: &str) -> &'static Dir<'static> {
     match folder {
         "categories" => &CATEGORIES,
+        "nuisances" => &NUISANCES,
         "surrogates" => &SURROGATES,
         _ => &PIPELINES,
     }
@@ -98,6 +100,7 @@ fn dir_of(folder: &str) -> &'static Dir<'static> {
 fn kind_of(folder: &str) -> &'static str {
     match folder {
         "categories" => "category set",
+        "nuisances" => "nuisance",
         "surrogates" => "surrogate",
         _ => "pipeline",
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::ConfigError;
 use super::lookup::{Found, real_path};
-use crate::domain::{DataEntry, DataSource, PipWheel, Sha256};
+use crate::domain::{DataEntry, DataSource, ModelEntry, ModelFile, PipWheel, Sha256};
 
 const NAME: &str = "data-manifest.toml";
 const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data-manifest.toml"));
@@ -15,7 +15,46 @@ const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data-m
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawManifest {
+    #[serde(default)]
     file: Vec<RawEntry>,
+    #[serde(default)]
+    model: Vec<RawModel>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawModel {
+    id: String,
+    licence: String,
+    hub: RawModelHub,
+    files: Vec<ModelFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawModelHub {
+    repo: String,
+    revision: String,
+}
+
+impl RawModel {
+    fn check(self, file: &str) -> Result<ModelEntry, ConfigError> {
+        let refuse = |problem: &str| Err(ConfigError::value(file, &format!("model.{}", self.id), problem));
+        if !is_word(&self.id) || self.files.is_empty() {
+            return refuse("is no plain word (letters, digits, `-`, `_`, `.`, `+`), or has no files");
+        }
+        if !self.files.iter().all(|file| file.path.split('/').all(is_word)) {
+            return refuse("has a file whose path is not plain words and `/`");
+        }
+        let RawModelHub { repo, revision } = self.hub;
+        Ok(ModelEntry { id: self.id, licence: self.licence, repo, revision, files: self.files })
+    }
+}
+
+/// Whether `text` can name a file anywhere without doing harm.
+fn is_word(text: &str) -> bool {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
+    !text.is_empty() && !text.starts_with('.') && plain
 }
 
 #[derive(Deserialize)]
@@ -40,11 +79,9 @@ struct RawHub {
 
 impl RawEntry {
     fn check(self, file: &str) -> Result<DataEntry, ConfigError> {
-        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
-        let word = |text: &str| !text.is_empty() && !text.starts_with('.') && plain(text);
         let pip_words =
-            self.pip.as_ref().is_none_or(|pip| word(&pip.package) && word(&pip.version) && word(&pip.python));
-        if !word(&self.file) || !pip_words {
+            self.pip.as_ref().is_none_or(|pip| is_word(&pip.package) && is_word(&pip.version) && is_word(&pip.python));
+        if !is_word(&self.file) || !pip_words {
             let problem = "has a file, package or version that is no plain word (letters, digits, `-`, `_`, `.`, `+`)";
             return Err(ConfigError::value(file, &format!("file.{}", self.id), problem));
         }
@@ -87,6 +124,17 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
         }
     }
     Ok(entries)
+}
+
+/// The diffusion model `id`, of the manifest in the working directory, the nearest one above it, or the built-in one.
+pub fn model_entry(id: &str) -> Result<Option<ModelEntry>, ConfigError> {
+    for found in manifests(Path::new("."))? {
+        let raw: RawManifest = found.parse()?;
+        if let Some(model) = raw.model.into_iter().find(|model| model.id == id) {
+            return model.check(&found.file).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// The entry `id` as seen from folder `from`; `file` is who names it, for messages.

@@ -5,8 +5,10 @@
 
 mod categories;
 mod error;
+mod generate;
 mod lookup;
 mod manifest;
+mod nuisances;
 mod overrides;
 mod recipe;
 mod surrogate;
@@ -14,7 +16,7 @@ mod surrogate;
 pub use categories::{class_names, wordnet_ids};
 pub use error::ConfigError;
 pub use lookup::{built_in_names, find, real_path};
-pub use manifest::{all_entries, entry};
+pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
 pub use surrogate::{ModelDef, OnnxDef, SurrogateDef, WeightsRef};

@@ -1,5 +1,6 @@
 //! `--set a.b=value`: one key of a recipe, changed from the command line.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use toml::{Table, Value};
@@ -49,7 +50,10 @@ impl FromStr for Override {
             return Err(malformed());
         }
         let parsed = toml::from_str::<Table>(&format!("x = {value}")).ok().and_then(|mut table| table.remove("x"));
-        let value = match (PATH_KEYS.contains(&key), parsed) {
+        // A model is named by its folder or by its name; only a folder that is there is a path.
+        let is_path =
+            PATH_KEYS.contains(&key) || key == "generate.model" && Path::new(value.trim_matches('"')).is_dir();
+        let value = match (is_path, parsed) {
             (true, Some(Value::String(path))) => Value::String(absolute(&path)),
             (true, _) => Value::String(absolute(value)),
             (false, Some(parsed)) => parsed,

@@ -1,19 +1,14 @@
 //! A pipeline's TOML -> a checked recipe, weights still to be found.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::Table;
 
+use super::generate::{self, RawGenerate};
 use super::{ConfigError, Override, SurrogateDef, categories, lookup, lookup::Found, surrogate};
-use crate::domain::{
-    CategorySet, FakeImages, FolderSource, GenerateSpec, LabelSource, LabelSpace, Rule, RuleError, SelectSpec, Sha256,
-    WeightsSpec,
-};
+use crate::domain::{CategorySet, GenerateSpec, LabelSpace, Rule, RuleError, SelectSpec};
 
-/// Largest picture decoded unless the recipe says otherwise: the size above which Pillow warns of a decompression bomb.
-const MAX_PIXELS: u64 = 89_478_485;
-const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Images per call of a model. Small batches are the fastest on a CPU (`docs/performance.md`).
 const BATCH: u32 = 2;
 /// Margin within which another machine's rounding has been seen to turn a verdict.
@@ -56,21 +51,6 @@ struct RawRecipe {
     categories: String,
     generate: RawGenerate,
     mine: RawMine,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawGenerate {
-    source: String,
-    root: Option<PathBuf>,
-    labels: Option<LabelSource>,
-    labels_csv: Option<PathBuf>,
-    recursive: Option<bool>,
-    max_pixels: Option<u64>,
-    max_file_bytes: Option<u64>,
-    images_per_category: Option<u32>,
-    size_px: Option<u32>,
-    fail_every: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -123,91 +103,9 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
         seed: raw.seed.unwrap_or(0),
         shard_items: raw.shard_items,
         categories: categories::load(&raw.categories, &found.dir, file)?,
-        generate: generate(raw.generate, found)?,
+        generate: generate::check(raw.generate, found)?,
         mine: mine(raw.mine, found)?,
     })
-}
-
-fn generate(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> {
-    let file = &found.file;
-    let fake_keys = [
-        ("images_per_category", raw.images_per_category.is_some()),
-        ("size_px", raw.size_px.is_some()),
-        ("fail_every", raw.fail_every.is_some()),
-    ];
-    let folder_keys = [
-        ("root", raw.root.is_some()),
-        ("labels", raw.labels.is_some()),
-        ("labels_csv", raw.labels_csv.is_some()),
-        ("recursive", raw.recursive.is_some()),
-        ("max_pixels", raw.max_pixels.is_some()),
-        ("max_file_bytes", raw.max_file_bytes.is_some()),
-    ];
-    match raw.source.as_str() {
-        "folder" => none_of(&fake_keys, "folder", file).and_then(|()| folder(raw, found)),
-        "fake" => none_of(&folder_keys, "fake", file).and_then(|()| fake(&raw, file)),
-        other => {
-            Err(ConfigError::value(file, "generate.source", format!("is `{other}`; it can be `folder` or `fake`")))
-        }
-    }
-}
-
-fn none_of(keys: &[(&str, bool)], source: &str, file: &str) -> Result<(), ConfigError> {
-    match keys.iter().find(|(_, present)| *present) {
-        Some((key, _)) => Err(ConfigError::value(
-            file,
-            &format!("generate.{key}"),
-            format!("has no meaning with source = \"{source}\""),
-        )),
-        None => Ok(()),
-    }
-}
-
-fn folder(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> {
-    let file = &found.file;
-    let root = raw.root.ok_or_else(|| {
-        ConfigError::value(
-            file,
-            "generate.root",
-            "is missing; name the folder of photographs, or give --set generate.root=DIR",
-        )
-    })?;
-    let labels = raw.labels.unwrap_or(LabelSource::WordnetId);
-    let labels_csv = match (labels, raw.labels_csv) {
-        (LabelSource::Csv, Some(csv)) => Some(hashed(&found.dir.join(csv))?),
-        (LabelSource::Csv, None) => {
-            return Err(ConfigError::value(file, "generate.labels_csv", "is missing; labels = \"csv\" needs it"));
-        }
-        (_, None) => None,
-        (_, Some(_)) => {
-            return Err(ConfigError::value(file, "generate.labels_csv", "has no meaning unless labels = \"csv\""));
-        }
-    };
-    Ok(GenerateSpec::Folder(FolderSource {
-        root: lookup::real_path(&found.dir.join(root)),
-        labels,
-        labels_csv,
-        recursive: raw.recursive.unwrap_or(true),
-        max_pixels: raw.max_pixels.unwrap_or(MAX_PIXELS),
-        max_file_bytes: raw.max_file_bytes.unwrap_or(MAX_FILE_BYTES),
-    }))
-}
-
-fn hashed(path: &Path) -> Result<WeightsSpec, ConfigError> {
-    let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
-    Ok(WeightsSpec { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
-}
-
-fn fake(raw: &RawGenerate, file: &str) -> Result<GenerateSpec, ConfigError> {
-    let fake = FakeImages {
-        images_per_category: raw.images_per_category.unwrap_or(1),
-        size_px: raw.size_px.unwrap_or(64),
-        fail_every: raw.fail_every,
-    };
-    if fake.images_per_category == 0 || !(1..=4096).contains(&fake.size_px) || fake.fail_every == Some(0) {
-        return Err(ConfigError::value(file, "generate", "has a count of 0 or a size_px outside 1 to 4096"));
-    }
-    Ok(GenerateSpec::Fake(fake))
 }
 
 fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {

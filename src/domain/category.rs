@@ -17,8 +17,30 @@ pub struct Category {
     pub id: String,
     /// What people read.
     pub name: String,
+    /// What prompts say, without an article; `None`: the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noun: Option<String>,
+    /// Whether the noun takes no article.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub plural: bool,
     /// Accepted ImageNet-1k class indices, each in `0..1000`; at least one.
     pub imagenet_ids: Vec<u32>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Category {
+    /// A category that is called by its id.
+    pub fn new(id: &str, imagenet_ids: &[u32]) -> Self {
+        Self { id: id.to_owned(), name: id.to_owned(), noun: None, plural: false, imagenet_ids: imagenet_ids.to_vec() }
+    }
+
+    /// What prompts say, without an article.
+    pub fn noun(&self) -> &str {
+        self.noun.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// A set of categories, with the hash of the file it came from.

@@ -44,7 +44,7 @@ pub struct PlanRow {
 }
 
 /// Where an item's image is and what it holds: a row of `images/NNNNN.parquet`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ImageRow {
     /// The item.
     pub item_id: ItemId,
@@ -60,6 +60,23 @@ pub struct ImageRow {
     pub width_px: u32,
     /// Height of the picture.
     pub height_px: u32,
+    /// How it was made, if a diffusion model made it.
+    pub made: Option<Provenance>,
+}
+
+/// How an image was made; prompt and seed stand in its [`PlanRow`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    /// Hash of the model's files.
+    pub model_sha256: Sha256,
+    /// The sampler.
+    pub sampler: String,
+    /// Its steps.
+    pub steps: u32,
+    /// Classifier-free guidance.
+    pub guidance: f64,
+    /// Something that people should know, such as a prompt that was cut.
+    pub warning: Option<String>,
 }
 
 /// The stages in which an item can be lost.

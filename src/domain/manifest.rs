@@ -25,6 +25,51 @@ pub struct DataEntry {
     pub source: Option<DataSource>,
 }
 
+/// A diffusion model: files of one repository of the Hugging Face hub, in the diffusers layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// The name by which recipes know it.
+    pub id: String,
+    /// Its licence, as an SPDX expression or in words.
+    pub licence: String,
+    /// `owner/name`.
+    pub repo: String,
+    /// Branch, tag or commit.
+    pub revision: String,
+    /// Its files.
+    pub files: Vec<ModelFile>,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// Its path in the repository and in the model's folder.
+    pub path: String,
+    /// Its size, where known.
+    pub bytes: Option<u64>,
+    /// Its hash; absent until somebody has read the file: then the first fetch pins it.
+    pub sha256: Option<Sha256>,
+}
+
+impl ModelEntry {
+    /// One of its files as an entry of its own, which lies at `models/<id>/<path>` in the cache.
+    pub fn file(&self, file: &ModelFile) -> DataEntry {
+        DataEntry {
+            id: format!("{}/{}", self.id, file.path),
+            file: format!("models/{}/{}", self.id, file.path),
+            bytes: file.bytes,
+            sha256: file.sha256,
+            licence: self.licence.clone(),
+            source: Some(DataSource::Hub {
+                repo: self.repo.clone(),
+                revision: self.revision.clone(),
+                path: file.path.clone(),
+            }),
+        }
+    }
+}
+
 /// Where a file can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataSource {

@@ -4,25 +4,31 @@
 //! nothing of the crate.
 
 mod category;
+mod diffusion;
 mod geometry;
 mod hash;
 mod item;
 mod manifest;
 mod outcome;
 mod prediction;
+mod prompt;
 mod rng;
 mod rule;
+mod sampler_kind;
 mod spec;
 
 pub use category::{Category, CategorySet, IMAGENET_CLASSES};
+pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use geometry::{Geometry, Interpolation, Resize};
 pub use hash::{KeyHasher, Sha256};
-pub use item::{DropRow, ImageRow, ItemId, PlanRow, Stage, fake_class, fake_pixel};
-pub use manifest::{DataEntry, DataSource, PipPlatform, PipWheel};
+pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
+pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
 pub use prediction::{Prediction, Scores, SpacePrediction};
+pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
+pub use sampler_kind::{SamplerKind, UnknownSampler};
 pub use spec::{
     ChannelOrder, Device, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource, Layout,
     MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,

@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CategorySet, Geometry, KeyHasher, SelectSpec, Sha256};
+use super::{CategorySet, DiffusionSource, Geometry, KeyHasher, SelectSpec, Sha256};
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,8 +66,21 @@ impl SurrogateSpec {
 pub enum GenerateSpec {
     /// Photographs in a folder.
     Folder(FolderSource),
+    /// Images of a diffusion model.
+    Diffusion(DiffusionSource),
     /// Noise made on the spot, for trying a recipe without any data.
     Fake(FakeImages),
+}
+
+impl GenerateSpec {
+    /// What its images depend on; not where files lie.
+    pub fn identity(&self) -> Vec<u8> {
+        let mut spec = self.clone();
+        if let Self::Diffusion(source) = &mut spec {
+            source.model.path = PathBuf::new();
+        }
+        serde_json::to_vec(&spec).unwrap_or_default()
+    }
 }
 
 /// Photographs in a folder.

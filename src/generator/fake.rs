@@ -3,7 +3,7 @@
 //! The pixel at the top left names the class (`domain::fake_pixel`); the fake surrogate reads it. The rest is noise from the
 //! item's seed.
 
-use super::{Generator, GeneratorError, Listing, Picture};
+use super::{Generator, GeneratorError, Listing, Picture, Rows};
 use crate::domain::{CategorySet, FakeImages, ItemId, Outcome, Philox, PlanRow, fake_pixel};
 use crate::imaging::RgbImage;
 
@@ -23,15 +23,15 @@ impl Fake {
         }
         let class = request.label_ids.first().copied().unwrap_or(0);
         match RgbImage::new(self.0.size_px, self.0.size_px, pixels(self.0.size_px, request.seed, class)) {
-            Ok(image) => Outcome::Kept(Picture::Made(image)),
+            Ok(image) => Outcome::Kept(Picture::Made { image, warning: None }),
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }
 }
 
 impl Generator for Fake {
-    fn generate(&mut self, requests: &[PlanRow]) -> Vec<Outcome<Picture>> {
-        requests.iter().map(|request| self.image(request)).collect()
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
+        Ok(requests.iter().map(|request| self.image(request)).collect())
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn list(spec: &FakeImages, categories: &CategorySet, seed: u64) -> Re
             source: None,
         }
     });
-    Ok(Listing { rows: rows.collect(), lost: Vec::new() })
+    Ok(Listing { rows: Rows::Listed(rows.collect()), lost: Vec::new() })
 }
 
 #[cfg(test)]
@@ -72,13 +72,14 @@ mod tests {
     use crate::domain::{Category, Sha256, fake_class};
 
     fn rows(n: u32) -> Vec<PlanRow> {
-        let entries = vec![Category { id: "mug".into(), name: "mug".into(), imagenet_ids: vec![504] }];
+        let entries = vec![Category::new("mug", &[504])];
         let categories = CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries };
-        list(&FakeImages { images_per_category: n, size_px: 8, fail_every: None }, &categories, 7).unwrap().rows
+        let fake = FakeImages { images_per_category: n, size_px: 8, fail_every: None };
+        list(&fake, &categories, 7).unwrap().rows.part(0..n as usize)
     }
 
     fn generate(requests: &[PlanRow], fail_every: Option<u32>) -> Vec<Outcome<Picture>> {
-        Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every }).generate(requests)
+        Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every }).generate(requests).unwrap()
     }
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
         let alone: Vec<_> = rows.iter().flat_map(|row| generate(std::slice::from_ref(row), None)).collect();
         assert_eq!(together, alone);
         assert_ne!(together[0], together[1]);
-        let Outcome::Kept(Picture::Made(image)) = &together[0] else { panic!() };
+        let Outcome::Kept(Picture::Made { image, .. }) = &together[0] else { panic!() };
         assert_eq!(fake_class(image.pixels()), 504);
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::labels::Labels;
-use super::{Generator, GeneratorError, Listing, Picture};
+use super::{Generator, GeneratorError, Listing, Picture, Rows};
 use crate::domain::{CategorySet, DropRow, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256, Stage};
 use crate::imaging::{self, DecodeLimits};
 
@@ -39,8 +39,8 @@ impl Folder {
 }
 
 impl Generator for Folder {
-    fn generate(&mut self, requests: &[PlanRow]) -> Vec<Outcome<Picture>> {
-        requests.par_iter().map(|request| self.pin(request)).collect()
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
+        Ok(requests.par_iter().map(|request| self.pin(request)).collect())
     }
 }
 
@@ -68,17 +68,17 @@ pub(super) fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -
         return Err(GeneratorError::Empty(root.to_owned()));
     }
     u32::try_from(found.len()).map_err(|_| GeneratorError::TooMany)?;
-    let mut listing = Listing::default();
+    let (mut rows, mut all_lost) = (Vec::new(), Vec::new());
     for ((path, problem), item) in found.into_iter().zip(0..) {
         let item_id = ItemId(item);
         match problem.map_or_else(|| labels.of(&path), Err) {
-            Ok(category) => listing.rows.push(row(item_id, path, (&category.id, &category.imagenet_ids), seed)),
-            Err(reason) => listing.lost.push(lost(item_id, path, reason)),
+            Ok(category) => rows.push(row(item_id, path, (&category.id, &category.imagenet_ids), seed)),
+            Err(reason) => all_lost.push(lost(item_id, path, reason)),
         }
     }
-    match listing.rows.is_empty() {
-        true => Err(GeneratorError::NoLabel { root: root.to_owned(), reason: listing.lost[0].reason.clone() }),
-        false => Ok(listing),
+    match rows.is_empty() {
+        true => Err(GeneratorError::NoLabel { root: root.to_owned(), reason: all_lost[0].reason.clone() }),
+        false => Ok(Listing { rows: Rows::Listed(rows), lost: all_lost }),
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn categories() -> CategorySet {
-        let entries = vec![Category { id: "fish".into(), name: "fish".into(), imagenet_ids: vec![0, 1] }];
+        let entries = vec![Category::new("fish", &[0, 1])];
         CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries }
     }
 
@@ -193,7 +193,8 @@ mod tests {
         let dir =
             folder(&["b/n01440764_1.JPEG", "a/n01443537_2.png", "nolabel.jpg", "notes.txt", ".hidden/n01440764.jpg"]);
         let listing = list(&source(dir.path(), true), &categories(), 0).unwrap();
-        let planned: Vec<_> = listing.rows.iter().map(|row| (row.item_id.0, row.source.clone().unwrap())).collect();
+        let planned: Vec<_> =
+            listing.rows.part(0..2).into_iter().map(|row| (row.item_id.0, row.source.unwrap())).collect();
         assert_eq!(planned, [(0, "a/n01443537_2.png".to_owned()), (1, "b/n01440764_1.JPEG".to_owned())]);
         assert_eq!(listing.lost.len(), 1);
         assert_eq!((listing.lost[0].item_id.0, listing.lost[0].source.as_str()), (2, "nolabel.jpg"));
@@ -226,8 +227,8 @@ mod tests {
     fn a_file_over_the_limit_is_not_read() {
         let dir = folder(&[]);
         fs::write(dir.path().join("n01440764.png"), vec![0; 2000]).unwrap();
-        let rows = list(&source(dir.path(), true), &categories(), 0).unwrap().rows;
-        let outcomes = Folder::new(&source(dir.path(), true)).generate(&rows);
+        let rows = list(&source(dir.path(), true), &categories(), 0).unwrap().rows.part(0..1);
+        let outcomes = Folder::new(&source(dir.path(), true)).generate(&rows).unwrap();
         assert!(outcomes[0].reason().unwrap().contains("more than generate.max_file_bytes = 1024"));
     }
 }

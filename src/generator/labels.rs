@@ -89,7 +89,7 @@ mod tests {
     use crate::domain::Sha256;
 
     fn categories() -> CategorySet {
-        let category = |id: &str, ids: &[u32]| Category { id: id.into(), name: id.into(), imagenet_ids: ids.to_vec() };
+        let category = |id: &str, ids: &[u32]| Category::new(id, ids);
         let entries = vec![category("mug", &[504]), category("a", &[1, 2]), category("b", &[2])];
         CategorySet { name: "three".into(), sha256: Sha256::of(b""), entries }
     }

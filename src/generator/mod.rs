@@ -2,20 +2,34 @@
 //!
 //! Gives pixels or references to files; stores nothing and decides nothing about what is kept.
 
+#[cfg(feature = "candle")]
+pub mod diffusion;
+mod examine;
 mod fake;
 mod folder;
+mod grid;
 mod labels;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::domain::{CategorySet, DropRow, GenerateSpec, Outcome, PlanRow, Sha256};
+pub use examine::{Benchmark, Compared, benchmark_model, compare_model, model_facts, model_files};
+pub use grid::Grid;
+
+use crate::domain::{CategorySet, Device, DropRow, GenerateSpec, Outcome, PlanRow, Sha256};
 use crate::imaging::RgbImage;
 
 /// An image that was made or found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Picture {
     /// Pixels, to be stored in a shard.
-    Made(RgbImage),
+    Made {
+        /// The pixels.
+        image: RgbImage,
+        /// Something that people should know about it.
+        warning: Option<String>,
+    },
     /// A file that stays where it is, pinned by hash and size.
     Found {
         /// Relative to the source's root.
@@ -29,19 +43,84 @@ pub enum Picture {
     },
 }
 
+/// Images handed to a generator at a time where it has no wish of its own: bounds memory and lets a signal through.
+const BLOCK: usize = 64;
+
 /// Makes or reads images.
 pub trait Generator: Send {
     /// One outcome per request, in order; it depends on the request alone, not on what else is in the batch.
-    fn generate(&mut self, requests: &[PlanRow]) -> Vec<Outcome<Picture>>;
+    ///
+    /// An error is what makes all further work pointless; what costs one image is an outcome.
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError>;
+
+    /// How many requests it likes at a time.
+    fn block(&self) -> usize {
+        BLOCK
+    }
+
+    /// What makes the images: engine, device, precision.
+    fn facts(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// What people should know of the last call.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a source has to offer.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Listing {
     /// What to make or read; item ids ascending.
-    pub rows: Vec<PlanRow>,
+    pub rows: Rows,
     /// What has no place in the plan, and why.
     pub lost: Vec<DropRow>,
+}
+
+/// The items of a source.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    /// One by one.
+    Listed(Vec<PlanRow>),
+    /// By number.
+    Grid(Grid),
+}
+
+impl Rows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Listed(rows) => rows.len(),
+            Self::Grid(grid) => grid.len() as usize,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those at `range`.
+    pub fn part(&self, range: Range<usize>) -> Vec<PlanRow> {
+        match self {
+            Self::Listed(rows) => rows[range].to_vec(),
+            Self::Grid(grid) => range.map(|at| grid.row(at as u32)).collect(),
+        }
+    }
+
+    /// Categories with at least one of them.
+    pub fn categories(&self) -> u64 {
+        match self {
+            Self::Listed(rows) => {
+                let mut categories: Vec<&str> = rows.iter().map(|row| row.category.as_str()).collect();
+                categories.sort_unstable();
+                categories.dedup();
+                categories.len() as u64
+            }
+            Self::Grid(grid) => grid.categories(),
+        }
+    }
 }
 
 /// Why a source cannot be used at all.
@@ -77,22 +156,74 @@ pub enum GeneratorError {
         problem: String,
     },
     /// More items than an id can number.
-    #[error("the source has more than {} items", u32::MAX)]
+    #[error("the source has more than {} items; make several runs of fewer categories", u32::MAX)]
     TooMany,
+    /// The diffusion model cannot be used.
+    #[cfg(feature = "candle")]
+    #[error(transparent)]
+    Diffusion(#[from] diffusion::DiffusionError),
+    /// This build cannot make images.
+    #[error(
+        "this hardset was built without the feature `candle`, which diffusion models need; build it with --features candle"
+    )]
+    NoDiffusion,
+}
+
+impl GeneratorError {
+    /// Whether something that is needed is not there, rather than wrong: a folder, a file, a device, a part of this build.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::Folder { .. } | Self::NoDiffusion => true,
+            #[cfg(feature = "candle")]
+            Self::Diffusion(error) => error.is_missing(),
+            _ => false,
+        }
+    }
 }
 
 /// Lists the items of a source.
 pub fn list(spec: &GenerateSpec, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
     match spec {
         GenerateSpec::Folder(source) => folder::list(source, categories, seed),
+        GenerateSpec::Diffusion(source) => {
+            let grid = Grid::new(&source.prompts, categories, seed);
+            match grid.len() <= u64::from(u32::MAX) {
+                true => Ok(Listing { rows: Rows::Grid(grid), lost: Vec::new() }),
+                false => Err(GeneratorError::TooMany),
+            }
+        }
         GenerateSpec::Fake(fake) => fake::list(fake, categories, seed),
     }
 }
 
-/// The generator for a source.
-pub fn build(spec: &GenerateSpec) -> Box<dyn Generator> {
+/// Where and how a generator works; nothing that its images depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Means {
+    /// Where models run.
+    pub device: Device,
+    /// Images per call of a model; `None`: what suits the device.
+    pub batch: Option<u32>,
+}
+
+/// Checks, as far as can be told without loading anything, that the source can be used.
+pub fn check(spec: &GenerateSpec) -> Result<(), GeneratorError> {
     match spec {
-        GenerateSpec::Folder(source) => Box::new(folder::Folder::new(source)),
-        GenerateSpec::Fake(fake) => Box::new(fake::Fake::new(fake)),
+        GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Ok(()),
+        #[cfg(feature = "candle")]
+        GenerateSpec::Diffusion(source) => Ok(diffusion::check(source)?),
+        #[cfg(not(feature = "candle"))]
+        GenerateSpec::Diffusion(_) => Err(GeneratorError::NoDiffusion),
     }
+}
+
+/// The generator for a source.
+pub fn build(spec: &GenerateSpec, means: Means) -> Result<Box<dyn Generator>, GeneratorError> {
+    Ok(match spec {
+        GenerateSpec::Folder(source) => Box::new(folder::Folder::new(source)),
+        #[cfg(feature = "candle")]
+        GenerateSpec::Diffusion(source) => Box::new(diffusion::Diffusion::load(source, means.device, means.batch)?),
+        #[cfg(not(feature = "candle"))]
+        GenerateSpec::Diffusion(_) => return Err(GeneratorError::NoDiffusion),
+        GenerateSpec::Fake(fake) => Box::new(fake::Fake::new(fake)),
+    })
 }

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn limits_hold_for_files_and_for_pixels() {
-        let png = encode_png(&gradient(20, 10)).unwrap();
+        let png = encode_png(&gradient(20, 10), &[]).unwrap();
         let few_bytes = DecodeLimits { max_file_bytes: 9, ..DecodeLimits::default() };
         check(&png, &few_bytes, "the file has");
         let few_pixels = DecodeLimits { max_pixels: 199, ..DecodeLimits::default() };
@@ -168,7 +168,7 @@ mod tests {
     fn dimensions_come_from_the_header_of_a_cut_file() {
         let image = gradient(20, 10);
         let limits = DecodeLimits::default();
-        for bytes in [encode_png(&image).unwrap(), encode_jpeg(&image, 90).unwrap()] {
+        for bytes in [encode_png(&image, &[]).unwrap(), encode_jpeg(&image, 90).unwrap()] {
             let cut = &bytes[..bytes.len() - 40];
             assert_eq!(dimensions(cut, &limits).unwrap(), (20, 10));
             assert!(matches!(decode(cut, &limits), Err(DecodeError::Truncated { .. })));

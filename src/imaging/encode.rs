@@ -1,12 +1,10 @@
 //! RGB pixels -> PNG (kept for ever, lossless) and JPEG (thumbnails) bytes.
 //!
-//! Writes no metadata: no time, no profile, no comment.
+//! Writes no metadata of its own: no time, no profile; a PNG carries the texts that it is given.
 //! Holds always: the same pixels give the same bytes for one version of the encoders; a PNG decodes to its pixels.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::ImageEncoder;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use mozjpeg::{ColorSpace, Compress};
 
 use super::pixels::RgbImage;
@@ -28,12 +26,19 @@ pub enum EncodeError {
     Failed { format: &'static str, width_px: u32, height_px: u32, reason: String },
 }
 
-/// A PNG of the same pixels, 8-bit RGB, compression and row filters at `image`'s default balance.
-pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodeError> {
+/// A PNG of the same pixels, 8-bit RGB, with `texts` (keyword of 1 to 79 Latin letters, any text) in iTXt chunks.
+pub fn encode_png(image: &RgbImage, texts: &[(&str, String)]) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
-        .write_image(image.pixels(), image.width_px(), image.height_px(), image::ExtendedColorType::Rgb8)
-        .map_err(|error| failed("PNG", image, error))?;
+    let mut encoder = png::Encoder::new(&mut bytes, image.width_px(), image.height_px());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Balanced);
+    encoder.set_filter(png::Filter::Adaptive);
+    let written = (texts.iter())
+        .try_for_each(|(keyword, text)| encoder.add_itxt_chunk((*keyword).to_owned(), text.clone()))
+        .and_then(|()| encoder.write_header())
+        .and_then(|mut writer| writer.write_image_data(image.pixels()).and_then(|()| writer.finish()));
+    written.map_err(|error| failed("PNG", image, error))?;
     Ok(bytes)
 }
 
@@ -78,9 +83,20 @@ mod tests {
     #[test]
     fn a_png_brings_back_its_pixels_and_is_the_same_each_time() {
         let image = gradient();
-        let bytes = encode_png(&image).unwrap();
+        let bytes = encode_png(&image, &[]).unwrap();
         assert_eq!(decode(&bytes, &DecodeLimits::default()).unwrap(), image);
-        assert_eq!(bytes, encode_png(&image).unwrap());
+        assert_eq!(bytes, encode_png(&image, &[]).unwrap());
+    }
+
+    #[test]
+    fn a_png_carries_its_texts() {
+        let texts = [("prompt", "a mug in the caf\u{e9} \u{2116} 5".to_owned()), ("seed", "7".to_owned())];
+        let bytes = encode_png(&gradient(), &texts).unwrap();
+        assert_eq!(decode(&bytes, &DecodeLimits::default()).unwrap(), gradient());
+        let reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let chunks = reader.info().utf8_text.iter();
+        let read: Vec<_> = chunks.map(|chunk| (chunk.keyword.clone(), chunk.get_text().unwrap())).collect();
+        assert_eq!(read, texts.map(|(keyword, text)| (keyword.to_owned(), text)));
     }
 
     #[test]

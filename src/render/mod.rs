@@ -1,3 +1,6 @@
 //! Records -> bytes of documents for people. Pure: no files, no clock.
 
+mod provenance;
 pub mod report;
+
+pub use provenance::png_texts;

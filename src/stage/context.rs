@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub data: DataFolders,
     /// Where models run.
     pub device: Device,
+    /// Images per call of a model that makes them; `None`: what suits the device.
+    pub batch: Option<u32>,
     /// Threads to use, at least 1.
     pub threads: usize,
     /// Whom to tell.

@@ -1,10 +1,44 @@
 //! doctor: what this build and this machine can do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Context;
 use super::library::find_library;
+use super::{Context, StageError};
+use crate::domain::Precision;
+use crate::generator::{self, Benchmark, Compared};
 use crate::surrogate::Host;
+
+/// What a diffusion model is, and how it did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelReport {
+    /// Names and values.
+    pub facts: Vec<(&'static str, String)>,
+    /// Comparisons with the reference, if there is one.
+    pub compared: Vec<Compared>,
+    /// How fast it is here, if that was asked for.
+    pub benchmark: Option<Benchmark>,
+}
+
+/// Looks at the diffusion model in `folder`; holds it against `reference` and measures it (side in px, steps) if asked.
+pub fn doctor_model(
+    ctx: &Context,
+    folder: &Path,
+    reference: Option<&Path>,
+    precision: Precision,
+    benchmark: Option<(u32, u32)>,
+) -> Result<ModelReport, StageError> {
+    let facts = generator::model_facts(folder)?;
+    // On the threads that were asked for.
+    ctx.pool()?.install(|| {
+        let compare = |file| generator::compare_model(folder, file, ctx.device, precision);
+        let measure = |size| generator::benchmark_model(folder, ctx.device, size);
+        Ok(ModelReport {
+            facts,
+            compared: reference.map(compare).transpose()?.unwrap_or_default(),
+            benchmark: benchmark.map(measure).transpose()?,
+        })
+    })
+}
 
 /// The state of things.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,36 +1,41 @@
 //! generate: makes or pins each image of the plan, shard by shard: `images/NNNNN.{tar,parquet,json}`.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::images::check_source;
 use super::planned::Planned;
 use super::shards::{Made, Output, Stage, Tally, for_each_shard};
 use super::{Context, StageError};
-use crate::domain::{DropRow, ImageRow, KeyHasher, Outcome, PlanRow, RunSpec, Sha256};
-use crate::generator::{self, Generator, Picture};
+use crate::domain::{DropRow, GenerateSpec, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256};
+use crate::generator::{self, Generator, Means, Picture};
 use crate::imaging;
+use crate::render;
 use crate::store::{Check, RunDir, StoreError, TarShard};
 use crate::table::images_table;
-
-/// Images made at a time: bounds memory and lets a signal through.
-const BLOCK: usize = 64;
 
 struct Generate<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     plan: Planned,
     base_key: Sha256,
-    generator: Box<dyn Generator>,
+    /// Built when the first shard is to be made: a model takes its time to load.
+    generator: Option<Box<dyn Generator>>,
 }
+
+/// Pictures of some rows, on their way into a shard.
+type Block = (Vec<PlanRow>, Vec<Outcome<Picture>>);
 
 /// Runs the stage; the tally has one record per shard.
 pub fn generate(ctx: &Context, spec: &RunSpec, check: Check) -> Result<Tally, StageError> {
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
-    let base_key = (KeyHasher::new().field("stage", "generate 1").field("plan", plan.record.hash().to_string()))
-        .field("generate", serde_json::to_vec(&spec.generate).unwrap_or_default())
+    let base_key = (KeyHasher::new().field("stage", "generate 2").field("plan", plan.record.hash().to_string()))
+        .field("generate", spec.generate.identity())
         .finish();
-    let stage = Generate { ctx, spec, plan, base_key, generator: generator::build(&spec.generate) };
+    let stage = Generate { ctx, spec, plan, base_key, generator: None };
     let mut tallies = ctx.pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
 }
@@ -48,30 +53,82 @@ impl Stage for Generate<'_> {
     fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<Made>, StageError> {
         check_source(self.spec)?;
         let rows = self.plan.rows(shard)?;
-        let mut images = Shard::new(shard);
-        for block in rows.chunks(BLOCK) {
-            self.ctx.check_stop()?;
-            for (request, outcome) in block.iter().zip(self.generator.generate(block)) {
-                images.add(request, outcome)?;
+        let (ctx, spec) = (self.ctx, self.spec);
+        let generator = match &mut self.generator {
+            Some(generator) => generator,
+            empty => empty.insert(build(ctx, spec)?),
+        };
+        let facts = generator.facts();
+        let shard = Shard::new(shard, spec, &facts);
+        let given = rows.len();
+        // One block is encoded while the next one is made.
+        let (sender, blocks) = sync_channel::<Block>(1);
+        std::thread::scope(|scope| {
+            let encoder = scope.spawn(move || shard.fill(blocks));
+            let mut rows = rows.as_slice();
+            while !rows.is_empty() {
+                ctx.check_stop()?;
+                let (block, rest) = rows.split_at(generator.block().clamp(1, rows.len()));
+                let outcomes = generator.generate(block)?;
+                generator.take_notes().iter().for_each(|note| ctx.progress.note(note));
+                ctx.progress.advance(block.len() as u64);
+                rows = rest;
+                if sender.send((block.to_vec(), outcomes)).is_err() {
+                    break;
+                }
             }
-            self.ctx.progress.advance(block.len() as u64);
-        }
-        images.finish(rows.len()).map(|made| vec![made])
+            drop(sender);
+            let shard = encoder.join().map_err(|_| StageError::Threads("the encoder's thread died".to_owned()))??;
+            shard.finish(given, facts.clone()).map(|made| vec![made])
+        })
     }
+}
+
+fn build(ctx: &Context, spec: &RunSpec) -> Result<Box<dyn Generator>, StageError> {
+    if let GenerateSpec::Diffusion(source) = &spec.generate {
+        ctx.progress.note(&format!("loading {}", source.model.path.display()));
+    }
+    let generator = generator::build(&spec.generate, Means { device: ctx.device, batch: ctx.batch })?;
+    let facts: Vec<String> = generator.facts().iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !facts.is_empty() {
+        ctx.progress.note(&format!("making images with {}", facts.join(", ")));
+    }
+    Ok(generator)
 }
 
 /// A shard being filled.
 struct Shard {
     path: String,
+    /// What is the same for all images that a model makes.
+    provenance: Option<Provenance>,
     tar: Option<TarShard>,
     kept: Vec<ImageRow>,
     made: Made,
 }
 
 impl Shard {
-    fn new(shard: usize) -> Self {
+    fn new(shard: usize, spec: &RunSpec, facts: &BTreeMap<String, String>) -> Self {
         let made = Made { files: Vec::new(), rows: Default::default(), lost: Vec::new(), facts: Default::default() };
-        Self { path: format!("images/{shard:05}.tar"), tar: None, kept: Vec::new(), made }
+        let provenance = match &spec.generate {
+            GenerateSpec::Diffusion(source) => source.model.sha256.map(|model_sha256| Provenance {
+                model_sha256,
+                sampler: facts.get("sampler").cloned().unwrap_or_default(),
+                steps: source.steps,
+                guidance: source.guidance,
+                warning: None,
+            }),
+            GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => None,
+        };
+        Self { path: format!("images/{shard:05}.tar"), provenance, tar: None, kept: Vec::new(), made }
+    }
+
+    fn fill(mut self, blocks: Receiver<Block>) -> Result<Self, StageError> {
+        for (rows, outcomes) in blocks {
+            for (row, outcome) in rows.iter().zip(outcomes) {
+                self.add(row, outcome)?;
+            }
+        }
+        Ok(self)
     }
 
     fn add(&mut self, request: &PlanRow, outcome: Outcome<Picture>) -> Result<(), StageError> {
@@ -93,11 +150,13 @@ impl Shard {
         let item_id = request.item_id;
         let row = match picture {
             Picture::Found { path, bytes, sha256, size_px: (width_px, height_px) } => {
-                ImageRow { item_id, path, offset: 0, bytes, sha256, width_px, height_px }
+                ImageRow { item_id, path, offset: 0, bytes, sha256, width_px, height_px, made: None }
             }
-            Picture::Made(image) => {
-                let cannot = StoreError::io("encode", std::path::Path::new(&self.path));
-                let png = match imaging::encode_png(&image) {
+            Picture::Made { image, warning } => {
+                let cannot = StoreError::io("encode", Path::new(&self.path));
+                let made = self.provenance.clone().map(|provenance| Provenance { warning, ..provenance });
+                let texts = made.as_ref().map_or_else(Vec::new, |made| render::png_texts(request, made));
+                let png = match imaging::encode_png(&image, &texts) {
                     Ok(png) => png,
                     Err(error) => return Err(cannot(std::io::Error::other(error)).into()),
                 };
@@ -110,6 +169,7 @@ impl Shard {
                     sha256: Sha256::of(&png),
                     width_px: image.width_px(),
                     height_px: image.height_px(),
+                    made,
                 }
             }
         };
@@ -117,13 +177,14 @@ impl Shard {
         Ok(())
     }
 
-    fn finish(mut self, given: usize) -> Result<Made, StageError> {
+    fn finish(mut self, given: usize, facts: BTreeMap<String, String>) -> Result<Made, StageError> {
         if let Some(tar) = self.tar {
-            let bytes = tar.finish().map_err(StoreError::io("encode", std::path::Path::new(&self.path)))?;
+            let bytes = tar.finish().map_err(StoreError::io("encode", Path::new(&self.path)))?;
             self.made.files.push(("tar", bytes));
         }
         self.made.files.push(("parquet", images_table::encode(&self.kept)?));
         self.made.rows.given = given as u64;
+        self.made.facts = facts;
         Ok(self.made)
     }
 }

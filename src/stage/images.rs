@@ -12,7 +12,7 @@ pub fn check_source(spec: &RunSpec) -> Result<(), StageError> {
         GenerateSpec::Folder(source) => std::fs::read_dir(&source.root)
             .map(|_| ())
             .map_err(|e| GeneratorError::Folder { path: source.root.clone(), source: e }.into()),
-        GenerateSpec::Fake(_) => Ok(()),
+        GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => Ok(()),
     }
 }
 
@@ -20,7 +20,7 @@ pub fn check_source(spec: &RunSpec) -> Result<(), StageError> {
 pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8>, String> {
     let folder = match &spec.generate {
         GenerateSpec::Folder(source) => source.root.as_path(),
-        GenerateSpec::Fake(_) => run.path(),
+        GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => run.path(),
     };
     let bytes = read_member(&folder.join(&row.path), row.offset, row.bytes).map_err(|e| e.to_string())?;
     match Sha256::of(&bytes) == row.sha256 {
@@ -38,7 +38,7 @@ pub fn read(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Outcome<RgbImage> {
         GenerateSpec::Folder(source) => {
             DecodeLimits { max_pixels: source.max_pixels, max_file_bytes: source.max_file_bytes }
         }
-        GenerateSpec::Fake(_) => DecodeLimits::default(),
+        GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => DecodeLimits::default(),
     };
     let decoded =
         read_bytes(run, spec, row).and_then(|bytes| imaging::decode(&bytes, &limits).map_err(|e| e.to_string()));

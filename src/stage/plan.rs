@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::shards::{default_shard_items, ranges};
+use super::shards::default_shard_items;
 use super::{Context, StageError};
 use crate::config::Recipe;
 use crate::domain::{GenerateSpec, KeyHasher, RunSpec, Sha256};
-use crate::generator::{self, Listing};
-use crate::store::{Check, Rows, ShardRecord, Unit};
+use crate::generator::{self, Listing, Rows};
+use crate::store::{self, Check, ShardRecord, Unit};
 use crate::table::PlanTable;
 
 /// What a plan would come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
+    /// Pairs of a category and a nuisance, for a grid of prompts.
+    pub pairs: Option<u64>,
     /// Images to make or read.
     pub items: u64,
     /// Files without a place in the plan.
@@ -29,22 +31,25 @@ pub struct Counts {
 
 /// Lists the source and counts, writing nothing.
 pub fn count(recipe: &Recipe) -> Result<Counts, StageError> {
-    let listing = generator::list(&recipe.generate, &recipe.categories, recipe.seed)?;
-    let mut categories: Vec<&str> = listing.rows.iter().map(|row| row.category.as_str()).collect();
-    categories.sort_unstable();
-    categories.dedup();
-    let items = listing.rows.len();
-    let shard_items = recipe.shard_items.unwrap_or_else(|| default_shard_items(items));
+    let Listing { rows, lost } = generator::list(&recipe.generate, &recipe.categories, recipe.seed)?;
+    let items = rows.len();
+    let shard_items = recipe.shard_items.unwrap_or_else(|| default_shard_items(items, &recipe.generate));
     let image_bytes = match &recipe.generate {
         GenerateSpec::Folder(_) => 0,
+        // PNGs of natural pictures take about two thirds of their pixels.
+        GenerateSpec::Diffusion(source) => {
+            items as u64 * (2 * u64::from(source.width_px) * u64::from(source.height_px))
+        }
         // Noise does not compress; a tar adds a header and padding to each member.
         GenerateSpec::Fake(fake) => items as u64 * (3 * u64::from(fake.size_px).pow(2) + 1024),
     };
+    let pairs = if let Rows::Grid(grid) = &rows { Some(grid.pairs()) } else { None };
     Ok(Counts {
+        pairs,
         items: items as u64,
-        lost: listing.lost.len() as u64,
-        categories: categories.len() as u64,
-        shards: ranges(items, shard_items).len() as u64,
+        lost: lost.len() as u64,
+        categories: rows.categories(),
+        shards: items.div_ceil(shard_items as usize) as u64,
         image_bytes,
         inferences: (items * recipe.mine.surrogates.len()) as u64,
     })
@@ -60,11 +65,13 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, StageError> {
         _ => Some(generator::list(&recipe.generate, &recipe.categories, recipe.seed)?),
     };
     let items = listing.as_ref().map_or(0, |listing| listing.rows.len());
-    let shard_items = stored.as_ref().map_or_else(|| default_shard_items(items), |stored| stored.shard_items);
+    let shard_items =
+        stored.as_ref().map_or_else(|| default_shard_items(items, &recipe.generate), |stored| stored.shard_items);
     let spec = super::resolve(ctx, recipe, shard_items)?;
     if let Some(stored) = &stored {
         super::adopt(stored, &spec, &ctx.run.path().display().to_string())?;
     }
+    generator::check(&spec.generate)?;
     // The mining that a run says it has stays until the next one is made (`mine` stores it then).
     let mine = stored.map_or_else(|| spec.mine.clone(), |stored| stored.mine);
     ctx.run.write_spec(&RunSpec { mine, ..spec.clone() })?;
@@ -77,14 +84,17 @@ fn key(recipe: &Recipe) -> Sha256 {
         .field("stage", "plan 1")
         .field("seed", recipe.seed.to_le_bytes())
         .field("categories", recipe.categories.sha256.to_string())
-        .field("generate", serde_json::to_vec(&recipe.generate).unwrap_or_default())
+        .field("generate", recipe.generate.identity())
         .finish()
 }
 
 fn commit((unit, key): (&Unit, Sha256), listing: Listing, shard_items: u32) -> Result<(), StageError> {
     let (kept, dropped) = (listing.rows.len() as u64, listing.lost.len() as u64);
-    let rows = Rows { given: kept + dropped, kept, dropped, failed: 0 };
-    let record = ShardRecord { key, rows, files: Vec::new(), lost: listing.lost, facts: BTreeMap::new() };
-    unit.commit(&[("parquet", PlanTable::encode(&listing.rows, shard_items)?)], record)?;
+    let counts = store::Rows { given: kept + dropped, kept, dropped, failed: 0 };
+    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: listing.lost, facts: BTreeMap::new() };
+    unit.commit(
+        &[("parquet", PlanTable::encode(listing.rows.len(), shard_items, |part| listing.rows.part(part))?)],
+        record,
+    )?;
     Ok(())
 }

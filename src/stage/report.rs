@@ -153,11 +153,20 @@ fn assemble(
     })
 }
 
+/// The last part of a path; names of models stay as they are.
+fn short_name(name: &str) -> String {
+    std::path::Path::new(name).file_name().unwrap_or_default().display().to_string()
+}
+
 fn facts(spec: &RunSpec) -> Vec<(String, String)> {
     let select = &spec.mine.select;
     let source = match &spec.generate {
         // The folder's name alone: the page may be shown to people whom the rest of the path does not concern.
         GenerateSpec::Folder(folder) => format!("folder {}", folder.root.file_name().unwrap_or_default().display()),
+        GenerateSpec::Diffusion(source) => {
+            let grid = source.prompts.nuisances.iter().map(|set| set.kind.as_str()).collect::<Vec<_>>().join(", ");
+            format!("diffusion model {}, {} steps, over {grid}", short_name(&source.model.name), source.steps)
+        }
         GenerateSpec::Fake(_) => "noise (fake)".to_owned(),
     };
     let facts = [

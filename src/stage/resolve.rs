@@ -3,7 +3,9 @@
 use super::{Context, StageError};
 use crate::assets::{self, AssetError, Located};
 use crate::config::{ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
-use crate::domain::{DataEntry, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec};
+use crate::domain::{
+    DataEntry, GenerateSpec, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
+};
 use crate::store::FORMAT;
 
 /// The spec of `recipe`; `shard_items` where the recipe leaves it open.
@@ -15,10 +17,19 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
         name: recipe.name.clone(),
         seed: recipe.seed,
         shard_items: recipe.shard_items.unwrap_or(shard_items),
-        generate: recipe.generate.clone(),
+        generate: resolve_source(ctx, &recipe.generate)?,
         mine: MineSpec { batch: recipe.mine.batch, select: recipe.mine.select.clone(), surrogates },
         categories: recipe.categories.clone(),
     })
+}
+
+/// A source with its model, if it has one, found and hashed.
+fn resolve_source(ctx: &Context, source: &GenerateSpec) -> Result<GenerateSpec, StageError> {
+    let mut source = source.clone();
+    if let GenerateSpec::Diffusion(diffusion) = &mut source {
+        diffusion.model = super::model::find(ctx, &diffusion.model)?;
+    }
+    Ok(source)
 }
 
 /// A surrogate with its weights found and hashed, or fetched where the manifest says how.
@@ -72,7 +83,7 @@ pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), StageErr
         ("seed", stored.seed != spec.seed),
         ("shard_items", stored.shard_items != spec.shard_items),
         ("categories", stored.categories != spec.categories),
-        ("[generate]", stored.generate != spec.generate),
+        ("[generate]", stored.generate.identity() != spec.generate.identity()),
     ];
     match differs.iter().find(|(_, differs)| *differs) {
         Some((key, _)) => Err(StageError::OtherPool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Context, StageError};
-use crate::domain::{DropRow, Sha256};
+use crate::domain::{DropRow, GenerateSpec, Sha256};
 use crate::store::{Check, Rows, ShardRecord, Unit};
 
 /// Most shards that a pool is cut into unless the recipe says otherwise.
@@ -12,9 +12,14 @@ const MAX_SHARDS: usize = 1024;
 const SMALLEST: usize = 256;
 
 /// Items per shard for a pool of `items`: small, so that little work is lost, but not so small that there are more than
-/// 1,024 of them.
-pub fn default_shard_items(items: usize) -> u32 {
-    items.div_ceil(MAX_SHARDS).next_power_of_two().max(SMALLEST) as u32
+/// 1,024 of them. Images of a diffusion model are dear to make and all in memory until their shard is written: their
+/// shards have 64 to 1,024.
+pub fn default_shard_items(items: usize, source: &GenerateSpec) -> u32 {
+    let even = items.div_ceil(MAX_SHARDS).next_power_of_two();
+    match source {
+        GenerateSpec::Diffusion(_) => even.clamp(64, 1024) as u32,
+        GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => even.max(SMALLEST) as u32,
+    }
 }
 
 /// Places of each shard's rows in the plan.
@@ -108,6 +113,7 @@ fn commit<S: Stage>(shard: usize, output: &Output, made: Made) -> Result<ShardRe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::FakeImages;
 
     #[test]
     fn shards_cover_the_plan_without_gap_or_overlap() {
@@ -118,8 +124,7 @@ mod tests {
 
     #[test]
     fn shards_are_few_enough_and_small_enough() {
-        assert_eq!(default_shard_items(400), 256);
-        assert_eq!(default_shard_items(10_000_000), 16_384);
-        assert_eq!(default_shard_items(0), 256);
+        let fake = GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None });
+        assert_eq!([400, 10_000_000, 0].map(|items| default_shard_items(items, &fake)), [256, 16_384, 256]);
     }
 }

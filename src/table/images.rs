@@ -5,9 +5,22 @@ use std::path::Path;
 use polars::prelude::*;
 
 use super::frame::{self, TableError};
-use crate::domain::{ImageRow, ItemId, Sha256};
+use crate::domain::{ImageRow, ItemId, Provenance, Sha256};
 
-const COLUMNS: [&str; 7] = ["item_id", "path", "offset", "bytes", "sha256", "width_px", "height_px"];
+const COLUMNS: [&str; 12] = [
+    "item_id",
+    "path",
+    "offset",
+    "bytes",
+    "sha256",
+    "width_px",
+    "height_px",
+    "model_sha256",
+    "sampler",
+    "steps",
+    "guidance",
+    "warning",
+];
 
 /// Items and paths alone, for the table of a mining.
 pub struct ImagePaths(pub(super) DataFrame);
@@ -28,6 +41,7 @@ impl ImagePaths {
 
 /// The rows as Parquet.
 pub fn encode(rows: &[ImageRow]) -> Result<Vec<u8>, TableError> {
+    let made = || rows.iter().map(|row| row.made.as_ref());
     frame::encode(vec![
         Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
         Column::new("path".into(), rows.iter().map(|row| row.path.as_str()).collect::<Vec<&str>>()),
@@ -36,6 +50,14 @@ pub fn encode(rows: &[ImageRow]) -> Result<Vec<u8>, TableError> {
         Column::new("sha256".into(), rows.iter().map(|row| row.sha256.to_string()).collect::<Vec<String>>()),
         Column::new("width_px".into(), rows.iter().map(|row| row.width_px).collect::<Vec<u32>>()),
         Column::new("height_px".into(), rows.iter().map(|row| row.height_px).collect::<Vec<u32>>()),
+        Column::new(
+            "model_sha256".into(),
+            made().map(|made| Some(made?.model_sha256.to_string())).collect::<Vec<Option<String>>>(),
+        ),
+        Column::new("sampler".into(), made().map(|made| Some(made?.sampler.as_str())).collect::<Vec<Option<&str>>>()),
+        Column::new("steps".into(), made().map(|made| Some(made?.steps)).collect::<Vec<Option<u32>>>()),
+        Column::new("guidance".into(), made().map(|made| Some(made?.guidance)).collect::<Vec<Option<f64>>>()),
+        Column::new("warning".into(), made().map(|made| made?.warning.as_deref()).collect::<Vec<Option<&str>>>()),
     ])
 }
 
@@ -55,6 +77,7 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<ImageRow>> {
     let (offsets, bytes) = (frame::u64s(frame, "offset")?, frame::u64s(frame, "bytes")?);
     let hashes = frame::full_strings(frame, "sha256")?;
     let (widths, heights) = (frame::u32s(frame, "width_px")?, frame::u32s(frame, "height_px")?);
+    let mut made = provenances(frame)?;
     (ids.into_iter().zip(paths).zip(hashes).enumerate())
         .map(|(at, ((id, path), hash))| {
             Ok(ImageRow {
@@ -62,12 +85,34 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<ImageRow>> {
                 path,
                 offset: offsets[at],
                 bytes: bytes[at],
-                sha256: Sha256::try_from(hash).map_err(|problem| polars_err!(ComputeError: "{problem}"))?,
+                sha256: hash_of(hash)?,
                 width_px: widths[at],
                 height_px: heights[at],
+                made: made[at].take(),
             })
         })
         .collect()
+}
+
+fn hash_of(text: String) -> PolarsResult<Sha256> {
+    Sha256::try_from(text).map_err(|problem| polars_err!(ComputeError: "{problem}"))
+}
+
+fn provenances(frame: &DataFrame) -> PolarsResult<Vec<Option<Provenance>>> {
+    let (models, samplers) = (frame::strings(frame, "model_sha256")?, frame::strings(frame, "sampler")?);
+    let (steps, guidances) = (frame.column("steps")?.u32()?, frame.column("guidance")?.f64()?);
+    let rows = models.into_iter().zip(samplers).zip(frame::strings(frame, "warning")?).enumerate();
+    let row = |(at, ((model, sampler), warning)): (usize, ((Option<String>, _), _))| {
+        let Some(model) = model else { return Ok(None) };
+        Ok(Some(Provenance {
+            model_sha256: hash_of(model)?,
+            sampler: Option::unwrap_or_default(sampler),
+            steps: steps.get(at).unwrap_or_default(),
+            guidance: guidances.get(at).unwrap_or_default(),
+            warning,
+        }))
+    };
+    rows.map(row).collect()
 }
 
 #[cfg(test)]
@@ -84,6 +129,13 @@ mod tests {
             sha256: Sha256::of(&[id as u8]),
             width_px: 4,
             height_px: 3,
+            made: (id % 2 == 1).then(|| Provenance {
+                model_sha256: Sha256::of(b"model"),
+                sampler: "ddim".to_owned(),
+                steps: 20,
+                guidance: 7.5,
+                warning: (id == 3).then(|| "cut".to_owned()),
+            }),
         };
         let rows: Vec<ImageRow> = (0..5).map(row).collect();
         let file = tempfile::NamedTempFile::new().unwrap();

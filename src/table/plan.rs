@@ -39,24 +39,21 @@ impl PlanSlice {
 }
 
 impl PlanTable {
-    /// The rows as Parquet, in row groups of `shard_items`, so that a shard is one of them.
-    pub fn encode(rows: &[PlanRow], shard_items: u32) -> Result<Vec<u8>, TableError> {
-        let texts = |name: &str, text: fn(&PlanRow) -> Option<&str>| {
-            Column::new(name.into(), rows.iter().map(text).collect::<Vec<Option<&str>>>())
-        };
-        let columns = vec![
-            Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
-            texts("category", |row| Some(&row.category)),
-            frame::lists("label_ids", rows.iter().map(|row| row.label_ids.as_slice())),
-            texts("nuisance_kind", |row| row.nuisance_kind.as_deref()),
-            texts("nuisance", |row| row.nuisance.as_deref()),
-            texts("template", |row| row.template.as_deref()),
-            texts("prompt", |row| row.prompt.as_deref()),
-            texts("negative_prompt", |row| row.negative_prompt.as_deref()),
-            Column::new("seed".into(), rows.iter().map(|row| row.seed).collect::<Vec<u64>>()),
-            texts("source", |row| row.source.as_deref()),
-        ];
-        frame::encode_in_groups(columns, shard_items as usize)
+    /// `count` rows as Parquet, in row groups of `group_rows`, so that a shard is one of them; `part` gives the rows at some
+    /// places. Only one group's rows are in memory at a time.
+    pub fn encode(
+        count: usize,
+        group_rows: u32,
+        part: impl Fn(Range<usize>) -> Vec<PlanRow>,
+    ) -> Result<Vec<u8>, TableError> {
+        let mut bytes = Vec::new();
+        let writer = frame::writer(&mut bytes).with_row_group_size(Some(group_rows as usize));
+        let mut writer = writer.batched(columns(&[])?.schema())?;
+        for start in (0..count).step_by(group_rows as usize) {
+            writer.write_batch(&columns(&part(start..count.min(start + group_rows as usize)))?)?;
+        }
+        writer.finish()?;
+        Ok(bytes)
     }
 
     /// Opens the plan at `path`.
@@ -83,6 +80,24 @@ impl PlanTable {
     pub fn slice(&self, range: Range<usize>) -> Result<PlanSlice, TableError> {
         frame::read_slice(&self.path, &self.metadata, &super::mined::PLAN_COLUMNS, range).map(PlanSlice)
     }
+}
+
+fn columns(rows: &[PlanRow]) -> PolarsResult<DataFrame> {
+    let texts = |name: &str, text: fn(&PlanRow) -> Option<&str>| {
+        Column::new(name.into(), rows.iter().map(text).collect::<Vec<Option<&str>>>())
+    };
+    DataFrame::new_infer_height(vec![
+        Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
+        texts("category", |row| Some(&row.category)),
+        frame::lists("label_ids", rows.iter().map(|row| row.label_ids.as_slice())),
+        texts("nuisance_kind", |row| row.nuisance_kind.as_deref()),
+        texts("nuisance", |row| row.nuisance.as_deref()),
+        texts("template", |row| row.template.as_deref()),
+        texts("prompt", |row| row.prompt.as_deref()),
+        texts("negative_prompt", |row| row.negative_prompt.as_deref()),
+        Column::new("seed".into(), rows.iter().map(|row| row.seed).collect::<Vec<u64>>()),
+        texts("source", |row| row.source.as_deref()),
+    ])
 }
 
 fn decode(frame: &DataFrame) -> PolarsResult<Vec<PlanRow>> {
@@ -132,7 +147,7 @@ mod tests {
     fn rows_come_back_as_they_went_in() {
         let rows: Vec<PlanRow> = [0, 3, 7].map(row).into();
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), PlanTable::encode(&rows, 2).unwrap()).unwrap();
+        std::fs::write(file.path(), PlanTable::encode(3, 2, |part| rows[part].to_vec()).unwrap()).unwrap();
         let table = PlanTable::open(file.path()).unwrap();
         assert_eq!((table.len(), table.rows(0..3).unwrap()), (3, rows.clone()));
         assert_eq!(table.rows(1..2).unwrap(), rows[1..2]);

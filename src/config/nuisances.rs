@@ -1,0 +1,102 @@
+//! Kinds of nuisance: what varies in the prompts of a grid.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{ConfigError, lookup};
+use crate::domain::{NuisanceSet, NuisanceValue, Sha256, template_problem};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSet {
+    #[serde(default)]
+    templates: Vec<String>,
+    values: Vec<NuisanceValue>,
+}
+
+/// Reads and checks the nuisance `name`, named by `file` in folder `from`.
+pub fn load(name: &str, from: &Path, file: &str) -> Result<NuisanceSet, ConfigError> {
+    let found = lookup::find("nuisances", name, from, file)?;
+    let raw: RawSet = found.parse()?;
+    check(&raw, &found.file)?;
+    let sha256 = Sha256::of(found.text.as_bytes());
+    Ok(NuisanceSet { kind: found.stem, sha256, templates: raw.templates, values: raw.values })
+}
+
+fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    if raw.values.is_empty() {
+        return refuse("values", "is empty; give at least one");
+    }
+    if let Some(problem) = raw.templates.iter().find_map(|template| template_problem(template)) {
+        return refuse("templates", &format!("has a wrong one: {problem}"));
+    }
+    if raw.templates.iter().any(|template| !template.contains("{nuisance}")) {
+        return refuse("templates", "has one without {nuisance}, which would say the same for every value");
+    }
+    let mut seen = BTreeSet::new();
+    for value in &raw.values {
+        let key = format!("values.{}", value.id);
+        if value.id.is_empty() || !seen.insert(&value.id) {
+            return refuse(&key, "is empty or stands twice; every id must be unique");
+        }
+        match (&value.phrase, &value.template) {
+            (Some(phrase), None) if phrase.trim().is_empty() => return refuse(&key, "has an empty `phrase`"),
+            (Some(_), None) if raw.templates.is_empty() => {
+                return refuse(&key, "has a `phrase`, but the file has no `templates` to put it into");
+            }
+            (Some(_), None) => {}
+            (None, Some(_)) if !raw.templates.is_empty() => {
+                return refuse(
+                    &key,
+                    "has a `template` of its own, but the file has `templates` for all; use one or the other",
+                );
+            }
+            (None, Some(template)) => {
+                if let Some(problem) = template_problem(template) {
+                    return refuse(&key, &problem);
+                }
+            }
+            _ => return refuse(&key, "has neither or both of `phrase` and `template`; give one"),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(name: &str) -> (usize, usize) {
+        let set = load(name, Path::new("."), "test").unwrap();
+        (set.values.len(), set.templates.len())
+    }
+
+    #[test]
+    fn the_kinds_of_imagenet_d_and_the_templates_of_clip_are_complete() {
+        assert_eq!(
+            ["background", "texture", "material", "templates-clip-80"].map(count),
+            [(468, 1), (47, 1), (32, 1), (80, 0)]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_by_name() {
+        let refused = |text: &str| {
+            let raw: RawSet = toml::from_str(text).unwrap();
+            check(&raw, "x.toml").unwrap_err().to_string()
+        };
+        let one = "templates = [\"{category} {nuisance}\"]\n";
+        let twice = format!("{one}values = [{{ id = \"a\", phrase = \"b\" }}, {{ id = \"a\", phrase = \"c\" }}]");
+        assert!(refused(&twice).contains("x.toml: `values.a` is empty or stands twice"));
+        assert!(refused(&format!("{one}values = []")).contains("at least one"));
+        assert!(refused(&format!("{one}values = [{{ id = \"a\" }}]")).contains("neither or both"));
+        assert!(refused("values = [{ id = \"a\", phrase = \"b\" }]").contains("no `templates`"));
+        assert!(
+            refused("templates = [\"{category}\"]\nvalues = [{ id = \"a\", phrase = \"b\" }]")
+                .contains("without {nuisance}")
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! What is asked of a diffusion model: the grid of prompts, and how an image is made from one.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SamplerKind, Sha256, WeightsSpec};
+
+/// Images of a text-to-image diffusion model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffusionSource {
+    /// Width of the images.
+    pub width_px: u32,
+    /// Height of the images.
+    pub height_px: u32,
+    /// Steps of the sampler, from 1.
+    pub steps: u32,
+    /// Classifier-free guidance; 1 or less: none (Ho and Salimans, 2022).
+    pub guidance: f64,
+    /// The sampler; `None`: the one that the model's own `scheduler_config.json` names.
+    pub sampler: Option<SamplerKind>,
+    /// In what numbers the networks compute.
+    pub precision: Precision,
+    /// What the images should show.
+    pub prompts: PromptGrid,
+    /// The model.
+    pub model: DiffusionModel,
+}
+
+/// A model in a folder in the Hugging Face diffusers layout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffusionModel {
+    /// As the recipe names it: a folder, or the id of a model in `data-manifest.toml`.
+    pub name: String,
+    /// The folder; empty until it has been found.
+    pub path: PathBuf,
+    /// Hash of the names and hashes of all its files.
+    pub sha256: Option<Sha256>,
+    /// Its files, paths relative to the folder.
+    pub files: Vec<WeightsSpec>,
+}
+
+/// In what numbers networks compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32 on a CPU, f16 on a GPU.
+    Auto,
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point; on a GPU only.
+    F16,
+    /// bfloat16; on a GPU only.
+    Bf16,
+}
+
+impl Precision {
+    /// As recipes write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// Categories x nuisances x templates x repetitions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptGrid {
+    /// What the images should not show; empty for nothing.
+    pub negative_prompt: String,
+    /// Images of each prompt, with different seeds; at least 1.
+    pub images_per_prompt: u32,
+    /// Nuisance values for each category; `None`: all. They are spread evenly over the kinds and over their values.
+    pub pairs_per_category: Option<u32>,
+    /// The kinds of nuisance, in the order of the recipe.
+    pub nuisances: Vec<NuisanceSet>,
+}
+
+/// A kind of nuisance, with the hash of the file it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NuisanceSet {
+    /// Its name: the stem of its TOML file.
+    pub kind: String,
+    /// Hash of the TOML that was read.
+    pub sha256: Sha256,
+    /// Templates of the prompts, for the values that have a phrase.
+    pub templates: Vec<String>,
+    /// The values, in the file's order.
+    pub values: Vec<NuisanceValue>,
+}
+
+/// One value of a nuisance: with a phrase that goes into the kind's templates, or with a template of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NuisanceValue {
+    /// Short name for tables, unique in its kind.
+    pub id: String,
+    /// What a prompt says for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phrase: Option<String>,
+    /// A template of its own, without a phrase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}

@@ -1,0 +1,189 @@
+//! Looks at a model: what it is, whether it gives the numbers of a reference, how fast it is here.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::engine::{Array, Engine};
+use super::model::{ModelConfig, Tokens};
+use super::network::{self, Networks};
+use super::reference::Reference;
+use super::sampler::{self, SamplerConfig};
+use super::{DiffusionError, Run, pixels};
+use crate::domain::{Device, Precision, SamplerKind, UnknownSampler};
+use crate::generator::{Benchmark, Compared};
+
+/// Largest absolute difference of an embedding, a UNet call or a VAE call that rounding in another order explains, in f32.
+const NUMBERS: f64 = 1e-4;
+/// Largest distance of final latents, relative to their length (L2), in f32.
+const LATENTS: f64 = 1e-3;
+/// The same two in f16 and bf16: eps is 8,192 and 65,536 times f32's, but errors average out.
+const HALF_NUMBERS: f64 = 5e-2;
+const HALF_LATENTS: f64 = 1e-1;
+
+/// What the model in folder `root` is and needs.
+pub fn facts(root: &Path) -> Result<Vec<(&'static str, String)>, DiffusionError> {
+    let config = ModelConfig::open(root)?;
+    let weights = ["text_encoder", "unet", "vae"].map(|part| config.weights(part));
+    let [text, unet, vae] = weights;
+    let (text, unet, vae) = (text?, unet?, vae?);
+    let counts = [text.count(""), unet.count(""), vae.count("decoder.") + vae.count("post_quant_conv.")];
+    let millions = |count: u64| format!("{:.1} M parameters", count as f64 / 1e6);
+    let gib = |bytes: u64| counts.iter().sum::<u64>() as f64 * bytes as f64 / f64::from(1 << 30);
+    let sampler = config.sampler(None)?;
+    Tokens::read(root, &config.text)?;
+    let blocks: Vec<String> = config.unet.blocks.iter().map(|block| block.channels.to_string()).collect();
+    let native = config.native_side_px().map_or_else(|| "not said".to_owned(), |side| format!("{side} x {side} px"));
+    Ok(vec![
+        (
+            "text encoder",
+            format!("CLIP, {} layers of {}, {}", config.text.layers, config.text.width, millions(counts[0])),
+        ),
+        ("UNet", format!("levels of {} channels, {}", blocks.join(", "), millions(counts[1]))),
+        ("VAE decoder", format!("{} levels, {}", config.vae.channels.len(), millions(counts[2]))),
+        ("stored in", unet.main_type()),
+        ("trained for", native),
+        ("sides", format!("multiples of {} px", config.side_step_px())),
+        ("sampler", format!("{}, predicts {}", sampler.kind(), sampler.prediction.name())),
+        ("memory for weights", format!("{:.2} GiB in f32, {:.2} GiB in f16", gib(4), gib(2))),
+    ])
+}
+
+/// Holds the model against a reference file, in the shape of `tests/golden/make_sd.py`'s.
+pub fn compare(
+    root: &Path,
+    reference: &Path,
+    device: Device,
+    precision: Precision,
+) -> Result<Vec<Compared>, DiffusionError> {
+    let config = ModelConfig::open(root)?;
+    let reference = Reference::read(reference)?;
+    let (device, precision) = network::choose(device, precision)?;
+    let mut engine = Networks::load(&config, device, precision)?;
+    let (numbers, latents) = match precision {
+        Precision::F16 | Precision::Bf16 => (HALF_NUMBERS, HALF_LATENTS),
+        Precision::Auto | Precision::F32 => (NUMBERS, LATENTS),
+    };
+    let mut table = Vec::new();
+    let tokens = Tokens::read(root, &config.text)?;
+    let encode = |prompt: &String| tokens.encode(prompt).map(|prompt| prompt.ids).map_err(super::EngineError::Failed);
+    let ids = reference.prompts.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+    let differ = ids.concat().iter().zip(reference.ids("token_ids")?).filter(|(a, b)| i64::from(**a) != *b).count();
+    table.push(Compared { what: "token ids".to_owned(), measure: "differ", found: differ as f64, allowed: 0.0 });
+    let close = |what: &str, ours: &Array, theirs: &Array| Compared {
+        what: what.to_owned(),
+        measure: "max abs",
+        found: largest_difference(ours, theirs),
+        allowed: numbers,
+    };
+    let wanted = engine.encode(&ids)?;
+    table.push(close("text embeddings", &wanted, &reference.array("text_embeddings")?));
+    let unwanted = engine.encode(&vec![encode(&reference.negative)?; ids.len()])?;
+    table.push(close("negative embeddings", &unwanted, &reference.array("uncond_embeddings")?));
+    let first = reference.array("initial_latents")?;
+    let answer = engine.denoise(&first, 801.0, &reference.array("text_embeddings")?)?;
+    table.push(close("UNet call at 801", &answer, &reference.array("unet_at_t801")?));
+    table.push(close("VAE call", &engine.decode(&first)?, &reference.array("vae_decode_of_initial")?));
+    for name in reference.samplers() {
+        let sampler = sampler_called(&config, &name)?;
+        let steps = sampler::build(&sampler, reference.steps)?.timesteps().to_vec();
+        let theirs = reference.array(&format!("timesteps_{name}"))?.data;
+        let differ = steps.iter().zip(&theirs).filter(|(a, b)| a != b).count() + steps.len().abs_diff(theirs.len());
+        table.push(Compared {
+            what: format!("timesteps, {name}"),
+            measure: "differ",
+            found: differ as f64,
+            allowed: 0.0,
+        });
+        table.extend(whole_way(&mut engine, &reference, (&name, &sampler), latents)?);
+    }
+    Ok(table)
+}
+
+/// All steps of one sampler from the reference's noise, and the images they end in.
+fn whole_way(
+    engine: &mut Networks,
+    reference: &Reference,
+    (name, sampler): (&str, &SamplerConfig),
+    allowed: f64,
+) -> Result<Vec<Compared>, DiffusionError> {
+    let (unwanted, wanted) = (reference.array("uncond_embeddings")?, reference.array("text_embeddings")?);
+    let embeddings = match reference.guidance > 1.0 {
+        true => Array::stack(&wanted.shape[1..], [unwanted.data.as_slice(), wanted.data.as_slice()]),
+        false => wanted,
+    };
+    let noise = reference.array(&format!("noise_{name}")).ok();
+    let fresh = |call: usize, _| noise.as_ref().map_or_else(Vec::new, |noise| noise.entry(call).to_vec());
+    let run = Run { sampler, steps: reference.steps, guidance: reference.guidance };
+    let ours = run.sample(engine, reference.array("initial_latents")?, &embeddings, fresh)?;
+    let theirs = reference.array(&format!("final_latents_{name}"))?;
+    let images = engine.decode(&ours)?;
+    let planes = images.data.chunks(images.stride());
+    let levels: Vec<u8> = planes.flat_map(|planes| pixels::levels(planes, images.shape[3])).collect();
+    let wanted = reference.pixels(&format!("image_u8_{name}"))?;
+    let apart = levels.iter().zip(&wanted).map(|(a, b)| a.abs_diff(*b));
+    let unequal = apart.clone().filter(|&apart| apart > 0).count() as f64 / wanted.len().max(1) as f64;
+    let compared =
+        |what: &str, measure, found, allowed| Compared { what: format!("{what}, {name}"), measure, found, allowed };
+    // Half precision moves images by more than a level; the latents say how far.
+    let (most, share) = if allowed > LATENTS { (255.0, 1.0) } else { (1.0, 0.01) };
+    Ok(vec![
+        compared("final latents", "rel L2", relative_distance(&ours, &theirs), allowed),
+        compared("images", "levels", f64::from(apart.max().unwrap_or(0)), most),
+        compared("images", "unequal", unequal, share),
+    ])
+}
+
+fn sampler_called(config: &ModelConfig, name: &str) -> Result<SamplerConfig, DiffusionError> {
+    let kind: SamplerKind = name.replace('_', "-").parse().map_err(|problem: UnknownSampler| {
+        DiffusionError::Reference { file: format!("final_latents_{name}"), problem: problem.to_string() }
+    })?;
+    Ok(config.sampler(Some(kind))?)
+}
+
+fn largest_difference(ours: &Array, theirs: &Array) -> f64 {
+    if ours.shape != theirs.shape {
+        return f64::NAN;
+    }
+    let apart = ours.data.iter().zip(&theirs.data).map(|(a, b)| f64::from((a - b).abs()));
+    apart.fold(0.0, |most, apart| if apart.is_nan() || apart > most { apart } else { most })
+}
+
+fn relative_distance(ours: &Array, theirs: &Array) -> f64 {
+    if ours.shape != theirs.shape {
+        return f64::NAN;
+    }
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let apart: f64 = ours.data.iter().zip(&theirs.data).map(|(a, b)| square(a - b)).sum();
+    (apart / theirs.data.iter().map(|&x| square(x)).sum::<f64>()).sqrt()
+}
+
+/// Makes one image of `side_px` in `steps` calls of the UNet, the first one not counted, and takes the time.
+pub fn benchmark(root: &Path, device: Device, (side_px, steps): (u32, u32)) -> Result<Benchmark, DiffusionError> {
+    let config = ModelConfig::open(root)?;
+    let (device, precision) = network::choose(device, Precision::Auto)?;
+    let start = Instant::now();
+    let mut engine = Networks::load(&config, device, precision)?;
+    let load_secs = start.elapsed().as_secs_f64();
+    let tokens = Tokens::read(root, &config.text)?;
+    let ids = ["", "a photo of a mug in the kitchen"].map(|prompt| tokens.encode(prompt).map(|prompt| prompt.ids));
+    let [unwanted, wanted] = ids;
+    let ids = [unwanted.map_err(super::EngineError::Failed)?, wanted.map_err(super::EngineError::Failed)?];
+    let start = Instant::now();
+    let embeddings = engine.encode(&ids)?;
+    let text_secs = start.elapsed().as_secs_f64();
+    let side = (side_px / config.side_step_px()).max(1) * config.side_step_px() / config.pixels_per_latent();
+    let shape = [1, config.vae.latent_channels, side as usize, side as usize];
+    let latents = Array::new(shape, super::noise::latents(1, shape.iter().product()));
+    let both = Array::stack(&shape[1..], [latents.data.as_slice(), &latents.data]);
+    engine.denoise(&both, 801.0, &embeddings)?;
+    let start = Instant::now();
+    for step in 0..steps.max(1) {
+        engine.denoise(&both, 800.0 - step as f32, &embeddings)?;
+    }
+    let unet_secs = start.elapsed().as_secs_f64() / f64::from(steps.max(1));
+    let start = Instant::now();
+    engine.decode(&latents)?;
+    let vae_secs = start.elapsed().as_secs_f64();
+    let images_per_sec = 1.0 / (text_secs + f64::from(steps) * unet_secs + vae_secs);
+    Ok(Benchmark { load_secs, text_secs, unet_secs, vae_secs, images_per_sec })
+}

@@ -1,0 +1,286 @@
+//! Images of a latent diffusion model: prompts in, pixels out.
+//!
+//! Tokens, noise, sampling, guidance and batching are here, on plain arrays; what runs the networks is behind
+//! [`engine::Engine`]. Holds always: an image depends on its row and the recipe alone, not on the batch around it.
+
+mod doctor;
+mod engine;
+mod model;
+mod network;
+mod noise;
+mod pixels;
+mod reference;
+mod sampler;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use doctor::{benchmark, compare, facts};
+pub use engine::EngineError;
+pub use model::{ModelError, files};
+pub use network::NetworkError;
+pub use sampler::SamplerError;
+
+use super::{Generator, GeneratorError, Picture};
+use crate::domain::{Device, DiffusionSource, Outcome, PlanRow, Precision};
+use engine::{Array, Engine};
+use model::{ModelConfig, Prompt, Tokens};
+use network::Networks;
+use sampler::SamplerConfig;
+
+/// Images per call of the UNet on a CPU, where larger batches are not faster, and on a GPU.
+const CPU_BATCH: usize = 1;
+const GPU_BATCH: usize = 8;
+/// Embeddings kept for prompts that come again.
+const MOST_EMBEDDINGS: usize = 1024;
+
+/// Why a model cannot make images.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffusionError {
+    /// Its files are not what they should be.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Network(NetworkError),
+    /// Its scheduler, or the recipe's, cannot be used.
+    #[error(transparent)]
+    Sampler(#[from] SamplerError),
+    /// It cannot make images of this size.
+    #[error("the model cannot make images of {width_px} x {height_px} px; sides must be multiples of {step_px} px")]
+    Size {
+        /// What the recipe asks for.
+        width_px: u32,
+        /// What the recipe asks for.
+        height_px: u32,
+        /// What would do.
+        step_px: u32,
+    },
+    /// It stopped working.
+    #[error("the diffusion model failed: {0}")]
+    Engine(#[from] EngineError),
+    /// The reference to compare with cannot be read.
+    #[error("{file}: {problem}")]
+    Reference {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl DiffusionError {
+    /// Whether a file or a device is missing.
+    pub fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::Model(ModelError::Read { .. } | ModelError::NoWeights { .. })
+                | Self::Network(NetworkError::Device { .. })
+        )
+    }
+}
+
+impl From<NetworkError> for DiffusionError {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::Model(error) => Self::Model(error),
+            other => Self::Network(other),
+        }
+    }
+}
+
+/// A model, loaded.
+pub(super) struct Diffusion {
+    spec: DiffusionSource,
+    pixels_per_latent: u32,
+    channels: usize,
+    tokens: Tokens,
+    sampler: SamplerConfig,
+    engine: Box<dyn Engine>,
+    batch: usize,
+    embeddings: HashMap<String, Vec<f32>>,
+    facts: BTreeMap<String, String>,
+    notes: Vec<String>,
+}
+
+/// Reads the model's configuration and checks that the recipe can be made with it; loads nothing.
+pub(super) fn check(spec: &DiffusionSource) -> Result<(), DiffusionError> {
+    checked(spec).map(|_| ())
+}
+
+fn checked(spec: &DiffusionSource) -> Result<(ModelConfig, SamplerConfig), DiffusionError> {
+    let config = ModelConfig::open(&spec.model.path)?;
+    let sampler = config.sampler(spec.sampler)?;
+    sampler::build(&sampler, spec.steps)?;
+    let (width_px, height_px, step_px) = (spec.width_px, spec.height_px, config.side_step_px());
+    match width_px % step_px == 0 && height_px % step_px == 0 {
+        true => Ok((config, sampler)),
+        false => Err(DiffusionError::Size { width_px, height_px, step_px }),
+    }
+}
+
+impl Diffusion {
+    /// Loads the model of `spec`; `batch`: images per call, a default where there is none.
+    pub fn load(spec: &DiffusionSource, device: Device, batch: Option<u32>) -> Result<Self, DiffusionError> {
+        let (config, sampler) = checked(spec)?;
+        let (device, precision) = network::choose(device, spec.precision)?;
+        let default = if device == Device::Cpu { CPU_BATCH } else { GPU_BATCH };
+        Ok(Self {
+            pixels_per_latent: config.pixels_per_latent(),
+            channels: config.vae.latent_channels,
+            tokens: Tokens::read(&config.root, &config.text)?,
+            facts: made_by(device, precision, &sampler),
+            engine: Box::new(Networks::load(&config, device, precision)?),
+            batch: batch.map_or(default, |batch| batch.max(1) as usize),
+            embeddings: HashMap::new(),
+            notes: Vec::new(),
+            spec: spec.clone(),
+            sampler,
+        })
+    }
+
+    /// As many images as fit; halves the batch, for good, when memory runs out.
+    fn make(&mut self, rows: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, DiffusionError> {
+        let mut made = Vec::with_capacity(rows.len());
+        while made.len() < rows.len() {
+            let next = &rows[made.len()..rows.len().min(made.len() + self.batch)];
+            match self.make_batch(next) {
+                Err(DiffusionError::Engine(EngineError::OutOfMemory)) if self.batch > 1 => {
+                    self.batch = self.batch.min(next.len()).div_ceil(2);
+                    self.notes.push(format!("out of memory: {} image(s) at a time from here on", self.batch));
+                }
+                batch => made.extend(batch?),
+            }
+        }
+        Ok(made)
+    }
+
+    fn make_batch(&mut self, rows: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, DiffusionError> {
+        let mut warnings = Vec::new();
+        let mut texts = Vec::new();
+        for row in rows {
+            let prompt = row.prompt.as_deref().unwrap_or_default();
+            let tokens = self.tokens.encode(prompt).map_err(EngineError::Failed)?;
+            warnings
+                .push((tokens.cut > 0).then(|| format!("the prompt is {} tokens too long and was cut", tokens.cut)));
+            texts.push(prompt.to_owned());
+        }
+        let negatives: Vec<String> = rows.iter().map(|row| row.negative_prompt.clone().unwrap_or_default()).collect();
+        let guided = self.spec.guidance > 1.0;
+        let embeddings = match guided {
+            true => self.embed(&[negatives, texts].concat())?,
+            false => self.embed(&texts)?,
+        };
+        let (height, width) =
+            (self.spec.height_px / self.pixels_per_latent, self.spec.width_px / self.pixels_per_latent);
+        let shape = [self.channels, height as usize, width as usize];
+        let seeds: Vec<u64> = rows.iter().map(|row| row.seed).collect();
+        let first = seeds.iter().flat_map(|&seed| noise::latents(seed, shape.iter().product())).collect();
+        let latents = Array::new([&[rows.len()], &shape[..]].concat(), first);
+        let fresh =
+            |call: usize, count: usize| seeds.iter().flat_map(|&seed| noise::fresh(seed, call, count)).collect();
+        let run = Run { sampler: &self.sampler, steps: self.spec.steps, guidance: self.spec.guidance as f32 };
+        let latents = run.sample(&mut *self.engine, latents, &embeddings, fresh)?;
+        let images = self.engine.decode(&latents)?;
+        let size = (self.spec.width_px, self.spec.height_px);
+        Ok((0..rows.len())
+            .zip(warnings)
+            .map(|(at, warning)| pixels::picture(images.entry(at), size, warning))
+            .collect())
+    }
+
+    /// Embeddings of the prompts, each distinct one made once.
+    fn embed(&mut self, prompts: &[String]) -> Result<Array, DiffusionError> {
+        if self.embeddings.len() > MOST_EMBEDDINGS {
+            self.embeddings.clear();
+        }
+        let mut shape = Vec::new();
+        for prompt in prompts {
+            if !self.embeddings.contains_key(prompt) {
+                let Prompt { ids, .. } = self.tokens.encode(prompt).map_err(EngineError::Failed)?;
+                let made = self.engine.encode(&[ids])?;
+                self.embeddings.insert(prompt.clone(), made.data);
+            }
+            let length = self.embeddings[prompt].len();
+            shape = vec![self.tokens.positions(), length / self.tokens.positions()];
+        }
+        Ok(Array::stack(&shape, prompts.iter().map(|prompt| self.embeddings[prompt].as_slice())))
+    }
+}
+
+impl Generator for Diffusion {
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
+        Ok(self.make(requests)?)
+    }
+
+    fn block(&self) -> usize {
+        self.batch
+    }
+
+    fn facts(&self) -> BTreeMap<String, String> {
+        self.facts.clone()
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+fn made_by(device: Device, precision: Precision, sampler: &SamplerConfig) -> BTreeMap<String, String> {
+    let facts = [
+        ("engine", "candle".to_owned()),
+        ("device", device.to_string()),
+        ("precision", precision.name().to_owned()),
+        ("sampler", sampler.kind().to_string()),
+    ];
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// How noise becomes latents.
+struct Run<'a> {
+    sampler: &'a SamplerConfig,
+    steps: u32,
+    guidance: f32,
+}
+
+impl Run<'_> {
+    /// Unit noise `[n, c, h, w]` -> latents. `embeddings`: `[n, …]`, or with guidance `[2 n, …]`, what is not wanted first.
+    /// `fresh(call, count)`: `n` times `count` fresh normal numbers.
+    fn sample(
+        &self,
+        engine: &mut dyn Engine,
+        noise: Array,
+        embeddings: &Array,
+        fresh: impl Fn(usize, usize) -> Vec<f32>,
+    ) -> Result<Array, DiffusionError> {
+        let mut sampler = sampler::build(self.sampler, self.steps)?;
+        let mut latents = noise;
+        let sigma = sampler.init_noise_sigma();
+        latents.data.iter_mut().for_each(|x| *x *= sigma);
+        let timesteps = sampler.timesteps().to_vec();
+        for (call, &timestep) in timesteps.iter().enumerate() {
+            let seen = sampler.scale_input(call, &latents.data).into_owned();
+            let answer = self.ask(engine, Array::new(latents.shape.clone(), seen), timestep, embeddings)?;
+            let noise = if sampler.wants_noise(call) { fresh(call, latents.stride()) } else { Vec::new() };
+            sampler.step(call, &answer, &mut latents.data, &noise);
+        }
+        Ok(latents)
+    }
+
+    /// The model's answer, guided: away from what is not wanted (Ho and Salimans, 2022).
+    fn ask(
+        &self,
+        engine: &mut dyn Engine,
+        latents: Array,
+        timestep: f32,
+        embeddings: &Array,
+    ) -> Result<Vec<f32>, EngineError> {
+        if embeddings.len() == latents.len() {
+            return Ok(engine.denoise(&latents, timestep, embeddings)?.data);
+        }
+        let mut shape = latents.shape.clone();
+        shape[0] *= 2;
+        let both = engine.denoise(&Array::new(shape, latents.data.repeat(2)), timestep, embeddings)?;
+        let (unwanted, wanted) = both.data.split_at(both.data.len() / 2);
+        Ok(unwanted.iter().zip(wanted).map(|(u, w)| u + self.guidance * (w - u)).collect())
+    }
+}

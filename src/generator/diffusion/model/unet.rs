@@ -1,0 +1,143 @@
+//! The UNet's configuration.
+//!
+//! Source of names and defaults: diffusers, `UNet2DConditionModel`. Its `attention_head_dim` is the number of heads, by a
+//! mistake that stays for the sake of published models.
+
+use serde_json::json;
+
+use super::{ModelError, json::Json};
+
+/// `unet/config.json`.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) struct UnetConfig {
+    pub in_channels: usize,
+    pub out_channels: usize,
+    /// From the finest level to the coarsest.
+    pub blocks: Vec<Block>,
+    /// Width of the text embeddings.
+    pub context_width: usize,
+    pub groups: usize,
+    pub epsilon: f64,
+    /// Cosines before sines in the embedding of time.
+    pub cosine_first: bool,
+    pub frequency_shift: f64,
+    /// Transformers project with linear layers instead of 1 x 1 convolutions.
+    pub linear_projection: bool,
+    /// Zeros around the picture before it is halved.
+    pub downsample_padding: usize,
+    pub upcast_attention: bool,
+    /// Side of the latents that the model was trained for.
+    pub sample_size: Option<usize>,
+}
+
+/// One level.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) struct Block {
+    pub channels: usize,
+    /// Residual blocks on the way down; one more on the way up.
+    pub layers: usize,
+    pub heads: usize,
+    /// Blocks of each transformer.
+    pub transformer_layers: usize,
+    pub attention_down: bool,
+    pub attention_up: bool,
+}
+
+impl UnetConfig {
+    pub(super) fn read(json: &Json) -> Result<Self, ModelError> {
+        refuse_what_cannot_run(json)?;
+        Ok(Self {
+            in_channels: json.count("in_channels", Some(4))?,
+            out_channels: json.count("out_channels", Some(4))?,
+            blocks: blocks(json)?,
+            context_width: json.count("cross_attention_dim", Some(1280))?,
+            groups: json.count("norm_num_groups", Some(32))?,
+            epsilon: json.number("norm_eps", 1e-5)?,
+            cosine_first: json.flag("flip_sin_to_cos", true)?,
+            frequency_shift: json.number("freq_shift", 0.0)?,
+            linear_projection: json.flag("use_linear_projection", false)?,
+            downsample_padding: json.count("downsample_padding", Some(1))?,
+            upcast_attention: json.flag("upcast_attention", false)?,
+            sample_size: json.get("sample_size").map(|_| json.count("sample_size", None)).transpose()?,
+        })
+    }
+}
+
+fn refuse_what_cannot_run(json: &Json) -> Result<(), ModelError> {
+    json.only("_class_name", &["UNet2DConditionModel"])?;
+    json.only("act_fn", &["silu", "swish"])?;
+    json.only("time_embedding_type", &["positional"])?;
+    json.only("resnet_time_scale_shift", &["default"])?;
+    json.only("mid_block_type", &["UNetMidBlock2DCrossAttn"])?;
+    json.only("attention_type", &["default"])?;
+    let null = serde_json::Value::Null;
+    let neutral = [
+        ("addition_embed_type", null.clone()),
+        ("class_embed_type", null.clone()),
+        ("encoder_hid_dim", null.clone()),
+        ("encoder_hid_dim_type", null.clone()),
+        ("time_cond_proj_dim", null.clone()),
+        ("time_embedding_act_fn", null.clone()),
+        ("time_embedding_dim", null.clone()),
+        ("timestep_post_act", null.clone()),
+        ("cross_attention_norm", null.clone()),
+        ("num_class_embeds", null),
+        ("center_input_sample", json!(false)),
+        ("class_embeddings_concat", json!(false)),
+        ("dual_cross_attention", json!(false)),
+        ("resnet_skip_time_act", json!(false)),
+        ("only_cross_attention", json!(false)),
+        ("mid_block_only_cross_attention", json!(false)),
+        ("mid_block_scale_factor", json!(1)),
+        ("resnet_out_scale_factor", json!(1.0)),
+        ("conv_in_kernel", json!(3)),
+        ("conv_out_kernel", json!(3)),
+        ("dropout", json!(0.0)),
+    ];
+    neutral.into_iter().try_for_each(|(key, neutral)| json.unused(key, neutral))
+}
+
+fn blocks(json: &Json) -> Result<Vec<Block>, ModelError> {
+    let channels = json.list("block_out_channels")?;
+    let levels = channels.len();
+    let layers = json.counts("layers_per_block", levels, Some(2))?;
+    let heads = match json.get("num_attention_heads") {
+        Some(_) => json.counts("num_attention_heads", levels, None)?,
+        None => json.counts("attention_head_dim", levels, Some(8))?,
+    };
+    let transformer_layers = json.counts("transformer_layers_per_block", levels, Some(1))?;
+    let attention = |key: &str| {
+        let (cross, plain) = match key {
+            "down_block_types" => ("CrossAttnDownBlock2D", "DownBlock2D"),
+            _ => ("CrossAttnUpBlock2D", "UpBlock2D"),
+        };
+        let words = json.words(key)?;
+        if words.len() != levels {
+            return Err(json.refuse(key, format!("has {} entries; {levels} are wanted", words.len())));
+        }
+        let has_attention = |word: &String| match word.as_str() {
+            word if word == cross => Ok(true),
+            word if word == plain => Ok(false),
+            other => Err(json.refuse(key, format!("has a `{other}`, which cannot be run; {cross} and {plain} can"))),
+        };
+        words.iter().map(has_attention).collect::<Result<Vec<bool>, _>>()
+    };
+    let (down, up) = (attention("down_block_types")?, attention("up_block_types")?);
+    let block = |level: usize| Block {
+        channels: channels[level],
+        layers: layers[level],
+        heads: heads[level],
+        transformer_layers: transformer_layers[level],
+        attention_down: down[level],
+        attention_up: up[levels - 1 - level],
+    };
+    let blocks: Vec<Block> = (0..levels).map(block).collect();
+    let groups = json.count("norm_num_groups", Some(32))?;
+    match blocks.iter().find(|block| block.channels % block.heads != 0 || block.channels % groups != 0) {
+        Some(block) => Err(json.refuse(
+            "block_out_channels",
+            format!("has {}, which {} heads or {groups} groups do not divide", block.channels, block.heads),
+        )),
+        None => Ok(blocks),
+    }
+}

@@ -1,0 +1,166 @@
+//! Convolutions: patches written out (im2col) tile by tile, then one product per tile.
+
+use rayon::prelude::*;
+
+use super::matmul::{Product, View, multiply};
+use super::{Target, pieces};
+
+/// Pixels whose patches are written out at a time.
+const TILE_PX: usize = 256;
+
+/// What a convolution is made of; padding is zeros.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct ConvShape {
+    pub images: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+}
+
+impl ConvShape {
+    /// Height and width of the output.
+    pub fn out_size(&self) -> (usize, usize) {
+        let side = |length: usize| (length + 2 * self.padding - self.kernel) / self.stride + 1;
+        (side(self.height), side(self.width))
+    }
+
+    fn patch(&self) -> usize {
+        self.in_channels * self.kernel * self.kernel
+    }
+}
+
+/// `x` `[images, in, height, width]`, `weight` `[out, in, kernel, kernel]`, `bias` `[images, out]`:
+/// `[images, out, out_height, out_width]`.
+pub(in super::super) fn conv2d(shape: ConvShape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let (out_height, out_width) = shape.out_size();
+    let (pixels, patch) = (out_height * out_width, shape.patch());
+    let mut out = vec![0.0; shape.images * shape.out_channels * pixels];
+    let base = Target(out.as_mut_ptr());
+    let tiles = pieces(pixels, pixels.div_ceil(TILE_PX), 16);
+    // Small pictures have few tiles: then the channels are shared out too.
+    let groups = pieces(shape.out_channels, 4_usize.div_ceil(tiles.len()), 16);
+    let per_image = tiles.len() * groups.len();
+    (0..shape.images * per_image).into_par_iter().for_each_init(Vec::new, |patches, task| {
+        let (image, part) = (task / per_image, task % per_image);
+        let (tile, group) = (tiles[part / groups.len()].clone(), groups[part % groups.len()].clone());
+        let size = shape.in_channels * shape.height * shape.width;
+        patches.resize(patch * tile.len(), 0.0);
+        write_patches(shape, &x[image * size..][..size], tile.clone(), patches);
+        let first = base.at((image * shape.out_channels + group.start) * pixels + tile.start);
+        // SAFETY: tasks differ in image, in channels or in pixels, so that no two write the same element.
+        unsafe {
+            for (row, channel) in group.clone().enumerate() {
+                let value = bias[image * shape.out_channels + channel];
+                std::slice::from_raw_parts_mut(first.add(row * pixels), tile.len()).fill(value);
+            }
+            let weights = View { data: &weight[group.start * patch..], row_step: patch, column_step: 1 };
+            let columns = View { data: patches, row_step: tile.len(), column_step: 1 };
+            let out = Product { first, row_step: pixels, add: true };
+            multiply(out, (group.len(), tile.len(), patch), weights, columns, 1.0);
+        }
+    });
+    out
+}
+
+/// The patches around the output pixels `tile`: `[in * kernel * kernel, tile]`.
+fn write_patches(shape: ConvShape, image: &[f32], tile: std::ops::Range<usize>, patches: &mut [f32]) {
+    let (_, out_width) = shape.out_size();
+    let taps = shape.kernel * shape.kernel;
+    for (row, target) in patches.chunks_exact_mut(tile.len()).enumerate() {
+        let (channel, tap) = (row / taps, row % taps);
+        let plane = &image[channel * shape.height * shape.width..][..shape.height * shape.width];
+        let (dy, dx) = (tap / shape.kernel, tap % shape.kernel);
+        let mut pixel = tile.start;
+        while pixel < tile.end {
+            let (oy, ox) = (pixel / out_width, pixel % out_width);
+            let run = (out_width - ox).min(tile.end - pixel);
+            let y = (oy * shape.stride + dy).wrapping_sub(shape.padding);
+            let line = (y < shape.height).then(|| &plane[y * shape.width..][..shape.width]);
+            write_line(shape, line, (ox, dx), &mut target[pixel - tile.start..][..run]);
+            pixel += run;
+        }
+    }
+}
+
+/// The pixels of one line of the input that tap `dx` of the outputs from `ox` on reads; zeros outside.
+fn write_line(shape: ConvShape, line: Option<&[f32]>, (ox, dx): (usize, usize), target: &mut [f32]) {
+    let Some(line) = line else { return target.fill(0.0) };
+    if shape.stride > 1 {
+        for (at, value) in target.iter_mut().enumerate() {
+            let x = ((ox + at) * shape.stride + dx).wrapping_sub(shape.padding);
+            *value = line.get(x).copied().unwrap_or(0.0);
+        }
+        return;
+    }
+    let left = shape.padding.saturating_sub(ox + dx).min(target.len());
+    let from = (ox + dx + left).saturating_sub(shape.padding).min(line.len());
+    let run = (line.len() - from).min(target.len() - left);
+    target[..left].fill(0.0);
+    target[left..left + run].copy_from_slice(&line[from..from + run]);
+    target[left + run..].fill(0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sums tap by tap, as the definition says.
+    fn by_definition(shape: ConvShape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let (oh, ow) = shape.out_size();
+        let at = |image: usize, channel: usize, y: usize, x_: usize| {
+            let (y, x_) = (y.wrapping_sub(shape.padding), x_.wrapping_sub(shape.padding));
+            let inside = y < shape.height && x_ < shape.width;
+            if inside { x[((image * shape.in_channels + channel) * shape.height + y) * shape.width + x_] } else { 0.0 }
+        };
+        let mut out = Vec::new();
+        for (image, oc) in (0..shape.images).flat_map(|i| (0..shape.out_channels).map(move |c| (i, c))) {
+            for (oy, ox) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+                let mut sum = f64::from(bias[image * shape.out_channels + oc]);
+                for row in 0..shape.patch() {
+                    let (ic, tap) = (row / shape.kernel.pow(2), row % shape.kernel.pow(2));
+                    let (dy, dx) = (tap / shape.kernel, tap % shape.kernel);
+                    let value = at(image, ic, oy * shape.stride + dy, ox * shape.stride + dx);
+                    sum += f64::from(value) * f64::from(weight[oc * shape.patch() + row]);
+                }
+                out.push(sum as f32);
+            }
+        }
+        out
+    }
+
+    fn numbers(n: usize, seed: u64) -> Vec<f32> {
+        let stream = crate::domain::Philox::new(seed, 0);
+        (0..n as u64).map(|at| stream.unit_f32(at) - 0.5).collect()
+    }
+
+    fn check(shape: ConvShape) {
+        let x = numbers(shape.images * shape.in_channels * shape.height * shape.width, 1);
+        let weight = numbers(shape.out_channels * shape.patch(), 2);
+        let bias = numbers(shape.images * shape.out_channels, 3);
+        let (ours, wanted) = (conv2d(shape, &x, &weight, &bias), by_definition(shape, &x, &weight, &bias));
+        let worst = ours.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(ours.len() == wanted.len() && worst < 2e-5, "{shape:?}: off by {worst}");
+    }
+
+    #[test]
+    fn equals_the_sum_over_taps_for_every_kernel_stride_and_padding() {
+        for (kernel, stride, padding) in [(3, 1, 1), (3, 2, 1), (3, 1, 0), (3, 2, 0), (1, 1, 0), (1, 2, 0)] {
+            for (height, width) in [(4, 4), (5, 7), (33, 20), (3, 40)] {
+                check(ConvShape {
+                    images: 2,
+                    in_channels: 3,
+                    out_channels: 21,
+                    height,
+                    width,
+                    kernel,
+                    stride,
+                    padding,
+                });
+            }
+        }
+    }
+}

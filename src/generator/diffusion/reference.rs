@@ -1,0 +1,83 @@
+//! A reference file: what diffusers makes of a model, tensor by tensor (`tests/golden/make_sd.py` says what each is).
+
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+
+use super::DiffusionError;
+use super::engine::Array;
+
+/// A reference file, read whole.
+pub(super) struct Reference {
+    file: String,
+    bytes: Vec<u8>,
+    names: Vec<String>,
+    pub prompts: Vec<String>,
+    pub negative: String,
+    pub guidance: f32,
+    pub steps: u32,
+}
+
+impl Reference {
+    pub fn read(path: &Path) -> Result<Self, DiffusionError> {
+        let file = path.display().to_string();
+        let bad = |problem: String| DiffusionError::Reference { file: path.display().to_string(), problem };
+        let bytes = std::fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| bad(format!("is no safetensors file: {error}")))?;
+        let names = metadata.tensors().into_keys().collect();
+        let text = |key: &str| metadata.metadata().as_ref().and_then(|map| map.get(key)).cloned();
+        let missing = |key: &str| bad(format!("has no (readable) `{key}` in its metadata"));
+        let prompts = text("prompts").and_then(|text| serde_json::from_str(&text).ok());
+        Ok(Self {
+            prompts: prompts.ok_or_else(|| missing("prompts"))?,
+            negative: text("negative").unwrap_or_default(),
+            guidance: text("guidance").and_then(|text| text.parse().ok()).ok_or_else(|| missing("guidance"))?,
+            steps: text("steps").and_then(|text| text.parse().ok()).ok_or_else(|| missing("steps"))?,
+            names,
+            file,
+            bytes,
+        })
+    }
+
+    /// Names of the samplers that it has final latents of, in order.
+    pub fn samplers(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.names.iter().filter_map(|name| name.strip_prefix("final_latents_").map(str::to_owned)).collect();
+        names.sort();
+        names
+    }
+
+    /// An f32 tensor.
+    pub fn array(&self, name: &str) -> Result<Array, DiffusionError> {
+        let (shape, bytes) = self.tensor(name, Dtype::F32)?;
+        let numbers = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        Ok(Array::new(shape, numbers.collect()))
+    }
+
+    /// An i64 tensor's numbers.
+    pub fn ids(&self, name: &str) -> Result<Vec<i64>, DiffusionError> {
+        let (_, bytes) = self.tensor(name, Dtype::I64)?;
+        Ok(bytes.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect())
+    }
+
+    /// A u8 tensor `[n, 3, h, w]` as pixels `[n, h, w, 3]`.
+    pub fn pixels(&self, name: &str) -> Result<Vec<u8>, DiffusionError> {
+        let (shape, bytes) = self.tensor(name, Dtype::U8)?;
+        let size: usize = shape[2..].iter().product();
+        let image = |planes: &[u8]| {
+            (0..size).flat_map(|at| [planes[at], planes[size + at], planes[2 * size + at]]).collect::<Vec<_>>()
+        };
+        Ok(bytes.chunks(3 * size).flat_map(image).collect())
+    }
+
+    fn tensor(&self, name: &str, dtype: Dtype) -> Result<(Vec<usize>, Vec<u8>), DiffusionError> {
+        let bad = |problem: String| DiffusionError::Reference { file: self.file.clone(), problem };
+        let tensors = SafeTensors::deserialize(&self.bytes).map_err(|error| bad(error.to_string()))?;
+        let tensor = tensors.tensor(name).map_err(|_| bad(format!("has no tensor `{name}`")))?;
+        match tensor.dtype() == dtype {
+            true => Ok((tensor.shape().to_vec(), tensor.data().to_vec())),
+            false => Err(bad(format!("tensor `{name}` holds {:?}; {dtype:?} is wanted", tensor.dtype()))),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The grid of prompts: any of its rows by number, without the ones before it.
+//!
+//! Order: category, kind of nuisance, its value, template, repetition. Holds always: with a sub-sample every category has
+//! the same number of pairs, and within a kind the values are used equally often, give or take one.
+
+use crate::domain::{
+    Category, CategorySet, ItemId, NuisanceSet, NuisanceValue, Philox, PlanRow, PromptGrid, render_prompt,
+};
+
+/// Streams of a recipe's random numbers.
+const SEEDS: u64 = 0;
+const VALUES: u64 = 1 << 32;
+
+/// A grid of prompts over some categories.
+#[derive(Debug, Clone)]
+pub struct Grid {
+    categories: Vec<Category>,
+    prompts: PromptGrid,
+    seed: u64,
+    /// For each kind: its values in the order in which sub-samples take them, and how many each category gets.
+    kinds: Vec<(Vec<usize>, usize)>,
+    /// Images of one category.
+    per_category: u64,
+}
+
+impl Grid {
+    /// The grid of `prompts` over `categories`.
+    pub fn new(prompts: &PromptGrid, categories: &CategorySet, seed: u64) -> Self {
+        let sizes: Vec<usize> = prompts.nuisances.iter().map(|set| set.values.len()).collect();
+        let quotas = quotas(&sizes, prompts.pairs_per_category);
+        let order = |kind: usize| match prompts.pairs_per_category {
+            Some(_) => shuffled(sizes[kind], Philox::new(seed, VALUES + kind as u64)),
+            None => (0..sizes[kind]).collect(),
+        };
+        let kinds: Vec<(Vec<usize>, usize)> =
+            quotas.iter().enumerate().map(|(at, &quota)| (order(at), quota)).collect();
+        let mut grid =
+            Self { categories: categories.entries.clone(), prompts: prompts.clone(), seed, kinds, per_category: 0 };
+        // A value may have a template of its own, so that categories differ only in which values they got.
+        grid.per_category =
+            grid.kinds.iter().zip(&grid.prompts.nuisances).map(|((_, n), set)| *n as u64 * images(set, prompts)).sum();
+        grid
+    }
+
+    /// Pairs of a category and a nuisance.
+    pub fn pairs(&self) -> u64 {
+        self.kinds.iter().map(|(_, quota)| *quota as u64).sum::<u64>() * self.categories.len() as u64
+    }
+
+    /// Categories.
+    pub fn categories(&self) -> u64 {
+        self.categories.len() as u64
+    }
+
+    /// Images.
+    pub fn len(&self) -> u64 {
+        self.per_category * self.categories.len() as u64
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Row `at`, which must be below [`len`](Self::len).
+    pub fn row(&self, at: u32) -> PlanRow {
+        let (place, mut rest) = (u64::from(at) / self.per_category, u64::from(at) % self.per_category);
+        let category = &self.categories[place as usize];
+        let mut kind = 0;
+        let (set, per_value) = loop {
+            let set = &self.prompts.nuisances[kind];
+            let (size, per_value) =
+                (self.kinds[kind].1 as u64 * images(set, &self.prompts), images(set, &self.prompts));
+            if rest < size {
+                break (set, per_value);
+            }
+            rest -= size;
+            kind += 1;
+        };
+        let value = &set.values[self.value(kind, place as usize, (rest / per_value) as usize)];
+        let template = (rest % per_value) / u64::from(self.prompts.images_per_prompt);
+        self.made(at, category, set, (value, template as usize))
+    }
+
+    /// Which value of a kind is the category's `nth`: windows of one shuffled list, each beginning where the last ended.
+    fn value(&self, kind: usize, category: usize, nth: usize) -> usize {
+        let (order, quota) = &self.kinds[kind];
+        let start = if self.prompts.pairs_per_category.is_some() { category * quota } else { 0 };
+        order[(start + nth) % order.len()]
+    }
+
+    fn made(
+        &self,
+        at: u32,
+        category: &Category,
+        set: &NuisanceSet,
+        (value, template): (&NuisanceValue, usize),
+    ) -> PlanRow {
+        let template = value.template.as_deref().unwrap_or_else(|| &set.templates[template]);
+        let negative = &self.prompts.negative_prompt;
+        PlanRow {
+            item_id: ItemId(at),
+            category: category.id.clone(),
+            label_ids: category.imagenet_ids.iter().map(|&id| id as i32).collect(),
+            nuisance_kind: Some(set.kind.clone()),
+            nuisance: Some(value.id.clone()),
+            template: Some(template.to_owned()),
+            prompt: Some(render_prompt(template, category, value.phrase.as_deref().unwrap_or_default())),
+            negative_prompt: (!negative.is_empty()).then(|| negative.clone()),
+            seed: Philox::new(self.seed, SEEDS).u64(u64::from(at)),
+            source: None,
+        }
+    }
+}
+
+/// Images of one value of a kind; its values either all have a template of their own or none has (`config` checks).
+fn images(set: &NuisanceSet, prompts: &PromptGrid) -> u64 {
+    set.templates.len().max(1) as u64 * u64::from(prompts.images_per_prompt)
+}
+
+/// How many values of each kind a category gets: equal shares, what a small kind cannot give shared out again.
+fn quotas(sizes: &[usize], wanted: Option<u32>) -> Vec<usize> {
+    let Some(wanted) = wanted else { return sizes.to_vec() };
+    let mut quotas = vec![0; sizes.len()];
+    let mut left = (wanted as usize).min(sizes.iter().sum());
+    while left > 0 {
+        let open: Vec<usize> = (0..sizes.len()).filter(|&kind| quotas[kind] < sizes[kind]).collect();
+        let share = (left / open.len()).max(1);
+        for kind in open {
+            let taken = share.min(sizes[kind] - quotas[kind]).min(left);
+            quotas[kind] += taken;
+            left -= taken;
+        }
+    }
+    quotas
+}
+
+/// 0 to `n`, shuffled (Fisher and Yates).
+fn shuffled(n: usize, random: Philox) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    for at in (1..n).rev() {
+        order.swap(at, (random.u64(at as u64) % (at as u64 + 1)) as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::Sha256;
+
+    fn set(kind: &str, values: usize, templates: &[&str]) -> NuisanceSet {
+        let value = |at| match templates {
+            [] => NuisanceValue {
+                id: format!("{kind}{at}"),
+                phrase: None,
+                template: Some(format!("{kind}{at} {{category}}")),
+            },
+            _ => NuisanceValue { id: format!("{kind}{at}"), phrase: Some(format!("{kind} {at}")), template: None },
+        };
+        NuisanceSet {
+            kind: kind.to_owned(),
+            sha256: Sha256::of(b""),
+            templates: templates.iter().map(|&template| template.to_owned()).collect(),
+            values: (0..values).map(value).collect(),
+        }
+    }
+
+    fn grid(nuisances: Vec<NuisanceSet>, images_per_prompt: u32, pairs_per_category: Option<u32>) -> Grid {
+        let entries = ["mug", "umbrella", "chair"].map(|id| Category::new(id, &[7])).to_vec();
+        let categories = CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries };
+        let prompts = PromptGrid { negative_prompt: String::new(), images_per_prompt, pairs_per_category, nuisances };
+        Grid::new(&prompts, &categories, 7)
+    }
+
+    fn prompts(grid: &Grid) -> Vec<String> {
+        (0..grid.len()).map(|at| grid.row(at as u32).prompt.unwrap()).collect()
+    }
+
+    #[test]
+    fn every_cell_stands_once_in_order() {
+        let grid =
+            grid(vec![set("b", 2, &["{a} {category} {nuisance}", "{nuisance} {category}"]), set("t", 1, &[])], 2, None);
+        assert_eq!((grid.pairs(), grid.len()), (9, 30));
+        let prompts = prompts(&grid);
+        assert_eq!(prompts[..3], ["a mug b 0", "a mug b 0", "b 0 mug"]);
+        assert_eq!(prompts[8..12], ["t0 mug", "t0 mug", "an umbrella b 0", "an umbrella b 0"]);
+        let (first, second) = (grid.row(0), grid.row(1));
+        assert!(first.prompt == second.prompt && first.seed != second.seed);
+    }
+
+    #[test]
+    fn a_sub_sample_is_balanced_over_kinds_and_values_and_follows_the_seed() {
+        let grid = grid(
+            vec![set("b", 10, &["{category} {nuisance}"]), set("t", 2, &[]), set("m", 6, &["{category} {nuisance}"])],
+            1,
+            Some(8),
+        );
+        assert_eq!((grid.pairs(), grid.len()), (24, 24));
+        let mut used: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for at in 0..24 {
+            let row = grid.row(at);
+            *used.entry((row.nuisance_kind.unwrap(), row.nuisance.unwrap())).or_default() += 1;
+        }
+        let of = |kind: &str| used.iter().filter(|((k, _), _)| k == kind).map(|(_, n)| *n).collect::<Vec<_>>();
+        assert_eq!((of("b").iter().sum::<usize>(), of("t").iter().sum(), of("m").iter().sum()), (9, 6, 9));
+        assert!(of("b").iter().all(|&n| n == 1) && of("t") == [3, 3] && of("m").iter().all(|n| (1..=2).contains(n)));
+    }
+
+    #[test]
+    fn quotas_never_exceed_a_kind_and_add_up() {
+        assert_eq!(quotas(&[468, 47, 32], Some(100)), [34, 34, 32]);
+        assert_eq!(quotas(&[468, 47, 32], Some(2)), [1, 1, 0]);
+        assert_eq!(quotas(&[468, 47, 32], Some(1000)), [468, 47, 32]);
+        assert_eq!(quotas(&[468, 47, 32], None), [468, 47, 32]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Diffusion models: where they lie, and that they are the ones that a run was made for.
+
+use std::path::{Path, PathBuf};
+
+use super::resolve::pinned_note;
+use super::{Context, StageError};
+use crate::assets::{self, AssetError, Located};
+use crate::config::{self, real_path};
+use crate::domain::{DiffusionModel, GenerateSpec, KeyHasher, ModelEntry, RunSpec, Sha256, WeightsSpec};
+use crate::generator;
+
+/// The model with its folder found (or fetched, where the manifest says how) and its files hashed.
+pub fn find(ctx: &Context, model: &DiffusionModel) -> Result<DiffusionModel, StageError> {
+    let entry = config::model_entry(&model.name)?;
+    let path = match (model.path.as_os_str().is_empty(), look_up(ctx, &model.name)) {
+        (false, _) => model.path.clone(),
+        (true, Some(path)) => path,
+        (true, None) => fetched(ctx, entry.as_ref(), &model.name)?,
+    };
+    let files = hashed(&path, &model.name)?;
+    if let Some(entry) = entry.filter(|_| model.path.as_os_str().is_empty()) {
+        check_hashes(ctx, &entry, &path, &files)?;
+    }
+    let sha256 = Some(identity(&files));
+    Ok(DiffusionModel { name: model.name.clone(), path, sha256, files })
+}
+
+fn fetched(ctx: &Context, entry: Option<&ModelEntry>, name: &str) -> Result<PathBuf, StageError> {
+    let Some(entry) = entry else {
+        let folders: Vec<String> = ctx.data.all().map(|folder| folder.display().to_string()).collect();
+        let remedy = "give its folder, in the Hugging Face diffusers layout, with --set generate.model=DIR".to_owned();
+        let file = format!("{name}/model_index.json");
+        return Err(AssetError::Missing { id: name.to_owned(), file, folders: folders.join(", "), remedy }.into());
+    };
+    fetch(ctx, entry)
+}
+
+/// Brings a model of the manifest into the cache; returns its folder.
+pub fn fetch(ctx: &Context, entry: &ModelEntry) -> Result<PathBuf, StageError> {
+    ctx.progress.note(&format!("fetching model {} into {}", entry.id, ctx.data.cache().display()));
+    let (folder, pinned_now) = assets::fetch_model(entry, &ctx.data, true)?;
+    for located in &pinned_now {
+        ctx.progress.note(&pinned_note(&located.path.display().to_string(), located));
+    }
+    Ok(folder)
+}
+
+fn check_hashes(ctx: &Context, entry: &ModelEntry, folder: &Path, files: &[WeightsSpec]) -> Result<(), StageError> {
+    for file in &entry.files {
+        let wanted = ctx.data.wanted_hash(&entry.file(file));
+        let found = files.iter().find(|found| found.path == Path::new(&file.path)).map(|found| found.sha256);
+        if let (Some(wanted), Some(found)) = (wanted, found)
+            && wanted != found
+        {
+            let path = folder.join(&file.path).display().to_string();
+            let (found, wanted) = (format!("SHA-256 {found}"), wanted.to_string());
+            return Err(AssetError::WrongHash { id: entry.id.clone(), path, found, wanted }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the model of a run still is what it was when the run was planned.
+pub fn check(spec: &RunSpec) -> Result<(), StageError> {
+    let GenerateSpec::Diffusion(source) = &spec.generate else { return Ok(()) };
+    let (path, name) = (&source.model.path, &source.model.name);
+    let found = identity(&hashed(path, name)?);
+    match source.model.sha256 {
+        Some(wanted) if wanted != found => Err(AssetError::WrongHash {
+            id: name.clone(),
+            path: path.display().to_string(),
+            found: format!("a model with hash {found}"),
+            wanted: wanted.to_string(),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// A folder of that name with a model in it, in a data directory or among the fetched ones.
+fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
+    let inside = |folder: &Path| [folder.join(name), folder.join("models").join(name)];
+    let folders = ctx.data.all().flat_map(inside);
+    // Without all of its files a fetched model is not whole yet.
+    let whole = |path: &PathBuf| generator::model_files(path).is_ok();
+    folders.into_iter().find(|path| path.join("model_index.json").is_file() && whole(path)).map(|path| real_path(&path))
+}
+
+fn hashed(folder: &Path, name: &str) -> Result<Vec<WeightsSpec>, StageError> {
+    let files = generator::model_files(folder)?;
+    let hash = |path: PathBuf| {
+        let Located { bytes, sha256, .. } = Located::at(&folder.join(&path), name, None)?;
+        Ok(WeightsSpec { path, bytes, sha256 })
+    };
+    files.into_iter().map(hash).collect()
+}
+
+/// Names and hashes of the files, not where the folder lies.
+fn identity(files: &[WeightsSpec]) -> Sha256 {
+    let add = |key: KeyHasher, file: &WeightsSpec| key.field(&file.path.to_string_lossy(), file.sha256.to_string());
+    files.iter().fold(KeyHasher::new(), add).finish()
+}

@@ -1,0 +1,255 @@
+//! Stable Diffusion end to end on tiny models: diffusers' numbers, the same bytes whatever the batch, and bad models refused.
+//!
+//! `golden/sd-second` is a model of the project's own (`golden/make_sd.py`); the other one lies in the shared data.
+
+#![cfg(feature = "candle")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::{Hardset, Run, assert_same, hashes, strings, table, test_data};
+
+fn second() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second")
+}
+
+/// A recipe of a few pairs over a model in `model/`; `generate` are more lines of that section.
+fn recipe(generate: &str) -> String {
+    format!(
+        "name = \"made\"\ncategories = \"imagenet-d\"\nshard_items = 8\n\n[generate]\nsource = \"diffusion\"\n\
+         model = \"model\"\nnuisances = [\"nuisances/place.toml\"]\nwidth_px = 32\nheight_px = 16\nsteps = 2\n\
+         sampler = \"euler-ancestral\"\nnegative_prompt = \"blurry\"\npairs_per_category = 1\n{generate}\n\n\
+         [mine]\nsurrogates = [\"fake-a\", \"fake-b\"]\nrule = \"all\"\n"
+    )
+}
+
+const PLACES: &str = "templates = [\"A photo of {a} {category} {nuisance}\"]\n\
+                      values = [{ id = \"kitchen\", phrase = \"in the kitchen\" }, { id = \"long\", phrase = \"LONG\" }]\n";
+
+/// A program beside a copy of the second model and a recipe over it.
+fn with_model(generate: &str) -> Hardset {
+    let hardset = Hardset::new();
+    copy(&second(), &hardset.path("model"));
+    hardset.write("nuisances/place.toml", PLACES.replace("LONG", &"very ".repeat(500)));
+    hardset.write("made.toml", recipe(generate));
+    hardset
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("folders can be made");
+    for entry in fs::read_dir(from).expect("the folder is readable").flatten() {
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => {
+                fs::copy(entry.path(), to.join(entry.file_name())).expect("files can be copied");
+            }
+        }
+    }
+}
+
+fn doctor(model: &Path) -> Run {
+    let hardset = Hardset::new();
+    let reference = model.join("reference.safetensors");
+    let [model, reference] = [model, &reference].map(|path| path.to_str().expect("paths are UTF-8 here").to_owned());
+    hardset.run(&["doctor", "--model", &model, "--reference", &reference, "--format", "json"])
+}
+
+/// All comparisons hold, and there are as many of them as there should be.
+#[track_caller]
+fn equals_diffusers(model: &Path, samplers: usize) {
+    let json = doctor(model).ok().json();
+    let compared = json["compared"].as_array().expect("comparisons are a list");
+    assert_eq!(compared.len(), 5 + 4 * samplers);
+    assert!(compared.iter().all(|line| line["ok"] == true), "{json:#}");
+}
+
+#[test]
+fn the_second_model_gives_the_numbers_of_diffusers() {
+    equals_diffusers(&second(), 7);
+}
+
+#[test]
+fn the_shared_model_gives_the_numbers_of_diffusers() {
+    if let Some(model) = test_data("parity/sd-tiny") {
+        equals_diffusers(&model, 5);
+    }
+}
+
+#[test]
+fn a_model_with_other_weights_is_found_out() {
+    let hardset = with_model("");
+    let path = hardset.path("model/unet/config.json");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, config.replace("\"flip_sin_to_cos\": true", "\"flip_sin_to_cos\": false")).unwrap();
+    assert_ne!(config, fs::read_to_string(&path).unwrap());
+    let json = doctor(&hardset.path("model")).expect(3).json();
+    let wrong: Vec<_> = json["compared"].as_array().unwrap().iter().filter(|line| line["ok"] == false).collect();
+    assert!(wrong.iter().any(|line| line["what"] == "UNet call at 801"), "{json:#}");
+    assert!(wrong.iter().all(|line| line["what"] != "text embeddings"), "{json:#}");
+}
+
+fn build(hardset: &Hardset, run: &str, more: &str) -> Run {
+    hardset.line(&format!("build made.toml --run-dir {run} {more}"))
+}
+
+#[test]
+fn images_do_not_depend_on_batch_or_threads() {
+    let hardset = with_model("");
+    build(&hardset, "one", "--batch 1 --threads 2").ok();
+    for (run, more) in [("three", "--batch 3 --threads 1"), ("eight", "--batch 8 --threads 2")] {
+        build(&hardset, run, more).ok();
+        assert_same(&hardset.path(run), &hardset.path("one"));
+    }
+    let other = hashes(&hardset.path("one"));
+    build(&hardset, "seed", "--seed 1").ok();
+    assert_ne!(hashes(&hardset.path("seed"))["images/00000.tar"], other["images/00000.tar"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_killed_run_goes_on_to_the_same_bytes() {
+    let hardset = with_model("");
+    build(&hardset, "undisturbed", "").ok();
+    for delay in [150, 400, 700, 1000] {
+        let mut child = hardset
+            .command(&["build", "made.toml", "--run-dir", "killed"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    build(&hardset, "killed", "").ok();
+    assert_same(&hardset.path("killed"), &hardset.path("undisturbed"));
+}
+
+#[test]
+fn every_image_carries_what_made_it() {
+    let hardset = with_model("");
+    build(&hardset, "run", "").ok();
+    let plan = table(&hardset.path("run/plan.parquet"));
+    let images = table(&hardset.path("run/images/00000.parquet"));
+    let prompts = strings(&plan, "prompt");
+    assert_eq!(strings(&plan, "nuisance")[..4], ["kitchen", "long", "kitchen", "long"], "values take turns");
+    assert!(prompts[0] == "A photo of an alarm clock in the kitchen", "{prompts:?}");
+    assert_eq!(strings(&images, "sampler")[0], "euler-ancestral");
+    let cut: Vec<bool> = strings(&images, "warning").iter().map(|text| text.contains("tokens too long")).collect();
+    assert_eq!(cut[..4], [false, true, false, true]);
+    let tar = fs::read(hardset.path("run/images/00000.tar")).unwrap();
+    let text = String::from_utf8_lossy(&tar);
+    for part in [prompts[0].as_str(), "blurry", "model_sha256", "trainedAlgorithmicMedia"] {
+        assert!(text.contains(part), "{part}");
+    }
+    hardset.line("verify run").ok();
+    let report = fs::read_to_string(hardset.path("run/report/index.html")).unwrap();
+    assert!(report.contains("diffusion model model"));
+}
+
+#[test]
+fn a_dry_run_counts_a_hundred_million_items_without_a_model() {
+    let hardset = Hardset::new();
+    let count = |more: &[&str]| {
+        let line = ["plan", "imagenet-d", "--dry-run", "--format", "json"];
+        hardset.run(&[&line[..], more].concat()).ok().json()
+    };
+    let json = count(&[]);
+    assert_eq!((&json["pairs"], &json["items"], &json["categories"]), (&61_811.into(), &61_811.into(), &113.into()));
+    let json = count(&["--set", "generate.images_per_prompt=1618"]);
+    assert_eq!((&json["pairs"], &json["items"]), (&61_811.into(), &(61_811_u64 * 1618).into()));
+    let json =
+        count(&["--set", "generate.pairs_per_category=2", "--set", "generate.nuisances=[\"templates-clip-80\"]"]);
+    assert_eq!(json["items"], 226);
+}
+
+/// One clear message about a changed copy of the model: `change` gets its folder.
+#[track_caller]
+fn refused(change: impl Fn(&Path), code: i32, parts: &[&str]) {
+    let hardset = with_model("");
+    change(&hardset.path("model"));
+    build(&hardset, "run", "").refused(code, parts);
+}
+
+fn edit(file: &'static str, from: &'static str, to: &'static str) -> impl Fn(&Path) {
+    move |model| {
+        let text = fs::read_to_string(model.join(file)).expect("the file is readable");
+        assert!(text.contains(from), "{text}");
+        fs::write(model.join(file), text.replace(from, to)).expect("the file is writable");
+    }
+}
+
+#[test]
+fn models_that_cannot_be_run_are_refused_by_file_and_key() {
+    let unet = "unet/config.json";
+    refused(
+        edit("model_index.json", "\"StableDiffusionPipeline\"", "\"StableDiffusionXLPipeline\""),
+        2,
+        &["XL", "_class_name"],
+    );
+    refused(
+        edit(unet, "\"dual_cross_attention\": false", "\"addition_embed_type\": \"text_time\""),
+        2,
+        &[unet, "text_time"],
+    );
+    refused(
+        edit("scheduler/scheduler_config.json", "DDIMScheduler", "LCMScheduler"),
+        2,
+        &["scheduler_config.json", "LCM"],
+    );
+    refused(edit(unet, "\"DownBlock2D\"", "\"AttnDownBlock2D\""), 2, &["AttnDownBlock2D"]);
+    refused(|model| fs::remove_file(model.join("vae/config.json")).unwrap(), 4, &["vae/config.json"]);
+    refused(|model| fs::remove_file(model.join("tokenizer/merges.txt")).unwrap(), 2, &["tokenizer"]);
+}
+
+#[test]
+fn weights_that_are_not_what_they_should_be_are_refused() {
+    let vae = "vae/diffusion_pytorch_model.safetensors";
+    let cut = |model: &Path| {
+        let bytes = fs::read(model.join(vae)).unwrap();
+        fs::write(model.join(vae), &bytes[..bytes.len() / 2]).unwrap();
+    };
+    refused(cut, 2, &[vae, "cut off"]);
+    refused(|model| fs::write(model.join(vae), b"no").unwrap(), 2, &[vae, "cut off"]);
+    refused(|model| fs::remove_file(model.join(vae)).unwrap(), 4, &["vae", "diffusion_pytorch_model"]);
+    let width = edit("text_encoder/config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    refused(width, 2, &["text_encoder", "encoder.layers.2", "is missing"]);
+    refused(edit("unet/config.json", "\"block_out_channels\"", "\"block_out_channels_\""), 2, &["block_out_channels"]);
+}
+
+#[test]
+fn recipes_that_make_no_sense_are_refused_by_key() {
+    for (generate, code, parts) in
+        [("images_per_prompt = 0", 2, ["images_per_prompt", "0"]), ("precision = \"f16\"", 4, ["cpu", "f32"])]
+    {
+        build(&with_model(generate), "run", "--device cpu").refused(code, &parts);
+    }
+    for (key, code, parts) in [
+        ("generate.width_px=33", 2, ["33 x 16", "multiples of"]),
+        ("generate.sampler=\"best\"", 2, ["best", "dpmpp-2m"]),
+        ("generate.steps=0", 2, ["generate.steps", "1 to 1000"]),
+        ("generate.nuisances=[\"nowhere\"]", 2, ["nuisance", "nowhere"]),
+        ("generate.model=\"nobody/nothing\"", 4, ["nobody/nothing", "--set generate.model"]),
+        ("generate.modle=\"x\"", 2, ["modle", "unknown field"]),
+    ] {
+        let hardset = with_model("");
+        hardset.run(&["build", "made.toml", "--run-dir", "run", "--set", key]).refused(code, &parts);
+    }
+    let hardset = with_model("");
+    hardset.write("nuisances/place.toml", PLACES.replace("\"long\"", "\"kitchen\""));
+    build(&hardset, "run", "").refused(2, &["place.toml", "kitchen", "twice"]);
+}
+
+#[test]
+fn a_run_whose_model_has_changed_stops() {
+    let hardset = with_model("");
+    hardset.line("plan made.toml --run-dir run").ok();
+    edit("unet/config.json", "\"flip_sin_to_cos\": true", "\"flip_sin_to_cos\": false")(&hardset.path("model"));
+    hardset.line("generate run").refused(2, &["model", "hash"]);
+    build(&hardset, "run", "").refused(2, &["`[generate]` differs"]);
+}
