@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Kills a build of tests/real/photos.toml at random moments with SIGKILL, resumes it, and compares the result.
+"""Kills a real build at random moments with SIGKILL, resumes it, and compares the result.
+
+The build is tests/real/photos.toml, or with `--images diffusion` pipelines/imagenet-d.toml with the tiny Stable Diffusion of
+the shared data, 2 pairs of each category, and two of the real classifiers.
 
 Every run is started, killed after a time drawn from 0 to the length of an undisturbed build, and started again, until it
 ends by itself; then its directory must equal the undisturbed one, byte for byte. Runs follow until `--kills` kills have hit
@@ -20,14 +23,16 @@ import sys
 import tempfile
 import time
 
+CLASSIFIERS = ["mobilenet_v2_100_224", "mobilenet_v1_025_128"]
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", choices=["photos", "diffusion"], default="photos", help="what is built")
     parser.add_argument("--kills", type=int, default=50, help="kills that must hit a running process")
     parser.add_argument("--seed", type=int, default=1, help="seed of the moments")
-    parser.add_argument("--shard-items", type=int, default=32, help="photographs per shard")
+    parser.add_argument("--shard-items", type=int, default=32, help="images per shard")
     parser.add_argument("--hardset", type=pathlib.Path, default=REPOSITORY / "target/release/hardset")
     parser.add_argument("--data", type=pathlib.Path, default=REPOSITORY.parent / "shared/data")
     parser.add_argument("--work", type=pathlib.Path, default=None, help="folder for run directories [a temporary one]")
@@ -36,11 +41,18 @@ def arguments():
 
 def command(args, run):
     """The build whose run directory is `run`."""
-    return [
-        str(args.hardset), "build", str(REPOSITORY / "tests/real/photos.toml"), "-q",
-        "--data-dir", str(args.data), "--run-dir", str(run),
-        "--set", f"generate.root={args.data / 'photos'}", "--set", f"shard_items={args.shard_items}",
-    ]  # fmt: skip
+    surrogates = [f"{REPOSITORY}/tests/real/surrogates/{name}.toml" for name in CLASSIFIERS]
+    pipeline, changes = {
+        "photos": ("tests/real/photos.toml", [f"generate.root={args.data / 'photos'}"]),
+        "diffusion": (
+            "pipelines/imagenet-d.toml",
+            [f"generate.model={args.data / 'parity/sd-tiny'}", "generate.width_px=32", "generate.height_px=32",
+             "generate.pairs_per_category=2", "generate.steps=8", f"mine.surrogates={surrogates!r}"],
+        ),
+    }[args.images]  # fmt: skip
+    sets = [word for change in [*changes, f"shard_items={args.shard_items}"] for word in ("--set", change)]
+    fixed = [str(args.hardset), "build", str(REPOSITORY / pipeline), "-q"]
+    return [*fixed, "--data-dir", str(args.data), "--run-dir", str(run), *sets]
 
 
 def hashes(folder):

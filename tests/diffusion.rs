@@ -111,6 +111,19 @@ fn images_do_not_depend_on_batch_or_threads() {
 }
 
 #[test]
+fn two_devices_share_the_shards_and_make_the_same_bytes() {
+    let hardset = with_model("");
+    build(&hardset, "one", "").ok();
+    let run = build(&hardset, "two", "--device cpu,cpu").ok();
+    assert!(run.stderr.contains("making images on cpu, cpu"), "{}", run.stderr);
+    assert!(!run.stderr.contains("loading"), "nothing was left for the first process: {}", run.stderr);
+    assert_same(&hardset.path("two"), &hardset.path("one"));
+    let again = build(&hardset, "two", "--device cpu,cpu").ok();
+    assert!(!again.stderr.contains("making images"), "{}", again.stderr);
+    build(&hardset, "bad", "--device cpu,auto").expect(2);
+}
+
+#[test]
 #[cfg(unix)]
 fn a_killed_run_goes_on_to_the_same_bytes() {
     let hardset = with_model("");
@@ -166,6 +179,15 @@ fn a_dry_run_counts_a_hundred_million_items_without_a_model() {
     let json =
         count(&["--set", "generate.pairs_per_category=2", "--set", "generate.nuisances=[\"templates-clip-80\"]"]);
     assert_eq!(json["items"], 226);
+}
+
+#[test]
+fn a_dry_run_knows_the_time_once_images_have_been_made() {
+    let hardset = with_model("");
+    let hours = || hardset.line("plan made.toml --dry-run --format json").ok().json()["hours"].clone();
+    assert_eq!(hours(), serde_json::json!({}));
+    build(&hardset, "run", "").ok();
+    assert!(hours()["cpu"].as_f64().is_some_and(|hours| hours > 0.0), "{}", hours());
 }
 
 /// One clear message about a changed copy of the model: `change` gets its folder.

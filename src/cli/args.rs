@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
-use crate::domain::{Device, LabelSpace, Precision, Rule};
+use crate::domain::{Devices, LabelSpace, Precision, Rule};
+use crate::stage::Part;
 
 /// Builds hard-example image benchmarks and keeps the evidence for every image in them.
 #[derive(Parser)]
@@ -23,9 +24,9 @@ pub struct Common {
     /// Folder in which external files (weights, libraries) are looked for, by name, anywhere below; may be repeated
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Vec<PathBuf>,
-    /// Where models run: auto, cpu or cuda:N
+    /// Where models run: auto, cpu or cuda:N; several, as in cuda:0,1, share the making of images
     #[arg(long, global = true, default_value = "auto")]
-    pub device: Device,
+    pub device: Devices,
     /// Images that a diffusion model makes at a time; they do not depend on it [default: what suits the device]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub batch: Option<u32>,
@@ -56,7 +57,7 @@ pub enum Command {
     /// Say what a pipeline comes to before anything is spent, or make its plan
     Plan(PlanArgs),
     /// Make or pin the images of a planned run
-    Generate(RunArgs),
+    Generate(GenerateArgs),
     /// Mine a run, again and by another rule or other surrogates if you like
     Mine(MineArgs),
     /// Write the page of the current mining
@@ -109,6 +110,15 @@ pub struct PlanArgs {
 pub struct RunArgs {
     /// The run directory
     pub run: PathBuf,
+}
+
+#[derive(Args)]
+pub struct GenerateArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// Make every N-th shard from the K-th on, as part K/N of a call that holds the lock
+    #[arg(long, hide = true)]
+    pub part: Option<Part>,
 }
 
 #[derive(Args)]

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::args::BuildArgs;
 use super::output::Output;
 use super::session::Session;
-use super::{mine, report};
-use crate::stage;
+use super::{fan_out, mine, report};
+use crate::stage::{self, Part};
 use crate::store::Check;
 
 pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
@@ -16,7 +16,8 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
     let _lock = ctx.run.create().map_err(stage::StageError::from)?;
     ctx.run.sweep().map_err(stage::StageError::from)?;
     let spec = stage::plan(&ctx, &recipe)?;
-    let images = stage::generate(&ctx, &spec, Check::Hashes)?;
+    fan_out::generate(session, &ctx, &spec)?;
+    let images = stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Hashes)?;
     let page = stage::report(&ctx, &spec, args.max_images)?;
     let mined = mine::output(&dir, &mining);

@@ -17,7 +17,7 @@ pub const SOME_LOST: u8 = 3;
 /// A needed file, runtime, device or disk space is missing.
 pub const MISSING: u8 = 4;
 /// Stopped by a signal.
-const STOPPED: u8 = 75;
+pub const STOPPED: u8 = 75;
 
 /// Prints the error and gives its exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
@@ -38,6 +38,7 @@ fn code(error: &StageError) -> u8 {
         StageError::Weights { source, .. } => asset(source),
         StageError::Surrogate(error) => surrogate(error),
         StageError::Table(_) => BAD_INPUT,
+        StageError::Share { code, .. } => code.unwrap_or(UNEXPECTED),
         StageError::Accounting { .. } | StageError::Threads(_) => UNEXPECTED,
     }
 }

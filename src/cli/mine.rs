@@ -9,7 +9,7 @@ use super::output::{Output, percent};
 use super::session::Session;
 use crate::config::SurrogateDef;
 use crate::domain::{RunSpec, SelectSpec};
-use crate::stage::{self, Context, Mining, StageError};
+use crate::stage::{self, Context, Mining, Part, StageError};
 use crate::store::Check;
 
 pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
@@ -19,7 +19,7 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
     let stored = ctx.run.spec().map_err(StageError::from)?;
     let spec = changed(&ctx, &stored, args)?;
     // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
-    let images = stage::generate(&ctx, &spec, Check::Sizes)?;
+    let images = stage::generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;
     let mut output = output(&args.run, &mining);
     output.text += &format!("\nthe page shows it after `hardset report {}`", args.run.display());

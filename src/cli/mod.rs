@@ -6,6 +6,7 @@ mod args;
 mod build;
 mod doctor;
 mod exit;
+mod fan_out;
 mod fetch;
 mod generate;
 mod mine;

@@ -1,5 +1,7 @@
 //! `hardset plan`: counts, or the plan itself.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::args::PlanArgs;
@@ -10,7 +12,7 @@ use crate::stage::{self, Counts, StageError};
 pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
     let recipe = Session::recipe(&args.pipeline)?;
     if args.dry_run {
-        return Ok(counted(&stage::count(&recipe)?));
+        return Ok(counted(&stage::count(&session.context(Path::new(".")), &recipe)?));
     }
     let dir = Session::run_dir(&args.pipeline, &recipe);
     let ctx = session.context(&dir);
@@ -24,16 +26,20 @@ pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
 }
 
 fn counted(counts: &Counts) -> Output {
-    let Counts { pairs, items, lost, categories, shards, image_bytes, inferences } = counts;
-    let space = size(*image_bytes);
-    let pairs_text = pairs.map_or_else(String::new, |pairs| format!("{pairs} pairs of category and nuisance\n"));
-    let text = format!(
-        "{pairs_text}{items} items of {categories} categories in {shards} shard(s); {lost} files without a label\n\
-         {space} of images to store, {inferences} inferences"
-    );
+    let Counts { pairs, items, lost, categories, shards, image_bytes, inferences, hours, sheets } = counts;
+    let mut lines = Vec::new();
+    lines.extend(pairs.map(|pairs| format!("{pairs} pairs of category and nuisance")));
+    lines.push(format!("{items} items of {categories} categories in {shards} shard(s); {lost} files without a label"));
+    lines.push(format!("{} of images to store, {inferences} inferences", size(*image_bytes)));
+    lines.extend(hours.iter().map(|(device, hours)| format!("{hours:.1} hours to make them on {device}, as measured")));
+    if pairs.is_some() && hours.is_empty() {
+        lines.push("time to make them: not known, no images of this model and size have been made here yet".to_owned());
+    }
+    lines.push(format!("people: at most {sheets} task sheets to fill in, if every image were a candidate"));
     let json = json!({
         "pairs": pairs, "items": items, "lost": lost, "categories": categories, "shards": shards,
-        "image_bytes": image_bytes, "inferences": inferences,
+        "image_bytes": image_bytes, "inferences": inferences, "task_sheets_at_most": sheets,
+        "hours": hours.iter().map(|(device, hours)| (device.clone(), json!(hours))).collect::<serde_json::Map<_, _>>(),
     });
-    Output::new(text, json)
+    Output::new(lines.join("\n"), json)
 }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::stage::Progress;
 
@@ -91,5 +91,12 @@ fn line(current: &Current) -> String {
     let seconds = current.started.elapsed().as_secs_f64();
     // A rate over an instant (everything was there already) says nothing.
     let rate = if seconds < 0.1 { String::new() } else { format!("  {:.1}/s", done as f64 / seconds) };
-    format!("{:10} {done}/{total}{rate}", current.stage)
+    let left = match done {
+        0 => String::new(),
+        done if done >= total => String::new(),
+        done => {
+            format!("  {} left", HumanDuration(Duration::from_secs_f64(seconds / done as f64 * (total - done) as f64)))
+        }
+    };
+    format!("{:10} {done}/{total}{rate}{left}", current.stage)
 }

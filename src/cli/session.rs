@@ -14,7 +14,7 @@ use super::output::Output;
 use super::progress::Drawn;
 use crate::assets::DataFolders;
 use crate::config::{Override, Recipe};
-use crate::domain::Device;
+use crate::domain::{Device, Devices};
 use crate::stage::{Context, StageError};
 use crate::store::RunDir;
 use crate::table;
@@ -22,7 +22,7 @@ use crate::table;
 /// One call of the program.
 pub struct Session {
     data: DataFolders,
-    device: Device,
+    devices: Devices,
     batch: Option<u32>,
     threads: usize,
     format: Format,
@@ -44,7 +44,7 @@ impl Session {
         }
         Ok(Self {
             data: DataFolders::from_env(&common.data_dir),
-            device: common.device,
+            devices: common.device.clone(),
             batch: common.batch,
             threads,
             format: common.format,
@@ -53,12 +53,17 @@ impl Session {
         })
     }
 
+    /// All devices that share the making of images.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices.0
+    }
+
     /// The context of a stage that works on the run at `path`.
     pub fn context(&self, path: &Path) -> Context<'_> {
         Context {
             run: RunDir::at(path),
             data: self.data.clone(),
-            device: self.device,
+            device: self.devices.first(),
             batch: self.batch,
             threads: self.threads,
             progress: &self.progress,

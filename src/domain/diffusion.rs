@@ -28,6 +28,14 @@ pub struct DiffusionSource {
     pub model: DiffusionModel,
 }
 
+impl DiffusionSource {
+    /// What the time for an image depends on, in words.
+    pub fn workload(&self) -> String {
+        let guided = if self.guidance > 1.0 { "guided" } else { "unguided" };
+        format!("{} at {} x {} px, {} {guided} steps", self.model.name, self.width_px, self.height_px, self.steps)
+    }
+}
+
 /// A model in a folder in the Hugging Face diffusers layout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -30,6 +30,6 @@ pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
 pub use sampler_kind::{SamplerKind, UnknownSampler};
 pub use spec::{
-    ChannelOrder, Device, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource, Layout,
-    MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
+    ChannelOrder, Device, Devices, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource,
+    Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
 };

@@ -304,6 +304,38 @@ impl FromStr for Device {
     }
 }
 
+/// One device, or several that share the making of images: `cuda:0,1,3` or `cpu,cpu`; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Devices(pub Vec<Device>);
+
+impl Devices {
+    /// The first one: where everything but the making of images runs.
+    pub fn first(&self) -> Device {
+        self.0.first().copied().unwrap_or(Device::Auto)
+    }
+}
+
+impl FromStr for Devices {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut devices = Vec::new();
+        for part in text.split(',') {
+            // `cuda:0,1`: a bare number goes with the device before it.
+            let cuda = matches!(devices.last(), Some(Device::Cuda(_))).then(|| part.parse().ok().map(Device::Cuda));
+            let device = cuda.flatten().map_or_else(|| part.parse(), Ok)?;
+            if devices.contains(&device) && device != Device::Cpu {
+                return Err(format!("`{text}` names {device} twice"));
+            }
+            devices.push(device);
+        }
+        match devices.len() > 1 && devices.contains(&Device::Auto) {
+            true => Err(format!("`{text}` has `auto` among others; name each device")),
+            false => Ok(Self(devices)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,6 +363,19 @@ mod tests {
             generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
             mine: MineSpec { batch: 1, select, surrogates: names.iter().map(surrogate).collect() },
             categories: CategorySet { name: String::new(), sha256: Sha256::of(b""), entries: Vec::new() },
+        }
+    }
+
+    #[test]
+    fn devices_are_read_one_by_one_or_as_a_list() {
+        let check =
+            |text: &str, expected: &[Device]| assert_eq!(text.parse(), Ok(Devices(expected.to_vec())), "{text}");
+        check("auto", &[Device::Auto]);
+        check("cuda:0,1,3", &[Device::Cuda(0), Device::Cuda(1), Device::Cuda(3)]);
+        check("cuda:2,cuda:1", &[Device::Cuda(2), Device::Cuda(1)]);
+        check("cpu,cpu", &[Device::Cpu, Device::Cpu]);
+        for wrong in ["", "cuda:0,0", "auto,cpu", "cpu,1", "tpu"] {
+            assert!(wrong.parse::<Devices>().is_err(), "{wrong}");
         }
     }
 

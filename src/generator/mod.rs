@@ -217,6 +217,7 @@ pub fn check(spec: &GenerateSpec) -> Result<(), GeneratorError> {
 }
 
 /// The generator for a source.
+#[cfg_attr(not(feature = "candle"), expect(unused_variables, reason = "only models care where they run"))]
 pub fn build(spec: &GenerateSpec, means: Means) -> Result<Box<dyn Generator>, GeneratorError> {
     Ok(match spec {
         GenerateSpec::Folder(source) => Box::new(folder::Folder::new(source)),

@@ -94,6 +94,14 @@ pub enum StageError {
         /// Rows kept, dropped or failed.
         accounted: u64,
     },
+    /// A process that made some of the images ended badly; it has said why.
+    #[error("the process for {device} stopped; what is done is kept: run the same command again to go on")]
+    Share {
+        /// Its device.
+        device: String,
+        /// Its exit code, unless a signal ended it.
+        code: Option<u8>,
+    },
     /// No threads could be started.
     #[error("cannot start threads: {0}")]
     Threads(String),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
 
 use super::images::check_source;
 use super::planned::Planned;
-use super::shards::{Made, Output, Stage, Tally, for_each_shard};
+use super::shards::{Made, Output, Part, Stage, Tally, for_each_shard};
 use super::{Context, StageError};
 use crate::domain::{DropRow, GenerateSpec, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256};
 use crate::generator::{self, Generator, Means, Picture};
@@ -21,6 +22,7 @@ struct Generate<'a> {
     spec: &'a RunSpec,
     plan: Planned,
     base_key: Sha256,
+    part: Part,
     /// Built when the first shard is to be made: a model takes its time to load.
     generator: Option<Box<dyn Generator>>,
 }
@@ -28,20 +30,24 @@ struct Generate<'a> {
 /// Pictures of some rows, on their way into a shard.
 type Block = (Vec<PlanRow>, Vec<Outcome<Picture>>);
 
-/// Runs the stage; the tally has one record per shard.
-pub fn generate(ctx: &Context, spec: &RunSpec, check: Check) -> Result<Tally, StageError> {
+/// Runs the stage on the shards of `part`; the tally has one record per shard.
+pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Result<Tally, StageError> {
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
     let base_key = (KeyHasher::new().field("stage", "generate 2").field("plan", plan.record.hash().to_string()))
         .field("generate", spec.generate.identity())
         .finish();
-    let stage = Generate { ctx, spec, plan, base_key, generator: None };
+    let stage = Generate { ctx, spec, plan, base_key, part, generator: None };
     let mut tallies = ctx.pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
 }
 
 impl Stage for Generate<'_> {
     const NAME: &'static str = "generate";
+
+    fn part(&self) -> Part {
+        self.part
+    }
 
     fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError> {
         let Range { start, end } = self.plan.ranges[shard];
@@ -65,11 +71,13 @@ impl Stage for Generate<'_> {
         let (sender, blocks) = sync_channel::<Block>(1);
         std::thread::scope(|scope| {
             let encoder = scope.spawn(move || shard.fill(blocks));
-            let mut rows = rows.as_slice();
+            let (mut rows, mut spent) = (rows.as_slice(), Duration::ZERO);
             while !rows.is_empty() {
                 ctx.check_stop()?;
                 let (block, rest) = rows.split_at(generator.block().clamp(1, rows.len()));
+                let before = Instant::now();
                 let outcomes = generator.generate(block)?;
+                spent += before.elapsed();
                 generator.take_notes().iter().for_each(|note| ctx.progress.note(note));
                 ctx.progress.advance(block.len() as u64);
                 rows = rest;
@@ -78,10 +86,18 @@ impl Stage for Generate<'_> {
                 }
             }
             drop(sender);
+            record_rate(ctx, spec, &facts, given as f64 / spent.as_secs_f64().max(1e-9));
             let shard = encoder.join().map_err(|_| StageError::Threads("the encoder's thread died".to_owned()))??;
             shard.finish(given, facts.clone()).map(|made| vec![made])
         })
     }
+}
+
+/// Items that have an image or a reason for none, of how many: as the records on disk say.
+pub fn generated(ctx: &Context, spec: &RunSpec) -> Result<(u64, u64), StageError> {
+    let plan = Planned::open(ctx, spec)?;
+    let done = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
+    Ok(((0..plan.ranges.len()).map(done).sum(), plan.record.rows.kept))
 }
 
 fn build(ctx: &Context, spec: &RunSpec) -> Result<Box<dyn Generator>, StageError> {
@@ -94,6 +110,13 @@ fn build(ctx: &Context, spec: &RunSpec) -> Result<Box<dyn Generator>, StageError
         ctx.progress.note(&format!("making images with {}", facts.join(", ")));
     }
     Ok(generator)
+}
+
+/// Remembers how fast a model is here, for `plan --dry-run`; that it cannot be written down is no reason to stop.
+fn record_rate(ctx: &Context, spec: &RunSpec, facts: &BTreeMap<String, String>, images_per_sec: f64) {
+    if let (GenerateSpec::Diffusion(source), Some(device)) = (&spec.generate, facts.get("device")) {
+        let _ = crate::store::record_rate(ctx.data.cache(), &source.workload(), device, images_per_sec);
+    }
 }
 
 /// A shard being filled.

@@ -7,11 +7,11 @@ use super::{Context, StageError};
 use crate::config::Recipe;
 use crate::domain::{GenerateSpec, KeyHasher, RunSpec, Sha256};
 use crate::generator::{self, Listing, Rows};
-use crate::store::{self, Check, ShardRecord, Unit};
+use crate::store::{self, Check, ShardRecord, Unit, measured_rates};
 use crate::table::PlanTable;
 
 /// What a plan would come to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Counts {
     /// Pairs of a category and a nuisance, for a grid of prompts.
     pub pairs: Option<u64>,
@@ -27,10 +27,19 @@ pub struct Counts {
     pub image_bytes: u64,
     /// Calls of a surrogate: items x surrogates.
     pub inferences: u64,
+    /// Hours that one device needs to make the images, by device, from the rates measured here so far.
+    pub hours: Vec<(String, f64)>,
+    /// People's task sheets if every image were a candidate: 42 of them on each sheet, each sheet for 10 people
+    /// (Recht et al., "Do ImageNet classifiers generalize to ImageNet?", 2019).
+    pub sheets: u64,
 }
 
+/// Candidates on a task sheet, and people who see it.
+const CANDIDATES: usize = 42;
+const PEOPLE: u64 = 10;
+
 /// Lists the source and counts, writing nothing.
-pub fn count(recipe: &Recipe) -> Result<Counts, StageError> {
+pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
     let Listing { rows, lost } = generator::list(&recipe.generate, &recipe.categories, recipe.seed)?;
     let items = rows.len();
     let shard_items = recipe.shard_items.unwrap_or_else(|| default_shard_items(items, &recipe.generate));
@@ -43,6 +52,11 @@ pub fn count(recipe: &Recipe) -> Result<Counts, StageError> {
         // Noise does not compress; a tar adds a header and padding to each member.
         GenerateSpec::Fake(fake) => items as u64 * (3 * u64::from(fake.size_px).pow(2) + 1024),
     };
+    let hours = match &recipe.generate {
+        GenerateSpec::Diffusion(source) => measured_rates(ctx.data.cache(), &source.workload()),
+        GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Vec::new(),
+    };
+    let hours = hours.into_iter().map(|(device, rate)| (device, items as f64 / rate / 3600.0)).collect();
     let pairs = if let Rows::Grid(grid) = &rows { Some(grid.pairs()) } else { None };
     Ok(Counts {
         pairs,
@@ -52,6 +66,8 @@ pub fn count(recipe: &Recipe) -> Result<Counts, StageError> {
         shards: items.div_ceil(shard_items as usize) as u64,
         image_bytes,
         inferences: (items * recipe.mine.surrogates.len()) as u64,
+        hours,
+        sheets: items.div_ceil(CANDIDATES) as u64 * PEOPLE,
     })
 }
 

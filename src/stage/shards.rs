@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::str::FromStr;
 
 use super::{Context, StageError};
 use crate::domain::{DropRow, GenerateSpec, Sha256};
@@ -26,6 +27,36 @@ pub fn default_shard_items(items: usize, source: &GenerateSpec) -> u32 {
 pub fn ranges(rows: usize, shard_items: u32) -> Vec<Range<usize>> {
     let size = shard_items as usize;
     (0..rows.div_ceil(size)).map(|shard| shard * size..rows.min((shard + 1) * size)).collect()
+}
+
+/// Every `of`-th shard from the `index`-th on: one process's share of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// From 0.
+    pub index: usize,
+    /// At least 1.
+    pub of: usize,
+}
+
+impl Part {
+    /// All shards.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    fn has(self, shard: usize) -> bool {
+        shard % self.of == self.index
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((index, of)) if index < of => Ok(Self { index, of }),
+            _ => Err(format!("`{text}` is no part; write K/N with K from 0 to N - 1")),
+        }
+    }
 }
 
 /// One thing to be made of a shard: where it goes, and the hash of what it is made from.
@@ -61,6 +92,10 @@ pub struct Tally {
 pub trait Stage {
     /// Its name.
     const NAME: &'static str;
+    /// The shards that this process works on; the others have no record in the tally.
+    fn part(&self) -> Part {
+        Part::WHOLE
+    }
     /// What is to be made of shard `shard`; the same number for every shard.
     fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError>;
     /// Makes the `pending` ones of the outputs, in that order.
@@ -76,7 +111,8 @@ pub fn for_each_shard<S: Stage>(
 ) -> Result<Vec<Tally>, StageError> {
     let mut tallies: Vec<Tally> = Vec::new();
     ctx.progress.start(S::NAME, ranges.last().map_or(0, |last| last.end as u64));
-    for (shard, range) in ranges.iter().enumerate() {
+    let part = stage.part();
+    for (shard, range) in ranges.iter().enumerate().filter(|(shard, _)| part.has(*shard)) {
         ctx.check_stop()?;
         let outputs = stage.outputs(shard)?;
         tallies.resize(outputs.len(), Tally::default());

@@ -7,6 +7,7 @@
 mod atomic;
 mod error;
 mod lock;
+mod rates;
 mod record;
 mod run_dir;
 mod tar;
@@ -14,6 +15,7 @@ mod tar;
 pub use atomic::{PendingFile, write_whole};
 pub use error::StoreError;
 pub use lock::Lock;
+pub use rates::{measured_rates, record_rate};
 pub use record::{Check, FileRecord, Rows, ShardRecord, Unit};
 pub use run_dir::{FORMAT, RunDir};
 pub use tar::{TarShard, read_member};
