@@ -1,26 +1,28 @@
 #!/usr/bin/env bash
 # Builds hardset with the feature `cuda` on a machine without a GPU and without a CUDA toolkit.
 #
-# Where a CUDA 13 toolkit with cuDNN 9 is installed and nvcc is on the PATH, this script is not needed:
+# Where a CUDA 13 toolkit and cuDNN 9 are installed and nvcc is on the PATH, one command does it:
 #
 #     cargo build --release --features cuda
 #
-# is the whole of it. The script only makes such a toolkit, of NVIDIA's wheels on PyPI, outside the checkout
-# ($HARDSET_CUDA, else ~/.cache/hardset-cuda: 2 GB), and then runs that same line. It takes nvcc from the PATH or from
-# $CUDA_HOME where there is one.
+# Here nvcc and the libraries come as NVIDIA's wheels from PyPI, into a folder outside the checkout ($HARDSET_CUDA, else
+# ~/.cache/hardset-cuda; 2 GB), which is made to look like a toolkit. An nvcc on the PATH or in $CUDA_HOME goes first.
+# The program of this script also starts where there is no CUDA, and works there on the CPU. That of the one command
+# above is linked to libcuda and does not start without an NVIDIA driver.
 #
-# CUDA_COMPUTE_CAP says for which GPUs: 90 (the default) makes kernels for Hopper alone, 80 for every GPU from Ampere on,
-# compiled by the driver at first use. The target directory is $CARGO_TARGET_DIR, else ~/.cache/hardset-build-cuda.
+# CUDA_COMPUTE_CAP says for which GPUs: 90 (the default) is for Hopper alone; 80 for all from Ampere on, whose driver
+# then compiles the kernels at first use. The target directory is $CARGO_TARGET_DIR, else ~/.cache/hardset-build-cuda.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}"
-toolkit="${HARDSET_CUDA:-$cache/hardset-cuda}"
+toolkit="$(realpath -m "${HARDSET_CUDA:-$cache/hardset-cuda}")"
+cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/hardset-build-cuda}"
 # Without it the build asks nvidia-smi, which is not here.
 export CUDA_COMPUTE_CAP="${CUDA_COMPUTE_CAP:-90}"
+export PIP_ROOT_USER_ACTION=ignore
 
-# One CUDA for the compiler and the libraries. cuDNN's minor version is that of the bindings in cudarc.
+# One CUDA for compiler and libraries; cuDNN of the version that cudarc's bindings are made for.
 wheels=(
   'nvidia-cuda-nvcc==13.0.*'
   'nvidia-cuda-crt==13.0.*'
@@ -34,23 +36,25 @@ wheels=(
 )
 
 section() { printf '\n==== %s\n' "$*"; }
-fail() { printf '%s\n' "$*" >&2; exit 4; }
 have() { command -v "$1" >/dev/null 2>&1; }
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 4
+}
 
-# Unpacks the wheels once: the stamp names what was asked for, and is written last.
+# Unpacks the wheels once: the list of them is written last.
 unpack() {
   if [ "$(cat "$toolkit/wheels.txt" 2>/dev/null)" = "${wheels[*]}" ]; then
-    echo "already in $toolkit"
+    echo "the wheels are there"
     return
   fi
   python3 -m pip --version >/dev/null 2>&1 || fail "there is no pip; install python3-pip"
   rm -rf "$toolkit/nvidia" "$toolkit"/nvidia_*
-  python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
-    --target "$toolkit" "${wheels[@]}"
+  python3 -m pip install --quiet --no-deps --target "$toolkit" "${wheels[@]}"
   echo "${wheels[*]}" >"$toolkit/wheels.txt"
 }
 
-# Makes of the wheels' folder what a toolkit's looks like.
+# Adds to the wheels' folder what a toolkit has and they lack.
 lay_out() {
   local lib="$CUDA_HOME/lib" library name
   ln -sfn lib "$CUDA_HOME/lib64"
@@ -59,38 +63,37 @@ lay_out() {
     name="$(basename "$library")"
     ln -sfn "$(realpath --relative-to "$lib" "$library")" "$lib/${name%.so.*}.so"
   done
-  # The runtime goes into the program, so that the program starts where there is no CUDA.
+  # CUDA's runtime goes into the program, which would not start without it.
   ln -sfn libcudart_static.a "$lib/libcudart.a"
   rm -f "$lib/libcudart.so"
-  # libcuda comes with a GPU's driver. A toolkit has a stub to link with: the functions of cuda.h, all empty.
+  # libcuda comes with a driver. For the linker a toolkit has a stub: the names in cuda.h. This one says so when it is
+  # called (34 is CUDA_ERROR_STUB_LIBRARY), as NVIDIA's does.
   mkdir -p "$lib/stubs"
-  grep -oE '\bcu[A-Z][A-Za-z0-9_]*' "$CUDA_HOME/include/cuda.h" | sort -u |
-    sed 's/.*/void &(void) {}/' |
-    cc -shared -fPIC -w -fno-builtin -Wl,-soname,libcuda.so.1 -x c -o "$lib/stubs/libcuda.so" -
+  grep -oE '\bcu[A-Z][A-Za-z0-9_]*' "$CUDA_HOME/include/cuda.h" | sort -u | sed 's/.*/int &(void) { return 34; }/' |
+    cc -shared -fPIC -Wl,-soname,libcuda.so.1 -x c -o "$lib/stubs/libcuda.so" -
 }
 
-have cargo || { [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"; }
+if ! have cargo && [ -f "$HOME/.cargo/env" ]; then
+  # shellcheck disable=SC1091
+  . "$HOME/.cargo/env"
+fi
 have cargo || fail "there is no cargo; install Rust first"
-have cc || fail "there is no C compiler; install build-essential"
+if ! have cc || ! have readelf; then fail "there is no C compiler; install build-essential"; fi
 
 section "CUDA toolkit"
 mkdir -p "$toolkit"
-if [ -n "${CUDA_HOME:-}" ] && [ -x "$CUDA_HOME/bin/nvcc" ]; then
+if [ -x "${CUDA_HOME:-}/bin/nvcc" ]; then
   export PATH="$CUDA_HOME/bin:$PATH"
-  echo "CUDA_HOME is $CUDA_HOME"
-elif have nvcc; then
-  echo "nvcc is $(command -v nvcc)"
-else
+elif ! have nvcc; then
   unpack
-  export CUDA_HOME="$toolkit/nvidia/cu13"
-  export PATH="$CUDA_HOME/bin:$PATH"
+  export CUDA_HOME="$toolkit/nvidia/cu13" PATH="$toolkit/nvidia/cu13/bin:$PATH"
   lay_out
-  echo "CUDA_HOME is $CUDA_HOME"
 fi
-nvcc --version | sed -n 's/^Cuda compilation tools, //p'
+echo "$(command -v nvcc), $(nvcc --version | sed -n 's/^Cuda compilation tools, //p')"
 
-# candle has cudarc linked to the CUDA libraries, and a program linked so does not start where one is missing. cudarc can
-# open them when they are first called instead; its build script forbids to ask for both, its code does not mind.
+# candle has cudarc linked to the CUDA libraries. cudarc can open them at the first call instead, so that the program
+# starts without them: its build script refuses to be asked for both, its code does not mind. A compiler's wrapper, as
+# RUSTFLAGS would rebuild every crate.
 cat >"$toolkit/rustc" <<'END'
 #!/bin/sh
 case " $* " in *" --crate-name cudarc "*) exec "$@" --cfg 'feature="dynamic-loading"' ;; esac
@@ -101,3 +104,26 @@ export RUSTC_WRAPPER="$toolkit/rustc"
 
 section "cargo build --release --features cuda"
 cargo build --release --features cuda
+
+section "what the program needs"
+program="$CARGO_TARGET_DIR/release/hardset"
+needed="$(readelf --dynamic "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')"
+echo "to start: ${needed//$'\n'/ }, $(readelf --version-info "$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)"
+if grep -E '^lib(cuda|cublas|cublasLt|curand|cudnn|nvrtc)\.so' <<<"$needed"; then
+  fail "it is linked to these: cudarc was built without this script; cargo clean --release -p cudarc, then again"
+fi
+if ldd "$program" | grep 'not found'; then fail "these libraries are missing here"; fi
+# Functions are looked up by name: one that is not in the program is not called.
+for name in cuLaunchKernel cublasGemmStridedBatchedEx curandCreateGenerator cudnnConvolutionForward; do
+  grep -aqF "$name" "$program" || fail "the program never calls $name"
+done
+cat <<END
+for a GPU, each opened at its first use:
+  a GPU of the compute capability $CUDA_COMPUTE_CAP and its driver (libcuda.so.1; 580 or newer for CUDA 13)
+  libcublas, libcublasLt, libcurand and libnvrtc of the same CUDA, and cuDNN 9: from a toolkit, or from the wheels
+  nvidia-cublas, nvidia-curand, nvidia-cuda-nvrtc and nvidia-cudnn-cu13, with the folders of their lib*.so.* in
+  LD_LIBRARY_PATH; here: $toolkit/nvidia/cu13/lib:$toolkit/nvidia/cudnn/lib
+  surrogates besides: ORT_DYLIB_PATH with the libonnxruntime.so of the wheel onnxruntime-gpu
+
+$(du -h "$program" | cut -f1) $program
+END

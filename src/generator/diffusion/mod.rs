@@ -10,6 +10,7 @@ mod network;
 mod noise;
 mod pixels;
 mod reference;
+mod run;
 mod sampler;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,13 +26,14 @@ use crate::domain::{Device, DiffusionSource, Outcome, PlanRow, Precision};
 use engine::{Array, Engine};
 use model::{ModelConfig, Prompt, Tokens};
 use network::Networks;
+use run::Run;
 use sampler::SamplerConfig;
 
 /// Images per call of the UNet on a CPU, where larger batches are not faster, and on a GPU.
 const CPU_BATCH: usize = 1;
 const GPU_BATCH: usize = 8;
-/// Embeddings kept for prompts that come again.
-const MOST_EMBEDDINGS: usize = 1024;
+/// Embeddings kept for prompts that come again; 30 MB of them for Stable Diffusion 1.5.
+const MOST_EMBEDDINGS: usize = 128;
 
 /// Why a model cannot make images.
 #[derive(Debug, thiserror::Error)]
@@ -235,52 +237,82 @@ fn made_by(device: Device, precision: Precision, sampler: &SamplerConfig) -> BTr
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// How noise becomes latents.
-struct Run<'a> {
-    sampler: &'a SamplerConfig,
-    steps: u32,
-    guidance: f32,
-}
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
 
-impl Run<'_> {
-    /// Unit noise `[n, c, h, w]` -> latents. `embeddings`: `[n, …]`, or with guidance `[2 n, …]`, what is not wanted first.
-    /// `fresh(call, count)`: `n` times `count` fresh normal numbers.
-    fn sample(
-        &self,
-        engine: &mut dyn Engine,
-        noise: Array,
-        embeddings: &Array,
-        fresh: impl Fn(usize, usize) -> Vec<f32>,
-    ) -> Result<Array, DiffusionError> {
-        let mut sampler = sampler::build(self.sampler, self.steps)?;
-        let mut latents = noise;
-        let sigma = sampler.init_noise_sigma();
-        latents.data.iter_mut().for_each(|x| *x *= sigma);
-        let timesteps = sampler.timesteps().to_vec();
-        for (call, &timestep) in timesteps.iter().enumerate() {
-            let seen = sampler.scale_input(call, &latents.data).into_owned();
-            let answer = self.ask(engine, Array::new(latents.shape.clone(), seen), timestep, embeddings)?;
-            let noise = if sampler.wants_noise(call) { fresh(call, latents.stride()) } else { Vec::new() };
-            sampler.step(call, &answer, &mut latents.data, &noise);
+    use super::*;
+    use crate::domain::{DiffusionModel, ItemId, PromptGrid};
+
+    /// A device on which no more than so many images (counted twice, for the guidance) fit.
+    struct Small(Box<dyn Engine>, usize);
+
+    impl Engine for Small {
+        fn encode(&mut self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
+            self.0.encode(tokens)
         }
-        Ok(latents)
+
+        fn denoise(&mut self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
+            match latents.len() > self.1 {
+                true => Err(EngineError::OutOfMemory),
+                false => self.0.denoise(latents, timestep, embeddings),
+            }
+        }
+
+        fn decode(&mut self, latents: &Array) -> Result<Array, EngineError> {
+            self.0.decode(latents)
+        }
     }
 
-    /// The model's answer, guided: away from what is not wanted (Ho and Salimans, 2022).
-    fn ask(
-        &self,
-        engine: &mut dyn Engine,
-        latents: Array,
-        timestep: f32,
-        embeddings: &Array,
-    ) -> Result<Vec<f32>, EngineError> {
-        if embeddings.len() == latents.len() {
-            return Ok(engine.denoise(&latents, timestep, embeddings)?.data);
-        }
-        let mut shape = latents.shape.clone();
-        shape[0] *= 2;
-        let both = engine.denoise(&Array::new(shape, latents.data.repeat(2)), timestep, embeddings)?;
-        let (unwanted, wanted) = both.data.split_at(both.data.len() / 2);
-        Ok(unwanted.iter().zip(wanted).map(|(u, w)| u + self.guidance * (w - u)).collect())
+    fn loaded() -> Diffusion {
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sd-second"));
+        let model = DiffusionModel { name: "second".into(), path, sha256: None, files: Vec::new() };
+        let prompts = PromptGrid {
+            negative_prompt: String::new(),
+            images_per_prompt: 1,
+            pairs_per_category: None,
+            nuisances: Vec::new(),
+        };
+        let (steps, guidance, precision) = (2, 4.0, Precision::Auto);
+        let spec =
+            DiffusionSource { width_px: 16, height_px: 16, steps, guidance, sampler: None, precision, prompts, model };
+        Diffusion::load(&spec, Device::Cpu, Some(8)).unwrap()
+    }
+
+    fn rows(n: u32) -> Vec<PlanRow> {
+        let row = |id: u32| PlanRow {
+            item_id: ItemId(id),
+            category: "mug".into(),
+            label_ids: vec![504],
+            nuisance_kind: None,
+            nuisance: None,
+            template: None,
+            prompt: Some(format!("a photo of mug {id}")),
+            negative_prompt: None,
+            seed: u64::from(id),
+            source: None,
+        };
+        (0..n).map(row).collect()
+    }
+
+    #[test]
+    fn the_batch_halves_until_it_fits_and_stays_there() {
+        let (mut large, mut small) = (loaded(), loaded());
+        let engine = std::mem::replace(&mut small.engine, Box::new(Small(loaded().engine, 0)));
+        small.engine = Box::new(Small(engine, 5));
+        let made = small.generate(&rows(11)).unwrap();
+        assert_eq!(made, large.generate(&rows(11)).unwrap());
+        assert!(made.iter().all(|outcome| outcome.reason().is_none()), "{made:?}");
+        assert_eq!((small.batch, small.block(), small.take_notes().len()), (2, 2, 2));
+        small.generate(&rows(3)).unwrap();
+        assert!(small.take_notes().is_empty());
+    }
+
+    #[test]
+    fn a_device_on_which_not_even_one_image_fits_is_an_error() {
+        let mut small = loaded();
+        small.engine = Box::new(Small(loaded().engine, 1));
+        let error = small.generate(&rows(2)).unwrap_err().to_string();
+        assert!(error.contains("out of memory"), "{error}");
     }
 }

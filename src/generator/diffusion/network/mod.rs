@@ -5,6 +5,7 @@
 
 mod clip;
 mod cpu;
+mod gpu;
 mod ops;
 mod resnet;
 mod scope;
@@ -52,22 +53,24 @@ pub(super) struct Networks {
     dtype: DType,
 }
 
-/// The device and the precision that will be used for what is asked: `auto` takes the first GPU of a CUDA build.
+/// The device and the precision that will be used for what is asked: `auto` takes the first GPU where one can be used.
 pub(super) fn choose(wanted: Wanted, precision: Precision) -> Result<(Wanted, Precision), NetworkError> {
     let device = match wanted {
-        Wanted::Auto if candle_core::utils::cuda_is_available() => Wanted::Cuda(0),
+        Wanted::Auto if gpu::check(0).is_ok() => Wanted::Cuda(0),
         Wanted::Auto => Wanted::Cpu,
         other => other,
     };
-    let refuse = |problem: &str| Err(NetworkError::Device { device: device.to_string(), problem: problem.to_owned() });
+    let refuse = |problem: &str| NetworkError::Device { device: device.to_string(), problem: problem.to_owned() };
+    if let Wanted::Cuda(at) = wanted {
+        gpu::check(at).map_err(|problem| refuse(&problem))?;
+    }
     match (device, precision) {
-        (Wanted::Cuda(_), _) if !cfg!(feature = "cuda") => refuse(
-            "this hardset was built without the feature `cuda`; leave --device out, or build it with --features cuda",
-        ),
         (Wanted::Cuda(_), Precision::Auto) => Ok((device, Precision::F16)),
-        (Wanted::Cpu | Wanted::Auto, Precision::Auto | Precision::F32) => Ok((Wanted::Cpu, Precision::F32)),
-        (Wanted::Cpu | Wanted::Auto, _) => refuse("a CPU computes in f32 only; write precision = \"f32\" or \"auto\""),
         (Wanted::Cuda(_), precision) => Ok((device, precision)),
+        (Wanted::Cpu | Wanted::Auto, Precision::Auto | Precision::F32) => Ok((Wanted::Cpu, Precision::F32)),
+        (Wanted::Cpu | Wanted::Auto, _) => {
+            Err(refuse("a CPU computes in f32 only; write precision = \"f32\" or \"auto\""))
+        }
     }
 }
 
