@@ -1,7 +1,10 @@
 //! The grid of prompts: any of its rows by number, without the ones before it.
 //!
 //! Order: category, kind of nuisance, its value, template, repetition. Holds always: with a sub-sample every category has
-//! the same number of pairs, and within a kind the values are used equally often, give or take one.
+//! the same number of pairs, the kinds get equal shares of them over all categories, and within a kind the values are used
+//! equally often, give or take one.
+
+use std::ops::Range;
 
 use crate::domain::{
     Category, CategorySet, ItemId, NuisanceSet, NuisanceValue, Philox, PlanRow, PromptGrid, render_prompt,
@@ -14,79 +17,88 @@ const VALUES: u64 = 1 << 32;
 /// A grid of prompts over some categories.
 #[derive(Debug, Clone)]
 pub struct Grid {
-    categories: Vec<Category>,
     prompts: PromptGrid,
     seed: u64,
-    /// For each kind: its values in the order in which sub-samples take them, and how many each category gets.
-    kinds: Vec<(Vec<usize>, usize)>,
-    /// Images of one category.
-    per_category: u64,
+    /// For each kind, its values in the order in which sub-samples take them.
+    orders: Vec<Vec<usize>>,
+    rows: Vec<CategoryRows>,
+    pairs: u64,
+    items: u64,
+}
+
+/// What one category gets.
+#[derive(Debug, Clone)]
+struct CategoryRows {
+    category: Category,
+    /// Number of its first item.
+    first: u64,
+    /// For each kind, the window of the order that is the category's: each begins where the last one ended.
+    windows: Vec<Range<usize>>,
 }
 
 impl Grid {
     /// The grid of `prompts` over `categories`.
     pub fn new(prompts: &PromptGrid, categories: &CategorySet, seed: u64) -> Self {
         let sizes: Vec<usize> = prompts.nuisances.iter().map(|set| set.values.len()).collect();
-        let quotas = quotas(&sizes, prompts.pairs_per_category);
-        let order = |kind: usize| match prompts.pairs_per_category {
-            Some(_) => shuffled(sizes[kind], Philox::new(seed, VALUES + kind as u64)),
-            None => (0..sizes[kind]).collect(),
+        let order = |(kind, &size): (usize, &usize)| match prompts.pairs_per_category {
+            Some(_) => shuffled(size, Philox::new(seed, VALUES + kind as u64)),
+            None => (0..size).collect(),
         };
-        let kinds: Vec<(Vec<usize>, usize)> =
-            quotas.iter().enumerate().map(|(at, &quota)| (order(at), quota)).collect();
-        let mut grid =
-            Self { categories: categories.entries.clone(), prompts: prompts.clone(), seed, kinds, per_category: 0 };
-        // A value may have a template of its own, so that categories differ only in which values they got.
-        grid.per_category =
-            grid.kinds.iter().zip(&grid.prompts.nuisances).map(|((_, n), set)| *n as u64 * images(set, prompts)).sum();
+        let orders = sizes.iter().enumerate().map(order).collect();
+        let mut grid = Self { prompts: prompts.clone(), seed, orders, rows: Vec::new(), pairs: 0, items: 0 };
+        let mut used = vec![0; sizes.len()];
+        for (place, category) in categories.entries.iter().enumerate() {
+            let quotas = quotas(&sizes, prompts.pairs_per_category, place);
+            let windows = used.iter().zip(&quotas).map(|(&start, quota)| start..start + quota).collect();
+            grid.rows.push(CategoryRows { category: category.clone(), first: grid.items, windows });
+            if prompts.pairs_per_category.is_some() {
+                used.iter_mut().zip(&quotas).for_each(|(used, quota)| *used += quota);
+            }
+            grid.pairs += quotas.iter().sum::<usize>() as u64;
+            let images = quotas.iter().zip(&prompts.nuisances).map(|(&n, set)| n as u64 * images(set, prompts));
+            grid.items += images.sum::<u64>();
+        }
         grid
     }
 
     /// Pairs of a category and a nuisance.
     pub fn pairs(&self) -> u64 {
-        self.kinds.iter().map(|(_, quota)| *quota as u64).sum::<u64>() * self.categories.len() as u64
+        self.pairs
     }
 
     /// Categories.
     pub fn categories(&self) -> u64 {
-        self.categories.len() as u64
+        self.rows.len() as u64
     }
 
     /// Images.
     pub fn len(&self) -> u64 {
-        self.per_category * self.categories.len() as u64
+        self.items
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.items == 0
     }
 
     /// Row `at`, which must be below [`len`](Self::len).
     pub fn row(&self, at: u32) -> PlanRow {
-        let (place, mut rest) = (u64::from(at) / self.per_category, u64::from(at) % self.per_category);
-        let category = &self.categories[place as usize];
+        let here = &self.rows[self.rows.partition_point(|rows| rows.first <= u64::from(at)) - 1];
+        let mut rest = u64::from(at) - here.first;
         let mut kind = 0;
-        let (set, per_value) = loop {
-            let set = &self.prompts.nuisances[kind];
-            let (size, per_value) =
-                (self.kinds[kind].1 as u64 * images(set, &self.prompts), images(set, &self.prompts));
+        let per_value = loop {
+            let per_value = images(&self.prompts.nuisances[kind], &self.prompts);
+            let size = here.windows[kind].len() as u64 * per_value;
             if rest < size {
-                break (set, per_value);
+                break per_value;
             }
             rest -= size;
             kind += 1;
         };
-        let value = &set.values[self.value(kind, place as usize, (rest / per_value) as usize)];
+        let (set, order) = (&self.prompts.nuisances[kind], &self.orders[kind]);
+        let value = order[(here.windows[kind].start + (rest / per_value) as usize) % order.len()];
         let template = (rest % per_value) / u64::from(self.prompts.images_per_prompt);
-        self.made(at, category, set, (value, template as usize))
-    }
-
-    /// Which value of a kind is the category's `nth`: windows of one shuffled list, each beginning where the last ended.
-    fn value(&self, kind: usize, category: usize, nth: usize) -> usize {
-        let (order, quota) = &self.kinds[kind];
-        let start = if self.prompts.pairs_per_category.is_some() { category * quota } else { 0 };
-        order[(start + nth) % order.len()]
+        self.made(at, &here.category, set, (&set.values[value], template as usize))
     }
 
     fn made(
@@ -118,13 +130,16 @@ fn images(set: &NuisanceSet, prompts: &PromptGrid) -> u64 {
     set.templates.len().max(1) as u64 * u64::from(prompts.images_per_prompt)
 }
 
-/// How many values of each kind a category gets: equal shares, what a small kind cannot give shared out again.
-fn quotas(sizes: &[usize], wanted: Option<u32>) -> Vec<usize> {
+/// How many values of each kind the category at `place` gets: equal shares; what a small kind cannot give is shared out
+/// again, and what does not divide goes to another kind for each category.
+fn quotas(sizes: &[usize], wanted: Option<u32>, place: usize) -> Vec<usize> {
     let Some(wanted) = wanted else { return sizes.to_vec() };
     let mut quotas = vec![0; sizes.len()];
     let mut left = (wanted as usize).min(sizes.iter().sum());
     while left > 0 {
-        let open: Vec<usize> = (0..sizes.len()).filter(|&kind| quotas[kind] < sizes[kind]).collect();
+        let mut open: Vec<usize> = (0..sizes.len()).filter(|&kind| quotas[kind] < sizes[kind]).collect();
+        let turn = place * left % open.len();
+        open.rotate_left(turn);
         let share = (left / open.len()).max(1);
         for kind in open {
             let taken = share.min(sizes[kind] - quotas[kind]).min(left);
@@ -211,9 +226,16 @@ mod tests {
 
     #[test]
     fn quotas_never_exceed_a_kind_and_add_up() {
-        assert_eq!(quotas(&[468, 47, 32], Some(100)), [34, 34, 32]);
-        assert_eq!(quotas(&[468, 47, 32], Some(2)), [1, 1, 0]);
-        assert_eq!(quotas(&[468, 47, 32], Some(1000)), [468, 47, 32]);
-        assert_eq!(quotas(&[468, 47, 32], None), [468, 47, 32]);
+        let check = |wanted, place, expected: [usize; 3]| {
+            assert_eq!(quotas(&[468, 47, 32], wanted, place), expected, "{wanted:?} at {place}");
+        };
+        check(Some(100), 0, [34, 34, 32]);
+        check(Some(1000), 0, [468, 47, 32]);
+        check(None, 0, [468, 47, 32]);
+        // Two of three kinds, in turn.
+        check(Some(2), 0, [1, 1, 0]);
+        check(Some(2), 1, [1, 0, 1]);
+        check(Some(2), 2, [0, 1, 1]);
+        check(Some(4), 1, [1, 2, 1]);
     }
 }

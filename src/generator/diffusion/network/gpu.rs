@@ -27,6 +27,6 @@ pub fn check(at: u32) -> Result<(), String> {
 #[cfg(feature = "cuda")]
 fn opens(names: &[&str]) -> Result<(), String> {
     // SAFETY: loading a library runs its initialisers; these are NVIDIA's, which candle is about to load itself.
-    let open = |name: &&str| unsafe { libloading::Library::new(name) }.map(drop).map_err(|e| e.to_string());
+    let open = |name: &&str| unsafe { libloading::Library::new(*name) }.map(drop).map_err(|e| e.to_string());
     names.iter().map(open).reduce(|first, next| first.or_else(|e| next.map_err(|_| e))).unwrap_or(Ok(()))
 }
