@@ -72,11 +72,16 @@ pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
     let mut failed = vec![0_u64; items];
     let mut near = vec![false; items];
     for (bit, votes) in columns.iter().enumerate() {
-        for at in 0..items {
-            let sure = spec.bounds_true_prob() && votes.true_prob[at] > max_true_prob;
-            let fails = !votes.correct[at] && !sure && votes.margin[at] <= max_margin;
-            failed[at] |= u64::from(fails) << bit;
-            near[at] |= votes.margin[at].abs() < near_tie;
+        for ((failed, near), (&correct, &margin)) in
+            failed.iter_mut().zip(&mut near).zip(votes.correct.iter().zip(&votes.margin))
+        {
+            *failed |= u64::from(!correct & (margin <= max_margin)) << bit;
+            *near |= margin.abs() < near_tie;
+        }
+        if spec.bounds_true_prob() {
+            for (failed, &true_prob) in failed.iter_mut().zip(&votes.true_prob) {
+                *failed &= !(u64::from(true_prob > max_true_prob) << bit);
+            }
         }
     }
     (0..items)

@@ -1,7 +1,7 @@
 //! Data frames <-> Parquet bytes, and typed access to columns.
 
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -63,20 +63,38 @@ pub(super) fn encode_in_groups(columns: Vec<Column>, rows: usize) -> Result<Vec<
     Ok(bytes)
 }
 
-/// A file of one shard, read whole: cheaper than mapping its pages one by one.
+/// Bytes at the end of a file that are read at once: as a rule they hold the whole footer.
+const TAIL: u64 = 1 << 14;
+
+/// A file of one shard, of which only the columns that are asked for are read: cheaper than mapping its pages one by one.
+///
+/// `bytes` is as long as the file, but memory is taken only for what has been read.
 pub(super) struct ShardFile {
     path: PathBuf,
+    file: File,
     bytes: Vec<u8>,
     metadata: FileMetadataRef,
 }
 
 impl ShardFile {
     pub(super) fn read(path: &Path) -> Result<Self, TableError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })?;
+        let cannot = |source| TableError::Open { file: path.display().to_string(), source };
+        let mut file = File::open(path).map_err(cannot)?;
+        let size = file.metadata().map_err(cannot)?.len();
+        let mut bytes = vec![0; size as usize];
+        let start = size.saturating_sub(TAIL);
+        read_part(&mut file, &mut bytes, start..size).map_err(cannot)?;
+        // The last eight bytes: length of the footer, magic.
+        let footer = match bytes.as_slice() {
+            [.., a, b, c, d, _, _, _, _] => u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + 8,
+            _ => 0,
+        };
+        if footer > TAIL && footer <= size {
+            read_part(&mut file, &mut bytes, size - footer..start).map_err(cannot)?;
+        }
         let metadata = ParquetReader::new(Cursor::new(bytes.as_slice())).get_metadata().cloned();
         let metadata = metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })?;
-        Ok(Self { path: path.to_owned(), bytes, metadata })
+        Ok(Self { path: path.to_owned(), file, bytes, metadata })
     }
 
     /// Number of rows, from the footer.
@@ -85,7 +103,15 @@ impl ShardFile {
     }
 
     /// The named columns, as one chunk each.
-    pub(super) fn columns(&self, columns: &[&str]) -> Result<DataFrame, TableError> {
+    pub(super) fn columns(&mut self, columns: &[&str]) -> Result<DataFrame, TableError> {
+        let size = self.bytes.len() as u64;
+        for group in &self.metadata.row_groups {
+            let wanted = columns.iter().filter_map(|column| group.columns_under_root_iter(column)).flatten();
+            for range in wanted.map(|column| column.byte_range()).filter(|range| range.end <= size) {
+                read_part(&mut self.file, &mut self.bytes, range)
+                    .map_err(|source| TableError::Open { file: self.path.display().to_string(), source })?;
+            }
+        }
         let mut reader = ParquetReader::new(Cursor::new(self.bytes.as_slice()));
         reader.set_metadata(self.metadata.clone());
         reader
@@ -95,6 +121,12 @@ impl ShardFile {
             .finish()
             .map_err(|source| TableError::Read { file: self.path.display().to_string(), source })
     }
+}
+
+/// Reads `range` of the file to the same places of `bytes`.
+fn read_part(file: &mut File, bytes: &mut [u8], range: Range<u64>) -> std::io::Result<()> {
+    file.seek(SeekFrom::Start(range.start))?;
+    file.read_exact(&mut bytes[range.start as usize..range.end as usize])
 }
 
 /// The footer of a large file, to be read once where the file is read often.

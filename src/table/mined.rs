@@ -2,7 +2,6 @@
 //!
 //! Written shard by shard: chunks are encoded wherever the caller likes, at the same time, and appended in order.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -86,15 +85,11 @@ fn rows_of(frame: &DataFrame, ids: &[u32]) -> PolarsResult<DataFrame> {
 
 /// Lists of names: one list per distinct mask, repeated by reference.
 fn failed_by(surrogates: &[String], failed: &[u64]) -> PolarsResult<Column> {
-    let mut places: HashMap<u64, IdxSize> = HashMap::new();
-    let mut distinct: Vec<u64> = Vec::new();
-    let rows = failed.iter().map(|&mask| {
-        *places.entry(mask).or_insert_with(|| {
-            distinct.push(mask);
-            (distinct.len() - 1) as IdxSize
-        })
-    });
-    let rows: Vec<IdxSize> = rows.collect();
+    let mut distinct: Vec<u64> = failed.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let place = |mask: &u64| distinct.partition_point(|other| other < mask) as IdxSize;
+    let rows: Vec<IdxSize> = failed.iter().map(place).collect();
     let mut builder =
         ListStringChunkedBuilder::new("failed_by".into(), distinct.len(), distinct.len() * surrogates.len());
     for mask in distinct {
@@ -117,7 +112,9 @@ pub struct MinedWriter<W: Write>(BatchedWriter<W>);
 impl<W: Write> MinedWriter<W> {
     /// Starts a table that has the columns of `like`.
     pub fn new(target: W, like: &MinedChunk) -> Result<Self, TableError> {
-        Ok(Self(frame::writer(target).batched(like.0.schema())?))
+        // Whoever filters by these columns reads all row groups anyway.
+        let writer = frame::writer(target).with_statistics(StatisticsOptions::empty());
+        Ok(Self(writer.batched(like.0.schema())?))
     }
 
     /// Encodes a chunk; may be called from several threads.

@@ -70,7 +70,7 @@ pub struct Votes {
 /// rows has the same items: they need not be read then.
 pub fn read_votes(path: &Path, select: &SelectSpec, images: &[u32]) -> Result<Votes, TableError> {
     let [top1_id, correct, true_prob, margin, _] = &names(select.label_space);
-    let file = frame::ShardFile::read(path)?;
+    let mut file = frame::ShardFile::read(path)?;
     let same_items = file.rows() == images.len();
     let mut columns = vec![top1_id, correct, margin];
     columns.extend(select.bounds_true_prob().then_some(true_prob));

@@ -27,6 +27,12 @@ pub fn check(at: u32) -> Result<(), String> {
 #[cfg(feature = "cuda")]
 fn opens(names: &[&str]) -> Result<(), String> {
     // SAFETY: loading a library runs its initialisers; these are NVIDIA's, which candle is about to load itself.
-    let open = |name: &&str| unsafe { libloading::Library::new(*name) }.map(drop).map_err(|e| e.to_string());
-    names.iter().map(open).reduce(|first, next| first.or_else(|e| next.map_err(|_| e))).unwrap_or(Ok(()))
+    let open = |name: &&str| unsafe { libloading::Library::new(*name) }.map(drop).map_err(|error| cause(&error));
+    names.iter().map(open).reduce(|first, next| first.or_else(|error| next.map_err(|_| error))).unwrap_or(Ok(()))
+}
+
+/// libloading says "dlopen failed", and keeps why to itself.
+#[cfg(feature = "cuda")]
+fn cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
