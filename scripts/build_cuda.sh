@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Builds hardset with the feature `cuda` on a machine without a GPU and without a CUDA toolkit.
 #
-# Where a CUDA 13 toolkit and cuDNN 9 are installed and nvcc is on the PATH, one command does it:
+# Where a CUDA 13 toolkit and cuDNN 9 are installed, nvcc is on the PATH and nvidia-smi shows a GPU, this is enough:
 #
 #     cargo build --release --features cuda
 #
 # Here nvcc and the libraries come as NVIDIA's wheels from PyPI, into a folder outside the checkout ($HARDSET_CUDA, else
 # ~/.cache/hardset-cuda; 2 GB), which is made to look like a toolkit. An nvcc on the PATH or in $CUDA_HOME goes first.
-# The program of this script also starts where there is no CUDA, and works there on the CPU. That of the one command
-# above is linked to libcuda and does not start without an NVIDIA driver.
+# The program of this script also starts where there is no CUDA, and works there on the CPU. That of the line above is
+# linked to CUDA's libraries and does not start where the driver or one of them is missing.
 #
 # CUDA_COMPUTE_CAP says for which GPUs: 90 (the default) is for Hopper alone; 80 for all from Ampere on, whose driver
 # then compiles the kernels at first use. The target directory is $CARGO_TARGET_DIR, else ~/.cache/hardset-build-cuda.
@@ -82,7 +82,7 @@ if ! have cc || ! have readelf; then fail "there is no C compiler; install build
 
 section "CUDA toolkit"
 mkdir -p "$toolkit"
-if [ -x "${CUDA_HOME:-}/bin/nvcc" ]; then
+if [ -n "${CUDA_HOME:-}" ] && [ -x "$CUDA_HOME/bin/nvcc" ]; then
   export PATH="$CUDA_HOME/bin:$PATH"
 elif ! have nvcc; then
   unpack
