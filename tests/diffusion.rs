@@ -241,6 +241,8 @@ fn weights_that_are_not_what_they_should_be_are_refused() {
     refused(|model| fs::remove_file(model.join(vae)).unwrap(), 4, &["vae", "diffusion_pytorch_model"]);
     let width = edit("text_encoder/config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
     refused(width, 2, &["text_encoder", "encoder.layers.2", "is missing"]);
+    let shape = edit("text_encoder/config.json", "\"intermediate_size\": 72", "\"intermediate_size\": 96");
+    refused(shape, 2, &["text_encoder/model.safetensors", "mlp.fc1.weight", "[72, 24]", "[96, 24]"]);
     refused(edit("unet/config.json", "\"block_out_channels\"", "\"block_out_channels_\""), 2, &["block_out_channels"]);
 }
 

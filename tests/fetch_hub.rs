@@ -255,3 +255,57 @@ fn a_build_fetches_what_it_lacks_and_says_so() {
     assert!(run.stderr.contains("fetching tiny into"), "{}", run.stderr);
     assert_eq!(fs::read(hardset.path("cache/tiny-weights.onnx")).unwrap(), bytes);
 }
+
+/// Puts all files below `folder` on the hub; returns their paths.
+#[cfg(feature = "candle")]
+fn put_folder(hub: &Hub, folder: &std::path::Path, inside: &str, paths: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("the folder is readable").flatten() {
+        let path = format!("{inside}{}", entry.file_name().to_string_lossy());
+        match entry.path().is_dir() {
+            true => put_folder(hub, &entry.path(), &format!("{path}/"), paths),
+            false => {
+                hub.put(&path, &fs::read(entry.path()).expect("the file is readable"));
+                paths.push(path);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "candle")]
+const RECIPE: &str = "name = \"made\"\ncategories = \"imagenet-d\"\n\n[generate]\nsource = \"diffusion\"\n\
+                      model = \"tiny-sd\"\nnuisances = [\"material\"]\nwidth_px = 16\nheight_px = 16\nsteps = 1\n\
+                      pairs_per_category = 1\n\n[mine]\nsurrogates = [\"fake-a\"]\n";
+
+#[test]
+#[cfg(feature = "candle")]
+fn a_model_is_fetched_file_by_file_goes_on_where_it_broke_and_makes_images() {
+    let (hub, hardset, mut paths) = (Hub::start(), Hardset::new(), Vec::new());
+    let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second");
+    put_folder(&hub, &model, "", &mut paths);
+    paths.retain(|path| path != "reference.safetensors");
+    let files: Vec<String> = paths.iter().map(|path| format!("{{ path = \"{path}\" }}")).collect();
+    let entry = "[[model]]\nid = \"tiny-sd\"\nlicence = \"MIT\"\nhub = { repo = \"acme/tiny\", revision = \"main\" }\n";
+    hardset.write("data-manifest.toml", format!("{entry}files = [{}]\n", files.join(", ")));
+    hardset.write("made.toml", RECIPE);
+    let call = |line: &str| {
+        let mut command = hardset.command(&line.split(' ').collect::<Vec<_>>());
+        command.env("HF_ENDPOINT", &hub.address).env("HF_HOME", hardset.path("hf-home")).env("NO_PROXY", "127.0.0.1");
+        Run::of(&mut command)
+    };
+    // The first call gives up in the middle; what has come stays.
+    hub.with(|state| state.break_off = [vec![1000; 100], vec![1 << 20; 6]].concat());
+    call("build made.toml --run-dir run").refused(4, &["cannot fetch `tiny-sd/"]);
+    hub.with(|state| state.break_off.clear());
+    let came = hub.with(|state| state.asked.len());
+    let run = call("build made.toml --run-dir run").ok();
+    assert!(run.stderr.contains("pinned now"), "{}", run.stderr);
+    assert!(hub.with(|state| state.asked.len()) > came);
+    assert!(hardset.path("run/images/00000.tar").is_file());
+    // It is there now, and a file that has changed is not taken for the one that was fetched.
+    hub.with(|state| state.files.clear());
+    let json = call("fetch tiny-sd --format json").ok().json()["files"][0].clone();
+    assert_eq!((&json["fresh"], &json["id"]), (&false.into(), &"tiny-sd".into()));
+    let config = hardset.path("cache/models/tiny-sd/unet/config.json");
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("true", "false")).unwrap();
+    call("build made.toml --run-dir other").refused(2, &["tiny-sd", "unet/config.json"]);
+}

@@ -178,7 +178,7 @@ pub struct DoctorArgs {
 
 #[derive(Args)]
 pub struct FetchArgs {
-    /// Ids in data-manifest.toml [default: all that can be fetched]
+    /// Ids of files or models in data-manifest.toml [default: all files that can be fetched, no models]
     pub ids: Vec<String>,
 }
 

@@ -1,19 +1,20 @@
-//! fetch: brings files of the data manifest into the cache.
+//! fetch: brings files and models of the data manifest into the cache.
 
 use std::path::{Path, PathBuf};
 
 use super::resolve::pinned_note;
 use super::{Context, StageError};
+use crate::domain::{DataEntry, DiffusionModel, ModelEntry};
 use crate::{assets, config};
 
-/// One file that is there now.
+/// One file, or one model, that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchResult {
     /// Its id.
     pub id: String,
     /// Where it is.
     pub path: PathBuf,
-    /// Its hash.
+    /// Its hash; of a model, that of the names and hashes of its files.
     pub sha256: String,
     /// Its licence.
     pub licence: String,
@@ -21,27 +22,40 @@ pub struct FetchResult {
     pub fresh: bool,
 }
 
-/// Fetches the entries `ids`, or all that have a source where none is named.
+/// Fetches the files or models `ids`, or all files that have a source where none is named.
 pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, StageError> {
     let here = Path::new(".");
-    let entries = match ids {
-        [] => config::all_entries(here)?.into_values().filter(|entry| entry.source.is_some()).collect(),
-        ids => ids.iter().map(|id| config::entry(id, here, "the command line")).collect::<Result<Vec<_>, _>>()?,
-    };
-    let mut results = Vec::new();
-    for entry in entries {
-        ctx.check_stop()?;
-        let fetched = assets::fetch(&entry, &ctx.data, true)?;
-        if fetched.pinned_now {
-            ctx.progress.note(&pinned_note(&entry.id, &fetched.located));
-        }
-        results.push(FetchResult {
-            id: entry.id,
-            path: fetched.located.path,
-            sha256: fetched.located.sha256.to_string(),
-            licence: entry.licence,
-            fresh: fetched.fresh,
-        });
+    if ids.is_empty() {
+        let entries = config::all_entries(here)?.into_values().filter(|entry| entry.source.is_some());
+        return entries.map(|entry| fetch_file(ctx, entry)).collect();
     }
-    Ok(results)
+    let one = |id: &String| match config::model_entry(id)? {
+        Some(model) => fetch_model(ctx, model),
+        None => fetch_file(ctx, config::entry(id, here, "the command line")?),
+    };
+    ids.iter().map(one).collect()
+}
+
+fn fetch_file(ctx: &Context, entry: DataEntry) -> Result<FetchResult, StageError> {
+    ctx.check_stop()?;
+    let fetched = assets::fetch(&entry, &ctx.data, true)?;
+    if fetched.pinned_now {
+        ctx.progress.note(&pinned_note(&entry.id, &fetched.located));
+    }
+    Ok(FetchResult {
+        id: entry.id,
+        path: fetched.located.path,
+        sha256: fetched.located.sha256.to_string(),
+        licence: entry.licence,
+        fresh: fetched.fresh,
+    })
+}
+
+fn fetch_model(ctx: &Context, entry: ModelEntry) -> Result<FetchResult, StageError> {
+    ctx.check_stop()?;
+    let named = DiffusionModel { name: entry.id.clone(), path: PathBuf::new(), sha256: None, files: Vec::new() };
+    let before = super::model::look_up(ctx, &entry.id).is_some();
+    let found = super::model::find(ctx, &named)?;
+    let sha256 = found.sha256.map(|hash| hash.to_string()).unwrap_or_default();
+    Ok(FetchResult { id: entry.id, path: found.path, sha256, licence: entry.licence, fresh: !before })
 }

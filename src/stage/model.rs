@@ -36,7 +36,7 @@ fn fetched(ctx: &Context, entry: Option<&ModelEntry>, name: &str) -> Result<Path
 }
 
 /// Brings a model of the manifest into the cache; returns its folder.
-pub fn fetch(ctx: &Context, entry: &ModelEntry) -> Result<PathBuf, StageError> {
+fn fetch(ctx: &Context, entry: &ModelEntry) -> Result<PathBuf, StageError> {
     ctx.progress.note(&format!("fetching model {} into {}", entry.id, ctx.data.cache().display()));
     let (folder, pinned_now) = assets::fetch_model(entry, &ctx.data, true)?;
     for located in &pinned_now {
@@ -78,7 +78,7 @@ pub fn check(spec: &RunSpec) -> Result<(), StageError> {
 }
 
 /// A folder of that name with a model in it, in a data directory or among the fetched ones.
-fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
+pub(super) fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
     let inside = |folder: &Path| [folder.join(name), folder.join("models").join(name)];
     let folders = ctx.data.all().flat_map(inside);
     // Without all of its files a fetched model is not whole yet.
