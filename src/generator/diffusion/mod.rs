@@ -1,7 +1,7 @@
 //! Images of a latent diffusion model: prompts in, pixels out.
 //!
 //! Tokens, noise, sampling, guidance and batching are here, on plain arrays; what runs the networks is behind
-//! [`engine::Engine`]. Holds always: an image depends on its row and the recipe alone, not on the batch around it.
+//! `engine::Engine`. Holds always: an image depends on its row and the recipe alone, not on the batch around it.
 
 mod doctor;
 mod engine;
