@@ -93,6 +93,46 @@ fn a_model_with_other_weights_is_found_out() {
     assert!(wrong.iter().all(|line| line["what"] != "text embeddings"), "{json:#}");
 }
 
+/// Writes the second model's reference with some of its tensors changed, and demands a refusal.
+#[track_caller]
+fn reference_refused(change: impl Fn(&str, Vec<usize>) -> Option<Vec<usize>>, parts: &[&str]) {
+    use safetensors::SafeTensors;
+    use safetensors::tensor::TensorView;
+    let bytes = fs::read(second().join("reference.safetensors")).expect("it is there");
+    let (_, header) = SafeTensors::read_metadata(&bytes).expect("it is a safetensors file");
+    let read = SafeTensors::deserialize(&bytes).expect("it is a safetensors file");
+    let changed = read.tensors().into_iter().filter_map(|(name, tensor)| {
+        let shape = change(&name, tensor.shape().to_vec())?;
+        let size: usize = shape.iter().product::<usize>() * tensor.dtype().bitsize() / 8;
+        Some((name, shape, tensor.dtype(), tensor.data()[..size].to_vec()))
+    });
+    let changed: Vec<_> = changed.collect();
+    let views = changed.iter().map(|(name, shape, dtype, data)| {
+        (name.clone(), TensorView::new(*dtype, shape.clone(), data).expect("bytes fit the shape"))
+    });
+    let out = safetensors::serialize(views, header.metadata().clone()).expect("it can be written");
+    let hardset = Hardset::new();
+    let file = hardset.write("ref.safetensors", out);
+    let [model, file] = [second(), file].map(|path| path.to_str().expect("paths are UTF-8 here").to_owned());
+    hardset.run(&["doctor", "--model", &model, "--reference", &file]).refused(2, parts);
+}
+
+#[test]
+fn references_that_say_nothing_or_something_else_are_refused() {
+    let without = |what: &'static str| move |name: &str, shape| (!name.starts_with(what)).then_some(shape);
+    reference_refused(without("final_latents_"), &["ref.safetensors", "final_latents_"]);
+    reference_refused(without("noise_"), &["noise_euler_ancestral"]);
+    reference_refused(without("text_embeddings"), &["text_embeddings"]);
+    let shaped = |what: &'static str, to: &'static [usize]| {
+        move |name: &str, shape| Some(if name.starts_with(what) { to.to_vec() } else { shape })
+    };
+    reference_refused(shaped("token_ids", &[0, 77]), &["token_ids", "[0, 77]"]);
+    reference_refused(shaped("initial_latents", &[3, 2, 8, 12]), &["initial_latents", "[3, 4, 0, 0]"]);
+    reference_refused(shaped("initial_latents", &[3, 4, 6, 12]), &["initial_latents", "multiples of 4"]);
+    reference_refused(shaped("image_u8_ddim", &[0, 3, 32, 48]), &["image_u8_ddim"]);
+    reference_refused(shaped("text_embeddings", &[3, 77, 12]), &["text_embeddings", "[3, 77, 24]"]);
+}
+
 fn build(hardset: &Hardset, run: &str, more: &str) -> Run {
     hardset.line(&format!("build made.toml --run-dir {run} {more}"))
 }
@@ -111,6 +151,30 @@ fn images_do_not_depend_on_batch_or_threads() {
 }
 
 #[test]
+fn a_model_may_be_moved_and_called_otherwise() {
+    let hardset = with_model("");
+    build(&hardset, "run", "").ok();
+    let before = hashes(&hardset.path("run"));
+    copy(&hardset.path("model"), &hardset.path("moved"));
+    fs::remove_dir_all(hardset.path("model")).unwrap();
+    let again = build(&hardset, "run", "--set generate.model=moved").ok();
+    assert!(!again.stderr.contains("loading"), "{}", again.stderr);
+    assert_eq!(hashes(&hardset.path("run"))["manifest.parquet"], before["manifest.parquet"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_part_without_its_parent_ends_at_once() {
+    let hardset = with_model("");
+    hardset.line("plan made.toml --run-dir run").ok();
+    for parent in ["1", "", "4000000000"] {
+        let mut command = hardset.command(&["generate", "run", "--part", "0/2"]);
+        assert_eq!(Run::of(command.env("HARDSET_PARENT", parent)).code, Some(75), "{parent}");
+    }
+    assert!(!hardset.path("run/images").exists());
+}
+
+#[test]
 fn two_devices_share_the_shards_and_make_the_same_bytes() {
     let hardset = with_model("");
     build(&hardset, "one", "").ok();
@@ -121,6 +185,10 @@ fn two_devices_share_the_shards_and_make_the_same_bytes() {
     let again = build(&hardset, "two", "--device cpu,cpu").ok();
     assert!(!again.stderr.contains("making images"), "{}", again.stderr);
     build(&hardset, "bad", "--device cpu,auto").expect(2);
+    let negative = format!("generate.negative_prompt={}", "very ".repeat(500));
+    hardset.run(&["build", "made.toml", "--run-dir", "negative", "--set", &negative]).ok();
+    let warnings = strings(&table(&hardset.path("negative/images/00000.parquet")), "warning");
+    assert!(warnings.iter().all(|text| text.contains("the negative prompt is")), "{warnings:?}");
 }
 
 #[test]
@@ -241,6 +309,11 @@ fn weights_that_are_not_what_they_should_be_are_refused() {
     refused(|model| fs::remove_file(model.join(vae)).unwrap(), 4, &["vae", "diffusion_pytorch_model"]);
     let width = edit("text_encoder/config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
     refused(width, 2, &["text_encoder", "encoder.layers.2", "is missing"]);
+    let levels = edit("vae/config.json", "\"block_out_channels\": [", "\"block_out_channels\": [4, 4, 4, 4, 4, 4, 4,");
+    refused(levels, 2, &["vae/config.json", "block_out_channels", "1 to 8"]);
+    refused(edit("unet/config.json", "\"norm_eps\": 1e-05", "\"norm_eps\": -1"), 2, &["norm_eps", "above 0"]);
+    let padding = edit("unet/config.json", "\"downsample_padding\": 1", "\"downsample_padding\": 7");
+    refused(padding, 2, &["downsample_padding", "0 and 1"]);
     let shape = edit("text_encoder/config.json", "\"intermediate_size\": 72", "\"intermediate_size\": 96");
     refused(shape, 2, &["text_encoder/model.safetensors", "mlp.fc1.weight", "[72, 24]", "[96, 24]"]);
     refused(edit("unet/config.json", "\"block_out_channels\"", "\"block_out_channels_\""), 2, &["block_out_channels"]);
@@ -274,6 +347,6 @@ fn a_run_whose_model_has_changed_stops() {
     let hardset = with_model("");
     hardset.line("plan made.toml --run-dir run").ok();
     edit("unet/config.json", "\"flip_sin_to_cos\": true", "\"flip_sin_to_cos\": false")(&hardset.path("model"));
-    hardset.line("generate run").refused(2, &["model", "hash"]);
+    hardset.line("generate run").refused(2, &["unet/config.json", "run was planned"]);
     build(&hardset, "run", "").refused(2, &["`[generate]` differs"]);
 }

@@ -169,10 +169,10 @@ pub struct DoctorArgs {
     #[arg(long, requires = "model")]
     pub benchmark: bool,
     /// Side of the images of the benchmark, in px
-    #[arg(long, value_name = "PX", default_value_t = 512, requires = "benchmark")]
+    #[arg(long, value_name = "PX", default_value_t = 512, requires = "benchmark", value_parser = within::<8, 4096>)]
     pub size: u32,
     /// Steps of the benchmark
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "benchmark")]
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "benchmark", value_parser = within::<1, 1000>)]
     pub steps: u32,
 }
 
@@ -193,4 +193,9 @@ fn label_space(text: &str) -> Result<LabelSpace, String> {
 fn precision(text: &str) -> Result<Precision, String> {
     let known = [Precision::Auto, Precision::F32, Precision::F16, Precision::Bf16];
     known.into_iter().find(|known| known.name() == text).ok_or_else(|| "write auto, f32, f16 or bf16".to_owned())
+}
+
+fn within<const LEAST: u32, const MOST: u32>(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("write a number from {LEAST} to {MOST}"))
 }

@@ -28,9 +28,11 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 fn code(error: &StageError) -> u8 {
     match error {
         StageError::Interrupted => STOPPED,
-        StageError::Config(_) | StageError::Rule(_) | StageError::OtherPool { .. } | StageError::NotReady { .. } => {
-            BAD_INPUT
-        }
+        StageError::Config(_)
+        | StageError::Rule(_)
+        | StageError::OtherPool { .. }
+        | StageError::OtherModel { .. }
+        | StageError::NotReady { .. } => BAD_INPUT,
         StageError::Generator(error) if error.is_missing() => MISSING,
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
         StageError::Store(error) => store(error),

@@ -11,6 +11,8 @@ use super::session::Session;
 use crate::domain::{Device, GenerateSpec, RunSpec};
 use crate::stage::{self, Context, StageError};
 
+/// Tells a process which one started it.
+const PARENT: &str = "HARDSET_PARENT";
 /// Time between looks at the processes.
 const LOOK: Duration = Duration::from_millis(200);
 /// Looks between counts of what is done.
@@ -29,12 +31,18 @@ pub fn generate(session: &Session, ctx: &Context, spec: &RunSpec) -> anyhow::Res
     let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
     ctx.progress.note(&format!("making images on {}", names.join(", ")));
     let mut started = Vec::new();
-    for (index, device) in devices.iter().enumerate() {
-        started.push((start(ctx, *device, (index, devices.len()))?, device));
-    }
-    ctx.progress.start("generate", all);
-    ctx.progress.advance(before);
-    let watched = watch(ctx, spec, &mut started, before);
+    let watched = devices
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, device)| {
+            started.push((start(ctx, *device, (index, devices.len()))?, device));
+            Ok(())
+        })
+        .and_then(|()| {
+            ctx.progress.start("generate", all);
+            ctx.progress.advance(before);
+            watch(ctx, spec, &mut started, before)
+        });
     for (child, _) in &mut started {
         // Killed at any moment, a process leaves nothing half done.
         let _ = child.kill();
@@ -51,6 +59,7 @@ fn start(ctx: &Context, device: Device, (index, of): (usize, usize)) -> anyhow::
     command.args(["--part", &format!("{index}/{of}"), "--device", &device.to_string()]);
     command.args(["--threads", &ctx.threads.div_ceil(of).to_string()]);
     command.args(ctx.batch.map(|batch| format!("--batch={batch}")));
+    command.env(PARENT, std::process::id().to_string());
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().with_context(|| format!("cannot start a process for {device}"))
 }
@@ -68,7 +77,7 @@ fn watch(ctx: &Context, spec: &RunSpec, started: &mut [(Child, &Device)], mut co
                 Some(status) if matches!(status.code(), Some(0 | 3)) => {}
                 Some(status) => {
                     let code = status.code().and_then(|code| u8::try_from(code).ok());
-                    return Err(StageError::Share { device: device.to_string(), code }.into());
+                    return Err(StageError::Share { device: device.to_string(), how: status.to_string(), code }.into());
                 }
             }
         }
@@ -85,16 +94,21 @@ fn watch(ctx: &Context, spec: &RunSpec, started: &mut [(Child, &Device)], mut co
     }
 }
 
-/// Ends this process when the one that started it has ended: nobody holds the lock any more.
+/// Ends this process when the one that started it has ended: nobody holds the lock any more. At once, if it has already.
 pub fn end_with_the_parent() {
     #[cfg(unix)]
     {
-        let parent = std::os::unix::process::parent_id();
+        let parent = std::env::var(PARENT).ok().and_then(|id| id.parse::<u32>().ok());
+        let is_there = move || parent == Some(std::os::unix::process::parent_id());
+        let end = || std::process::exit(super::exit::STOPPED.into());
+        if !is_there() {
+            end()
+        }
         std::thread::spawn(move || {
-            while std::os::unix::process::parent_id() == parent {
+            while is_there() {
                 std::thread::sleep(LOOK);
             }
-            std::process::exit(super::exit::STOPPED.into());
+            end()
         });
     }
 }

@@ -21,7 +21,7 @@ pub fn run(session: &Session, args: &GenerateArgs) -> anyhow::Result<Output> {
             let _lock = ctx.run.lock().map_err(StageError::from)?;
             ctx.run.sweep().map_err(StageError::from)?;
             let spec = ctx.run.spec().map_err(StageError::from)?;
-            stage::check_model(&spec)?;
+            stage::check_model(&ctx, &spec)?;
             fan_out::generate(session, &ctx, &spec)?;
             stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?
         }

@@ -33,6 +33,9 @@ fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
         if category.id.is_empty() || !seen.insert(&category.id) {
             return refuse("is empty or stands twice; every id must be unique".to_owned());
         }
+        if category.noun().trim().is_empty() || category.noun().contains(['{', '}']) {
+            return refuse("has a name (or `noun`) that is empty or has braces".to_owned());
+        }
         if category.imagenet_ids.is_empty() {
             return refuse("accepts no class; give at least one of `imagenet_ids`".to_owned());
         }

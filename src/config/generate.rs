@@ -108,6 +108,12 @@ fn hashed(path: &Path) -> Result<WeightsSpec, ConfigError> {
 fn diffusion(raw: RawDiffusion, found: &Found) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, &format!("generate.{key}"), problem));
+    if raw.model.is_empty() {
+        return refuse(
+            "model",
+            "is empty; name a folder in the Hugging Face diffusers layout, or a model of the manifest",
+        );
+    }
     if raw.nuisances.is_empty() {
         return refuse("nuisances", "is empty; name at least one kind, such as \"background\"");
     }

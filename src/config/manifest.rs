@@ -130,8 +130,15 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
 pub fn model_entry(id: &str) -> Result<Option<ModelEntry>, ConfigError> {
     for found in manifests(Path::new("."))? {
         let raw: RawManifest = found.parse()?;
-        if let Some(model) = raw.model.into_iter().find(|model| model.id == id) {
-            return model.check(&found.file).map(Some);
+        let models = raw.model.into_iter().map(|model| model.check(&found.file)).collect::<Result<Vec<_>, _>>()?;
+        let mut named = models.into_iter().filter(|model| model.id == id);
+        match (named.next(), named.next()) {
+            (Some(model), None) => return Ok(Some(model)),
+            (Some(_), Some(_)) => {
+                let key = format!("model.{id}");
+                return Err(ConfigError::value(&found.file, &key, "stands twice; every id must be unique"));
+            }
+            (None, _) => {}
         }
     }
     Ok(None)

@@ -36,6 +36,9 @@ fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
     if raw.templates.iter().any(|template| !template.contains("{nuisance}")) {
         return refuse("templates", "has one without {nuisance}, which would say the same for every value");
     }
+    if raw.templates.iter().collect::<BTreeSet<_>>().len() < raw.templates.len() {
+        return refuse("templates", "has one twice");
+    }
     let mut seen = BTreeSet::new();
     for value in &raw.values {
         let key = format!("values.{}", value.id);
@@ -43,7 +46,9 @@ fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
             return refuse(&key, "is empty or stands twice; every id must be unique");
         }
         match (&value.phrase, &value.template) {
-            (Some(phrase), None) if phrase.trim().is_empty() => return refuse(&key, "has an empty `phrase`"),
+            (Some(phrase), None) if phrase.trim().is_empty() || phrase.contains(['{', '}']) => {
+                return refuse(&key, "has a `phrase` that is empty or has braces");
+            }
             (Some(_), None) if raw.templates.is_empty() => {
                 return refuse(&key, "has a `phrase`, but the file has no `templates` to put it into");
             }
@@ -53,6 +58,9 @@ fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
                     &key,
                     "has a `template` of its own, but the file has `templates` for all; use one or the other",
                 );
+            }
+            (None, Some(template)) if template.contains("{nuisance}") => {
+                return refuse(&key, "has a `template` with {nuisance}, but no phrase to put there");
             }
             (None, Some(template)) => {
                 if let Some(problem) = template_problem(template) {

@@ -10,6 +10,7 @@ pub const PLACEHOLDERS: [&str; 3] = ["{a}", "{category}", "{nuisance}"];
 
 /// The prompt that `template` gives.
 pub fn render_prompt(template: &str, category: &Category, phrase: &str) -> String {
+    // Nouns and phrases have no braces, so that what is filled in is not filled in again.
     let text = template.replace("{category}", category.noun()).replace("{nuisance}", phrase);
     let Some((before, after)) = text.split_once("{a}") else { return text };
     let after = after.trim_start();

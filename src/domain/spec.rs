@@ -73,11 +73,12 @@ pub enum GenerateSpec {
 }
 
 impl GenerateSpec {
-    /// What its images depend on; not where files lie.
+    /// What its images depend on; not where files lie, nor what people call them.
     pub fn identity(&self) -> Vec<u8> {
         let mut spec = self.clone();
         if let Self::Diffusion(source) = &mut spec {
             source.model.path = PathBuf::new();
+            source.model.name = String::new();
         }
         serde_json::to_vec(&spec).unwrap_or_default()
     }

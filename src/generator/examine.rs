@@ -59,6 +59,14 @@ pub fn model_facts(folder: &Path) -> Result<Vec<(&'static str, String)>, Generat
     without(folder)
 }
 
+/// Loads all networks of the model, to see that they can be.
+pub fn load_model(folder: &Path, device: Device, precision: Precision) -> Result<(), GeneratorError> {
+    #[cfg(feature = "candle")]
+    return Ok(diffusion::load(folder, device, precision)?);
+    #[cfg(not(feature = "candle"))]
+    without((folder, device, precision))
+}
+
 /// Holds the model against a file of what diffusers makes of it (`tests/golden/make_sd.py` says what is in one).
 pub fn compare_model(
     folder: &Path,

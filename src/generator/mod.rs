@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-pub use examine::{Benchmark, Compared, benchmark_model, compare_model, model_facts, model_files};
+pub use examine::{Benchmark, Compared, benchmark_model, compare_model, load_model, model_facts, model_files};
 pub use grid::Grid;
 
 use crate::domain::{CategorySet, Device, DropRow, GenerateSpec, Outcome, PlanRow, Sha256};

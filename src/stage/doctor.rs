@@ -32,6 +32,9 @@ pub fn doctor_model(
     ctx.pool()?.install(|| {
         let compare = |file| generator::compare_model(folder, file, ctx.device, precision);
         let measure = |size| generator::benchmark_model(folder, ctx.device, size);
+        if reference.is_none() && benchmark.is_none() {
+            generator::load_model(folder, ctx.device, precision)?;
+        }
         Ok(ModelReport {
             facts,
             compared: reference.map(compare).transpose()?.unwrap_or_default(),

@@ -94,13 +94,27 @@ pub enum StageError {
         /// Rows kept, dropped or failed.
         accounted: u64,
     },
-    /// A process that made some of the images ended badly; it has said why.
-    #[error("the process for {device} stopped; what is done is kept: run the same command again to go on")]
+    /// A process that made some of the images ended badly; it has said why, unless a signal ended it.
+    #[error(
+        "the process for {device} stopped ({how}; a SIGKILL that nobody sent means that memory ran out); what is done is kept: run the same command again to go on"
+    )]
     Share {
         /// Its device.
         device: String,
+        /// Exit status or signal.
+        how: String,
         /// Its exit code, unless a signal ended it.
         code: Option<u8>,
+    },
+    /// The model of a run is not the one that it was planned with.
+    #[error(
+        "{file} is not what it was when {run} was planned; restore it, or make a new run with the changed model in another --run-dir"
+    )]
+    OtherModel {
+        /// The run directory.
+        run: String,
+        /// The first file that differs.
+        file: String,
     },
     /// No threads could be started.
     #[error("cannot start threads: {0}")]

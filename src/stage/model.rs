@@ -61,20 +61,16 @@ fn check_hashes(ctx: &Context, entry: &ModelEntry, folder: &Path, files: &[Weigh
 }
 
 /// Checks that the model of a run still is what it was when the run was planned.
-pub fn check(spec: &RunSpec) -> Result<(), StageError> {
+pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
     let GenerateSpec::Diffusion(source) = &spec.generate else { return Ok(()) };
-    let (path, name) = (&source.model.path, &source.model.name);
-    let found = identity(&hashed(path, name)?);
-    match source.model.sha256 {
-        Some(wanted) if wanted != found => Err(AssetError::WrongHash {
-            id: name.clone(),
-            path: path.display().to_string(),
-            found: format!("a model with hash {found}"),
-            wanted: wanted.to_string(),
-        }
-        .into()),
-        _ => Ok(()),
-    }
+    let found = hashed(&source.model.path, &source.model.name)?;
+    let planned = &source.model.files;
+    let differs = |file: &&WeightsSpec| !found.contains(file);
+    let changed = planned.iter().find(differs).or_else(|| found.iter().find(|file| !planned.contains(file)));
+    changed.map_or(Ok(()), |file| {
+        let (run, file) = (ctx.run.path().display().to_string(), source.model.path.join(&file.path));
+        Err(StageError::OtherModel { run, file: file.display().to_string() })
+    })
 }
 
 /// A folder of that name with a model in it, in a data directory or among the fetched ones.

@@ -48,6 +48,14 @@ pub fn facts(root: &Path) -> Result<Vec<(&'static str, String)>, DiffusionError>
     ])
 }
 
+/// Loads all networks of the model in folder `root`.
+pub fn load(root: &Path, device: Device, precision: Precision) -> Result<(), DiffusionError> {
+    let config = ModelConfig::open(root)?;
+    let (device, precision) = network::choose(device, precision)?;
+    Networks::load(&config, device, precision)?;
+    Ok(())
+}
+
 /// Holds the model against a reference file, in the shape of `tests/golden/make_sd.py`'s.
 pub fn compare(
     root: &Path,
@@ -65,9 +73,11 @@ pub fn compare(
     };
     let mut table = Vec::new();
     let tokens = Tokens::read(root, &config.text)?;
+    let shapes = Shapes::of(&config, &reference)?;
     let encode = |prompt: &String| tokens.encode(prompt).map(|prompt| prompt.ids).map_err(super::EngineError::Failed);
     let ids = reference.prompts.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
-    let differ = ids.concat().iter().zip(reference.ids("token_ids")?).filter(|(a, b)| i64::from(**a) != *b).count();
+    let theirs = reference.ids("token_ids", &shapes.embeddings[..2])?;
+    let differ = ids.concat().iter().zip(theirs).filter(|(a, b)| i64::from(**a) != *b).count();
     table.push(Compared { what: "token ids".to_owned(), measure: "differ", found: differ as f64, allowed: 0.0 });
     let close = |what: &str, ours: &Array, theirs: &Array| Compared {
         what: what.to_owned(),
@@ -75,51 +85,85 @@ pub fn compare(
         found: largest_difference(ours, theirs),
         allowed: numbers,
     };
-    let wanted = engine.encode(&ids)?;
-    table.push(close("text embeddings", &wanted, &reference.array("text_embeddings")?));
+    let wanted = reference.array("text_embeddings", &shapes.embeddings)?;
+    table.push(close("text embeddings", &engine.encode(&ids)?, &wanted));
     let unwanted = engine.encode(&vec![encode(&reference.negative)?; ids.len()])?;
-    table.push(close("negative embeddings", &unwanted, &reference.array("uncond_embeddings")?));
-    let first = reference.array("initial_latents")?;
-    let answer = engine.denoise(&first, 801.0, &reference.array("text_embeddings")?)?;
-    table.push(close("UNet call at 801", &answer, &reference.array("unet_at_t801")?));
-    table.push(close("VAE call", &engine.decode(&first)?, &reference.array("vae_decode_of_initial")?));
-    for name in reference.samplers() {
+    table.push(close("negative embeddings", &unwanted, &reference.array("uncond_embeddings", &shapes.embeddings)?));
+    let first = reference.array("initial_latents", &shapes.latents)?;
+    let answer = engine.denoise(&first, 801.0, &wanted)?;
+    table.push(close("UNet call at 801", &answer, &reference.array("unet_at_t801", &shapes.latents)?));
+    let pixels = reference.array("vae_decode_of_initial", &shapes.images)?;
+    table.push(close("VAE call", &engine.decode(&first)?, &pixels));
+    for name in reference.samplers()? {
         let sampler = sampler_called(&config, &name)?;
         let steps = sampler::build(&sampler, reference.steps)?.timesteps().to_vec();
-        let theirs = reference.array(&format!("timesteps_{name}"))?.data;
+        let theirs = reference.array(&format!("timesteps_{name}"), &[0])?.data;
         let differ = steps.iter().zip(&theirs).filter(|(a, b)| a != b).count() + steps.len().abs_diff(theirs.len());
-        table.push(Compared {
-            what: format!("timesteps, {name}"),
-            measure: "differ",
-            found: differ as f64,
-            allowed: 0.0,
-        });
-        table.extend(whole_way(&mut engine, &reference, (&name, &sampler), latents)?);
+        let what = format!("timesteps, {name}");
+        table.push(Compared { what, measure: "differ", found: differ as f64, allowed: 0.0 });
+        table.extend(whole_way(&mut engine, &reference, (&name, &sampler, &shapes), latents)?);
     }
     Ok(table)
+}
+
+/// Shapes that a reference for a model must have.
+struct Shapes {
+    embeddings: [usize; 3],
+    latents: [usize; 4],
+    images: [usize; 4],
+}
+
+impl Shapes {
+    /// As many images as prompts, of the size that the reference's first latents have; it must suit the model.
+    fn of(config: &ModelConfig, reference: &Reference) -> Result<Self, DiffusionError> {
+        let (n, channels, scale) =
+            (reference.prompts.len(), config.vae.latent_channels, config.pixels_per_latent() as usize);
+        let first = reference.array("initial_latents", &[n, channels, 0, 0])?;
+        let (height, width) = (first.shape[2], first.shape[3]);
+        let step = config.side_step_px() as usize / scale;
+        if height % step != 0 || width % step != 0 {
+            let problem = format!("`initial_latents` are {height} x {width}; multiples of {step} are wanted");
+            return Err(DiffusionError::Reference { file: "the reference".to_owned(), problem });
+        }
+        Ok(Self {
+            embeddings: [n, config.text.positions, config.text.width],
+            latents: [n, channels, height, width],
+            images: [n, 3, height * scale, width * scale],
+        })
+    }
 }
 
 /// All steps of one sampler from the reference's noise, and the images they end in.
 fn whole_way(
     engine: &mut Networks,
     reference: &Reference,
-    (name, sampler): (&str, &SamplerConfig),
+    (name, sampler, shapes): (&str, &SamplerConfig, &Shapes),
     allowed: f64,
 ) -> Result<Vec<Compared>, DiffusionError> {
-    let (unwanted, wanted) = (reference.array("uncond_embeddings")?, reference.array("text_embeddings")?);
+    let [unwanted, wanted] = ["uncond_embeddings", "text_embeddings"];
+    let unwanted = reference.array(unwanted, &shapes.embeddings)?;
+    let wanted = reference.array(wanted, &shapes.embeddings)?;
     let embeddings = match reference.guidance > 1.0 {
         true => Array::stack(&wanted.shape[1..], [unwanted.data.as_slice(), wanted.data.as_slice()]),
         false => wanted,
     };
-    let noise = reference.array(&format!("noise_{name}")).ok();
+    let built = sampler::build(sampler, reference.steps)?;
+    let calls = built.timesteps().len();
+    let noise = match (0..calls).any(|call| built.wants_noise(call)) {
+        true => {
+            let [n, c, h, w] = shapes.latents;
+            Some(reference.array(&format!("noise_{name}"), &[calls, n, c, h, w])?)
+        }
+        false => None,
+    };
     let fresh = |call: usize, _| noise.as_ref().map_or_else(Vec::new, |noise| noise.entry(call).to_vec());
     let run = Run { sampler, steps: reference.steps, guidance: reference.guidance };
-    let ours = run.sample(engine, reference.array("initial_latents")?, &embeddings, fresh)?;
-    let theirs = reference.array(&format!("final_latents_{name}"))?;
+    let ours = run.sample(engine, reference.array("initial_latents", &shapes.latents)?, &embeddings, fresh)?;
+    let theirs = reference.array(&format!("final_latents_{name}"), &shapes.latents)?;
     let images = engine.decode(&ours)?;
     let planes = images.data.chunks(images.stride());
     let levels: Vec<u8> = planes.flat_map(|planes| pixels::levels(planes, images.shape[3])).collect();
-    let wanted = reference.pixels(&format!("image_u8_{name}"))?;
+    let wanted = reference.pixels(&format!("image_u8_{name}"), &shapes.images)?;
     let apart = levels.iter().zip(&wanted).map(|(a, b)| a.abs_diff(*b));
     let unequal = apart.clone().filter(|&apart| apart > 0).count() as f64 / wanted.len().max(1) as f64;
     let compared =

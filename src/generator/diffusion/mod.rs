@@ -15,7 +15,7 @@ mod sampler;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use doctor::{benchmark, compare, facts};
+pub use doctor::{benchmark, compare, facts, load};
 pub use engine::EngineError;
 pub use model::{ModelError, files};
 pub use network::NetworkError;
@@ -161,9 +161,13 @@ impl Diffusion {
         let mut texts = Vec::new();
         for row in rows {
             let prompt = row.prompt.as_deref().unwrap_or_default();
-            let tokens = self.tokens.encode(prompt).map_err(EngineError::Failed)?;
-            warnings
-                .push((tokens.cut > 0).then(|| format!("the prompt is {} tokens too long and was cut", tokens.cut)));
+            let cut = |what: &str, text: &str| -> Result<Option<String>, EngineError> {
+                let cut = self.tokens.encode(text).map_err(EngineError::Failed)?.cut;
+                Ok((cut > 0).then(|| format!("the {what} is {cut} tokens too long and was cut")))
+            };
+            let parts = [cut("prompt", prompt)?, cut("negative prompt", row.negative_prompt.as_deref().unwrap_or(""))?];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            warnings.push((!parts.is_empty()).then(|| parts.join("; ")));
             texts.push(prompt.to_owned());
         }
         let negatives: Vec<String> = rows.iter().map(|row| row.negative_prompt.clone().unwrap_or_default()).collect();

@@ -28,9 +28,9 @@ impl Reference {
         let names = metadata.tensors().into_keys().collect();
         let text = |key: &str| metadata.metadata().as_ref().and_then(|map| map.get(key)).cloned();
         let missing = |key: &str| bad(format!("has no (readable) `{key}` in its metadata"));
-        let prompts = text("prompts").and_then(|text| serde_json::from_str(&text).ok());
+        let prompts = text("prompts").and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok());
         Ok(Self {
-            prompts: prompts.ok_or_else(|| missing("prompts"))?,
+            prompts: prompts.filter(|prompts| !prompts.is_empty()).ok_or_else(|| missing("prompts"))?,
             negative: text("negative").unwrap_or_default(),
             guidance: text("guidance").and_then(|text| text.parse().ok()).ok_or_else(|| missing("guidance"))?,
             steps: text("steps").and_then(|text| text.parse().ok()).ok_or_else(|| missing("steps"))?,
@@ -40,44 +40,57 @@ impl Reference {
         })
     }
 
-    /// Names of the samplers that it has final latents of, in order.
-    pub fn samplers(&self) -> Vec<String> {
+    /// Names of the samplers that it has final latents of, in order; at least one.
+    pub fn samplers(&self) -> Result<Vec<String>, DiffusionError> {
         let mut names: Vec<String> =
             self.names.iter().filter_map(|name| name.strip_prefix("final_latents_").map(str::to_owned)).collect();
         names.sort();
-        names
+        match names.is_empty() {
+            true => {
+                let problem = "has no tensor `final_latents_…`: nothing to hold a sampler against".to_owned();
+                Err(DiffusionError::Reference { file: self.file.clone(), problem })
+            }
+            false => Ok(names),
+        }
     }
 
-    /// An f32 tensor.
-    pub fn array(&self, name: &str) -> Result<Array, DiffusionError> {
-        let (shape, bytes) = self.tensor(name, Dtype::F32)?;
+    /// An f32 tensor of this shape; 0 stands for any length.
+    pub fn array(&self, name: &str, shape: &[usize]) -> Result<Array, DiffusionError> {
+        let (found, bytes) = self.tensor(name, Dtype::F32, shape)?;
         let numbers = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        Ok(Array::new(shape, numbers.collect()))
+        Ok(Array::new(found, numbers.collect()))
     }
 
     /// An i64 tensor's numbers.
-    pub fn ids(&self, name: &str) -> Result<Vec<i64>, DiffusionError> {
-        let (_, bytes) = self.tensor(name, Dtype::I64)?;
+    pub fn ids(&self, name: &str, shape: &[usize]) -> Result<Vec<i64>, DiffusionError> {
+        let (_, bytes) = self.tensor(name, Dtype::I64, shape)?;
         Ok(bytes.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect())
     }
 
     /// A u8 tensor `[n, 3, h, w]` as pixels `[n, h, w, 3]`.
-    pub fn pixels(&self, name: &str) -> Result<Vec<u8>, DiffusionError> {
-        let (shape, bytes) = self.tensor(name, Dtype::U8)?;
-        let size: usize = shape[2..].iter().product();
+    pub fn pixels(&self, name: &str, shape: &[usize; 4]) -> Result<Vec<u8>, DiffusionError> {
+        let (_, bytes) = self.tensor(name, Dtype::U8, shape)?;
+        let size = shape[2] * shape[3];
         let image = |planes: &[u8]| {
             (0..size).flat_map(|at| [planes[at], planes[size + at], planes[2 * size + at]]).collect::<Vec<_>>()
         };
         Ok(bytes.chunks(3 * size).flat_map(image).collect())
     }
 
-    fn tensor(&self, name: &str, dtype: Dtype) -> Result<(Vec<usize>, Vec<u8>), DiffusionError> {
+    fn tensor(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<(Vec<usize>, Vec<u8>), DiffusionError> {
         let bad = |problem: String| DiffusionError::Reference { file: self.file.clone(), problem };
         let tensors = SafeTensors::deserialize(&self.bytes).map_err(|error| bad(error.to_string()))?;
         let tensor = tensors.tensor(name).map_err(|_| bad(format!("has no tensor `{name}`")))?;
-        match tensor.dtype() == dtype {
+        if tensor.dtype() != dtype {
+            return Err(bad(format!("tensor `{name}` holds {:?}; {dtype:?} is wanted", tensor.dtype())));
+        }
+        let fits = |(found, wanted): (&usize, &usize)| found == wanted || (*wanted == 0 && *found > 0);
+        match tensor.shape().len() == shape.len() && tensor.shape().iter().zip(shape).all(fits) {
             true => Ok((tensor.shape().to_vec(), tensor.data().to_vec())),
-            false => Err(bad(format!("tensor `{name}` holds {:?}; {dtype:?} is wanted", tensor.dtype()))),
+            false => {
+                let problem = format!("tensor `{name}` has shape {:?}; {shape:?} is wanted, 0 for any", tensor.shape());
+                Err(bad(problem))
+            }
         }
     }
 }

@@ -55,6 +55,9 @@ pub enum ModelError {
     },
 }
 
+/// Levels of a network: each halves the picture.
+const MOST_LEVELS: usize = 8;
+
 /// A JSON object and where it came from.
 pub(super) struct Json {
     pub file: String,
@@ -67,9 +70,10 @@ impl Json {
         let file = root.join(name).display().to_string();
         let text = std::fs::read_to_string(root.join(name));
         let text = text.map_err(|source| ModelError::Read { file: file.clone(), source })?;
-        let value = serde_json::from_str(&text)
-            .map_err(|error| ModelError::File { file: file.clone(), problem: format!("is no JSON: {error}") })?;
-        Ok(Self { file, text, value })
+        let value = serde_json::from_str::<serde_json::Map<String, Value>>(&text.replace("-Infinity", "-1e308"));
+        let value = value
+            .map_err(|error| ModelError::File { file: file.clone(), problem: format!("is no JSON object: {error}") })?;
+        Ok(Self { file, text, value: Value::Object(value) })
     }
 
     pub fn bad(&self, problem: String) -> ModelError {
@@ -111,8 +115,8 @@ impl Json {
     /// A list of counts of any length but 0.
     pub fn list(&self, key: &str) -> Result<Vec<usize>, ModelError> {
         match self.get(key) {
-            Some(Value::Array(list)) if !list.is_empty() => self.counts(key, list.len(), None),
-            other => Err(self.refuse(key, format!("is {}; a list of counts is wanted", shown(other)))),
+            Some(Value::Array(list)) if (1..=MOST_LEVELS).contains(&list.len()) => self.counts(key, list.len(), None),
+            other => Err(self.refuse(key, format!("is {}; 1 to {MOST_LEVELS} counts are wanted", shown(other)))),
         }
     }
 
@@ -127,6 +131,15 @@ impl Json {
     pub fn number(&self, key: &str, default: f64) -> Result<f64, ModelError> {
         let Some(value) = self.get(key) else { return Ok(default) };
         value.as_f64().ok_or_else(|| self.refuse(key, format!("is {value}; a number is wanted")))
+    }
+
+    /// A number above 0 that f32 can hold.
+    pub fn positive(&self, key: &str, default: f64) -> Result<f64, ModelError> {
+        let number = self.number(key, default)?;
+        match (1e-30..=1e30).contains(&number) {
+            true => Ok(number),
+            false => Err(self.refuse(key, format!("is {number}; a number above 0 is wanted"))),
+        }
     }
 
     /// true or false.

@@ -23,6 +23,7 @@ impl TextConfig {
     pub(super) fn read(json: &Json) -> Result<Self, ModelError> {
         json.only("model_type", &["clip_text_model"])?;
         json.unused("attention_dropout", json!(0.0))?;
+        json.unused("use_attention_mask", json!(false))?;
         let known = [("quick_gelu", Activation::QuickGelu), ("gelu", Activation::Gelu), ("silu", Activation::Silu)];
         let config = Self {
             vocabulary: json.count("vocab_size", Some(49_408))?,
@@ -32,7 +33,7 @@ impl TextConfig {
             layers: json.count("num_hidden_layers", Some(12))?,
             heads: json.count("num_attention_heads", Some(8))?,
             activation: json.one_of("hidden_act", &known)?,
-            epsilon: json.number("layer_norm_eps", 1e-5)?,
+            epsilon: json.positive("layer_norm_eps", 1e-5)?,
         };
         match config.width.is_multiple_of(config.heads) {
             true => Ok(config),

@@ -50,9 +50,12 @@ impl Tokens {
         let id = |token: &str| tokenizer.token_to_id(token).ok_or_else(|| bad(format!("has no token `{token}`")));
         let padding = padding(root)?;
         let (begin, end, padding) = (id(BEGIN)?, id(END)?, id(&padding)?);
-        let size = tokenizer.get_vocab_size(true);
-        if size > text.vocabulary {
-            return Err(bad(format!("has {size} tokens, but the text encoder's `vocab_size` is {}", text.vocabulary)));
+        let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
+        if largest as usize >= text.vocabulary {
+            return Err(bad(format!(
+                "has token {largest}, but the text encoder's `vocab_size` is {}",
+                text.vocabulary
+            )));
         }
         Ok(Self { tokenizer, begin, end, padding, positions: text.positions })
     }

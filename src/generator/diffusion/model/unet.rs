@@ -52,11 +52,11 @@ impl UnetConfig {
             blocks: blocks(json)?,
             context_width: json.count("cross_attention_dim", Some(1280))?,
             groups: json.count("norm_num_groups", Some(32))?,
-            epsilon: json.number("norm_eps", 1e-5)?,
+            epsilon: json.positive("norm_eps", 1e-5)?,
             cosine_first: json.flag("flip_sin_to_cos", true)?,
-            frequency_shift: json.number("freq_shift", 0.0)?,
+            frequency_shift: frequency_shift(json)?,
             linear_projection: json.flag("use_linear_projection", false)?,
-            downsample_padding: json.count("downsample_padding", Some(1))?,
+            downsample_padding: downsample_padding(json)?,
             upcast_attention: json.flag("upcast_attention", false)?,
             sample_size: json.get("sample_size").map(|_| json.count("sample_size", None)).transpose()?,
         })
@@ -81,7 +81,8 @@ fn refuse_what_cannot_run(json: &Json) -> Result<(), ModelError> {
         ("time_embedding_dim", null.clone()),
         ("timestep_post_act", null.clone()),
         ("cross_attention_norm", null.clone()),
-        ("num_class_embeds", null),
+        ("num_class_embeds", null.clone()),
+        ("reverse_transformer_layers_per_block", null),
         ("center_input_sample", json!(false)),
         ("class_embeddings_concat", json!(false)),
         ("dual_cross_attention", json!(false)),
@@ -95,6 +96,29 @@ fn refuse_what_cannot_run(json: &Json) -> Result<(), ModelError> {
         ("dropout", json!(0.0)),
     ];
     neutral.into_iter().try_for_each(|(key, neutral)| json.unused(key, neutral))
+}
+
+fn downsample_padding(json: &Json) -> Result<usize, ModelError> {
+    match json.number("downsample_padding", 1.0)? {
+        0.0 => Ok(0),
+        1.0 => Ok(1),
+        other => Err(json.refuse("downsample_padding", format!("is {other}, which cannot be run; 0 and 1 can"))),
+    }
+}
+
+/// The first level's channels are the waves of the time: half of them sines, at frequencies that this shifts.
+fn frequency_shift(json: &Json) -> Result<f64, ModelError> {
+    let waves = json.list("block_out_channels")?[0];
+    let shift = json.number("freq_shift", 0.0)?;
+    match waves % 2 == 0 && (0.0..(waves / 2) as f64).contains(&shift) {
+        true => Ok(shift),
+        false => {
+            let problem = format!(
+                "is {shift}, with {waves} channels at the first level; an even number above twice it is wanted"
+            );
+            Err(json.refuse("freq_shift", problem))
+        }
+    }
 }
 
 fn blocks(json: &Json) -> Result<Vec<Block>, ModelError> {

@@ -34,15 +34,12 @@ impl VaeConfig {
             groups: json.count("norm_num_groups", Some(32))?,
             mid_attention: json.flag("mid_block_add_attention", true)?,
             post_quant_conv: json.flag("use_post_quant_conv", true)?,
-            scaling_factor: json.number("scaling_factor", 0.182_15)?,
+            scaling_factor: json.positive("scaling_factor", 0.182_15)?,
             shift_factor: json.number("shift_factor", 0.0)?,
         };
         let types = json.words("up_block_types")?;
         if types.len() != config.channels.len() || types.iter().any(|word| word != "UpDecoderBlock2D") {
             return Err(json.refuse("up_block_types", "is not one UpDecoderBlock2D for each level"));
-        }
-        if config.scaling_factor == 0.0 {
-            return Err(json.refuse("scaling_factor", "is 0"));
         }
         match config.channels.iter().find(|channels| *channels % config.groups != 0) {
             Some(channels) => {

@@ -68,7 +68,9 @@ impl Weights {
                 let (start, bytes) = (data + start as u64, (end - start) as u64);
                 let place =
                     Place { file: weights.files.len(), start, bytes, shape: info.shape.clone(), dtype: info.dtype };
-                weights.tensors.insert(name, place);
+                if weights.tensors.insert(name.clone(), place).is_some() {
+                    return Err(bad(format!("has tensor `{name}`, which another file of the model has too")));
+                }
             }
             weights.files.push((path.clone(), file));
         }
