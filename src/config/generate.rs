@@ -13,7 +13,7 @@ use crate::domain::{
 /// Largest picture decoded unless the recipe says otherwise: the size above which Pillow warns of a decompression bomb.
 const MAX_PIXELS: u64 = 89_478_485;
 const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Defaults of Stable Diffusion 1.x in diffusers: size, guidance. 20 steps are the issue of its faster samplers.
+/// Defaults of Stable Diffusion 1.x in diffusers: size, guidance. 20 steps are enough for its faster samplers.
 const SIZE_PX: u32 = 512;
 const GUIDANCE: f64 = 7.5;
 const STEPS: u32 = 20;

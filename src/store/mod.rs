@@ -10,6 +10,7 @@ mod lock;
 mod rates;
 mod record;
 mod run_dir;
+mod small_map;
 mod tar;
 
 pub use atomic::{PendingFile, write_whole};
@@ -18,4 +19,5 @@ pub use lock::Lock;
 pub use rates::{measured_rates, record_rate};
 pub use record::{Check, FileRecord, Rows, ShardRecord, Unit};
 pub use run_dir::{FORMAT, RunDir};
+pub use small_map::{read_map, write_map};
 pub use tar::{TarShard, read_member};

@@ -157,24 +157,12 @@ impl Diffusion {
     }
 
     fn make_batch(&mut self, rows: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, DiffusionError> {
-        let mut warnings = Vec::new();
-        let mut texts = Vec::new();
-        for row in rows {
-            let prompt = row.prompt.as_deref().unwrap_or_default();
-            let cut = |what: &str, text: &str| -> Result<Option<String>, EngineError> {
-                let cut = self.tokens.encode(text).map_err(EngineError::Failed)?.cut;
-                Ok((cut > 0).then(|| format!("the {what} is {cut} tokens too long and was cut")))
-            };
-            let parts = [cut("prompt", prompt)?, cut("negative prompt", row.negative_prompt.as_deref().unwrap_or(""))?];
-            let parts: Vec<String> = parts.into_iter().flatten().collect();
-            warnings.push((!parts.is_empty()).then(|| parts.join("; ")));
-            texts.push(prompt.to_owned());
-        }
-        let negatives: Vec<String> = rows.iter().map(|row| row.negative_prompt.clone().unwrap_or_default()).collect();
-        let guided = self.spec.guidance > 1.0;
-        let embeddings = match guided {
-            true => self.embed(&[negatives, texts].concat())?,
-            false => self.embed(&texts)?,
+        let warnings = rows.iter().map(|row| self.warning(row)).collect::<Result<Vec<_>, _>>()?;
+        let wanted = rows.iter().map(|row| row.prompt.as_deref().unwrap_or_default());
+        let unwanted = rows.iter().map(|row| row.negative_prompt.as_deref().unwrap_or_default());
+        let embeddings = match self.spec.guidance > 1.0 {
+            true => self.embed(&unwanted.chain(wanted).collect::<Vec<_>>())?,
+            false => self.embed(&wanted.collect::<Vec<_>>())?,
         };
         let (height, width) =
             (self.spec.height_px / self.pixels_per_latent, self.spec.width_px / self.pixels_per_latent);
@@ -194,22 +182,32 @@ impl Diffusion {
             .collect())
     }
 
+    /// What was cut off the row's prompts, if anything was.
+    fn warning(&self, row: &PlanRow) -> Result<Option<String>, EngineError> {
+        let mut cuts = Vec::new();
+        for (what, text) in [("prompt", &row.prompt), ("negative prompt", &row.negative_prompt)] {
+            let cut = self.tokens.encode(text.as_deref().unwrap_or_default()).map_err(EngineError::Failed)?.cut;
+            cuts.extend((cut > 0).then(|| format!("the {what} is {cut} tokens too long and was cut")));
+        }
+        Ok((!cuts.is_empty()).then(|| cuts.join("; ")))
+    }
+
     /// Embeddings of the prompts, each distinct one made once.
-    fn embed(&mut self, prompts: &[String]) -> Result<Array, DiffusionError> {
+    fn embed(&mut self, prompts: &[&str]) -> Result<Array, DiffusionError> {
         if self.embeddings.len() > MOST_EMBEDDINGS {
             self.embeddings.clear();
         }
         let mut shape = Vec::new();
-        for prompt in prompts {
+        for &prompt in prompts {
             if !self.embeddings.contains_key(prompt) {
                 let Prompt { ids, .. } = self.tokens.encode(prompt).map_err(EngineError::Failed)?;
                 let made = self.engine.encode(&[ids])?;
-                self.embeddings.insert(prompt.clone(), made.data);
+                self.embeddings.insert(prompt.to_owned(), made.data);
             }
             let length = self.embeddings[prompt].len();
             shape = vec![self.tokens.positions(), length / self.tokens.positions()];
         }
-        Ok(Array::stack(&shape, prompts.iter().map(|prompt| self.embeddings[prompt].as_slice())))
+        Ok(Array::stack(&shape, prompts.iter().map(|&prompt| self.embeddings[prompt].as_slice())))
     }
 }
 

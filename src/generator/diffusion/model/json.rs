@@ -60,24 +60,26 @@ const MOST_LEVELS: usize = 8;
 
 /// A JSON object and where it came from.
 pub(super) struct Json {
-    pub file: String,
-    pub text: String,
+    file: String,
     value: Value,
+}
+
+/// Name for messages and text of file `name` of a model.
+pub(super) fn read_text(root: &Path, name: &str) -> Result<(String, String), ModelError> {
+    let file = root.join(name).display().to_string();
+    match std::fs::read_to_string(root.join(name)) {
+        Ok(text) => Ok((file, text)),
+        Err(source) => Err(ModelError::Read { file, source }),
+    }
 }
 
 impl Json {
     pub fn read(root: &Path, name: &str) -> Result<Self, ModelError> {
-        let file = root.join(name).display().to_string();
-        let text = std::fs::read_to_string(root.join(name));
-        let text = text.map_err(|source| ModelError::Read { file: file.clone(), source })?;
-        let value = serde_json::from_str::<serde_json::Map<String, Value>>(&text.replace("-Infinity", "-1e308"));
+        let (file, text) = read_text(root, name)?;
+        let value = serde_json::from_str::<serde_json::Map<String, Value>>(&text);
         let value = value
             .map_err(|error| ModelError::File { file: file.clone(), problem: format!("is no JSON object: {error}") })?;
-        Ok(Self { file, text, value: Value::Object(value) })
-    }
-
-    pub fn bad(&self, problem: String) -> ModelError {
-        ModelError::File { file: self.file.clone(), problem }
+        Ok(Self { file, value: Value::Object(value) })
     }
 
     pub fn refuse(&self, key: &str, problem: impl Into<String>) -> ModelError {

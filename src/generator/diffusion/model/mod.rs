@@ -82,8 +82,8 @@ impl ModelConfig {
 
     /// The scheduler that the model's own file describes, or another one made of that file's keys.
     pub fn sampler(&self, choice: Option<SamplerKind>) -> Result<SamplerConfig, ModelError> {
-        let file = Json::read(&self.root, "scheduler/scheduler_config.json")?;
-        SamplerConfig::from_json(&file.text, choice).map_err(|error| file.bad(error.to_string()))
+        let (file, text) = json::read_text(&self.root, "scheduler/scheduler_config.json")?;
+        SamplerConfig::from_json(&text, choice).map_err(|error| ModelError::File { file, problem: error.to_string() })
     }
 
     /// Pixels of the image for one of the latents, each way.
