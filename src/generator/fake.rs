@@ -3,7 +3,7 @@
 //! The pixel at the top left names the class (`domain::fake_pixel`); the fake surrogate reads it. The rest is noise from the
 //! item's seed.
 
-use super::{Generator, GeneratorError, Listing, Picture, Rows};
+use super::{Generator, GeneratorError, Listing, Picture, Pictures, Rows};
 use crate::domain::{CategorySet, FakeImages, ItemId, Outcome, Philox, PlanRow, fake_pixel};
 use crate::imaging::RgbImage;
 
@@ -30,8 +30,8 @@ impl Fake {
 }
 
 impl Generator for Fake {
-    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
-        Ok(requests.iter().map(|request| self.image(request)).collect())
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Pictures, GeneratorError> {
+        Ok(Pictures::ready(requests.iter().map(|request| self.image(request)).collect()))
     }
 }
 
@@ -79,7 +79,11 @@ mod tests {
     }
 
     fn generate(requests: &[PlanRow], fail_every: Option<u32>) -> Vec<Outcome<Picture>> {
-        Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every }).generate(requests).unwrap()
+        Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every })
+            .generate(requests)
+            .unwrap()
+            .finish()
+            .unwrap()
     }
 
     #[test]

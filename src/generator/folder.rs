@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::labels::Labels;
-use super::{Generator, GeneratorError, Listing, Picture, Rows};
+use super::{Generator, GeneratorError, Listing, Picture, Pictures, Rows};
 use crate::domain::{CategorySet, DropRow, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256, Stage};
 use crate::imaging::{self, DecodeLimits};
 
@@ -39,8 +39,8 @@ impl Folder {
 }
 
 impl Generator for Folder {
-    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
-        Ok(requests.par_iter().map(|request| self.pin(request)).collect())
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Pictures, GeneratorError> {
+        Ok(Pictures::ready(requests.par_iter().map(|request| self.pin(request)).collect()))
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
         let dir = folder(&[]);
         fs::write(dir.path().join("n01440764.png"), vec![0; 2000]).unwrap();
         let rows = list(&source(dir.path(), true), &categories(), 0).unwrap().rows.part(0..1);
-        let outcomes = Folder::new(&source(dir.path(), true)).generate(&rows).unwrap();
+        let outcomes = Folder::new(&source(dir.path(), true)).generate(&rows).unwrap().finish().unwrap();
         assert!(outcomes[0].reason().unwrap().contains("more than generate.max_file_bytes = 1024"));
     }
 }

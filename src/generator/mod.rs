@@ -43,6 +43,21 @@ pub enum Picture {
     },
 }
 
+/// Pictures of some requests, in order; there, or with a last step to do that needs the generator no more.
+pub struct Pictures(Box<dyn FnOnce() -> Result<Vec<Outcome<Picture>>, GeneratorError> + Send>);
+
+impl Pictures {
+    /// With nothing left to do.
+    fn ready(outcomes: Vec<Outcome<Picture>>) -> Self {
+        Self(Box::new(|| Ok(outcomes)))
+    }
+
+    /// One outcome per request; any thread may do this while the generator makes the next ones.
+    pub fn finish(self) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
+        (self.0)()
+    }
+}
+
 /// Images handed to a generator at a time where it has no wish of its own: bounds memory and lets a signal through.
 const BLOCK: usize = 64;
 
@@ -51,7 +66,7 @@ pub trait Generator: Send {
     /// One outcome per request, in order; it depends on the request alone, not on what else is in the batch.
     ///
     /// An error is what makes all further work pointless; what costs one image is an outcome.
-    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError>;
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Pictures, GeneratorError>;
 
     /// How many requests it likes at a time.
     fn block(&self) -> usize {
@@ -63,7 +78,7 @@ pub trait Generator: Send {
         BTreeMap::new()
     }
 
-    /// What people should know of the last call.
+    /// What people should know and have not been told yet.
     fn take_notes(&mut self) -> Vec<String> {
         Vec::new()
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::images::check_source;
 use super::planned::Planned;
 use super::shards::{Made, Output, Part, Stage, Tally, for_each_shard};
 use super::{Context, StageError};
 use crate::domain::{DropRow, GenerateSpec, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256};
-use crate::generator::{self, Generator, Means, Picture};
+use crate::generator::{self, Generator, Means, Picture, Pictures};
 use crate::imaging;
 use crate::render;
 use crate::store::{Check, RunDir, StoreError, TarShard};
@@ -31,7 +31,7 @@ struct Generate<'a> {
 }
 
 /// Pictures of some rows, on their way into a shard.
-type Block = (Vec<PlanRow>, Vec<Outcome<Picture>>);
+type Block = (Vec<PlanRow>, Pictures);
 
 /// Runs the stage on the shards of `part`; the tally has one record per shard.
 pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Result<Tally, StageError> {
@@ -70,30 +70,29 @@ impl Stage for Generate<'_> {
         let facts = generator.facts();
         let shard = Shard::new(shard, spec, &facts);
         let given = rows.len();
-        // One block is encoded while the next one is made.
+        // One block is finished and encoded while the next one is made.
         let (sender, blocks) = sync_channel::<Block>(1);
         std::thread::scope(|scope| {
             let encoder = scope.spawn(move || shard.fill(blocks));
-            let (mut rows, mut spent) = (rows.as_slice(), Duration::ZERO);
+            let (mut rows, begun) = (rows.as_slice(), Instant::now());
             while !rows.is_empty() {
                 ctx.check_stop()?;
                 let (block, rest) = rows.split_at(generator.block().clamp(1, rows.len()));
-                let before = Instant::now();
-                let outcomes = generator.generate(block)?;
-                spent += before.elapsed();
+                let pictures = generator.generate(block)?;
                 generator.take_notes().iter().for_each(|note| ctx.progress.note(note));
                 ctx.progress.advance(block.len() as u64);
                 rows = rest;
-                if sender.send((block.to_vec(), outcomes)).is_err() {
+                if sender.send((block.to_vec(), pictures)).is_err() {
                     break;
                 }
             }
             drop(sender);
+            let shard = encoder.join().map_err(|_| StageError::Threads("the encoder's thread died".to_owned()))??;
+            generator.take_notes().iter().for_each(|note| ctx.progress.note(note));
             // A process that shares the machine with others, or makes a few images only, measures something else.
             if alone && given >= LEAST_MEASURED {
-                record_rate(ctx, spec, &facts, given as f64 / spent.as_secs_f64().max(1e-9));
+                record_rate(ctx, spec, &facts, given as f64 / begun.elapsed().as_secs_f64().max(1e-9));
             }
-            let shard = encoder.join().map_err(|_| StageError::Threads("the encoder's thread died".to_owned()))??;
             shard.finish(given, facts.clone()).map(|made| vec![made])
         })
     }
@@ -152,8 +151,8 @@ impl Shard {
     }
 
     fn fill(mut self, blocks: Receiver<Block>) -> Result<Self, StageError> {
-        for (rows, outcomes) in blocks {
-            for (row, outcome) in rows.iter().zip(outcomes) {
+        for (rows, pictures) in blocks {
+            for (row, outcome) in rows.iter().zip(pictures.finish()?) {
                 self.add(row, outcome)?;
             }
         }

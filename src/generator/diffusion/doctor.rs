@@ -66,7 +66,7 @@ pub fn compare(
     let config = ModelConfig::open(root)?;
     let reference = Reference::read(reference)?;
     let (device, precision) = network::choose(device, precision)?;
-    let mut engine = Networks::load(&config, device, precision)?;
+    let engine = Networks::load(&config, device, precision)?;
     let (numbers, latents) = match precision {
         Precision::F16 | Precision::Bf16 => (HALF_NUMBERS, HALF_LATENTS),
         Precision::Auto | Precision::F32 => (NUMBERS, LATENTS),
@@ -101,7 +101,7 @@ pub fn compare(
         let differ = steps.iter().zip(&theirs).filter(|(a, b)| a != b).count() + steps.len().abs_diff(theirs.len());
         let what = format!("timesteps, {name}");
         table.push(Compared { what, measure: "differ", found: differ as f64, allowed: 0.0 });
-        table.extend(whole_way(&mut engine, &reference, (&name, &sampler, &shapes), latents)?);
+        table.extend(whole_way(&engine, &reference, (&name, &sampler, &shapes), latents)?);
     }
     Ok(table)
 }
@@ -135,7 +135,7 @@ impl Shapes {
 
 /// All steps of one sampler from the reference's noise, and the images they end in.
 fn whole_way(
-    engine: &mut Networks,
+    engine: &Networks,
     reference: &Reference,
     (name, sampler, shapes): (&str, &SamplerConfig, &Shapes),
     allowed: f64,
@@ -206,7 +206,7 @@ pub fn benchmark(root: &Path, device: Device, (side_px, steps): (u32, u32)) -> R
     let config = ModelConfig::open(root)?;
     let (device, precision) = network::choose(device, Precision::Auto)?;
     let start = Instant::now();
-    let mut engine = Networks::load(&config, device, precision)?;
+    let engine = Networks::load(&config, device, precision)?;
     let load_secs = start.elapsed().as_secs_f64();
     let tokens = Tokens::read(root, &config.text)?;
     let ids = ["", "a photo of a mug in the kitchen"].map(|prompt| tokens.encode(prompt).map(|prompt| prompt.ids));

@@ -53,13 +53,14 @@ pub enum EngineError {
 
 /// Runs the three networks of a model.
 ///
-/// Holds always: an entry's numbers depend on that entry alone (on a CPU bit for bit).
-pub(super) trait Engine: Send {
+/// Holds always: an entry's numbers depend on that entry alone (on a CPU bit for bit). One thread may decode while another
+/// denoises.
+pub(super) trait Engine: Send + Sync {
     /// Token ids `[n][positions]` -> embeddings `[n, positions, width]`.
-    fn encode(&mut self, tokens: &[Vec<u32>]) -> Result<Array, EngineError>;
+    fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError>;
     /// Latents `[n, c, h, w]` at `timestep` (0 to 1000) and embeddings `[n, positions, width]` -> the UNet's answer, as the
     /// latents.
-    fn denoise(&mut self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError>;
+    fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError>;
     /// Latents `[n, c, h, w]` -> pictures `[n, 3, h', w']`, about -1 to 1.
-    fn decode(&mut self, latents: &Array) -> Result<Array, EngineError>;
+    fn decode(&self, latents: &Array) -> Result<Array, EngineError>;
 }

@@ -3,6 +3,7 @@
 //! Tokens, noise, sampling, guidance and batching are here, on plain arrays; what runs the networks is behind
 //! `engine::Engine`. Holds always: an image depends on its row and the recipe alone, not on the batch around it.
 
+mod decoding;
 mod doctor;
 mod engine;
 mod model;
@@ -14,6 +15,7 @@ mod run;
 mod sampler;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 pub use doctor::{benchmark, compare, facts, load};
 pub use engine::EngineError;
@@ -21,8 +23,9 @@ pub use model::{ModelError, files};
 pub use network::NetworkError;
 pub use sampler::SamplerError;
 
-use super::{Generator, GeneratorError, Picture};
-use crate::domain::{Device, DiffusionSource, Outcome, PlanRow, Precision};
+use super::{Generator, GeneratorError, Pictures};
+use crate::domain::{Device, DiffusionSource, PlanRow, Precision};
+use decoding::{Decoding, Latents};
 use engine::{Array, Engine};
 use model::{ModelConfig, Prompt, Tokens};
 use network::Networks;
@@ -97,7 +100,10 @@ pub(super) struct Diffusion {
     channels: usize,
     tokens: Tokens,
     sampler: SamplerConfig,
-    engine: Box<dyn Engine>,
+    engine: Arc<dyn Engine>,
+    decoding: Arc<Decoding>,
+    /// Whether images are decoded while the next ones are made. A CPU has no hands free for that.
+    overlaps: bool,
     batch: usize,
     embeddings: HashMap<String, Vec<f32>>,
     facts: BTreeMap<String, String>,
@@ -126,12 +132,15 @@ impl Diffusion {
         let (config, sampler) = checked(spec)?;
         let (device, precision) = network::choose(device, spec.precision)?;
         let default = if device == Device::Cpu { CPU_BATCH } else { GPU_BATCH };
+        let engine: Arc<dyn Engine> = Arc::new(Networks::load(&config, device, precision)?);
         Ok(Self {
+            decoding: Arc::new(Decoding::new(engine.clone(), (spec.width_px, spec.height_px))),
+            engine,
+            overlaps: device != Device::Cpu,
             pixels_per_latent: config.pixels_per_latent(),
             channels: config.vae.latent_channels,
             tokens: Tokens::read(&config.root, &config.text)?,
             facts: made_by(device, precision, &sampler),
-            engine: Box::new(Networks::load(&config, device, precision)?),
             batch: batch.map_or(default, |batch| batch.max(1) as usize),
             embeddings: HashMap::new(),
             notes: Vec::new(),
@@ -141,22 +150,25 @@ impl Diffusion {
     }
 
     /// As many images as fit; halves the batch, for good, when memory runs out.
-    fn make(&mut self, rows: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, DiffusionError> {
-        let mut made = Vec::with_capacity(rows.len());
-        while made.len() < rows.len() {
-            let next = &rows[made.len()..rows.len().min(made.len() + self.batch)];
-            match self.make_batch(next) {
+    fn sample(&mut self, rows: &[PlanRow]) -> Result<Vec<Latents>, DiffusionError> {
+        let (mut made, mut rest) = (Vec::new(), rows);
+        while !rest.is_empty() {
+            let (next, others) = rest.split_at(rest.len().min(self.batch));
+            match self.sample_batch(next) {
                 Err(DiffusionError::Engine(EngineError::OutOfMemory)) if self.batch > 1 => {
                     self.batch = self.batch.min(next.len()).div_ceil(2);
                     self.notes.push(format!("out of memory: {} image(s) at a time from here on", self.batch));
                 }
-                batch => made.extend(batch?),
+                batch => {
+                    made.push(batch?);
+                    rest = others;
+                }
             }
         }
         Ok(made)
     }
 
-    fn make_batch(&mut self, rows: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, DiffusionError> {
+    fn sample_batch(&mut self, rows: &[PlanRow]) -> Result<Latents, DiffusionError> {
         let warnings = rows.iter().map(|row| self.warning(row)).collect::<Result<Vec<_>, _>>()?;
         let wanted = rows.iter().map(|row| row.prompt.as_deref().unwrap_or_default());
         let unwanted = rows.iter().map(|row| row.negative_prompt.as_deref().unwrap_or_default());
@@ -173,13 +185,7 @@ impl Diffusion {
         let fresh =
             |call: usize, count: usize| seeds.iter().flat_map(|&seed| noise::fresh(seed, call, count)).collect();
         let run = Run { sampler: &self.sampler, steps: self.spec.steps, guidance: self.spec.guidance as f32 };
-        let latents = run.sample(&mut *self.engine, latents, &embeddings, fresh)?;
-        let images = self.engine.decode(&latents)?;
-        let size = (self.spec.width_px, self.spec.height_px);
-        Ok((0..rows.len())
-            .zip(warnings)
-            .map(|(at, warning)| pixels::picture(images.entry(at), size, warning))
-            .collect())
+        Ok(Latents { array: run.sample(&*self.engine, latents, &embeddings, fresh)?, warnings })
     }
 
     /// What was cut off the row's prompts, if anything was.
@@ -212,8 +218,13 @@ impl Diffusion {
 }
 
 impl Generator for Diffusion {
-    fn generate(&mut self, requests: &[PlanRow]) -> Result<Vec<Outcome<Picture>>, GeneratorError> {
-        Ok(self.make(requests)?)
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Pictures, GeneratorError> {
+        let (latents, decoding) = (self.sample(requests)?, self.decoding.clone());
+        let last_step = move || Ok(decoding.pictures(latents).map_err(DiffusionError::from)?);
+        match self.overlaps {
+            true => Ok(Pictures(Box::new(last_step))),
+            false => last_step().map(Pictures::ready),
+        }
     }
 
     fn block(&self) -> usize {
@@ -225,7 +236,9 @@ impl Generator for Diffusion {
     }
 
     fn take_notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notes)
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.extend(self.decoding.take_notes());
+        notes
     }
 }
 
@@ -244,25 +257,29 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::domain::{DiffusionModel, ItemId, PromptGrid};
+    use crate::domain::{DiffusionModel, ItemId, Outcome, PromptGrid};
+    use crate::generator::Picture;
 
     /// A device on which no more than so many images (counted twice, for the guidance) fit.
-    struct Small(Box<dyn Engine>, usize);
+    struct Small(Arc<dyn Engine>, usize);
 
     impl Engine for Small {
-        fn encode(&mut self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
+        fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
             self.0.encode(tokens)
         }
 
-        fn denoise(&mut self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
+        fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
             match latents.len() > self.1 {
                 true => Err(EngineError::OutOfMemory),
                 false => self.0.denoise(latents, timestep, embeddings),
             }
         }
 
-        fn decode(&mut self, latents: &Array) -> Result<Array, EngineError> {
-            self.0.decode(latents)
+        fn decode(&self, latents: &Array) -> Result<Array, EngineError> {
+            match 2 * latents.len() > self.1 {
+                true => Err(EngineError::OutOfMemory),
+                false => self.0.decode(latents),
+            }
         }
     }
 
@@ -297,24 +314,45 @@ mod tests {
         (0..n).map(row).collect()
     }
 
+    fn small(fits: usize) -> Diffusion {
+        let mut small = loaded();
+        small.engine = Arc::new(Small(small.engine, fits));
+        small.decoding = Arc::new(Decoding::new(small.engine.clone(), (16, 16)));
+        small
+    }
+
+    fn made(diffusion: &mut Diffusion, count: u32) -> Vec<Outcome<Picture>> {
+        diffusion.generate(&rows(count)).unwrap().finish().unwrap()
+    }
+
     #[test]
     fn the_batch_halves_until_it_fits_and_stays_there() {
-        let (mut large, mut small) = (loaded(), loaded());
-        let engine = std::mem::replace(&mut small.engine, Box::new(Small(loaded().engine, 0)));
-        small.engine = Box::new(Small(engine, 5));
-        let made = small.generate(&rows(11)).unwrap();
-        assert_eq!(made, large.generate(&rows(11)).unwrap());
-        assert!(made.iter().all(|outcome| outcome.reason().is_none()), "{made:?}");
+        let (mut large, mut small) = (loaded(), small(5));
+        let pictures = made(&mut small, 11);
+        assert_eq!(pictures, made(&mut large, 11));
+        assert!(pictures.iter().all(|outcome| outcome.reason().is_none()), "{pictures:?}");
         assert_eq!((small.batch, small.block(), small.take_notes().len()), (2, 2, 2));
-        small.generate(&rows(3)).unwrap();
+        made(&mut small, 3);
         assert!(small.take_notes().is_empty());
     }
 
     #[test]
+    fn images_decoded_by_another_thread_in_pieces_are_the_same() {
+        let (mut large, mut other) = (loaded(), loaded());
+        other.overlaps = true;
+        other.decoding = Arc::new(Decoding::new(Arc::new(Small(loaded().engine, 5)), (16, 16)));
+        let first = other.generate(&rows(8)).unwrap();
+        let thread = std::thread::spawn(|| first.finish().unwrap());
+        let second = made(&mut other, 8);
+        let first = thread.join().unwrap();
+        assert_eq!((&first, &second), (&made(&mut large, 8), &first));
+        assert_eq!(other.batch, 8);
+        assert!(!other.take_notes().is_empty());
+    }
+
+    #[test]
     fn a_device_on_which_not_even_one_image_fits_is_an_error() {
-        let mut small = loaded();
-        small.engine = Box::new(Small(loaded().engine, 1));
-        let error = small.generate(&rows(2)).unwrap_err().to_string();
+        let error = small(1).generate(&rows(2)).err().unwrap().to_string();
         assert!(error.contains("out of memory"), "{error}");
     }
 }

@@ -18,7 +18,7 @@ impl Run<'_> {
     /// `fresh(call, count)`: `n` times `count` fresh normal numbers.
     pub fn sample(
         &self,
-        engine: &mut dyn Engine,
+        engine: &dyn Engine,
         noise: Array,
         embeddings: &Array,
         fresh: impl Fn(usize, usize) -> Vec<f32>,
@@ -40,7 +40,7 @@ impl Run<'_> {
     /// The model's answer, guided: away from what is not wanted (Ho and Salimans, 2022).
     fn ask(
         &self,
-        engine: &mut dyn Engine,
+        engine: &dyn Engine,
         latents: Array,
         timestep: f32,
         embeddings: &Array,

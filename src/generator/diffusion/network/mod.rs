@@ -50,6 +50,8 @@ pub(super) struct Networks {
     unet: Unet,
     decoder: Decoder,
     device: Device,
+    /// Of the decoder: on a GPU a stream of its own, so that it does not wait for the UNet.
+    decodes_on: Device,
     dtype: DType,
 }
 
@@ -78,30 +80,32 @@ impl Networks {
     /// Reads all weights onto the device that [`choose`] gave.
     pub fn load(config: &ModelConfig, device: Wanted, precision: Precision) -> Result<Self, NetworkError> {
         let name = device.to_string();
-        let device = match device {
+        let (device, decodes_on) = match device {
             Wanted::Cuda(at) => Device::new_cuda(at as usize)
+                .and_then(|first| Ok((first, Device::new_cuda_with_stream(at as usize)?)))
                 .map_err(|error| NetworkError::Device { device: name, problem: error.to_string() })?,
-            Wanted::Auto | Wanted::Cpu => Device::Cpu,
+            Wanted::Auto | Wanted::Cpu => (Device::Cpu, Device::Cpu),
         };
         let dtype = match precision {
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
             Precision::Auto | Precision::F32 => DType::F32,
         };
-        let source = |part| -> Result<Source, NetworkError> {
+        let source = |part, device: &Device| -> Result<Source, NetworkError> {
             Ok(Source { weights: config.weights(part)?, device: device.clone(), dtype })
         };
         Ok(Self {
-            text: TextEncoder::load(&config.text, &mut source("text_encoder")?)?,
-            unet: Unet::load(&config.unet, &mut source("unet")?)?,
-            decoder: Decoder::load(&config.vae, &mut source("vae")?)?,
+            text: TextEncoder::load(&config.text, &mut source("text_encoder", &device)?)?,
+            unet: Unet::load(&config.unet, &mut source("unet", &device)?)?,
+            decoder: Decoder::load(&config.vae, &mut source("vae", &decodes_on)?)?,
             device,
+            decodes_on,
             dtype,
         })
     }
 
-    fn tensor(&self, array: &Array) -> candle_core::Result<Tensor> {
-        Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)?.to_dtype(self.dtype)
+    fn tensor(&self, array: &Array, device: &Device) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(&array.data, array.shape.as_slice(), device)?.to_dtype(self.dtype)
     }
 }
 
@@ -111,19 +115,19 @@ fn array(tensor: &Tensor) -> candle_core::Result<Array> {
 }
 
 impl Engine for Networks {
-    fn encode(&mut self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
+    fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
         let positions = tokens.first().map_or(0, Vec::len);
         let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &self.device)?;
         Ok(array(&self.text.forward(&ids)?)?)
     }
 
-    fn denoise(&mut self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
-        let (latents, prompt) = (self.tensor(latents)?, self.tensor(embeddings)?);
+    fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
+        let (latents, prompt) = (self.tensor(latents, &self.device)?, self.tensor(embeddings, &self.device)?);
         Ok(array(&self.unet.forward(&latents, timestep, &prompt)?)?)
     }
 
-    fn decode(&mut self, latents: &Array) -> Result<Array, EngineError> {
-        Ok(array(&self.decoder.forward(&self.tensor(latents)?)?)?)
+    fn decode(&self, latents: &Array) -> Result<Array, EngineError> {
+        Ok(array(&self.decoder.forward(&self.tensor(latents, &self.decodes_on)?)?)?)
     }
 }
 
