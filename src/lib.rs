@@ -5,6 +5,7 @@
 
 pub mod domain;
 
+pub mod answers;
 pub mod config;
 pub mod imaging;
 pub mod stats;

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 /// The top-level modules, lowest layer first; nothing imports its own layer or a higher one.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
-    &["imaging", "stats", "config", "table", "store"],
+    &["imaging", "stats", "config", "answers", "table", "store"],
     &["assets", "generator", "surrogate", "render"],
+    &["server"],
     &["stage"],
     &["cli"],
     &["main"],

@@ -32,6 +32,8 @@ fn code(error: &StageError) -> u8 {
         | StageError::Rule(_)
         | StageError::OtherPool { .. }
         | StageError::OtherModel { .. }
+        | StageError::Sheets(_)
+        | StageError::TaskImage { .. }
         | StageError::NotReady { .. } => BAD_INPUT,
         StageError::Generator(error) if error.is_missing() => MISSING,
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
@@ -54,6 +56,7 @@ fn store(error: &StoreError) -> u8 {
         StoreError::Locked { .. } => MISSING,
         StoreError::NotARun { .. }
         | StoreError::Foreign { .. }
+        | StoreError::NotOurs { .. }
         | StoreError::Format { .. }
         | StoreError::Damaged { .. } => BAD_INPUT,
     }

@@ -3,6 +3,7 @@
 //! Reads recipes, category sets, surrogates and the data manifest, refuses what is wrong with file and key, and fills in
 //! defaults. Does not look for weights or photographs (`assets`, `generator` do) and writes nothing.
 
+mod annotate;
 mod categories;
 mod error;
 mod generate;

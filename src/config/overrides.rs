@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::ConfigError;
 
 /// Keys whose values are paths; given on the command line they start from the working directory, not from the recipe.
-const PATH_KEYS: [&str; 2] = ["generate.root", "generate.labels_csv"];
+const PATH_KEYS: [&str; 3] = ["generate.root", "generate.labels_csv", "annotate.sentinels.known_good"];
 
 /// One overridden key.
 #[derive(Debug, Clone, PartialEq)]

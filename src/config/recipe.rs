@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::generate::{self, RawGenerate};
-use super::{ConfigError, Override, SurrogateDef, categories, lookup, lookup::Found, surrogate};
-use crate::domain::{CategorySet, GenerateSpec, LabelSpace, Rule, RuleError, SelectSpec};
+use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::Found, surrogate};
+use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, Rule, RuleError, SelectSpec};
 
 /// Images per call of a model. Small batches are the fastest on a CPU (`docs/performance.md`).
 const BATCH: u32 = 2;
@@ -29,6 +29,8 @@ pub struct Recipe {
     pub generate: GenerateSpec,
     /// Who mines them and how.
     pub mine: MineRecipe,
+    /// How people look at them.
+    pub annotate: AnnotateSpec,
 }
 
 /// Who mines and how.
@@ -51,6 +53,8 @@ struct RawRecipe {
     categories: String,
     generate: RawGenerate,
     mine: RawMine,
+    #[serde(default)]
+    annotate: AnnotateSpec,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +109,7 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
         categories: categories::load(&raw.categories, &found.dir, file)?,
         generate: generate::check(raw.generate, found)?,
         mine: mine(raw.mine, found)?,
+        annotate: annotate::check(raw.annotate, &found.dir, file)?,
     })
 }
 

@@ -23,6 +23,9 @@ pub struct Category {
     /// Whether the noun takes no article.
     #[serde(default, skip_serializing_if = "is_false")]
     pub plural: bool,
+    /// What else it is called, for people who do not know the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gloss: Option<String>,
     /// Accepted ImageNet-1k class indices, each in `0..1000`; at least one.
     pub imagenet_ids: Vec<u32>,
 }
@@ -34,7 +37,14 @@ fn is_false(flag: &bool) -> bool {
 impl Category {
     /// A category that is called by its id.
     pub fn new(id: &str, imagenet_ids: &[u32]) -> Self {
-        Self { id: id.to_owned(), name: id.to_owned(), noun: None, plural: false, imagenet_ids: imagenet_ids.to_vec() }
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            noun: None,
+            plural: false,
+            gloss: None,
+            imagenet_ids: imagenet_ids.to_vec(),
+        }
     }
 
     /// What prompts say, without an article.

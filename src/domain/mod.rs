@@ -3,6 +3,7 @@
 //! Does no I/O and knows no file format but serde's derive. Everything else may import this module; it imports
 //! nothing of the crate.
 
+mod annotate;
 mod category;
 mod diffusion;
 mod geometry;
@@ -15,8 +16,14 @@ mod prompt;
 mod rng;
 mod rule;
 mod sampler_kind;
+mod secret;
 mod spec;
+mod task;
+mod time;
 
+pub use annotate::{
+    Aggregate, AnnotateSpec, Answer, CheckSpec, ExportFormat, ItemChoice, Pay, Question, Sentinels, VerdictRule,
+};
 pub use category::{Category, CategorySet, IMAGENET_CLASSES};
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use geometry::{Geometry, Interpolation, Resize};
@@ -29,7 +36,10 @@ pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
 pub use sampler_kind::{SamplerKind, UnknownSampler};
+pub use secret::Secret;
 pub use spec::{
     ChannelOrder, Device, Devices, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource,
     Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
 };
+pub use task::{AnswerRow, Assignment, ItemVerdict, Passed, Tally, Task, TaskImage, TaskKind, Verdict, VoteRow};
+pub use time::parse_time;

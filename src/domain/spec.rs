@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CategorySet, DiffusionSource, Geometry, KeyHasher, SelectSpec, Sha256};
+use super::{AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, SelectSpec, Sha256};
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct RunSpec {
     pub generate: GenerateSpec,
     /// Who mines them and how.
     pub mine: MineSpec,
+    /// How people look at them.
+    #[serde(default)]
+    pub annotate: AnnotateSpec,
     /// What the images show.
     pub categories: CategorySet,
 }
@@ -363,6 +366,7 @@ mod tests {
             shard_items: 1,
             generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
             mine: MineSpec { batch: 1, select, surrogates: names.iter().map(surrogate).collect() },
+            annotate: AnnotateSpec::default(),
             categories: CategorySet { name: String::new(), sha256: Sha256::of(b""), entries: Vec::new() },
         }
     }

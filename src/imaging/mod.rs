@@ -16,9 +16,11 @@ mod passes;
 mod pixels;
 mod raster;
 mod resample;
+mod sheet;
 mod weights;
 
 pub use decode::{DecodeError, DecodeLimits, decode, dimensions};
 pub use encode::{EncodeError, encode_jpeg, encode_png};
 pub use fit::{FitError, fit, thumbnail};
 pub use pixels::{MAX_SIDE_PX, PixelsError, RgbImage};
+pub use sheet::{sheet_bytes, sheet_jpeg};

@@ -2,5 +2,6 @@
 
 mod provenance;
 pub mod report;
+pub mod tasks;
 
 pub use provenance::png_texts;

@@ -1,5 +1,6 @@
 //! What can stop a stage. What costs one item only is no error: it is a row in `dropped.parquet`.
 
+use super::sheets::SheetError;
 use crate::assets::AssetError;
 use crate::config::ConfigError;
 use crate::domain::RuleError;
@@ -115,6 +116,17 @@ pub enum StageError {
         run: String,
         /// The first file that differs.
         file: String,
+    },
+    /// Task sheets cannot be made.
+    #[error(transparent)]
+    Sheets(#[from] SheetError),
+    /// An image that people are to see cannot be shown.
+    #[error("cannot show {image}: {reason}; no sheet is written without it")]
+    TaskImage {
+        /// Item or file.
+        image: String,
+        /// Why.
+        reason: String,
     },
     /// No threads could be started.
     #[error("cannot start threads: {0}")]

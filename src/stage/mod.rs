@@ -20,6 +20,7 @@ mod resolve;
 mod score;
 mod select;
 mod shards;
+mod sheets;
 mod status;
 mod verify;
 

@@ -19,6 +19,7 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
         shard_items: recipe.shard_items.unwrap_or(shard_items),
         generate: resolve_source(ctx, &recipe.generate)?,
         mine: MineSpec { batch: recipe.mine.batch, select: recipe.mine.select.clone(), surrogates },
+        annotate: recipe.annotate.clone(),
         categories: recipe.categories.clone(),
     })
 }

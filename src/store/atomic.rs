@@ -84,6 +84,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.commit()
 }
 
+/// As [`write_whole`], readable by its owner alone from the first moment on.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = PendingFile::create(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&file.unfinished, private).map_err(StoreError::io("write", path))?;
+    }
+    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    file.commit()
+}
+
 /// Makes `path` another name of `existing`, or a copy where the file system has no second names.
 pub(super) fn link_whole(existing: &Path, path: &Path) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();

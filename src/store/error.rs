@@ -31,6 +31,14 @@ pub enum StoreError {
         /// One of them.
         found: String,
     },
+    /// A folder for people outside that has other things in it.
+    #[error("{path} holds other files ({found}); choose a new or empty folder with --out")]
+    NotOurs {
+        /// The folder.
+        path: String,
+        /// One of them.
+        found: String,
+    },
     /// Not a run directory.
     #[error("{path} is no run directory: it has no spec.toml; make one with `hardset build PIPELINE`")]
     NotARun {

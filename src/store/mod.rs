@@ -6,15 +6,18 @@
 
 mod atomic;
 mod error;
+mod hand_out;
 mod lock;
 mod rates;
 mod record;
 mod run_dir;
+mod secret_file;
 mod small_map;
 mod tar;
 
 pub use atomic::{PendingFile, write_whole};
 pub use error::StoreError;
+pub use hand_out::HandOut;
 pub use lock::Lock;
 pub use rates::{measured_rates, record_rate};
 pub use record::{Check, FileRecord, Rows, ShardRecord, Unit};

@@ -138,6 +138,46 @@ impl RunDir {
         self.0.join("report").join("index.html")
     }
 
+    /// The folder of task sheets and of what is secret about them.
+    pub fn batches(&self) -> PathBuf {
+        self.0.join("batches")
+    }
+
+    /// Round `index` (from 0) of task sheets: `NNNNN.tasks.parquet`, `NNNNN.sentinels.parquet` and their record.
+    pub fn round(&self, index: usize) -> Unit {
+        Unit::shard(self.batches(), index)
+    }
+
+    /// How many rounds there are.
+    pub fn rounds(&self) -> usize {
+        (0..).take_while(|&index| self.round(index).record().is_some()).count()
+    }
+
+    /// The answers of one input: `answers/<name>.parquet` and its record.
+    pub fn answers(&self, name: &str) -> Unit {
+        Unit { dir: self.0.join("answers"), stem: name.to_owned() }
+    }
+
+    /// Names of all inputs with answers, in order.
+    pub fn answered(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten();
+        let name = |name: String| name.strip_suffix(".json").map(str::to_owned);
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| name(entry.file_name().to_string_lossy().into_owned())).collect();
+        names.sort();
+        names
+    }
+
+    /// What people's answers came to: `verdicts/all.{votes,assignments,items}.parquet` and their record.
+    pub fn verdicts(&self) -> Unit {
+        Unit { dir: self.0.join("verdicts"), stem: "all".to_owned() }
+    }
+
+    /// The database in which `annotate serve` keeps answers.
+    pub fn ballots(&self) -> PathBuf {
+        self.0.join("answers").join("server.sqlite")
+    }
+
     /// Name of an item's image in a shard.
     pub fn member(item: ItemId) -> String {
         format!("{item}.png")
@@ -146,7 +186,7 @@ impl RunDir {
     /// Removes what a killed process left unfinished, in the run's own folders.
     pub fn sweep(&self) -> Result<(), StoreError> {
         let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
-        let own = ["", "images", "mined", "report"].map(|name| self.0.join(name));
+        let own = ["", "images", "mined", "report", "batches", "answers", "verdicts"].map(|name| self.0.join(name));
         own.into_iter().chain(predictions).filter(|folder| folder.is_dir()).try_for_each(|folder| sweep(&folder))
     }
 

@@ -142,6 +142,8 @@ pub struct HardRow {
     pub item_id: ItemId,
     /// Id of its category.
     pub category: String,
+    /// Kind and value of its nuisance, if it has one.
+    pub nuisance: Option<(String, String)>,
     /// Surrogates that fail.
     pub n_failed: u32,
     /// The wrong class that most of them gave, and how many did.
@@ -154,15 +156,28 @@ pub struct HardRow {
 pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
     frame::read_rows(
         path,
-        &["item_id", "category", "n_failed", "agreed_wrong", "n_agreed_wrong", "near_tie", "hard"],
+        &[
+            "item_id",
+            "category",
+            "nuisance_kind",
+            "nuisance",
+            "n_failed",
+            "agreed_wrong",
+            "n_agreed_wrong",
+            "near_tie",
+            "hard",
+        ],
         |frame| {
             let frame = frame.filter(frame.column("hard")?.bool()?)?;
             let (ids, failed) = (frame::u32s(&frame, "item_id")?, frame::u32s(&frame, "n_failed")?);
             let (categories, near) = (frame::full_strings(&frame, "category")?, frame::bools(&frame, "near_tie")?);
             let (wrong, agreed) = (frame.column("agreed_wrong")?.i32()?, frame::u32s(&frame, "n_agreed_wrong")?);
+            let (kinds, values) = (frame.column("nuisance_kind")?.str()?, frame.column("nuisance")?.str()?);
+            let nuisance = |at| Some((kinds.get(at)?.to_owned(), values.get(at)?.to_owned()));
             let row = |(at, category)| HardRow {
                 item_id: ItemId(ids[at]),
                 category,
+                nuisance: nuisance(at),
                 n_failed: failed[at],
                 agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
                 near_tie: near[at],

@@ -3,18 +3,25 @@
 //! Does not decide what is in a table and writes no files: encoders return bytes or write into what they are given.
 //! Holds always: the same rows give the same bytes.
 
+mod answers;
 mod dropped;
 mod frame;
 mod images;
 mod mined;
 mod plan;
 mod predictions;
+mod tasks;
+mod verdicts;
 
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
 pub use mined::{EncodedChunk, HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
 pub use plan::{PlanSlice, PlanTable};
 
+/// `answers/<input>.parquet`.
+pub mod answers_table {
+    pub use super::answers::{decode, encode};
+}
 /// `dropped.parquet`.
 pub mod dropped_table {
     pub use super::dropped::{decode, encode};
@@ -26,4 +33,12 @@ pub mod images_table {
 /// `predictions/<surrogate>/NNNNN.parquet`.
 pub mod predictions_table {
     pub use super::predictions::{Votes, decode, encode, read_votes};
+}
+/// `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`.
+pub mod tasks_table {
+    pub use super::tasks::{decode, encode};
+}
+/// `verdicts/{votes,assignments,items}.parquet`.
+pub mod verdicts_table {
+    pub use super::verdicts::{decode_assignments, decode_items, encode_assignments, encode_items, encode_votes};
 }

@@ -1,0 +1,26 @@
+//! Lines of JSON, one answer each, as our page saves them: `person`, `task`, `question`, `answer`, `at`.
+
+use serde_json::Value;
+
+use super::{Given, quoted};
+
+/// All lines but empty ones.
+pub(super) fn read(text: &[u8]) -> Vec<Given> {
+    let lines = text.split(|&byte| byte == b'\n').enumerate();
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(at, line)| row(at + 1, line)).collect()
+}
+
+fn row(number: usize, line: &[u8]) -> Given {
+    let Ok(Value::Object(object)) = serde_json::from_slice(line) else {
+        let line = String::from_utf8_lossy(line);
+        let problem = Some(format!("line {number} is no JSON object: {}", quoted(line.trim())));
+        return Given { problem, ..Given::default() };
+    };
+    let text = |key: &str| match object.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let (person, task, question) = (text("person"), text("task"), text("question"));
+    Given { person, task, question, answer: text("answer"), at: text("at"), problem: None }.checked()
+}

@@ -1,0 +1,167 @@
+//! Answers in CSV: ours, Prolific's and, for old data, Mechanical Turk's.
+//!
+//! Columns are known by their names, in any case. Long tables have `question` and `answer`; wide ones a column for each
+//! question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may number several
+//! tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice: `Answer.<id>.yes`).
+
+use csv::StringRecord;
+
+use super::{AnswersError, Given};
+
+const TASK: [&str; 3] = ["task", "meta_task", "input.task"];
+const PERSON: [&str; 10] = [
+    "person",
+    "participant_id",
+    "participant id",
+    "participant",
+    "prolific_pid",
+    "workerid",
+    "worker",
+    "worker_id",
+    "annotator",
+    "completed_by",
+];
+const AT: [&str; 8] =
+    ["at", "answered_at", "submittime", "completed_at", "completed at", "submitted_at", "updated_at", "created_at"];
+const QUESTION: [&str; 3] = ["question", "question_id", "instruction"];
+const ANSWER: [&str; 3] = ["answer", "response", "value"];
+
+pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersError> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    let mut records = reader.byte_records().map(|record| record.map(StringRecord::from_byte_record_lossy));
+    let header = match records.next() {
+        None => return Err(AnswersError::Empty),
+        Some(header) => header.map_err(|e| AnswersError::Table(e.to_string()))?,
+    };
+    let columns = Columns::find(&header, questions)?;
+    let mut rows = Vec::new();
+    for record in records {
+        match record {
+            Ok(record) => columns.rows(&record, &mut rows),
+            Err(error) => rows.push(Given { problem: Some(error.to_string()), ..Given::default() }),
+        }
+    }
+    Ok(rows)
+}
+
+/// Where things stand in a row.
+struct Columns {
+    person: usize,
+    at: Option<usize>,
+    tasks: Vec<TaskColumns>,
+}
+
+/// One of the tasks in a row.
+struct TaskColumns {
+    task: usize,
+    answers: Answers,
+}
+
+enum Answers {
+    /// The question and its answer.
+    Long(usize, usize),
+    /// For each question its columns.
+    Wide(Vec<(String, Vec<Cell>)>),
+}
+
+enum Cell {
+    /// The answer stands in it.
+    Answer(usize),
+    /// It is `true` if this is the answer.
+    Choice(usize, String),
+}
+
+impl Columns {
+    fn find(header: &StringRecord, questions: &[String]) -> Result<Self, AnswersError> {
+        let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
+        let first = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
+        let missing = |missing, known: &[&str]| Err(AnswersError::Columns { missing, known: known.join(", ") });
+        let single = first(&TASK).map(|at| (at, String::new()));
+        let numbered =
+            names.iter().enumerate().filter_map(|(at, name)| Some((at, name.strip_prefix("input.task")?.to_owned())));
+        let tasks: Vec<(usize, String)> = match single {
+            Some(task) => vec![task],
+            None => numbered.collect(),
+        };
+        if tasks.is_empty() {
+            return missing("the task", &TASK);
+        }
+        let Some(person) = first(&PERSON) else { return missing("the person", &PERSON) };
+        let long = first(&QUESTION).zip(first(&ANSWER));
+        let of_task = |(task, suffix): (usize, String)| {
+            let answers = match long {
+                Some((question, answer)) => Answers::Long(question, answer),
+                None => Answers::Wide(questions.iter().map(|id| (id.clone(), cells(&names, id, &suffix))).collect()),
+            };
+            TaskColumns { task, answers }
+        };
+        let tasks: Vec<TaskColumns> = tasks.into_iter().map(of_task).collect();
+        match tasks.iter().any(TaskColumns::have_answers) {
+            true => Ok(Self { person, at: first(&AT), tasks }),
+            false => Err(AnswersError::Columns { missing: "the answers", known: questions.join(", ") }),
+        }
+    }
+
+    fn rows(&self, record: &StringRecord, rows: &mut Vec<Given>) {
+        let text = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
+        for task in &self.tasks {
+            let given = Given {
+                person: text(self.person),
+                task: text(task.task),
+                at: self.at.map(text).unwrap_or_default(),
+                ..Given::default()
+            };
+            match &task.answers {
+                Answers::Long(question, answer) => {
+                    let (question, answer) = (bracketed(&text(*question)), text(*answer));
+                    rows.push(Given { question, answer, ..given }.checked());
+                }
+                Answers::Wide(questions) => {
+                    rows.extend(questions.iter().filter(|(_, cells)| !cells.is_empty()).map(|(id, cells)| {
+                        Given { question: id.clone(), answer: answer(record, cells), ..given.clone() }.checked()
+                    }))
+                }
+            }
+        }
+    }
+}
+
+impl TaskColumns {
+    fn have_answers(&self) -> bool {
+        match &self.answers {
+            Answers::Long(..) => true,
+            Answers::Wide(questions) => questions.iter().any(|(_, cells)| !cells.is_empty()),
+        }
+    }
+}
+
+fn cells(names: &[String], id: &str, suffix: &str) -> Vec<Cell> {
+    let (turk, bracket) = (format!("answer.{id}{suffix}"), format!("[{id}]"));
+    let cell = |(at, name): (usize, &String)| {
+        if name == id && suffix.is_empty() || *name == turk || name.contains(&bracket) {
+            return Some(Cell::Answer(at));
+        }
+        let choice = name.strip_prefix(&turk)?.strip_prefix('.')?;
+        Some(Cell::Choice(at, choice.to_owned()))
+    };
+    names.iter().enumerate().filter_map(cell).collect()
+}
+
+fn answer(record: &StringRecord, cells: &[Cell]) -> String {
+    let said = |cell: &Cell| match cell {
+        Cell::Answer(at) => record.get(*at).map(|text| text.trim().to_owned()),
+        Cell::Choice(at, choice) => {
+            record.get(*at).filter(|text| text.trim().eq_ignore_ascii_case("true")).map(|_| choice.clone())
+        }
+    };
+    let mut said: Vec<String> = cells.iter().filter_map(said).filter(|text| !text.is_empty()).collect();
+    said.dedup();
+    // Two answers to one question are none.
+    if said.len() == 1 { said.remove(0) } else { String::new() }
+}
+
+/// `Could it be used? [use]` -> `use`.
+fn bracketed(text: &str) -> String {
+    let inside = text.rsplit_once('[').and_then(|(_, rest)| rest.strip_suffix(']'));
+    inside.unwrap_or(text).to_owned()
+}

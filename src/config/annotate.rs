@@ -1,0 +1,141 @@
+//! `[annotate]`: what a recipe says about people, checked.
+
+use std::path::Path;
+
+use toml::Table;
+
+use super::{ConfigError, Override, real_path};
+use crate::domain::{AnnotateSpec, parse_time};
+
+/// More images than anybody judges in one sitting.
+const MOST_IMAGES: u32 = 1000;
+
+/// Checks the section of the recipe `file` in folder `dir`; its path is made absolute.
+pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateSpec, ConfigError> {
+    if let Some(folder) = &mut spec.sentinels.known_good {
+        *folder = real_path(&dir.join(&*folder));
+    }
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, &format!("annotate.{key}"), problem));
+    if !(1..=MOST_IMAGES).contains(&spec.images_per_batch) {
+        return refuse("images_per_batch", "lies outside 1 to 1000");
+    }
+    if spec.sentinels.per_batch() + spec.sentinels.repeats > spec.images_per_batch || spec.candidates_per_batch() == 0 {
+        return refuse("images_per_batch", "leaves no room for candidates beside the sentinels; make it larger");
+    }
+    if !(1..=1000).contains(&spec.people_per_batch) {
+        return refuse("people_per_batch", "lies outside 1 to 1000");
+    }
+    if !(64..=2048).contains(&spec.image_px) {
+        return refuse("image_px", "lies outside 64 to 2048");
+    }
+    if spec.max_items == Some(0) || spec.verdict.min_votes == 0 {
+        return refuse("max_items", "and `verdict.min_votes` must be 1 or more");
+    }
+    let shares = [
+        ("sentinels.min_prob", spec.sentinels.min_prob),
+        ("sentinels.max_other_prob", spec.sentinels.max_other_prob),
+        ("check.positives", spec.check.positives),
+        ("check.negatives", spec.check.negatives),
+        ("check.repeats", spec.check.repeats),
+    ];
+    if let Some((key, _)) = shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+        return refuse(key, "lies outside 0 to 1");
+    }
+    if !(0.0..1e6).contains(&spec.pay.reward) || !(0.0..=10.0).contains(&spec.pay.fee) {
+        return refuse("pay", "wants a `reward` of 0 or more and a `fee` of 0 to 10 (a share of the reward)");
+    }
+    if spec.check.closes.as_deref().is_some_and(|closes| parse_time(closes).is_none()) {
+        return refuse("check.closes", "is no date and time such as \"2026-12-01T00:00:00Z\"");
+    }
+    questions(&spec, file)?;
+    Ok(spec)
+}
+
+fn questions(spec: &AnnotateSpec, file: &str) -> Result<(), ConfigError> {
+    let refuse = |problem: String| Err(ConfigError::value(file, "annotate.questions", problem));
+    let plain = |id: &str| {
+        id.starts_with(|c: char| c.is_ascii_lowercase())
+            && id.len() <= 40
+            && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    for (at, question) in spec.questions.iter().enumerate() {
+        let id = &question.id;
+        if !plain(id) || TAKEN.contains(&id.as_str()) {
+            return refuse(format!("has the id `{id}`; use lower-case letters, digits and `_`, and none of {TAKEN:?}"));
+        }
+        if spec.questions[..at].iter().any(|other| other.id == *id) {
+            return refuse(format!("has the id `{id}` twice"));
+        }
+        if question.text.trim().is_empty() || !(0.0..=1.0).contains(&question.accept_at) {
+            return refuse(format!("`{id}` wants a `text`, and `accept_at` from 0 to 1"));
+        }
+    }
+    match spec.questions.iter().any(|question| question.negatives) {
+        _ if spec.questions.is_empty() => refuse("is empty; ask at least one question".to_owned()),
+        false if spec.sentinels.negatives > 0 => {
+            refuse("has none with `negatives = true`, so that negative sentinels would find nobody out".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Columns of task files, which questions may not be called.
+const TAKEN: [&str; 8] = ["batch", "task", "image", "category", "gloss", "person", "position", "at"];
+
+impl Override {
+    /// A stored section with some of its keys changed; `overrides` name them in full (`annotate.check.repeats`).
+    pub fn annotate(spec: &AnnotateSpec, overrides: &[Self], file: &str) -> Result<AnnotateSpec, ConfigError> {
+        let cannot = |message: String| ConfigError::Toml { file: format!("{file} with --set"), message };
+        let section = toml::Value::try_from(spec).map_err(|e| cannot(e.to_string()))?;
+        let mut table = Table::from_iter([("annotate".to_owned(), section)]);
+        overrides.iter().try_for_each(|change| change.apply(&mut table, file))?;
+        let section = table.remove("annotate").filter(|_| table.is_empty());
+        let section = section.ok_or_else(|| cannot("only keys of [annotate] can be set here".to_owned()))?;
+        check(
+            section.try_into().map_err(|e: toml::de::Error| cannot(e.to_string().trim().to_owned()))?,
+            Path::new(""),
+            file,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> Result<AnnotateSpec, String> {
+        let spec: AnnotateSpec = toml::from_str(text).map_err(|e| e.to_string())?;
+        check(spec, Path::new("/recipes"), "x.toml").map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_empty_section_is_imagenetv2s_design_with_imagenet_ds_questions() {
+        let spec = checked("").unwrap();
+        assert_eq!((spec.images_per_batch, spec.people_per_batch, spec.candidates_per_batch()), (48, 10, 40));
+        assert_eq!(spec.questions.iter().map(|q| q.id.as_str()).collect::<Vec<_>>(), ["recognise", "use"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_key() {
+        for (text, key) in [
+            ("images_per_batch = 8", "annotate.images_per_batch"),
+            ("image_px = 1", "annotate.image_px"),
+            ("check.repeats = 2", "annotate.check.repeats"),
+            ("check.closes = 'soon'", "annotate.check.closes"),
+            ("questions = [{ id = 'task', text = 'x', accept_at = 1, negatives = true }]", "annotate.questions"),
+            ("questions = [{ id = 'a', text = 'x', accept_at = 1 }]", "annotate.questions"),
+            ("surprise = 1", "surprise"),
+        ] {
+            let message = checked(text).unwrap_err();
+            assert!(message.contains(key), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_stored_section_takes_changes_of_its_own_keys_only() {
+        let change = |text: &str| Override::annotate(&AnnotateSpec::default(), &[text.parse().unwrap()], "spec.toml");
+        assert_eq!(change("annotate.verdict.min_votes=5").unwrap().verdict.min_votes, 5);
+        assert!(change("mine.rule=all").unwrap_err().to_string().contains("[annotate]"));
+        assert!(change("annotate.people_per_batch=0").is_err());
+    }
+}

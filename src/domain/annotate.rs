@@ -1,0 +1,305 @@
+//! How people look at images: which ones, in what sheets, what they are asked, and when an image is accepted.
+//!
+//! Source of the design: Recht et al., "Do ImageNet classifiers generalize to ImageNet?", ICML 2019 (sheets of 48 images
+//! with hidden controls for 10 people each, selection frequency); Zhang et al., "ImageNet-D", CVPR 2024 (the two
+//! questions; positive, negative and consistency sentinels).
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What a recipe says about people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnnotateSpec {
+    /// Which hard items people look at.
+    pub items: ItemChoice,
+    /// The most of them; `None`: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<u32>,
+    /// Images on a sheet, sentinels among them.
+    pub images_per_batch: u32,
+    /// People who fill in the same sheet.
+    pub people_per_batch: u32,
+    /// Sentinels of each kind on a sheet.
+    pub sentinels: Sentinels,
+    /// Side of the square that people see, in px.
+    pub image_px: u32,
+    /// What people are asked about each image.
+    pub questions: Vec<Question>,
+    /// When an assignment counts.
+    pub check: CheckSpec,
+    /// When an item is accepted.
+    pub verdict: VerdictRule,
+    /// What people get.
+    pub pay: Pay,
+    /// Formats that `build` exports.
+    pub export: Vec<ExportFormat>,
+}
+
+/// Which hard items people look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemChoice {
+    /// All of them, or the first `max_items` of a random order.
+    Hard,
+    /// As many of each category and nuisance as of any other, as far as there are.
+    Stratified,
+}
+
+/// Sentinels on a sheet, and what makes an image fit to be one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sentinels {
+    /// Images that surely show what is asked for.
+    pub positives: u32,
+    /// Images that surely show something else, something near.
+    pub negatives: u32,
+    /// Images that come twice.
+    pub repeats: u32,
+    /// An image surely shows its category if every surrogate is right and gives it at least this probability.
+    pub min_prob: f64,
+    /// An image surely does not show a category to which no surrogate gives more than this probability.
+    pub max_other_prob: f64,
+    /// A folder of images known to be good, one sub-folder for each category's id, instead of items of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_good: Option<PathBuf>,
+}
+
+impl Sentinels {
+    /// How many there are on a sheet.
+    pub fn per_batch(&self) -> u32 {
+        self.positives + self.negatives + self.repeats
+    }
+}
+
+impl AnnotateSpec {
+    /// Images on a sheet that are no sentinels.
+    pub fn candidates_per_batch(&self) -> u32 {
+        self.images_per_batch.saturating_sub(self.sentinels.per_batch())
+    }
+
+    /// What people cost who fill in `sheets` sheets, in the currency of the recipe.
+    pub fn cost(&self, sheets: u64) -> f64 {
+        sheets as f64 * self.pay.reward * (1.0 + self.pay.fee)
+    }
+}
+
+/// A question about an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Short name for tables: letters, digits, `_`.
+    pub id: String,
+    /// What people read; `{category}` stands for the category's name.
+    pub text: String,
+    /// The item is accepted only if at least this share of the votes is `yes`, in [0, 1].
+    pub accept_at: f64,
+    /// Whether the right answer about a negative sentinel is surely `no`.
+    #[serde(default)]
+    pub negatives: bool,
+}
+
+impl Question {
+    /// The question about one category.
+    pub fn about(&self, category: &str) -> String {
+        self.text.replace("{category}", category)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// No.
+    No,
+    /// Not sure; counts as a vote, but not as `yes`.
+    NotSure,
+    /// Yes.
+    Yes,
+}
+
+impl Answer {
+    /// All answers in the alphabetical order of their names, in which ties are decided: against the image.
+    pub const ALL: [Self; 3] = [Self::No, Self::NotSure, Self::Yes];
+
+    /// As files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::NotSure => "not_sure",
+            Self::Yes => "yes",
+        }
+    }
+
+    /// Reads what people's tools write: `yes`, `Y`, `Not sure`, `?` …
+    pub fn read(text: &str) -> Option<Self> {
+        let plain = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+        match plain.as_str() {
+            "yes" | "y" | "true" => Some(Self::Yes),
+            "no" | "n" | "false" => Some(Self::No),
+            "not_sure" | "unsure" | "notsure" | "?" => Some(Self::NotSure),
+            _ => None,
+        }
+    }
+}
+
+/// When an assignment (one person's answers to one sheet) counts: least shares of sentinel answers passed, in [0, 1].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckSpec {
+    /// Of the answers to positive sentinels, those that are `yes`.
+    pub positives: f64,
+    /// Of the answers to negative sentinels, those that are `no`.
+    pub negatives: f64,
+    /// Of the answers to images that come twice, those that are the same both times.
+    pub repeats: f64,
+    /// Answers given after this moment do not count (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes: Option<String>,
+}
+
+/// How votes become a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerdictRule {
+    /// Fewer valid votes than this on some question leave the item undecided.
+    pub min_votes: u32,
+    /// What is compared with a question's `accept_at`.
+    pub aggregate: Aggregate,
+}
+
+/// How votes are added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aggregate {
+    /// The share of valid votes that say `yes`: ImageNetV2's selection frequency.
+    Majority,
+    /// The same, each person weighted by agreement with the majority.
+    Wawa,
+    /// Probability of `yes` by Dawid and Skene's model of each person's confusions.
+    DawidSkene,
+    /// The same with one skill for each person.
+    OneCoin,
+}
+
+impl Aggregate {
+    /// As recipes write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Majority => "majority",
+            Self::Wawa => "wawa",
+            Self::DawidSkene => "dawid-skene",
+            Self::OneCoin => "one-coin",
+        }
+    }
+}
+
+/// What a person gets for a sheet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pay {
+    /// For a sheet.
+    pub reward: f64,
+    /// What the platform takes on top, as a share of the reward.
+    pub fee: f64,
+    /// For people: `USD`, `GBP` …
+    pub currency: String,
+}
+
+/// Formats of task sheets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportFormat {
+    /// Label Studio's tasks and labelling configuration.
+    LabelStudio,
+    /// Data for Prolific's task builder.
+    Prolific,
+    /// Plain CSV and JSON Lines.
+    Csv,
+    /// One page for each sheet that works from disk.
+    Html,
+}
+
+impl ExportFormat {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::LabelStudio, Self::Prolific, Self::Csv, Self::Html];
+
+    /// As recipes and the command line write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LabelStudio => "label-studio",
+            Self::Prolific => "prolific",
+            Self::Csv => "csv",
+            Self::Html => "html",
+        }
+    }
+}
+
+impl Default for AnnotateSpec {
+    fn default() -> Self {
+        let question = |id: &str, text: &str, accept_at, negatives| Question {
+            id: id.to_owned(),
+            text: text.to_owned(),
+            accept_at,
+            negatives,
+        };
+        Self {
+            items: ItemChoice::Hard,
+            max_items: None,
+            images_per_batch: 48,
+            people_per_batch: 10,
+            sentinels: Sentinels::default(),
+            image_px: 512,
+            questions: vec![
+                question("recognise", "Can you recognise the object ({category}) in the image?", 0.7, true),
+                // What is near may well be used as what is asked for: a mug as a vase.
+                question("use", "Could the object in the image be used as the object ({category})?", 0.5, false),
+            ],
+            check: CheckSpec::default(),
+            verdict: VerdictRule::default(),
+            pay: Pay::default(),
+            export: Vec::new(),
+        }
+    }
+}
+
+impl Default for Sentinels {
+    fn default() -> Self {
+        Self { positives: 3, negatives: 3, repeats: 2, min_prob: 0.5, max_other_prob: 0.01, known_good: None }
+    }
+}
+
+impl Default for CheckSpec {
+    fn default() -> Self {
+        Self { positives: 0.75, negatives: 0.66, repeats: 0.7, closes: None }
+    }
+}
+
+impl Default for VerdictRule {
+    fn default() -> Self {
+        Self { min_votes: 3, aggregate: Aggregate::Majority }
+    }
+}
+
+impl Default for Pay {
+    fn default() -> Self {
+        Self { reward: 0.0, fee: 0.0, currency: "USD".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_as_peoples_tools_write_them() {
+        for (text, answer) in [("Yes", Answer::Yes), (" n ", Answer::No), ("Not sure", Answer::NotSure)] {
+            assert_eq!(Answer::read(text), Some(answer), "{text}");
+        }
+        for text in ["", "maybe", "=yes", "yes;no"] {
+            assert_eq!(Answer::read(text), None, "{text}");
+        }
+        assert!(Answer::ALL.iter().all(|answer| Answer::read(answer.name()) == Some(*answer)));
+    }
+}

@@ -1,0 +1,35 @@
+//! Prolific's task builder: a dataset in CSV and the instructions that go with it.
+//!
+//! Source: Prolific's documentation, "Working with Datasets" (columns with `META_` in front are not shown, and
+//! `META_TASK_GROUP_ID` keeps a sheet together) and "Instructions".
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::{CHOICES, TaskLine, cell, rows_as_csv};
+
+/// `dataset.csv`: image and category are shown, the names of task and sheet are not.
+pub fn prolific_csv(lines: &[TaskLine]) -> Vec<u8> {
+    let header = ["image", "category", "gloss", "META_TASK", "META_TASK_GROUP_ID"].map(Cow::Borrowed).to_vec();
+    let row = |line: &TaskLine| {
+        let gloss = cell(line.gloss.as_deref().unwrap_or_default());
+        [line.image.clone(), cell(&line.category), gloss, line.task.clone(), line.batch.clone()]
+            .map(Cow::Owned)
+            .to_vec()
+    };
+    rows_as_csv(std::iter::once(header).chain(lines.iter().map(row)))
+}
+
+/// `instructions.json`: a multiple choice for each question (id, text). The id in brackets brings answers back to it.
+pub fn prolific_instructions(questions: &[(String, String)]) -> Vec<u8> {
+    let options: Vec<Value> = CHOICES.iter().map(|(value, text)| json!({ "label": text, "value": value })).collect();
+    let instruction = |(order, (id, text)): (usize, &(String, String))| {
+        json!({
+            "type": "multiple_choice", "order": order, "answer_limit": 1,
+            "description": format!("{text} [{id}]"), "options": options,
+        })
+    };
+    let instructions: Vec<Value> = questions.iter().enumerate().map(instruction).collect();
+    serde_json::to_vec_pretty(&instructions).unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! The images of tasks, as people see them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::images;
+use super::planned::Planned;
+use super::{Context, StageError};
+use crate::domain::{ImageRow, ItemId, Outcome, RunSpec, Secret, Task, TaskImage};
+use crate::imaging::{self, DecodeLimits, RgbImage};
+use crate::store::RunDir;
+use crate::table::images_table;
+
+/// Finds, reads and encodes the images of some tasks.
+pub struct Packer {
+    run: RunDir,
+    spec: RunSpec,
+    secret: Secret,
+    rows: HashMap<ItemId, ImageRow>,
+}
+
+impl Packer {
+    /// For `tasks`, whose images are looked up.
+    pub fn open(ctx: &Context, spec: &RunSpec, tasks: &[Task]) -> Result<Self, StageError> {
+        images::check_source(spec)?;
+        let item = |task: &Task| if let TaskImage::Item(item) = task.image { Some(item) } else { None };
+        let wanted: BTreeSet<ItemId> = tasks.iter().filter_map(item).collect();
+        let mut rows = HashMap::with_capacity(wanted.len());
+        for shard in 0..Planned::open(ctx, spec)?.ranges.len() {
+            let found = images_table::decode(&ctx.run.images(shard).file("parquet"))?;
+            rows.extend(found.into_iter().filter(|row| wanted.contains(&row.item_id)).map(|row| (row.item_id, row)));
+        }
+        Ok(Self { run: ctx.run.clone(), spec: spec.clone(), secret: ctx.run.secret()?, rows })
+    }
+
+    /// The JPEG for a task; its bytes hang on the task's name.
+    pub fn jpeg(&self, task: &Task) -> Result<Vec<u8>, StageError> {
+        let picture = match &task.image {
+            TaskImage::Item(item) => self.item(*item),
+            TaskImage::Known(path) => self.known(path),
+        };
+        let px = self.spec.annotate.image_px;
+        let jpeg = picture.and_then(|picture| {
+            imaging::sheet_jpeg(&picture, px, self.secret.seed("pixels", &task.name)).map_err(|e| e.to_string())
+        });
+        jpeg.map_err(|reason| StageError::TaskImage { image: name(&task.image), reason })
+    }
+
+    fn item(&self, item: ItemId) -> Result<RgbImage, String> {
+        let row = self.rows.get(&item).ok_or("the run has no image of it any more")?;
+        match images::read(&self.run, &self.spec, row) {
+            Outcome::Kept(picture) => Ok(picture),
+            Outcome::Dropped(reason) | Outcome::Failed(reason) => Err(reason),
+        }
+    }
+
+    fn known(&self, path: &str) -> Result<RgbImage, String> {
+        let folder = self.spec.annotate.sentinels.known_good.as_deref().ok_or("annotate.sentinels.known_good is gone")?;
+        let bytes = std::fs::read(folder.join(path)).map_err(|e| format!("the file cannot be read: {e}"))?;
+        imaging::decode(&bytes, &DecodeLimits::default()).map_err(|e| e.to_string())
+    }
+}
+
+fn name(image: &TaskImage) -> String {
+    match image {
+        TaskImage::Item(item) => format!("item {item}"),
+        TaskImage::Known(path) => path.clone(),
+    }
+}

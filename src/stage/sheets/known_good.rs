@@ -1,0 +1,23 @@
+//! Images known to be good: a folder with one sub-folder for each category's id.
+
+use std::path::Path;
+
+use crate::domain::{CategorySet, FolderSource, GenerateSpec, LabelSource, TaskImage};
+use crate::generator::{self, GeneratorError};
+use crate::imaging::DecodeLimits;
+
+/// Category and image of every file below `folder`; files of other categories are passed over.
+pub fn list(folder: &Path, categories: &CategorySet) -> Result<Vec<(String, TaskImage)>, GeneratorError> {
+    let limits = DecodeLimits::default();
+    let source = FolderSource {
+        root: folder.to_owned(),
+        labels: LabelSource::ParentFolder,
+        labels_csv: None,
+        recursive: true,
+        max_pixels: limits.max_pixels,
+        max_file_bytes: limits.max_file_bytes,
+    };
+    let listing = generator::list(&GenerateSpec::Folder(source), categories, 0)?;
+    let rows = listing.rows.part(0..listing.rows.len()).into_iter();
+    Ok(rows.filter_map(|row| Some((row.category, TaskImage::Known(row.source?)))).collect())
+}

@@ -1,0 +1,70 @@
+//! `answers/<input>.parquet`: every row of an input, as it was given, with people's ids replaced.
+
+use std::path::Path;
+
+use polars::prelude::*;
+
+use super::frame::{self, TableError};
+use crate::domain::{Answer, AnswerRow};
+
+const COLUMNS: [&str; 6] = ["person", "task", "question", "answer", "at_ms", "problem"];
+
+/// The rows as Parquet.
+pub fn encode(rows: &[AnswerRow]) -> Result<Vec<u8>, TableError> {
+    frame::encode(columns(rows.iter()))
+}
+
+/// The columns of answers; those of votes begin with them.
+pub(super) fn columns<'a>(rows: impl Iterator<Item = &'a AnswerRow> + Clone) -> Vec<Column> {
+    let texts = |name: &str, text: fn(&AnswerRow) -> &str| {
+        Column::new(name.into(), rows.clone().map(text).collect::<Vec<&str>>())
+    };
+    let answer = |row: &AnswerRow| row.answer.map(Answer::name);
+    vec![
+        texts("person", |row| &row.person),
+        texts("task", |row| &row.task),
+        texts("question", |row| &row.question),
+        Column::new("answer".into(), rows.clone().map(answer).collect::<Vec<Option<&str>>>()),
+        Column::new("at_ms".into(), rows.clone().map(|row| row.at_ms).collect::<Vec<Option<i64>>>()),
+        Column::new("problem".into(), rows.clone().map(|row| row.problem.as_deref()).collect::<Vec<Option<&str>>>()),
+    ]
+}
+
+/// The rows of the file.
+pub fn decode(path: &Path) -> Result<Vec<AnswerRow>, TableError> {
+    frame::read_rows(path, &COLUMNS, |frame| {
+        let [people, tasks, questions] = ["person", "task", "question"].map(|name| frame::full_strings(frame, name));
+        let (answers, problems) = (frame::strings(frame, "answer")?, frame::strings(frame, "problem")?);
+        let at = frame.column("at_ms")?.i64()?;
+        let rows = people?.into_iter().zip(tasks?).zip(questions?).zip(answers).zip(problems).enumerate();
+        let row = |(place, ((((person, task), question), answer), problem)): (usize, _)| {
+            let answer: Option<String> = answer;
+            let answer = answer.as_deref().and_then(Answer::read);
+            AnswerRow { person, task, question, answer, at_ms: at.get(place), problem }
+        };
+        Ok(rows.map(row).collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_come_back_as_they_went_in() {
+        let good = AnswerRow {
+            person: "p".into(),
+            task: "t".into(),
+            question: "use".into(),
+            answer: Some(Answer::NotSure),
+            at_ms: Some(5),
+            problem: None,
+        };
+        let bad = AnswerRow { answer: None, at_ms: None, problem: Some("the answer is empty".into()), ..good.clone() };
+        for rows in [vec![], vec![good, bad]] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
+            assert_eq!(decode(file.path()).unwrap(), rows);
+        }
+    }
+}
