@@ -1,9 +1,9 @@
-//! Confidence intervals of proportions.
+//! A figure with its confidence interval, and that of a proportion.
 
-/// A proportion with its 95 % interval, all in [0, 1].
+/// A figure with its 95 % interval; of a proportion all in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
-    /// The proportion.
+    /// The figure.
     pub value: f64,
     /// Lower bound.
     pub low: f64,

@@ -1,15 +1,21 @@
 //! Pure numbers: from scores to predictions, from predictions to hard sets, and the figures about them.
 //!
-//! Does no I/O, no randomness and no threads. Sources of formulas stand at their functions.
+//! Does no I/O and starts no threads; what is drawn at random depends on a seed alone. Sources of formulas stand at their
+//! functions.
 
 mod agreement;
 mod interval;
 mod predict;
 mod select;
 mod summary;
+mod votes;
 
 pub use agreement::PairCounts;
 pub use interval::{Interval, wilson};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use select::{Judged, VoteColumns, align, judge};
 pub use summary::{LeftOut, Summary};
+pub use votes::{
+    OneCoinPosterior, Posterior, Vote, VoteSet, Wawa, agreement_with_others, alpha_interval, dawid_skene,
+    krippendorff_alpha, majority, most_probable, one_coin_dawid_skene, percent_agreement, wawa,
+};

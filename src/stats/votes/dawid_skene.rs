@@ -1,0 +1,157 @@
+//! The model of Dawid and Skene: labels and people's errors, each estimated from the other; and its one-coin variant.
+//!
+//! Sources: A. P. Dawid, A. M. Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm",
+//! Applied Statistics 28, 1979; the one-coin variant as in crowd-kit, after Y. Zhang, X. Chen, D. Zhou, M. I. Jordan,
+//! "Spectral methods meet EM", JMLR 17, 2016. Equal to crowd-kit 1.4.2 but for one thing: crowd-kit lifts the
+//! probabilities that it returns to at least 1e-10; here they stay as they are, so that a row sums to 1.
+//!
+//! Holds always: labels that occur neither in votes nor in what is known of their tasks take no part, as in crowd-kit,
+//! which only knows labels that it has seen.
+
+use std::collections::BTreeMap;
+
+use super::em::{FLOOR, Fit, Problem, add, observed};
+use super::majority::mean_by_person;
+use super::{Vote, VoteSet};
+
+/// What [`dawid_skene`] finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior {
+    /// `[tasks][labels]`; a row sums to 1, or is all zeros for a task without votes that is not known either.
+    pub probabilities: Vec<Vec<f64>>,
+    /// `[people][labels observed][labels true]`: how probable it is that the person gives a label, by the true one. A
+    /// column sums to 1 over the labels that the person gave, and is even over them where the person met no task of
+    /// that true label; zeros for labels that do not occur, and for a person without votes.
+    pub confusion: Vec<Vec<Vec<f64>>>,
+    /// Iterations made, at most 100.
+    pub iterations: u32,
+}
+
+/// What [`one_coin_dawid_skene`] finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OneCoinPosterior {
+    /// As [`Posterior::probabilities`].
+    pub probabilities: Vec<Vec<f64>>,
+    /// By person: how probable it is that they give the true label, in [0, 1]; `None` without a vote.
+    pub skills: Vec<Option<f64>>,
+    /// Iterations made, at most 100.
+    pub iterations: u32,
+}
+
+/// Probabilities of the tasks' labels and a confusion matrix for each person.
+///
+/// `known`: tasks whose true label is certain, with it; tasks outside the set are passed over. They are held at it in
+/// every iteration, as by crowd-kit's `true_labels`, and so tell how their voters err.
+pub fn dawid_skene(set: &VoteSet, known: &BTreeMap<u32, u8>) -> Posterior {
+    let seen = Seen::new(set, known);
+    let Fit { probabilities, errors, iterations } = Problem::new(&seen.set, &seen.known).fit(confusion);
+    let confusion = (0..set.people).map(|person| seen.matrix(&errors, person)).collect();
+    Posterior { probabilities: seen.probabilities(&probabilities, known), confusion, iterations }
+}
+
+/// As [`dawid_skene`] with one number for each person: the true label with that probability, else any other alike.
+///
+/// crowd-kit's one-coin variant takes no known labels; here they are held as in the full model.
+pub fn one_coin_dawid_skene(set: &VoteSet, known: &BTreeMap<u32, u8>) -> OneCoinPosterior {
+    let seen = Seen::new(set, known);
+    let Fit { probabilities, iterations, .. } = Problem::new(&seen.set, &seen.known).fit(coins);
+    let skills = skills(&seen.set, &probabilities);
+    OneCoinPosterior { probabilities: seen.probabilities(&probabilities, known), skills, iterations }
+}
+
+/// Errors of the full model: for each person and true label, the expected shares of the labels that they gave.
+///
+/// Expected numbers below [`FLOOR`] are lifted to it first; labels that a person never gave stay at zero, and nothing
+/// reads them.
+fn confusion(set: &VoteSet, probabilities: &[f64]) -> Vec<f64> {
+    let mut errors = vec![0.0; set.people * set.labels * set.labels];
+    let mut gave = vec![false; set.people * set.labels];
+    for vote in &set.votes {
+        add(&mut errors[observed(set, vote)..][..set.labels], &probabilities[set.row(vote)..]);
+        gave[observed(set, vote) / set.labels] = true;
+    }
+    for person in 0..set.people {
+        let rows: Vec<usize> = (person * set.labels..(person + 1) * set.labels).filter(|&row| gave[row]).collect();
+        (0..set.labels).for_each(|label| normalise_column(&mut errors, set.labels, &rows, label));
+    }
+    errors
+}
+
+/// Scales column `label` over `rows` (each of `labels` numbers) to sum to 1.
+fn normalise_column(errors: &mut [f64], labels: usize, rows: &[usize], label: usize) {
+    let lifted = |row: &usize| errors[row * labels + label].max(FLOOR);
+    let sum: f64 = rows.iter().map(lifted).sum();
+    rows.iter().for_each(|row| errors[row * labels + label] = errors[row * labels + label].max(FLOOR) / sum);
+}
+
+/// Errors of the one-coin model: a person's skill on the diagonal, what is left spread evenly beside it.
+fn coins(set: &VoteSet, probabilities: &[f64]) -> Vec<f64> {
+    let coin = |skill: f64, (given, label): (usize, usize)| {
+        let probability = if given == label { skill } else { (1.0 - skill) / (set.labels - 1) as f64 };
+        probability.clamp(FLOOR, 1.0 - FLOOR)
+    };
+    let cells = || (0..set.labels).flat_map(|given| (0..set.labels).map(move |label| (given, label)));
+    let skills = skills(set, probabilities).into_iter().map(Option::unwrap_or_default);
+    skills.flat_map(|skill| cells().map(move |cell| coin(skill, cell))).collect()
+}
+
+/// By person: the mean probability of the labels that they gave.
+fn skills(set: &VoteSet, probabilities: &[f64]) -> Vec<Option<f64>> {
+    mean_by_person(set, |vote: &Vote| probabilities[set.row(vote) + vote.label as usize])
+}
+
+/// The labels that occur, and the votes in terms of them.
+struct Seen {
+    /// Which labels occur, ascending.
+    labels: Vec<usize>,
+    /// Number of labels of the original.
+    of: usize,
+    /// The votes, labels numbered by their place in `labels`.
+    set: VoteSet,
+    /// What is known of tasks with votes, labels numbered alike.
+    known: BTreeMap<u32, u8>,
+}
+
+impl Seen {
+    fn new(set: &VoteSet, known: &BTreeMap<u32, u8>) -> Self {
+        let voted = set.voted();
+        let known = known.iter().filter(|&(&task, _)| voted.get(task as usize).is_some_and(|&voted| voted));
+        let mut occurs = vec![false; set.labels];
+        let labels = set.votes.iter().map(|vote| vote.label).chain(known.clone().map(|(_, &label)| label));
+        labels.for_each(|label| occurs[label as usize] = true);
+        let labels: Vec<usize> = (0..set.labels).filter(|&label| occurs[label]).collect();
+        let place = |label: u8| labels.partition_point(|&seen| seen < label as usize) as u8;
+        let votes = set.votes.iter().map(|vote| Vote { label: place(vote.label), ..*vote }).collect();
+        let known = known.map(|(&task, &label)| (task, place(label))).collect();
+        Self { set: VoteSet { labels: labels.len(), votes, ..*set }, known, of: set.labels, labels }
+    }
+
+    /// Rows of all tasks over the original labels; what is known holds for tasks without votes too.
+    fn probabilities(&self, table: &[f64], known: &BTreeMap<u32, u8>) -> Vec<Vec<f64>> {
+        let mut rows: Vec<Vec<f64>> = (0..self.set.tasks).map(|task| self.row(table, task)).collect();
+        for (&task, &label) in known {
+            if let Some(row) = rows.get_mut(task as usize) {
+                row.fill(0.0);
+                row[label as usize] = 1.0;
+            }
+        }
+        rows
+    }
+
+    /// The confusion matrix of one person over the original labels.
+    fn matrix(&self, errors: &[f64], person: usize) -> Vec<Vec<f64>> {
+        let mut matrix = vec![vec![0.0; self.of]; self.of];
+        for (at, &label) in self.labels.iter().enumerate() {
+            matrix[label] = self.row(errors, person * self.labels.len() + at);
+        }
+        matrix
+    }
+
+    /// Row `at` of a flat table, over the original labels.
+    fn row(&self, table: &[f64], at: usize) -> Vec<f64> {
+        let mut row = vec![0.0; self.of];
+        let width = self.labels.len();
+        self.labels.iter().zip(&table[at * width..][..width]).for_each(|(&label, &value)| row[label] = value);
+        row
+    }
+}
