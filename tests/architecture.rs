@@ -39,6 +39,10 @@ const HOMES: &[(&str, &str)] = &[
     ("image", "imaging"),
     ("hf_hub", "assets"),
     ("maud", "render"),
+    ("rusqlite", "store/ballots"),
+    ("axum", "server"),
+    ("tokio", "server"),
+    ("hmac", "domain/secret"),
 ];
 
 const MAX_LINES: usize = 600;

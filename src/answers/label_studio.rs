@@ -5,7 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{AnswersError, Given};
+use super::{AnswersError, checked};
+use crate::domain::{Given, parse_time};
 
 #[derive(Deserialize)]
 struct RawAnnotation {
@@ -47,7 +48,7 @@ fn annotated(task: &str, annotation: &RawAnnotation) -> Vec<Given> {
     let given = Given {
         person: person(&annotation.completed_by),
         task: task.to_owned(),
-        at: annotation.created_at.clone().unwrap_or_default(),
+        at_ms: annotation.created_at.as_deref().and_then(parse_time),
         ..Given::default()
     };
     let problem = match annotation.was_cancelled {
@@ -60,15 +61,20 @@ fn annotated(task: &str, annotation: &RawAnnotation) -> Vec<Given> {
     }
     let answer = |result: &RawResult| {
         let (question, answer) = (result.from_name.clone().unwrap_or_default(), chosen(&result.value));
-        Given { question, answer, ..given.clone() }.checked()
+        checked(Given { question, answer, ..given.clone() })
     };
     annotation.result.iter().map(answer).collect()
 }
 
 fn flat(task: &Map<String, Value>, questions: &[String]) -> Vec<Given> {
     let text = |key: &str| task.get(key).map(plain).unwrap_or_default();
-    let given = Given { person: text("annotator"), task: text("task"), at: text("created_at"), ..Given::default() };
-    let answer = |id: &String| Given { question: id.clone(), answer: text(id), ..given.clone() }.checked();
+    let given = Given {
+        person: text("annotator"),
+        task: text("task"),
+        at_ms: parse_time(&text("created_at")),
+        ..Given::default()
+    };
+    let answer = |id: &String| checked(Given { question: id.clone(), answer: text(id), ..given.clone() });
     questions.iter().map(answer).collect()
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Given, quoted};
+use super::{checked, quoted};
+use crate::domain::{Given, parse_time};
 
 /// All lines but empty ones.
 pub(super) fn read(text: &[u8]) -> Vec<Given> {
@@ -22,5 +23,5 @@ fn row(number: usize, line: &[u8]) -> Given {
         _ => String::new(),
     };
     let (person, task, question) = (text("person"), text("task"), text("question"));
-    Given { person, task, question, answer: text("answer"), at: text("at"), problem: None }.checked()
+    checked(Given { person, task, question, answer: text("answer"), at_ms: parse_time(&text("at")), problem: None })
 }

@@ -7,27 +7,12 @@ mod label_studio;
 mod lines;
 mod table;
 
+use crate::domain::Given;
+
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// Longer ids, answers and names are cut before they are quoted in a message.
 const QUOTED: usize = 60;
-
-/// One answer as a file has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Given {
-    /// The person's id.
-    pub person: String,
-    /// The task's name.
-    pub task: String,
-    /// The question's id.
-    pub question: String,
-    /// The answer.
-    pub answer: String,
-    /// When; empty if the file does not say.
-    pub at: String,
-    /// Why the row cannot be used.
-    pub problem: Option<String>,
-}
 
 /// Why nothing can be read from a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,18 +56,14 @@ pub fn is_database(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SQLite format 3\0")
 }
 
-impl Given {
-    /// The same with a problem if something is missing.
-    fn checked(mut self) -> Self {
-        let empty =
-            [("task", &self.task), ("person", &self.person), ("question", &self.question), ("answer", &self.answer)]
-                .into_iter()
-                .find(|(_, text)| text.trim().is_empty());
-        if self.problem.is_none() {
-            self.problem = empty.map(|(what, _)| format!("the {what} is empty"));
-        }
-        self
-    }
+/// The same with a problem if something is missing.
+fn checked(mut given: Given) -> Given {
+    let parts =
+        [("task", &given.task), ("person", &given.person), ("question", &given.question), ("answer", &given.answer)];
+    let empty =
+        parts.into_iter().find(|(_, text)| text.trim().is_empty()).map(|(what, _)| format!("the {what} is empty"));
+    given.problem = given.problem.or(empty);
+    given
 }
 
 /// The beginning of a text, for a message.

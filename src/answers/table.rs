@@ -6,7 +6,8 @@
 
 use csv::StringRecord;
 
-use super::{AnswersError, Given};
+use super::{AnswersError, checked};
+use crate::domain::{Given, parse_time};
 
 const TASK: [&str; 3] = ["task", "meta_task", "input.task"];
 const PERSON: [&str; 10] = [
@@ -108,17 +109,17 @@ impl Columns {
             let given = Given {
                 person: text(self.person),
                 task: text(task.task),
-                at: self.at.map(text).unwrap_or_default(),
+                at_ms: self.at.and_then(|at| parse_time(&text(at))),
                 ..Given::default()
             };
             match &task.answers {
                 Answers::Long(question, answer) => {
                     let (question, answer) = (bracketed(&text(*question)), text(*answer));
-                    rows.push(Given { question, answer, ..given }.checked());
+                    rows.push(checked(Given { question, answer, ..given }));
                 }
                 Answers::Wide(questions) => {
                     rows.extend(questions.iter().filter(|(_, cells)| !cells.is_empty()).map(|(id, cells)| {
-                        Given { question: id.clone(), answer: answer(record, cells), ..given.clone() }.checked()
+                        checked(Given { question: id.clone(), answer: answer(record, cells), ..given.clone() })
                     }))
                 }
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
-use crate::domain::{Devices, LabelSpace, Precision, Rule};
+use crate::domain::{Devices, ExportFormat, LabelSpace, Precision, Rule};
 use crate::stage::Part;
 
 /// Builds hard-example image benchmarks and keeps the evidence for every image in them.
@@ -60,6 +60,9 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Mine a run, again and by another rule or other surrogates if you like
     Mine(MineArgs),
+    /// Have people look at the hard images: pack task sheets, show them, read the answers
+    #[command(subcommand)]
+    Annotate(AnnotateCommand),
     /// Write the page of the current mining
     Report(ReportArgs),
     /// Say how far a run is
@@ -143,6 +146,67 @@ pub struct MineArgs {
     /// Margins closer to 0 than this mark a near tie
     #[arg(long, value_name = "M")]
     pub near_tie: Option<f64>,
+}
+
+#[derive(Subcommand)]
+pub enum AnnotateCommand {
+    /// Write task sheets with sentinels for a tool in which people answer
+    Export(ExportArgs),
+    /// Read answers, check the sentinels in them and decide
+    Collect(CollectArgs),
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// The tool
+    #[arg(long, value_enum)]
+    pub to: Tool,
+    /// A new or empty folder for the sheets
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Where the folder's files will be on the web: stands before the path of each image
+    #[arg(long, value_name = "URL")]
+    pub image_url: Option<String>,
+    /// Ask for the votes that are missing, in a further round
+    #[arg(long)]
+    pub missing: bool,
+    /// Change one key of the run's section [annotate]; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Override>,
+}
+
+/// Tools in which people answer.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tool {
+    LabelStudio,
+    Prolific,
+    Csv,
+    Html,
+}
+
+impl From<Tool> for ExportFormat {
+    fn from(tool: Tool) -> Self {
+        match tool {
+            Tool::LabelStudio => Self::LabelStudio,
+            Tool::Prolific => Self::Prolific,
+            Tool::Csv => Self::Csv,
+            Tool::Html => Self::Html,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct CollectArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// Files of answers: Label Studio's JSON, CSV of Prolific or Mechanical Turk or ours, saved pages, a server's database.
+    /// Those of the run's own server are always read
+    pub answers: Vec<PathBuf>,
+    /// Change one key of the run's section [annotate]; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Override>,
 }
 
 #[derive(Args)]

@@ -33,6 +33,9 @@ fn code(error: &StageError) -> u8 {
         | StageError::OtherPool { .. }
         | StageError::OtherModel { .. }
         | StageError::Sheets(_)
+        | StageError::ImageUrl
+        | StageError::NoSheets { .. }
+        | StageError::Answers { .. }
         | StageError::TaskImage { .. }
         | StageError::NotReady { .. } => BAD_INPUT,
         StageError::Generator(error) if error.is_missing() => MISSING,

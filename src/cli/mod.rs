@@ -2,6 +2,7 @@
 //!
 //! stdout carries results (one JSON object with `--format json`), stderr everything else.
 
+mod annotate;
 mod args;
 mod build;
 mod doctor;
@@ -37,6 +38,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&session, args),
         Command::Generate(args) => generate::run(&session, args),
         Command::Mine(args) => mine::run(&session, args),
+        Command::Annotate(command) => annotate::run(&session, command),
         Command::Report(args) => report::run(&session, args),
         Command::Status(args) => status::run(&session, args),
         Command::Verify(args) => verify::run(&session, args),

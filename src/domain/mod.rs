@@ -41,5 +41,5 @@ pub use spec::{
     ChannelOrder, Device, Devices, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource,
     Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
 };
-pub use task::{AnswerRow, Assignment, ItemVerdict, Passed, Tally, Task, TaskImage, TaskKind, Verdict, VoteRow};
+pub use task::{AnswerRow, Assignment, Given, ItemVerdict, Passed, Tally, Task, TaskImage, TaskKind, Verdict, VoteRow};
 pub use time::parse_time;

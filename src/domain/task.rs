@@ -59,6 +59,23 @@ impl TaskKind {
     }
 }
 
+/// One answer as an input has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The person's id.
+    pub person: String,
+    /// The task's name.
+    pub task: String,
+    /// The question's id.
+    pub question: String,
+    /// The answer.
+    pub answer: String,
+    /// When, in milliseconds since 1970 (UTC), if the file says so.
+    pub at_ms: Option<i64>,
+    /// Why the row cannot be used.
+    pub problem: Option<String>,
+}
+
 /// One answer, as it was given: a row of `answers/<file>.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerRow {

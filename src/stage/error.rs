@@ -128,6 +128,25 @@ pub enum StageError {
         /// Why.
         reason: String,
     },
+    /// Prolific reads images from addresses only.
+    #[error(
+        "Prolific shows images by their addresses: say with --image-url https://… where you will put the folder that is written"
+    )]
+    ImageUrl,
+    /// There is nothing to answer yet.
+    #[error("{run} has no task sheets yet; make them with `hardset annotate export {run} --to … --out DIR`")]
+    NoSheets {
+        /// The run directory.
+        run: String,
+    },
+    /// A file of answers cannot be used.
+    #[error("{file}: {problem}")]
+    Answers {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
     /// No threads could be started.
     #[error("cannot start threads: {0}")]
     Threads(String),

@@ -2,10 +2,13 @@
 //!
 //! Sees generators and surrogates through their traits; knows neither candle, ort, polars, clap nor image.
 
+mod collect;
 mod context;
+mod decide;
 mod doctor;
 mod dropped;
 mod error;
+mod export;
 mod fetch;
 mod generate;
 mod images;
@@ -13,6 +16,7 @@ mod judge;
 mod library;
 mod mine;
 mod model;
+mod pack;
 mod plan;
 mod planned;
 mod report;
@@ -22,13 +26,17 @@ mod select;
 mod shards;
 mod sheets;
 mod status;
+mod tally;
 mod verify;
 
 pub use crate::generator::{Benchmark, Compared};
+pub use collect::{Collected, Input, collect, missing};
 pub use context::{Context, Progress};
+pub use decide::Agreement;
 pub use doctor::{Doctor, ModelReport, doctor, doctor_model};
 pub use dropped::write_dropped;
 pub use error::StageError;
+pub use export::{ExportTo, Exported, export, export_all, inside};
 pub use fetch::{FetchResult, fetch};
 pub use generate::{generate, generated};
 pub use mine::{Mining, mine};

@@ -54,7 +54,8 @@ impl Packer {
     }
 
     fn known(&self, path: &str) -> Result<RgbImage, String> {
-        let folder = self.spec.annotate.sentinels.known_good.as_deref().ok_or("annotate.sentinels.known_good is gone")?;
+        let folder =
+            self.spec.annotate.sentinels.known_good.as_deref().ok_or("annotate.sentinels.known_good is gone")?;
         let bytes = std::fs::read(folder.join(path)).map_err(|e| format!("the file cannot be read: {e}"))?;
         imaging::decode(&bytes, &DecodeLimits::default()).map_err(|e| e.to_string())
     }

@@ -5,6 +5,7 @@
 //! that is asked for, and every file has the size (and, where asked, the hash) that the record says.
 
 mod atomic;
+mod ballots;
 mod error;
 mod hand_out;
 mod lock;
@@ -16,6 +17,7 @@ mod small_map;
 mod tar;
 
 pub use atomic::{PendingFile, write_whole};
+pub use ballots::{Ballot, Ballots, GivenOut, PersonBallots, read_ballots};
 pub use error::StoreError;
 pub use hand_out::HandOut;
 pub use lock::Lock;

@@ -7,6 +7,8 @@ mod plain;
 mod prolific;
 mod readme;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 pub use label_studio::{label_studio_config, label_studio_tasks};
 pub use plain::{csv, jsonl};
 pub use prolific::{prolific_csv, prolific_instructions};
@@ -33,6 +35,11 @@ pub struct TaskLine {
 
 /// Answers that tools offer, as (value in files, text for people).
 pub const CHOICES: [(&str, &str); 3] = [("yes", "Yes"), ("no", "No"), ("not_sure", "Not sure")];
+
+/// An image inside a page.
+pub fn jpeg_uri(jpeg: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
+}
 
 /// A cell that a spreadsheet will not take for a formula (OWASP, "CSV injection").
 fn cell(text: &str) -> String {

@@ -1,0 +1,122 @@
+//! `hardset annotate export|serve|collect`: the part of people.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::args::{AnnotateCommand, CollectArgs, ExportArgs};
+use super::output::Output;
+use super::session::Session;
+use crate::config::Override;
+use crate::domain::RunSpec;
+use crate::stage::{self, Agreement, Collected, Context, ExportTo, Exported, StageError};
+
+pub fn run(session: &Session, command: &AnnotateCommand) -> anyhow::Result<Output> {
+    match command {
+        AnnotateCommand::Export(args) => export(session, args),
+        AnnotateCommand::Collect(args) => collect(session, args),
+    }
+}
+
+fn export(session: &Session, args: &ExportArgs) -> anyhow::Result<Output> {
+    let ctx = session.context(&args.run);
+    let _lock = ctx.run.lock().map_err(StageError::from)?;
+    ctx.run.sweep().map_err(StageError::from)?;
+    let spec = changed(&ctx, &args.set)?;
+    if stage::inside(&args.run, &args.out) {
+        ctx.progress.note("the sheets lie inside the run: give people that folder alone, never the run");
+    }
+    let (format, out, image_url) = (args.to.into(), args.out.clone(), args.image_url.clone());
+    let exported = stage::export(&ctx, &spec, &ExportTo { format, out, image_url, missing: args.missing })?;
+    Ok(Output::new(written(&exported, &spec), exported_json(&exported)))
+}
+
+/// What was written, in words.
+pub fn written(exported: &Exported, spec: &RunSpec) -> String {
+    let Exported { round, sheets, tasks, assignments, cost, out } = exported;
+    let pay = match *cost {
+        0.0 => String::new(),
+        cost => format!(", which cost {cost:.2} {}", spec.annotate.pay.currency),
+    };
+    format!("round {round}: {sheets} sheet(s) of {tasks} images for {assignments} assignments{pay}: {}", out.display())
+}
+
+/// The same for programs.
+pub fn exported_json(exported: &Exported) -> serde_json::Value {
+    let Exported { round, sheets, tasks, assignments, cost, out } = exported;
+    json!({ "round": round, "sheets": sheets, "tasks": tasks, "assignments": assignments, "cost": cost, "out": out.display().to_string() })
+}
+
+/// The run's spec with keys of its section [annotate] changed, and stored so.
+fn changed(ctx: &Context, set: &[Override]) -> Result<RunSpec, StageError> {
+    let mut spec = ctx.run.spec()?;
+    if !set.is_empty() {
+        let file = ctx.run.path().join("spec.toml").display().to_string();
+        spec.annotate = Override::annotate(&spec.annotate, set, &file)?;
+        ctx.run.write_spec(&spec)?;
+    }
+    Ok(spec)
+}
+
+fn collect(session: &Session, args: &CollectArgs) -> anyhow::Result<Output> {
+    let ctx = session.context(&args.run);
+    let _lock = ctx.run.lock().map_err(StageError::from)?;
+    ctx.run.sweep().map_err(StageError::from)?;
+    let spec = changed(&ctx, &args.set)?;
+    let collected = stage::collect(&ctx, &spec, &args.answers)?;
+    let problems = collected.inputs.iter().filter(|input| !input.known).map(|input| input.problems).sum();
+    Ok(Output::new(said(&collected, &args.run), as_json(&collected)).lost(problems))
+}
+
+fn said(collected: &Collected, run: &Path) -> String {
+    let mut lines = Vec::new();
+    for input in &collected.inputs {
+        let known = if input.known { ", known already" } else { "" };
+        let first = input.first_problem.as_ref().map_or_else(String::new, |first| format!(" (the first: {first})"));
+        lines.push(format!("{}: {} answers, {} of no use{first}{known}", input.file, input.rows, input.problems));
+    }
+    lines.push(format!("{} answers in all, {} of them votes that count", collected.answers, collected.votes));
+    lines.extend(collected.reasons.iter().map(|(reason, count)| format!("  {count} do not: {reason}")));
+    lines.push(format!("{} assignments, {} set aside", collected.assignments, collected.set_aside));
+    lines.extend(collected.agreement.iter().map(agreement));
+    let count = |verdict: &str| collected.verdicts.get(verdict).copied().unwrap_or(0);
+    lines.push(format!(
+        "{} items accepted, {} rejected, {} undecided; {} lack votes{}",
+        count("accept"),
+        count("reject"),
+        count("undecided"),
+        collected.missing,
+        if collected.missing > 0 { " (annotate export --missing asks for them)" } else { "" }
+    ));
+    lines.push(format!("verdicts: {}", folder(run).display()));
+    lines.join("\n")
+}
+
+fn folder(run: &Path) -> PathBuf {
+    run.join("verdicts")
+}
+
+fn agreement(agreement: &Agreement) -> String {
+    let percent = agreement.percent.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+    let alpha = match (agreement.alpha, agreement.interval) {
+        (Some(alpha), Some(interval)) => format!("{alpha:.3} ({:.3} to {:.3})", interval.low, interval.high),
+        (Some(alpha), None) => format!("{alpha:.3}"),
+        _ => "-".to_owned(),
+    };
+    format!("{}: {} votes, {percent} of pairs agree, Krippendorff's alpha {alpha}", agreement.question, agreement.votes)
+}
+
+fn as_json(collected: &Collected) -> serde_json::Value {
+    let inputs = collected.inputs.iter().map(|input| {
+        json!({ "file": input.file, "rows": input.rows, "problems": input.problems, "first_problem": input.first_problem, "known": input.known })
+    });
+    let agreement = collected.agreement.iter().map(|a| {
+        json!({ "question": a.question, "votes": a.votes, "percent": a.percent, "alpha": a.alpha,
+                "alpha_low": a.interval.map(|i| i.low), "alpha_high": a.interval.map(|i| i.high) })
+    });
+    json!({
+        "inputs": inputs.collect::<Vec<_>>(), "answers": collected.answers, "votes": collected.votes,
+        "reasons": collected.reasons, "assignments": collected.assignments, "set_aside": collected.set_aside,
+        "verdicts": collected.verdicts, "missing": collected.missing, "agreement": agreement.collect::<Vec<_>>(),
+    })
+}

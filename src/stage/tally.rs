@@ -1,0 +1,299 @@
+//! Answers of all inputs -> which votes count, whose assignments are set aside, what each item comes to.
+//!
+//! Pure: rows in, rows out. Holds always: every answer comes out once, with the reason if it does not count; a person has
+//! one vote on an item and question.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::sheets::Round;
+use crate::domain::{
+    AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ItemId, Passed, Task, TaskImage, TaskKind, VoteRow,
+    parse_time,
+};
+
+/// What the answers came to.
+#[derive(Debug, Default)]
+pub struct Tallied {
+    /// All answers, in the order in which they were given.
+    pub votes: Vec<VoteRow>,
+    /// One row for each sheet and person.
+    pub assignments: Vec<Assignment>,
+}
+
+/// Answers of one person to one sheet: by task and question.
+type Sheet<'a> = BTreeMap<(&'a str, &'a str), Answer>;
+
+/// Sorts the answers out. `rows`: those of all inputs, each input's in its own order.
+pub fn tally(spec: &AnnotateSpec, rounds: &[Round], rows: Vec<AnswerRow>) -> Tallied {
+    let tasks: HashMap<&str, &Task> =
+        rounds.iter().flat_map(|round| &round.tasks).map(|task| (task.name.as_str(), task)).collect();
+    let rows = in_order(rows);
+    let reasons = first_look(spec, &tasks, &rows);
+    let mut sheets: BTreeMap<(&str, &str), Sheet> = BTreeMap::new();
+    for (row, _) in rows.iter().zip(&reasons).filter(|(_, reason)| reason.is_none()) {
+        if let (Some(task), Some(answer)) = (tasks.get(row.task.as_str()), row.answer) {
+            let sheet = sheets.entry((&row.person, &task.batch)).or_default();
+            sheet.insert((&row.task, &row.question), answer);
+        }
+    }
+    let assignments = checked(spec, rounds, &sheets);
+    let votes = votes(&tasks, &rows, reasons, &assignments);
+    Tallied { votes, assignments }
+}
+
+/// By time, those without one last; else as they came.
+fn in_order(mut rows: Vec<AnswerRow>) -> Vec<AnswerRow> {
+    rows.sort_by_key(|row| row.at_ms.unwrap_or(i64::MAX));
+    rows
+}
+
+/// Why a row cannot count whatever the rest of its assignment is like.
+fn first_look(spec: &AnnotateSpec, tasks: &HashMap<&str, &Task>, rows: &[AnswerRow]) -> Vec<Option<String>> {
+    let closes = spec.check.closes.as_deref().and_then(parse_time);
+    let mut given: HashMap<(&str, &str, &str), Option<Answer>> = HashMap::new();
+    let look = |row: &AnswerRow| -> Option<String> {
+        if let Some(problem) = &row.problem {
+            return Some(problem.clone());
+        }
+        if !tasks.contains_key(row.task.as_str()) {
+            return Some("the task is on no sheet of this run".to_owned());
+        }
+        if !spec.questions.iter().any(|question| question.id == row.question) {
+            return Some("the question is none of the recipe's".to_owned());
+        }
+        if closes.zip(row.at_ms).is_some_and(|(closes, at)| at > closes) {
+            return Some("given after the closing date".to_owned());
+        }
+        None
+    };
+    (rows.iter())
+        .map(|row| {
+            look(row).or_else(|| match given.insert((&row.person, &row.task, &row.question), row.answer) {
+                None => None,
+                Some(first) => {
+                    given.insert((&row.person, &row.task, &row.question), first);
+                    let how = if first == row.answer { "the same" } else { "differently" };
+                    Some(format!("the person answered this before, {how}"))
+                }
+            })
+        })
+        .collect()
+}
+
+/// Every assignment with its sentinels counted, and whether it or its person is set aside.
+fn checked(spec: &AnnotateSpec, rounds: &[Round], sheets: &BTreeMap<(&str, &str), Sheet>) -> Vec<Assignment> {
+    let by_name: HashMap<&str, &[Task]> =
+        rounds.iter().flat_map(Round::sheets).map(|sheet| (sheet[0].batch.as_str(), sheet)).collect();
+    let mut assignments: Vec<Assignment> = (sheets.iter())
+        .filter_map(|((person, batch), answers)| Some(assignment(spec, person, batch, by_name.get(batch)?, answers)))
+        .collect();
+    let mut people: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, assignment) in assignments.iter().enumerate() {
+        people.entry(assignment.person.clone()).or_default().push(at);
+    }
+    for places in people.values().filter(|places| places.len() > 1) {
+        let mut all = Assignment { reason: None, ..assignments[places[0]].clone() };
+        for &at in &places[1..] {
+            all.positives.add(assignments[at].positives);
+            all.negatives.add(assignments[at].negatives);
+            all.repeats.add(assignments[at].repeats);
+        }
+        if let Some(failed) = failed(&spec.check, &all) {
+            for &at in places {
+                let reason = &mut assignments[at].reason;
+                *reason =
+                    reason.take().or_else(|| Some(format!("the person failed the sentinels of all sheets: {failed}")));
+            }
+        }
+    }
+    assignments
+}
+
+fn assignment(spec: &AnnotateSpec, person: &str, batch: &str, tasks: &[Task], answers: &Sheet) -> Assignment {
+    let mut row = Assignment {
+        batch: batch.to_owned(),
+        person: person.to_owned(),
+        answers: answers.len() as u32,
+        positives: Passed::default(),
+        negatives: Passed::default(),
+        repeats: Passed::default(),
+        reason: None,
+    };
+    for task in tasks {
+        for question in &spec.questions {
+            let Some(&answer) = answers.get(&(task.name.as_str(), question.id.as_str())) else { continue };
+            match &task.kind {
+                TaskKind::Positive => row.positives.count(answer == Answer::Yes),
+                TaskKind::Negative if question.negatives => row.negatives.count(answer == Answer::No),
+                TaskKind::Repeat(first) => {
+                    if let Some(other) = answers.get(&(first.as_str(), question.id.as_str())) {
+                        row.repeats.count(*other == answer);
+                    }
+                }
+                TaskKind::Candidate | TaskKind::Negative => {}
+            }
+        }
+    }
+    let has = |kind: fn(&TaskKind) -> bool| tasks.iter().any(|task| kind(&task.kind));
+    let unseen = has(|kind| *kind == TaskKind::Positive) && row.positives.all == 0
+        || has(|kind| *kind == TaskKind::Negative) && row.negatives.all == 0;
+    row.reason = match failed(&spec.check, &row) {
+        Some(failed) => Some(format!("the sentinels failed: {failed}")),
+        None if unseen => Some("too few answers to tell: no sentinel of some kind is among them".to_owned()),
+        None => None,
+    };
+    row
+}
+
+/// Which shares are too small.
+fn failed(check: &CheckSpec, row: &Assignment) -> Option<String> {
+    let kinds = [
+        ("positive", row.positives, check.positives),
+        ("negative", row.negatives, check.negatives),
+        ("repeated", row.repeats, check.repeats),
+    ];
+    let said = |&(kind, passed, least): &(&str, Passed, f64)| {
+        (!passed.reaches(least))
+            .then(|| format!("{} of {} {kind}, {least} is the least share", passed.passed, passed.all))
+    };
+    let failed: Vec<String> = kinds.iter().filter_map(said).collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
+}
+
+fn votes(
+    tasks: &HashMap<&str, &Task>,
+    rows: &[AnswerRow],
+    reasons: Vec<Option<String>>,
+    assignments: &[Assignment],
+) -> Vec<VoteRow> {
+    let aside: HashSet<(&str, &str)> = (assignments.iter().filter(|row| row.reason.is_some()))
+        .map(|row| (row.person.as_str(), row.batch.as_str()))
+        .collect();
+    let mut judged: BTreeSet<(&str, ItemId, &str)> = BTreeSet::new();
+    let mut votes = Vec::with_capacity(rows.len());
+    for (row, first_reason) in rows.iter().zip(reasons) {
+        let task = tasks.get(row.task.as_str()).copied();
+        let item_id = task.and_then(|task| if let TaskImage::Item(item) = task.image { Some(item) } else { None });
+        let mut reason = first_reason.or_else(|| secret_reason(task?, row, &aside));
+        if let (None, Some(item)) = (&reason, item_id)
+            && !judged.insert((&row.person, item, &row.question))
+        {
+            reason = Some("the person judged this image on another sheet".to_owned());
+        }
+        votes.push(VoteRow { given: row.clone(), batch: task.map(|task| task.batch.clone()), item_id, reason });
+    }
+    votes
+}
+
+/// What only the run knows: that the task is a sentinel, that the assignment is set aside.
+fn secret_reason(task: &Task, row: &AnswerRow, aside: &HashSet<(&str, &str)>) -> Option<String> {
+    if task.kind != TaskKind::Candidate {
+        return Some(format!("a {} sentinel", task.kind.name()));
+    }
+    aside.contains(&(row.person.as_str(), task.batch.as_str())).then(|| "the assignment is set aside".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One sheet of two candidates (`c1`, `c2`), `c1` again (`r`), a positive (`p`) and a negative (`n`).
+    fn rounds() -> Vec<Round> {
+        let task = |name: &str, item: u32, kind| Task {
+            batch: "b".into(),
+            people: 3,
+            position: 0,
+            name: name.into(),
+            category: "mug".into(),
+            image: TaskImage::Item(ItemId(item)),
+            kind,
+        };
+        let tasks = vec![
+            task("c1", 1, TaskKind::Candidate),
+            task("c2", 2, TaskKind::Candidate),
+            task("r", 1, TaskKind::Repeat("c1".into())),
+            task("p", 8, TaskKind::Positive),
+            task("n", 9, TaskKind::Negative),
+        ];
+        vec![Round { index: 0, tasks }]
+    }
+
+    /// `person task answer` of the question `recognise`, at times 0, 1, 2 …
+    fn rows(text: &str) -> Vec<AnswerRow> {
+        let row = |(at, line): (usize, &str)| {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            let mut word = || words.next().unwrap();
+            let (person, task) = (word(), word());
+            let answer = Answer::read(&word());
+            AnswerRow { person, task, question: "recognise".into(), answer, at_ms: Some(at as i64), problem: None }
+        };
+        text.split(',').enumerate().map(row).collect()
+    }
+
+    fn check(answers: &str, expected: &[&str]) {
+        let tallied = tally(&AnnotateSpec::default(), &rounds(), rows(answers));
+        let said = |vote: &VoteRow| vote.reason.clone().unwrap_or_else(|| "counts".to_owned());
+        let found: Vec<String> = tallied.votes.iter().map(said).collect();
+        assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:#?}");
+        assert_eq!(found.len(), expected.len());
+    }
+
+    #[test]
+    fn votes_of_a_careful_person_count_and_sentinels_do_not() {
+        check(
+            "a c1 yes, a c2 no, a r yes, a p yes, a n no",
+            &["counts", "counts", "a repeat sentinel", "a positive sentinel", "a negative sentinel"],
+        );
+    }
+
+    #[test]
+    fn who_always_says_yes_is_set_aside() {
+        check(
+            "a c1 yes, a c2 yes, a r yes, a p yes, a n yes",
+            &["set aside", "set aside", "a repeat", "a positive", "a negative"],
+        );
+    }
+
+    #[test]
+    fn who_says_another_thing_of_the_same_image_is_set_aside() {
+        check("a c1 yes, a r no, a p yes, a n no", &["set aside", "a repeat", "a positive", "a negative"]);
+    }
+
+    #[test]
+    fn an_assignment_without_an_answered_sentinel_waits() {
+        check("a c1 yes, a c2 yes", &["set aside", "set aside"]);
+    }
+
+    #[test]
+    fn the_first_answer_of_a_person_is_the_one() {
+        check(
+            "a p yes, a n no, a c1 yes, a c1 yes, a c1 no, a x yes",
+            &["a positive", "a negative", "counts", "before, the same", "before, differently", "on no sheet"],
+        );
+    }
+
+    #[test]
+    fn late_answers_and_other_questions_do_not_count() {
+        let spec = AnnotateSpec {
+            check: CheckSpec { closes: Some("1970-01-01T00:00:00Z".into()), ..CheckSpec::default() },
+            ..AnnotateSpec::default()
+        };
+        let mut rows = rows("a c1 yes, a c2 yes, a c2 no");
+        rows[2].question = "colour".into();
+        let reasons: Vec<_> =
+            tally(&spec, &rounds(), rows).votes.into_iter().map(|vote| vote.reason.unwrap_or_default()).collect();
+        assert!(reasons[1].contains("closing") && reasons[2].contains("none of the recipe's"), "{reasons:?}");
+    }
+
+    #[test]
+    fn a_person_who_fails_over_all_sheets_loses_the_sheets_that_passed_by_luck() {
+        let mut rounds = rounds();
+        let again = |task: &Task| Task { batch: "d".into(), name: format!("d{}", task.name), ..task.clone() };
+        let other: Vec<Task> = rounds[0].tasks.iter().map(again).collect();
+        rounds[0].tasks.extend(other);
+        let rows = rows("a c1 yes, a p yes, a n no, a dc1 yes, a dp no, a dn yes");
+        let tallied = tally(&AnnotateSpec::default(), &rounds, rows);
+        let reasons: Vec<_> = tallied.assignments.iter().map(|row| row.reason.clone().unwrap_or_default()).collect();
+        assert!(reasons[0].contains("all sheets") && reasons[1].contains("the sentinels failed"), "{reasons:?}");
+    }
+}

@@ -1,0 +1,254 @@
+//! The database in which `annotate serve` keeps people, their sheets and their answers (SQLite, write-ahead log).
+//!
+//! Holds always: an answer that was said to be saved is on the disk (`synchronous = FULL`); there is one answer for each
+//! person, task and question, however often it is sent. The only place that knows rusqlite.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::StoreError;
+use crate::domain::Given;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY, added_ms INTEGER NOT NULL, seen_ms INTEGER) STRICT;
+    CREATE TABLE IF NOT EXISTS assignments (
+        person TEXT NOT NULL, batch TEXT NOT NULL, given_ms INTEGER NOT NULL, finished_ms INTEGER,
+        PRIMARY KEY (person, batch)) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS answers (
+        person TEXT NOT NULL, batch TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL,
+        answer TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (person, task, question)) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+";
+
+/// The open database.
+pub struct Ballots(Connection);
+
+/// An answer to be kept; without one, the answer is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ballot {
+    /// The person.
+    pub person: String,
+    /// The sheet.
+    pub batch: String,
+    /// The task.
+    pub task: String,
+    /// The question.
+    pub question: String,
+    /// The answer.
+    pub answer: Option<String>,
+}
+
+/// One person, for the owner's page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonBallots {
+    /// The person.
+    pub name: String,
+    /// Answers.
+    pub answers: u64,
+    /// Sheets finished.
+    pub finished: u64,
+    /// Last sign of life, in milliseconds since 1970.
+    pub seen_ms: Option<i64>,
+}
+
+/// A sheet that somebody has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenOut {
+    /// The person.
+    pub person: String,
+    /// The sheet.
+    pub batch: String,
+    /// When it was given out.
+    pub given_ms: i64,
+    /// Whether it is finished.
+    pub finished: bool,
+}
+
+impl Ballots {
+    /// Opens the database at `path`, or makes it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let cannot = |source: rusqlite::Error| failed(path, source);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
+        }
+        let connection = Connection::open(path).map_err(cannot)?;
+        connection.busy_timeout(Duration::from_secs(10)).map_err(cannot)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(cannot)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(cannot)?;
+        connection.execute_batch(SCHEMA).map_err(cannot)?;
+        Ok(Self(connection))
+    }
+
+    /// Adds people; those who are there stay as they are.
+    pub fn add_people(&self, names: &[String], now_ms: i64) -> Result<(), StoreError> {
+        let add = |name: &String| {
+            self.0.execute("INSERT OR IGNORE INTO people (name, added_ms) VALUES (?1, ?2)", params![name, now_ms])
+        };
+        names.iter().try_for_each(|name| add(name).map(|_| ())).map_err(|e| self.failed(e))
+    }
+
+    /// All people, by name.
+    pub fn people(&self) -> Result<Vec<PersonBallots>, StoreError> {
+        let query = "SELECT name, (SELECT count(*) FROM answers WHERE person = name),
+            (SELECT count(*) FROM assignments WHERE person = name AND finished_ms IS NOT NULL), seen_ms
+            FROM people ORDER BY name";
+        self.rows(query, |row| {
+            let count = |at: usize| row.get::<_, i64>(at).map(|count| count as u64);
+            Ok(PersonBallots { name: row.get(0)?, answers: count(1)?, finished: count(2)?, seen_ms: row.get(3)? })
+        })
+    }
+
+    /// Every sheet that somebody has or had.
+    pub fn assignments(&self) -> Result<Vec<GivenOut>, StoreError> {
+        let query =
+            "SELECT person, batch, given_ms, finished_ms IS NOT NULL FROM assignments ORDER BY given_ms, person, batch";
+        self.rows(query, |row| {
+            Ok(GivenOut { person: row.get(0)?, batch: row.get(1)?, given_ms: row.get(2)?, finished: row.get(3)? })
+        })
+    }
+
+    /// Gives a sheet to a person.
+    pub fn assign(&self, person: &str, batch: &str, now_ms: i64) -> Result<(), StoreError> {
+        let insert = "INSERT OR IGNORE INTO assignments (person, batch, given_ms) VALUES (?1, ?2, ?3)";
+        self.0.execute(insert, params![person, batch, now_ms]).map(|_| ()).map_err(|e| self.failed(e))
+    }
+
+    /// Marks a person's sheet as finished.
+    pub fn finish(&self, person: &str, batch: &str, now_ms: i64) -> Result<(), StoreError> {
+        let update = "UPDATE assignments SET finished_ms = ?3 WHERE person = ?1 AND batch = ?2 AND finished_ms IS NULL";
+        self.0.execute(update, params![person, batch, now_ms]).map(|_| ()).map_err(|e| self.failed(e))
+    }
+
+    /// A person's answers to a sheet: task, question, answer.
+    pub fn sheet(&self, person: &str, batch: &str) -> Result<Vec<(String, String, String)>, StoreError> {
+        let mut query = self
+            .0
+            .prepare_cached("SELECT task, question, answer FROM answers WHERE person = ?1 AND batch = ?2")
+            .map_err(|e| self.failed(e))?;
+        let rows = query.query_map(params![person, batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        rows.and_then(Iterator::collect).map_err(|e| self.failed(e))
+    }
+
+    /// Keeps answers, all of them or none; they are on the disk when this returns.
+    pub fn save(&mut self, ballots: &[Ballot], now_ms: i64) -> Result<(), StoreError> {
+        let saved = self.save_all(ballots, now_ms);
+        saved.map_err(|e| self.failed(e))
+    }
+
+    fn save_all(&mut self, ballots: &[Ballot], now_ms: i64) -> rusqlite::Result<()> {
+        let transaction = self.0.transaction()?;
+        {
+            let mut keep = transaction.prepare_cached(
+                "INSERT INTO answers (person, batch, task, question, answer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET answer = excluded.answer, at_ms = excluded.at_ms WHERE answer <> excluded.answer",
+            )?;
+            let mut withdraw =
+                transaction.prepare_cached("DELETE FROM answers WHERE person = ?1 AND task = ?2 AND question = ?3")?;
+            let mut seen = transaction.prepare_cached("UPDATE people SET seen_ms = ?2 WHERE name = ?1")?;
+            for Ballot { person, batch, task, question, answer } in ballots {
+                match answer {
+                    Some(answer) => keep.execute(params![person, batch, task, question, answer, now_ms])?,
+                    None => withdraw.execute(params![person, task, question])?,
+                };
+                seen.execute(params![person, now_ms])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// All answers, as they were given.
+    pub fn answers(&self) -> Result<Vec<Given>, StoreError> {
+        let query = "SELECT person, task, question, answer, at_ms FROM answers ORDER BY at_ms, person, task, question";
+        self.rows(query, |row| {
+            let (person, task, question, answer) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(Given { person, task, question, answer, at_ms: row.get(4)?, problem: None })
+        })
+    }
+
+    fn rows<T>(
+        &self,
+        query: &str,
+        row: impl FnMut(&rusqlite::Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.0.prepare_cached(query).map_err(|e| self.failed(e))?;
+        let rows = statement.query_map([], row);
+        rows.and_then(Iterator::collect).map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> StoreError {
+        failed(Path::new(self.0.path().unwrap_or("the database of answers")), source)
+    }
+}
+
+fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
+    let full = matches!(source.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+    let kind = if full { std::io::ErrorKind::StorageFull } else { std::io::ErrorKind::Other };
+    StoreError::io("use", path)(std::io::Error::new(kind, source))
+}
+
+/// All answers of a database that another program may be writing to.
+pub fn read_ballots(path: &Path) -> Result<Vec<Given>, StoreError> {
+    let damaged = |e: rusqlite::Error| StoreError::Damaged {
+        path: path.display().to_string(),
+        problem: e.to_string(),
+        remedy: "restore it from a copy; it is a database of `hardset annotate serve`".to_owned(),
+    };
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(damaged)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(damaged)?;
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'answers'";
+    let found: Option<i64> = connection.query_row(table, [], |row| row.get(0)).optional().map_err(damaged)?;
+    if found.is_none() {
+        return Err(damaged(rusqlite::Error::InvalidQuery));
+    }
+    Ballots(connection).answers()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ballot(task: &str, answer: Option<&str>) -> Ballot {
+        Ballot {
+            person: "ada".into(),
+            batch: "b".into(),
+            task: task.into(),
+            question: "use".into(),
+            answer: answer.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_kept_once_changed_and_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("answers/server.sqlite");
+        let mut ballots = Ballots::open(&path).unwrap();
+        ballots.add_people(&["ada".into(), "ada".into()], 1).unwrap();
+        let sent =
+            [ballot("t1", Some("yes")), ballot("t1", Some("yes")), ballot("t2", Some("no")), ballot("t3", Some("no"))];
+        ballots.save(&sent, 5).unwrap();
+        ballots.save(&[ballot("t2", Some("yes")), ballot("t3", None)], 6).unwrap();
+        assert_eq!(
+            ballots.sheet("ada", "b").unwrap(),
+            [("t1", "use", "yes"), ("t2", "use", "yes")].map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
+        );
+        ballots.assign("ada", "b", 1).unwrap();
+        ballots.finish("ada", "b", 2).unwrap();
+        let people = ballots.people().unwrap();
+        assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
+        assert_eq!(read_ballots(&path).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_database_of_somebody_else_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.sqlite");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+        assert!(read_ballots(&path).unwrap_err().to_string().contains("annotate serve"));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.truncate(600);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(read_ballots(&path).is_err());
+    }
+}
