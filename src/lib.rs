@@ -17,6 +17,8 @@ pub mod generator;
 pub mod render;
 pub mod surrogate;
 
+pub mod server;
+
 pub mod stage;
 
 pub mod cli;

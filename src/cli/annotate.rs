@@ -1,19 +1,21 @@
 //! `hardset annotate export|serve|collect`: the part of people.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::{AnnotateCommand, CollectArgs, ExportArgs};
+use super::args::{AnnotateCommand, CollectArgs, ExportArgs, ServeArgs};
 use super::output::Output;
 use super::session::Session;
 use crate::config::Override;
 use crate::domain::RunSpec;
-use crate::stage::{self, Agreement, Collected, Context, ExportTo, Exported, StageError};
+use crate::stage::{self, Agreement, Collected, Context, ExportTo, Exported, Links, ServeAt, StageError};
 
 pub fn run(session: &Session, command: &AnnotateCommand) -> anyhow::Result<Output> {
     match command {
         AnnotateCommand::Export(args) => export(session, args),
+        AnnotateCommand::Serve(args) => serve(session, args),
         AnnotateCommand::Collect(args) => collect(session, args),
     }
 }
@@ -90,6 +92,29 @@ fn said(collected: &Collected, run: &Path) -> String {
     ));
     lines.push(format!("verdicts: {}", folder(run).display()));
     lines.join("\n")
+}
+
+fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Output> {
+    if !args.bind.is_loopback() && !args.allow_remote {
+        return Err(StageError::Remote { address: args.bind.to_string() }.into());
+    }
+    let ctx = session.context(&args.run);
+    let spec = ctx.run.spec().map_err(StageError::from)?;
+    let listen = SocketAddr::new(args.bind, args.port);
+    let at = ServeAt { listen, hosts: args.host.clone(), people: args.people.clone() };
+    stage::serve(&ctx, &spec, at, |links| session.announce(&opened(links)))?;
+    let text = format!("stopped; the answers are in {}", ctx.run.ballots().display());
+    Ok(Output::new(text, json!({ "answers": ctx.run.ballots().display().to_string() })))
+}
+
+/// Where people find the page.
+fn opened(links: &Links) -> Output {
+    let mut text = format!("listening on {}; stop with Ctrl-C\nowner: {}", links.address, links.owner);
+    for (name, link) in &links.people {
+        text += &format!("\n{name}: {link}");
+    }
+    let people: Vec<_> = links.people.iter().map(|(name, link)| json!({ "name": name, "link": link })).collect();
+    Output::new(text, json!({ "address": links.address.to_string(), "owner": links.owner, "people": people }))
 }
 
 fn folder(run: &Path) -> PathBuf {

@@ -1,5 +1,6 @@
 //! What can be written on the command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -152,8 +153,31 @@ pub struct MineArgs {
 pub enum AnnotateCommand {
     /// Write task sheets with sentinels for a tool in which people answer
     Export(ExportArgs),
+    /// Show the sheets to a lab's own people on a page of their own, until it is stopped
+    Serve(ServeArgs),
     /// Read answers, check the sentinels in them and decide
     Collect(CollectArgs),
+}
+
+#[derive(Args)]
+pub struct ServeArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// People to let in, by name; each gets a link. More can be added on the owner's page
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub people: Vec<String>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// The port; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8117)]
+    pub port: u16,
+    /// Allow an address that other machines can reach. The page itself speaks plain HTTP: put a proxy with TLS before it
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// A name under which people reach the server; may be repeated, links have the first
+    #[arg(long, value_name = "HOST")]
+    pub host: Vec<String>,
 }
 
 #[derive(Args)]

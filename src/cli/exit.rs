@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::assets::AssetError;
+use crate::server::ServerError;
 use crate::stage::StageError;
 use crate::store::StoreError;
 use crate::surrogate::SurrogateError;
@@ -34,13 +35,16 @@ fn code(error: &StageError) -> u8 {
         | StageError::OtherModel { .. }
         | StageError::Sheets(_)
         | StageError::ImageUrl
+        | StageError::Remote { .. }
         | StageError::NoSheets { .. }
         | StageError::Answers { .. }
         | StageError::TaskImage { .. }
         | StageError::NotReady { .. } => BAD_INPUT,
         StageError::Generator(error) if error.is_missing() => MISSING,
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
-        StageError::Store(error) => store(error),
+        StageError::Store(error) | StageError::Server(ServerError::Store(error)) => store(error),
+        StageError::Server(ServerError::Listen { .. }) => MISSING,
+        StageError::Server(ServerError::Io(_)) => UNEXPECTED,
         StageError::Asset(error) => asset(error),
         StageError::Weights { source, .. } => asset(source),
         StageError::Surrogate(error) => surrogate(error),

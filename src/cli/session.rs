@@ -85,12 +85,17 @@ impl Session {
 
     /// Prints a result and gives the exit code.
     pub fn print(&self, output: Output) -> ExitCode {
+        self.announce(&output);
+        ExitCode::from(output.code)
+    }
+
+    /// Prints a result before the end, as one line where it is JSON.
+    pub fn announce(&self, output: &Output) {
         let text = match self.format {
-            Format::Text => output.text,
+            Format::Text => output.text.clone(),
             Format::Json => output.json.to_string(),
         };
         // A reader that has gone away (`| head`) is no error.
-        let _ = writeln!(std::io::stdout(), "{text}");
-        ExitCode::from(output.code)
+        let _ = writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
     }
 }

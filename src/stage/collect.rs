@@ -12,7 +12,7 @@ use super::sheets::{self, Candidate, Round};
 use super::tally::{Tallied, tally};
 use super::{Context, StageError};
 use crate::answers::{self, MAX_BYTES, quoted};
-use crate::domain::{Answer, AnswerRow, Assignment, Given, ItemVerdict, KeyHasher, RunSpec, Secret, Sha256, VoteRow};
+use crate::domain::{Answer, AnswerRow, Assignment, Given, ItemVerdict, KeyHasher, RunSpec, Secret, Sha256};
 use crate::store::{self, Check, Rows, ShardRecord};
 use crate::table::{answers_table, verdicts_table};
 
@@ -200,8 +200,6 @@ fn lacking(spec: &RunSpec, items: &[ItemVerdict]) -> Vec<Candidate> {
 
 /// What people said so far, for the report: `None` before the first answers.
 pub struct Said {
-    /// Votes, those that do not count too.
-    pub votes: Vec<VoteRow>,
     /// Assignments.
     pub assignments: Vec<Assignment>,
     /// Items.
@@ -220,8 +218,7 @@ pub fn said(ctx: &Context, spec: &RunSpec) -> Result<Option<Said>, StageError> {
     let rounds = rounds(ctx)?;
     let tallied = tally(&spec.annotate, &rounds, all_answers(ctx)?);
     let Decided { items, agreement, people } = decide(&spec.annotate, &rounds, &tallied, spec.seed);
-    let Tallied { votes, assignments } = tallied;
-    Ok(Some(Said { votes, assignments, items, agreement, people }))
+    Ok(Some(Said { assignments: tallied.assignments, items, agreement, people }))
 }
 
 /// Items that still lack votes.

@@ -5,6 +5,7 @@ use crate::assets::AssetError;
 use crate::config::ConfigError;
 use crate::domain::RuleError;
 use crate::generator::GeneratorError;
+use crate::server::ServerError;
 use crate::store::StoreError;
 use crate::surrogate::SurrogateError;
 use crate::table::TableError;
@@ -147,6 +148,17 @@ pub enum StageError {
         /// What is wrong with it, and what to do.
         problem: String,
     },
+    /// Other machines would reach the page.
+    #[error(
+        "other machines can reach {address}; say --allow-remote if that is meant, and put a proxy with TLS before the page"
+    )]
+    Remote {
+        /// The address.
+        address: String,
+    },
+    /// The page for people cannot be served.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// No threads could be started.
     #[error("cannot start threads: {0}")]
     Threads(String),

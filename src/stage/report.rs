@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::judge::{JudgedShard, judge_shard};
 use super::library::all_described;
 use super::planned::Planned;
+use super::report_people::people;
 use super::{Context, StageError, images};
 use crate::config::class_names;
 use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SurrogateModel, SurrogateSpec};
@@ -55,7 +56,8 @@ pub fn report(ctx: &Context, spec: &RunSpec, max_images: usize) -> Result<Report
     let cards = cards(ctx, spec, &hard, &plan)?;
     let shown = cards.len() as u64;
     let path = ctx.run.report();
-    write_whole(&path, &page::render(&assemble(ctx, spec, figures, (cards, left_out as u64))?))?;
+    let people = people(ctx, spec, &plan)?;
+    write_whole(&path, &page::render(&assemble(ctx, spec, figures, (people, (cards, left_out as u64)))?))?;
     Ok(ReportResult { path, shown, left_out: left_out as u64 })
 }
 
@@ -118,7 +120,7 @@ fn assemble(
     ctx: &Context,
     spec: &RunSpec,
     figures: Figures,
-    cards: (Vec<page::Card>, u64),
+    (people, cards): (Option<page::People>, (Vec<page::Card>, u64)),
 ) -> Result<page::Report, StageError> {
     let dropped = dropped_table::decode(&ctx.run.dropped())?;
     let names = spec.mine.select.surrogates.clone();
@@ -126,6 +128,7 @@ fn assemble(
     let needed = spec.mine.select.rule.needed(names.len());
     Ok(page::Report {
         title: spec.name.clone(),
+        people,
         facts: facts(spec),
         pool_items: summary.items(),
         hard_items: summary.hard(),
@@ -258,7 +261,7 @@ fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::
     rows
 }
 
-fn category_name(spec: &RunSpec, id: &str) -> String {
+pub(super) fn category_name(spec: &RunSpec, id: &str) -> String {
     spec.categories.by_id(id).map_or_else(|| id.to_owned(), |category| category.name.clone())
 }
 
@@ -317,7 +320,7 @@ fn card(ctx: &Context, spec: &RunSpec, image: &ImageRow, hard: &HardRow, predict
         file: image.path.clone(),
         label: category_name(spec, &hard.category),
         category: category_name(spec, &hard.category),
-        thumbnail_jpeg: thumbnail(ctx, spec, image),
+        thumbnail_jpeg: thumbnail_of(ctx, spec, image),
         width_px: image.width_px,
         height_px: image.height_px,
         verdicts: verdicts.map(|(name, prediction)| verdict(spec, name, prediction)).collect(),
@@ -335,7 +338,7 @@ fn suspect(agreeing: u32, failing: u32) -> bool {
 }
 
 /// An image that has changed or gone since it was mined has no thumbnail; the page shows a placeholder.
-fn thumbnail(ctx: &Context, spec: &RunSpec, image: &ImageRow) -> Vec<u8> {
+pub(super) fn thumbnail_of(ctx: &Context, spec: &RunSpec, image: &ImageRow) -> Vec<u8> {
     match images::read(&ctx.run, spec, image) {
         Outcome::Kept(picture) => {
             imaging::encode_jpeg(&imaging::thumbnail(&picture, THUMBNAIL_PX), THUMBNAIL_QUALITY).unwrap_or_default()

@@ -36,6 +36,12 @@ impl Lock {
         Ok(lock)
     }
 
+    /// The lock of the folder `dir`, which is made if it is not there.
+    pub fn take_new(dir: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(dir).map_err(StoreError::io("make folder", dir))?;
+        Self::take(dir)
+    }
+
     fn write_text(&mut self, text: &str) -> std::io::Result<()> {
         self.0.set_len(0)?;
         self.0.rewind()?;

@@ -10,6 +10,7 @@
 mod charts;
 mod gallery;
 mod page;
+mod people;
 mod sections;
 mod tables;
 mod text;
@@ -47,12 +48,82 @@ pub struct Report {
     pub confusions: Vec<Confusion>,
     /// One row for each category of the pool, whether it has hard images or not.
     pub categories: Vec<CategoryRow>,
+    /// What people said of the hard images; `None` before anybody has.
+    pub people: Option<People>,
     /// The dropped images, or the first of them: `dropped_items` counts them all.
     pub dropped: Vec<DroppedItem>,
     /// Hard images to show.
     pub cards: Vec<Card>,
     /// Hard images that are not among `cards` because of the page's limit.
     pub cards_left_out: u64,
+}
+
+/// What people said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct People {
+    /// When an image is accepted, in words.
+    pub rule: String,
+    /// Images by verdict.
+    pub accepted: u64,
+    /// See `accepted`.
+    pub rejected: u64,
+    /// See `accepted`.
+    pub undecided: u64,
+    /// Sheets filled in.
+    pub assignments: u64,
+    /// Of these, set aside for their sentinels.
+    pub set_aside: u64,
+    /// One for each question.
+    pub opinions: Vec<Opinion>,
+    /// One for each person.
+    pub people: Vec<Person>,
+    /// Images on which people are split, most first.
+    pub disputed: Vec<Disputed>,
+}
+
+/// How far people agree on one question.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Opinion {
+    /// The question.
+    pub question: String,
+    /// Votes that count.
+    pub votes: u64,
+    /// Share of pairs of votes on one image that are equal, in [0, 1].
+    pub agreement: Option<f64>,
+    /// Krippendorff's alpha, at most 1.
+    pub alpha: Option<f64>,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// One person's part.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Person {
+    /// Opaque.
+    pub name: String,
+    /// Sheets filled in.
+    pub sheets: u64,
+    /// Of these, set aside.
+    pub set_aside: u64,
+    /// Votes that count.
+    pub votes: u64,
+    /// Share of pairs with other people's votes that are equal, in [0, 1].
+    pub agreement: Option<f64>,
+}
+
+/// An image on which people are split.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Disputed {
+    /// The item's id.
+    pub item_id: String,
+    /// The category, readable.
+    pub label: String,
+    /// What was decided.
+    pub verdict: String,
+    /// A JPEG file; empty when the image could not be read again.
+    pub thumbnail_jpeg: Vec<u8>,
+    /// For each question the votes: no, not sure, yes.
+    pub votes: Vec<(String, [u64; 3])>,
 }
 
 /// One surrogate over the pool and over the hard set.

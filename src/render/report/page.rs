@@ -6,7 +6,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::policy;
-use super::{Report, gallery, sections, text};
+use super::{Report, gallery, people, sections, text};
 
 /// The whole document.
 pub fn page(report: &Report) -> Markup {
@@ -20,7 +20,7 @@ pub fn page(report: &Report) -> Markup {
             body {
                 a.skip href="#gallery" { "Skip to the images" }
                 (header(report))
-                (contents())
+                (contents(report.people.is_some()))
                 main { (main_sections(report)) }
                 (footer())
                 script { (PreEscaped(script)) }
@@ -91,21 +91,22 @@ fn title(report: &Report) -> &str {
 }
 
 /// Anchors and their short titles, in the order of the page.
-const CONTENTS: [(&str, &str); 8] = [
+const CONTENTS: [(&str, &str); 9] = [
     ("accuracy", "Accuracy"),
     ("failures", "Failures"),
     ("agreement", "Agreement"),
     ("leave-one-out", "Leave one out"),
     ("confusions", "Confusions"),
     ("categories", "Categories"),
+    ("people", "People"),
     ("gallery", "Images"),
     ("dropped", "Dropped"),
 ];
 
-fn contents() -> Markup {
+fn contents(people: bool) -> Markup {
     html! {
         nav.contents aria-label="Sections" {
-            ul { @for (anchor, title) in CONTENTS { li { a href={ "#" (anchor) } { (title) } } } }
+            ul { @for (anchor, title) in CONTENTS.iter().filter(|(anchor, _)| people || *anchor != "people") { li { a href={ "#" (anchor) } { (title) } } } }
         }
     }
 }
@@ -118,6 +119,7 @@ fn main_sections(report: &Report) -> Markup {
         (sections::leave_one_out(&report.leave_one_out))
         (sections::confusions(&report.confusions))
         (sections::categories(&report.categories))
+        (people::people(report.people.as_ref()))
         (gallery::gallery(report))
         (sections::dropped(&report.dropped, report.dropped_items))
     }

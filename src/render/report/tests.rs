@@ -53,6 +53,7 @@ fn report(text: &str) -> Report {
     };
     let confusion = Confusion { label: text.into(), predicted: text.into(), items: 2, surrogates: vec![text.into()] };
     Report {
+        people: None,
         title: text.into(),
         facts: vec![(text.into(), text.into())],
         pool_items: 4321,

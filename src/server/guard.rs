@@ -1,0 +1,112 @@
+//! Who may in: tokens, cookies, names of the server, where a request comes from; and the headers of every answer.
+
+use std::net::SocketAddr;
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+use super::{Shared, lock};
+
+/// A person's session and the owner's.
+const PERSON_COOKIE: &str = "hardset_person";
+const OWNER_COOKIE: &str = "hardset_owner";
+/// Sessions end after 90 days; the link opens the next one.
+const COOKIE: &str = "; Path=/; HttpOnly; SameSite=Lax; Max-Age=7776000";
+/// Digits of a tag in a token: 128 bits.
+const TAG: usize = 32;
+
+/// For every answer; `cache-control` unless it has one of its own.
+pub(super) const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// What the `Host` header may say: the server's own address, `localhost` for a loopback one, and names that were allowed.
+pub(super) fn hosts(address: SocketAddr, allowed: &[String]) -> Vec<String> {
+    let port = address.port();
+    let mut hosts = vec![address.to_string()];
+    if address.ip().is_loopback() {
+        hosts.push(format!("localhost:{port}"));
+    }
+    hosts.extend(allowed.iter().flat_map(|host| [host.clone(), format!("{host}:{port}")]));
+    hosts
+}
+
+/// What links begin with.
+pub(super) fn base(address: SocketAddr, allowed: &[String]) -> String {
+    match allowed.first() {
+        Some(host) if host.contains(':') => format!("http://{host}"),
+        Some(host) => format!("http://{host}:{}", address.port()),
+        None => format!("http://{address}"),
+    }
+}
+
+impl Shared {
+    /// What a person's link and cookie carry: an id and the tag that proves it.
+    pub(super) fn token(&self, name: &str) -> String {
+        format!("{}.{}", self.secret.name("person id", name), &self.secret.tag("join", name)[..TAG])
+    }
+
+    /// The same for the owner.
+    pub(super) fn owner_token(&self) -> String {
+        self.secret.tag("owner", "")[..TAG].to_owned()
+    }
+
+    /// The person whom a token belongs to.
+    pub(super) fn person(&self, token: &str) -> Option<String> {
+        let (id, tag) = token.split_once('.')?;
+        let name = lock(&self.people).get(id)?.clone();
+        (tag.len() == TAG && self.secret.verifies("join", &name, tag)).then_some(name)
+    }
+
+    /// Whether the token is the owner's.
+    pub(super) fn owns(&self, token: &str) -> bool {
+        token.len() == TAG && self.secret.verifies("owner", "", token)
+    }
+
+    /// The person whose session a request belongs to.
+    pub(super) fn session(&self, headers: &HeaderMap) -> Option<String> {
+        self.person(cookie(headers, PERSON_COOKIE)?)
+    }
+
+    /// Whether a request is the owner's.
+    pub(super) fn is_owner(&self, headers: &HeaderMap) -> bool {
+        cookie(headers, OWNER_COOKIE).is_some_and(|token| self.owns(token))
+    }
+
+    pub(super) fn person_cookie(&self, name: &str) -> String {
+        format!("{PERSON_COOKIE}={}{COOKIE}", self.token(name))
+    }
+
+    pub(super) fn owner_cookie(&self) -> String {
+        format!("{OWNER_COOKIE}={}{COOKIE}", self.owner_token())
+    }
+
+    /// What a page of `who` has to send along with everything that changes something.
+    pub(super) fn csrf(&self, who: &str) -> String {
+        self.secret.tag("csrf", who)[..TAG].to_owned()
+    }
+
+    /// Whether a request that changes something comes from a page of ours.
+    pub(super) fn comes_from_our_page(&self, headers: &HeaderMap, who: &str, csrf: &str) -> bool {
+        let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let origin = says("origin").is_none_or(|origin| {
+            let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+            self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+        });
+        let site = says("sec-fetch-site").is_none_or(|site| site == "same-origin");
+        origin && site && csrf.len() == TAG && self.secret.verifies("csrf", who, csrf)
+    }
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+}

@@ -1,0 +1,273 @@
+//! The page for a lab's own people: task sheets out, answers in, over HTTP.
+//!
+//! Knows sheets as people see them and nothing else: which task is a sentinel never gets here. Holds always: an answer that
+//! was acknowledged is on the disk; whoever has no link gets nothing, not even an image; tokens are compared in constant time
+//! and written nowhere. The only place that knows axum and tokio.
+
+mod desk;
+mod guard;
+mod owner;
+mod people;
+mod rate;
+mod writer;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::oneshot;
+
+use crate::domain::Secret;
+use crate::render::annotate::{self as page, Sheet};
+use crate::store::{Ballots, StoreError};
+use desk::Desk;
+use rate::Rate;
+use writer::Writer;
+
+/// The largest body of a request, in bytes: an answer has some 200.
+const MAX_BODY: usize = 4096;
+/// How often the server looks whether it has been asked to stop.
+const GLANCE: Duration = Duration::from_millis(200);
+/// How long requests that are under way may take once it has.
+const GRACE: Duration = Duration::from_secs(2);
+/// Requests of one person: so many at once, and so many more each second. A page of 48 images needs a few hundred.
+const PERSON_RATE: (f64, f64) = (1000.0, 100.0);
+/// Requests without a valid link from one address.
+const STRANGER_RATE: (f64, f64) = (60.0, 1.0);
+
+/// The JPEG of a task, or why there is none.
+pub type Images = Box<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// What is served, and where.
+pub struct Site {
+    /// Name of the benchmark.
+    pub title: String,
+    /// All sheets; their images are addressed as `/images/<task>.jpg`.
+    pub sheets: Vec<Sheet>,
+    /// People wanted for each sheet, in the same order.
+    pub wanted: Vec<u32>,
+    /// JPEGs by task.
+    pub images: Images,
+    /// Makes tokens.
+    pub secret: Secret,
+    /// The database of answers.
+    pub ballots: PathBuf,
+    /// People to let in, besides those of the database.
+    pub people: Vec<String>,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Names under which the server may be addressed, besides those of its own address.
+    pub hosts: Vec<String>,
+}
+
+/// Links that the owner needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The owner's page.
+    pub owner: String,
+    /// One for each person, by name.
+    pub people: Vec<(String, String)>,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// It cannot listen.
+    #[error("cannot listen on {address}: {source}; choose another port with --port")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The system refuses.
+    #[error("the server stopped: {0}")]
+    Io(#[from] std::io::Error),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Everything that requests share.
+struct Shared {
+    title: String,
+    sheets: Vec<Sheet>,
+    by_batch: HashMap<String, usize>,
+    by_task: HashMap<String, usize>,
+    wanted: Vec<u32>,
+    images: Images,
+    secret: Secret,
+    /// For reading, and for what is seldom written.
+    ballots: Mutex<Ballots>,
+    /// For answers.
+    writer: Writer,
+    desk: Mutex<Desk>,
+    people: Mutex<HashMap<String, String>>,
+    rate: Mutex<Rate>,
+    hosts: Vec<String>,
+    base: String,
+    script: String,
+    style: String,
+}
+
+type App = Arc<Shared>;
+
+/// Serves until `stop` is set; `ready` is told the links once the server listens.
+pub fn serve(site: Site, ready: impl FnOnce(&Links), stop: &AtomicBool) -> Result<(), ServerError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let wanted = site.listen;
+        let listen = |source| ServerError::Listen { address: wanted, source };
+        let listener = tokio::net::TcpListener::bind(wanted).await.map_err(listen)?;
+        let address = listener.local_addr()?;
+        let app = Arc::new(Shared::open(site, address)?);
+        ready(&app.links(address)?);
+        let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+        let (stop_now, stopping) = oneshot::channel::<()>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async {
+            let _ = stopping.await;
+        });
+        let serving = tokio::spawn(serving.into_future());
+        while !stop.load(Ordering::Relaxed) && !serving.is_finished() {
+            tokio::time::sleep(GLANCE).await;
+        }
+        drop(stop_now);
+        // Connections that stay open have nothing that is not saved.
+        match tokio::time::timeout(GRACE, serving).await {
+            Ok(ended) => Ok(ended.map_err(std::io::Error::other)??),
+            Err(_) => Ok(()),
+        }
+    })
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(people::start))
+        .route("/join/{token}", get(people::join))
+        .route("/app.js", get(|State(app): State<App>| async move { text("text/javascript", app.script.clone()) }))
+        .route("/style.css", get(|State(app): State<App>| async move { text("text/css", app.style.clone()) }))
+        .route("/api/sheet", get(people::sheet))
+        .route("/api/answers", post(people::answer))
+        .route("/api/finish", post(people::finish))
+        .route("/images/{file}", get(people::image))
+        .route("/owner/join/{token}", get(owner::join))
+        .route("/owner", get(owner::page))
+        .route("/owner/people", post(owner::add))
+        .fallback(|| async {
+            refused(StatusCode::NOT_FOUND, "There is nothing here", "Open the link that you were given.")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), checked))
+        .with_state(app)
+}
+
+/// Around every request: is it for us, is it too much; and what browsers are told about the answer.
+async fn checked(
+    State(app): State<App>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match app.admits(&request, from.ip()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => *refusal,
+    };
+    for (name, value) in guard::HEADERS {
+        response.headers_mut().entry(name).or_insert(header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Shared {
+    fn open(site: Site, address: SocketAddr) -> Result<Self, ServerError> {
+        let ballots = Ballots::open(&site.ballots)?;
+        ballots.add_people(&site.people, now_ms())?;
+        let names = ballots.people()?.into_iter().map(|person| person.name);
+        let people = names.map(|name| (site.secret.name("person id", &name), name)).collect();
+        let batches = site.sheets.iter().enumerate().map(|(at, sheet)| (sheet.batch.clone(), at)).collect();
+        let tasks = site.sheets.iter().enumerate();
+        let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
+        Ok(Self {
+            desk: Mutex::new(Desk::new(&batches, &site.wanted, ballots.assignments()?)),
+            by_batch: batches,
+            by_task: tasks,
+            writer: Writer::start(Ballots::open(&site.ballots)?),
+            ballots: Mutex::new(ballots),
+            people: Mutex::new(people),
+            rate: Mutex::new(Rate::default()),
+            hosts: guard::hosts(address, &site.hosts),
+            base: guard::base(address, &site.hosts),
+            title: site.title,
+            sheets: site.sheets,
+            wanted: site.wanted,
+            images: site.images,
+            secret: site.secret,
+            script: page::script(),
+            style: page::style(),
+        })
+    }
+
+    fn links(&self, address: SocketAddr) -> Result<Links, ServerError> {
+        let names = lock(&self.ballots).people()?;
+        let people = names.into_iter().map(|person| (person.name.clone(), self.link(&person.name))).collect();
+        Ok(Links { address, owner: format!("{}/owner/join/{}", self.base, self.owner_token()), people })
+    }
+
+    /// The link of a person.
+    fn link(&self, name: &str) -> String {
+        format!("{}/join/{}", self.base, self.token(name))
+    }
+
+    fn admits(&self, request: &Request, from: IpAddr) -> Result<(), Box<Response>> {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if !self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+            let text = "This server does not answer to that name. Its owner can allow it with --host.";
+            return Err(Box::new(refused(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text)));
+        }
+        let who = self.session(request.headers()).map(|name| format!("person {name}"));
+        let who = who.or_else(|| self.is_owner(request.headers()).then(|| "owner".to_owned()));
+        let (most, each_second) = if who.is_some() { PERSON_RATE } else { STRANGER_RATE };
+        match lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), most, each_second) {
+            true => Ok(()),
+            false => Err(Box::new(refused(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests",
+                "Wait a moment, then try again.",
+            ))),
+        }
+    }
+}
+
+/// The value, also after a thread that held it has panicked: each change to what is kept here is whole by itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+fn text(kind: &'static str, text: String) -> Response {
+    ([(header::CONTENT_TYPE, format!("{kind}; charset=utf-8"))], text).into_response()
+}
+
+fn refused(status: StatusCode, title: &str, text: &str) -> Response {
+    (status, Html(page::message_page(title, text))).into_response()
+}
+
+/// What a failure of the database looks like from outside; people try again, and their page does so by itself.
+fn failed(error: &StoreError) -> Response {
+    let text = format!("Nothing was saved just now: {error}");
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}

@@ -1,0 +1,163 @@
+//! What people's pages ask for: the page, the sheet, images; and the answers that they send.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::desk::Work;
+use super::{App, Shared, failed, lock, now_ms, refused};
+use crate::domain::Answer;
+use crate::render::annotate as page;
+use crate::store::{Ballot, StoreError};
+
+/// `GET /`: the page, for who has a session.
+pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Response {
+    match app.session(&headers) {
+        Some(name) => Html(page::app_page(&app.csrf(&name))).into_response(),
+        None => refused(StatusCode::UNAUTHORIZED, "Who are you?", "Open the personal link that you were given."),
+    }
+}
+
+/// `GET /join/<token>`: a session for the person of this link.
+pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> Response {
+    match app.person(&token) {
+        Some(name) => ([(header::SET_COOKIE, app.person_cookie(&name))], Redirect::to("/")).into_response(),
+        None => refused(StatusCode::FORBIDDEN, "This link is not valid", "Ask for a new one, and copy it whole."),
+    }
+}
+
+/// `GET /api/sheet`: the person's sheet with the answers so far; 204 if there is nothing to do.
+pub(super) async fn sheet(State(app): State<App>, headers: HeaderMap) -> Response {
+    let Some(name) = app.session(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
+    match app.sheet_for(&name) {
+        Ok(Some(sheet)) => Json(sheet).into_response(),
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+impl Shared {
+    fn sheet_for(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        let now = now_ms();
+        let work = lock(&self.desk).next(name, now);
+        let at = match work {
+            Work::None => return Ok(None),
+            Work::Has(at) => at,
+            Work::New(at) => {
+                let noted = lock(&self.ballots).assign(name, &self.sheets[at].batch, now);
+                if let Err(error) = noted {
+                    lock(&self.desk).forget(name, at);
+                    return Err(error);
+                }
+                at
+            }
+        };
+        let mut sheet = self.sheets[at].clone();
+        sheet.person = Some(name.to_owned());
+        for (task, question, answer) in lock(&self.ballots).sheet(name, &sheet.batch)? {
+            if let Some(found) = sheet.tasks.iter_mut().find(|found| found.task == task) {
+                found.answers.insert(question, answer);
+            }
+        }
+        let mut json = json!(sheet);
+        json["sheets_done"] = json!(lock(&self.desk).finished(name));
+        Ok(Some(json))
+    }
+}
+
+/// An answer as the page sends it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SentAnswer {
+    batch: String,
+    task: String,
+    question: String,
+    /// `null` takes it back.
+    answer: Option<Answer>,
+}
+
+/// `POST /api/answers`: 204 once the answer is on the disk.
+pub(super) async fn answer(State(app): State<App>, headers: HeaderMap, Json(sent): Json<SentAnswer>) -> Response {
+    let name = match app.sender(&headers) {
+        Ok(name) => name,
+        Err(status) => return status.into_response(),
+    };
+    if let Err(problem) = app.fits(&name, &sent) {
+        return (StatusCode::BAD_REQUEST, problem).into_response();
+    }
+    let SentAnswer { batch, task, question, answer } = sent;
+    let answer = answer.map(|answer| answer.name().to_owned());
+    match app.writer.save(Ballot { person: name, batch, task, question, answer }).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem).into_response(),
+    }
+}
+
+impl Shared {
+    /// The person who sends something that changes something.
+    fn sender(&self, headers: &HeaderMap) -> Result<String, StatusCode> {
+        let name = self.session(headers).ok_or(StatusCode::UNAUTHORIZED)?;
+        let csrf = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.comes_from_our_page(headers, &name, csrf).then_some(name).ok_or(StatusCode::FORBIDDEN)
+    }
+
+    fn fits(&self, name: &str, sent: &SentAnswer) -> Result<(), &'static str> {
+        let at = *self.by_batch.get(&sent.batch).ok_or("there is no such sheet")?;
+        if self.by_task.get(&sent.task) != Some(&at) {
+            return Err("there is no such task on this sheet");
+        }
+        if !self.sheets[at].questions.iter().any(|question| question.id == sent.question) {
+            return Err("there is no such question");
+        }
+        lock(&self.desk).has(name, at).then_some(()).ok_or("this sheet is not yours")
+    }
+}
+
+/// A sheet that is done.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finished {
+    batch: String,
+}
+
+/// `POST /api/finish`: the next sheet may come.
+pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent): Json<Finished>) -> Response {
+    let name = match app.sender(&headers) {
+        Ok(name) => name,
+        Err(status) => return status.into_response(),
+    };
+    let Some(&at) = app.by_batch.get(&sent.batch).filter(|&&at| lock(&app.desk).has(&name, at)) else {
+        return (StatusCode::BAD_REQUEST, "this sheet is not yours").into_response();
+    };
+    let noted = lock(&app.ballots).finish(&name, &sent.batch, now_ms());
+    match noted {
+        Ok(()) => {
+            lock(&app.desk).finish(&name, at);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// `GET /images/<task>.jpg`, for who has the task's sheet.
+pub(super) async fn image(State(app): State<App>, headers: HeaderMap, Path(file): Path<String>) -> Response {
+    let nothing = || StatusCode::NOT_FOUND.into_response();
+    let Some(task) = file.strip_suffix(".jpg").map(str::to_owned) else { return nothing() };
+    let Some(name) = app.session(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
+    if !app.by_task.get(&task).is_some_and(|&at| lock(&app.desk).has(&name, at)) {
+        return nothing();
+    }
+    // Decoding takes milliseconds: not on the threads that answer.
+    let made = tokio::task::spawn_blocking(move || (app.images)(&task)).await;
+    match made {
+        Ok(Ok(jpeg)) => {
+            let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=86400")];
+            (headers, jpeg).into_response()
+        }
+        Ok(Err(problem)) => (StatusCode::SERVICE_UNAVAILABLE, problem).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

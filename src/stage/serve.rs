@@ -1,0 +1,76 @@
+//! annotate serve: the sheets of the last round on a page of our own.
+
+use std::net::SocketAddr;
+
+use super::export::sheet_of;
+use super::pack::Packer;
+use super::sheets::{self, Round, Wanted};
+use super::{Context, StageError};
+use crate::domain::{RunSpec, Task};
+use crate::server::{self, Links, Site};
+use crate::store::{Lock, write_whole};
+
+/// Where and for whom to serve.
+#[derive(Debug, Clone)]
+pub struct ServeAt {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Names under which the server may be addressed.
+    pub hosts: Vec<String>,
+    /// People to let in.
+    pub people: Vec<String>,
+}
+
+/// Serves until the process is asked to stop; the run's lock is held only while sheets are made.
+pub fn serve(ctx: &Context, spec: &RunSpec, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(), StageError> {
+    let rounds = {
+        let _lock = ctx.run.lock()?;
+        ctx.run.sweep()?;
+        rounds(ctx, spec)?
+    };
+    let ballots = ctx.run.ballots();
+    let folder = ballots.parent().unwrap_or(ctx.run.path());
+    let _one_server = Lock::take_new(folder)?;
+    let tasks: Vec<Task> = rounds.iter().flat_map(|round| round.tasks.clone()).collect();
+    let packer = Packer::open(ctx, spec, &tasks)?;
+    let sheets: Vec<&[Task]> = rounds.iter().flat_map(Round::sheets).collect();
+    let image = |task: &Task| format!("/images/{}.jpg", task.name);
+    let site = Site {
+        title: spec.name.clone(),
+        sheets: sheets.iter().map(|sheet| sheet_of(spec, sheet, image)).collect(),
+        wanted: sheets.iter().map(|sheet| sheet[0].people).collect(),
+        images: images(ctx, packer, tasks),
+        secret: ctx.run.secret()?,
+        ballots,
+        people: at.people,
+        listen: at.listen,
+        hosts: at.hosts,
+    };
+    Ok(server::serve(site, ready, ctx.stop)?)
+}
+
+/// The rounds that are there; the first one is made if there is none.
+fn rounds(ctx: &Context, spec: &RunSpec) -> Result<Vec<Round>, StageError> {
+    if ctx.run.rounds() == 0 {
+        sheets::round(ctx, spec, Wanted::Hard)?;
+    }
+    sheets::read_all(ctx)
+}
+
+/// JPEGs by task, each made at the first call and kept in `batches/images/`.
+fn images(ctx: &Context, packer: Packer, tasks: Vec<Task>) -> server::Images {
+    let folder = ctx.run.batches().join("images");
+    let tasks: std::collections::HashMap<String, Task> =
+        tasks.into_iter().map(|task| (task.name.clone(), task)).collect();
+    Box::new(move |name| {
+        let task = tasks.get(name).ok_or("there is no such task")?;
+        let path = folder.join(format!("{name}.jpg"));
+        if let Ok(jpeg) = std::fs::read(&path) {
+            return Ok(jpeg);
+        }
+        let jpeg = packer.jpeg(task).map_err(|e| e.to_string())?;
+        // A full disk must not keep people from seeing an image.
+        let _ = write_whole(&path, &jpeg);
+        Ok(jpeg)
+    })
+}
