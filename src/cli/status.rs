@@ -16,6 +16,7 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
         "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool, "planned": status.planned,
         "shards": status.shards, "image_shards": status.image_shards, "surrogates": surrogates.collect::<Vec<_>>(),
         "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
+        "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });
     Ok(Output::new(text(&status), json))
 }
@@ -34,5 +35,9 @@ fn text(status: &Status) -> String {
     }
     text += &format!("mining    {}\n", status.spec.mining_id());
     text += &format!("hard      {}\ndropped   {}", count(status.hard), count(status.dropped));
+    if status.rounds > 0 {
+        let (inputs, answers) = status.answers;
+        text += &format!("\npeople    {} round(s) of sheets, {answers} answers of {inputs} input(s)", status.rounds);
+    }
     text
 }

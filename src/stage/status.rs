@@ -24,6 +24,10 @@ pub struct Status {
     pub hard: Option<u64>,
     /// Rows of `dropped.parquet`, once there is one.
     pub dropped: Option<u64>,
+    /// Rounds of task sheets.
+    pub rounds: u64,
+    /// Inputs with answers, and answers in them.
+    pub answers: (u64, u64),
 }
 
 /// How far one surrogate is.
@@ -57,8 +61,15 @@ pub fn status(run: &RunDir) -> Result<Status, StageError> {
         surrogates: names.into_iter().map(|name| surrogate(run, &spec, name, shards)).collect(),
         hard: hard.map(|rows| rows.len() as u64),
         dropped: dropped.map(|rows| rows.len() as u64),
+        rounds: run.rounds() as u64,
+        answers: answers(run),
         spec,
     })
+}
+
+fn answers(run: &RunDir) -> (u64, u64) {
+    let records: Vec<_> = run.answered().iter().filter_map(|name| run.answers(name).record()).collect();
+    (records.len() as u64, records.iter().map(|record| record.rows.given).sum())
 }
 
 fn done(units: impl Iterator<Item = Unit>) -> u64 {

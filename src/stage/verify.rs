@@ -72,6 +72,7 @@ pub fn verify(ctx: &Context) -> Result<Verified, StageError> {
         Err(error) => verified.wrong(&ctx.run.dropped(), &error.to_string()),
     }
     verify_manifest(ctx, &spec, &mut verified);
+    verify_people(ctx, &mut verified);
     Ok(verified)
 }
 
@@ -96,6 +97,20 @@ fn verify_shard(ctx: &Context, spec: &RunSpec, shard: usize, verified: &mut Veri
         }
     }
     records
+}
+
+/// Task sheets, answers and verdicts, as far as there are any.
+fn verify_people(ctx: &Context, verified: &mut Verified) {
+    let rounds = (0..ctx.run.rounds()).map(|index| ctx.run.round(index));
+    let answers = ctx.run.answered().into_iter().map(|name| ctx.run.answers(&name));
+    for unit in rounds.chain(answers).chain([ctx.run.verdicts()]) {
+        let Some(record) = unit.record() else { continue };
+        verified.files += record.files.len() as u64;
+        if let Some((path, problem)) = unit.problem(&record, Check::Hashes) {
+            let remedy = "restore it from a copy; verdicts are made again by `hardset annotate collect`";
+            verified.problems.push(format!("{}: {problem}; {remedy}", path.display()));
+        }
+    }
 }
 
 /// The manifest must be the table of the current mining, byte for byte, and readable.
