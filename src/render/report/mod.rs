@@ -10,7 +10,6 @@
 mod charts;
 mod gallery;
 mod page;
-mod policy;
 mod sections;
 mod tables;
 mod text;

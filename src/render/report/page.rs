@@ -5,7 +5,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Report, gallery, policy, sections, text};
+use super::super::policy;
+use super::{Report, gallery, sections, text};
 
 /// The whole document.
 pub fn page(report: &Report) -> Markup {

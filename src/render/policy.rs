@@ -1,4 +1,4 @@
-//! The page's content security policy: nothing loads except its own style, its own script and `data:` images.
+//! The content security policy of a page that is one file: nothing loads except its own style, its own script and `data:` images.
 //!
 //! Does not know what the style and the script say. Holds always: the hashes in the policy are those of the text that is
 //! written into the page, so that a script smuggled in through the data would not run even if escaping failed.
@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crate::domain::Sha256;
 
 /// The policy for a page with one `<style>` and one `<script>` of exactly these texts.
-pub fn policy(style: &str, script: &str) -> String {
+pub(super) fn policy(style: &str, script: &str) -> String {
     format!(
         "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
         digest(style),
