@@ -76,7 +76,7 @@
     byId("save").hidden = !isDisk || !working;
     byId("rename").hidden = !isDisk || !working || !keeper.canRename() || keeper.state() !== "kept";
     if (isNew) scrollTo(0, 0);
-    if (isNew && name !== "sheet") byId(name).querySelector("h1, input")?.focus();
+    if (isNew && name !== "sheet") (byId(name).querySelector("input") ?? byId(name).querySelector("h1"))?.focus();
   }
 
   function showMessage(title, text) {
@@ -115,15 +115,14 @@
 
   let slow = 0;
   function showStatus() {
-    if (!isDisk && keeper.state() === "gone") return showGone();
+    const state = keeper.state(), update = () => setText(byId("status"), statusText());
+    if (state === "gone") return showGone();
     clearTimeout(slow);
-    const update = () => {
-      setText(byId("status"), statusText());
-      byId("status").dataset.state = keeper.state();
-    };
+    byId("status").dataset.state = state;
     // A server that answers at once needs no word for the moment in between.
-    if (!isDisk && keeper.state() === "saving") slow = setTimeout(update, SLOW_MS); else update();
+    if (state === "saving") slow = setTimeout(update, SLOW_MS); else update();
     if (screen === "end") showEnd();
+    if (state === "saved" && screen === "sheet" && pictureState() === "broken") loadAgain();
   }
 
   function showGone() {
@@ -234,9 +233,13 @@
     for (let index = at + 1; index <= at + AHEAD && index < sheet.tasks.length; index += 1) picture(index);
   }
 
-  function retryPicture() {
+  function loadAgain() {
     pictures.delete(at);
     showPicture();
+  }
+
+  function retryPicture() {
+    loadAgain();
     boxes[asked].heading.focus({ preventScroll: true });
   }
 
@@ -250,6 +253,7 @@
     showScreen("sheet");
     if (byId("zoom").open) byId("zoom").close();
     fillQuestions(task);
+    if (pictureState() === "broken") pictures.delete(at); // it may have failed long ago, when it was loaded ahead
     showPicture();
     focusQuestion();
     scrollTo(0, 0);
@@ -371,7 +375,9 @@
   // Dialogs
 
   function openDialog(id) {
-    if (!byId(id).open) byId(id).showModal();
+    if (byId(id).open) return;
+    byId(id).showModal();
+    byId(id).querySelector("[data-close]").focus();
   }
 
   // At least its full size, at least the window, and well above the size on the sheet.
@@ -405,7 +411,7 @@
   // Clicks. Right after an answer has brought a new image, the second half of a double click does nothing.
 
   document.addEventListener("click", (event) => {
-    if (event.detail === 0 || performance.now() >= quietUntil) return;
+    if (event.detail === 0 || performance.now() >= quietUntil || !event.target.closest("#panel, #end, dialog")) return;
     event.stopPropagation();
     event.preventDefault();
   }, true);

@@ -124,10 +124,12 @@ const keepers = (() => {
 
     // "saved", "away" (no answer, or a failing server), "gone" (the link is no longer valid) or "refused".
     async function post(path, body) {
-      const response = await ask("POST", path, body);
+      const used = token;
+      let response = await ask("POST", path, body);
+      if (response?.status === 403) await renewToken();
+      if (token !== used) response = await ask("POST", path, body);
       if (response?.status === 204) return "saved";
       if (response?.status === 401) return "gone";
-      if (response?.status === 403) await renewToken();
       return !response || response.status >= 500 || response.status === 429 ? "away" : "refused";
     }
 

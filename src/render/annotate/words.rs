@@ -62,5 +62,5 @@ pub fn zoom() -> Markup {
 }
 
 fn close(text: &str) -> Markup {
-    html! { p.dialog-end { button.main type="button" data-close autofocus { (text) } } }
+    html! { p.dialog-end { button.main type="button" data-close { (text) } } }
 }
