@@ -21,12 +21,27 @@ const QUESTIONS: [&str; 2] = ["recognise", "use"];
 
 /// A mined run with made-up images in `run`; `annotate` are lines of that section.
 fn mined(images_per_category: u32, annotate: &str) -> Hardset {
+    let hardset = built(images_per_category, annotate);
+    with_secret(&hardset);
+    hardset
+}
+
+/// The same with a secret of its own.
+fn built(images_per_category: u32, annotate: &str) -> Hardset {
     let hardset = Hardset::new();
-    let generate = format!("images_per_category = {images_per_category}\nsize_px = 48");
+    let generate = format!("images_per_category = {images_per_category}");
     let recipe = fake_recipe("people", &generate, "rule = \"at-least=2\"");
-    hardset.write("recipe.toml", format!("{recipe}\n[annotate]\nimage_px = 64\n{annotate}"));
+    hardset.write(
+        "recipe.toml",
+        format!("{recipe}\n[annotate]\nimage_px = 64\nsentinels = {{ min_prob = 0.3 }}\n{annotate}"),
+    );
     hardset.line("build recipe.toml --run-dir run").ok();
     hardset
+}
+
+/// A secret that is known, so that a test does the same each time.
+fn with_secret(hardset: &Hardset) {
+    hardset.write("run/batches/secret", "5e".repeat(32) + "\n");
 }
 
 fn tasks(run: &Path, round: usize) -> Vec<Task> {
@@ -291,7 +306,7 @@ fn round_trip(hardset: &Hardset) {
         assert_eq!((verdicts, others), (&expected, &aside), "{name}");
     }
     let (precision, recall) = quality(&expected);
-    println!("precision {precision:.3}, recall {recall:.3}, set aside {aside:?}");
+    eprintln!("precision {precision:.3}, recall {recall:.3}, set aside {aside:?}");
     assert!(precision >= 0.95 && recall >= 0.9, "precision {precision}, recall {recall}");
     assert_eq!(aside[&Care::Careful].0, 0, "{aside:?}");
     for care in [Care::Random, Care::AlwaysYes, Care::CopyPaste] {
@@ -301,7 +316,7 @@ fn round_trip(hardset: &Hardset) {
 
 #[test]
 fn thirty_people_over_made_up_images_come_to_the_same_verdicts_in_every_format() {
-    let hardset = mined(1, "people_per_batch = 10");
+    let hardset = mined(1, "people_per_batch = 15");
     hardset.line("annotate export run --to csv --out out").ok();
     round_trip(&hardset);
 }
@@ -317,18 +332,18 @@ fn thirty_people_over_the_mined_photographs() {
     let root = format!("generate.root={}", photos.display());
     let args = ["build", &recipe.to_string_lossy(), "--run-dir", "run", "--set", &root];
     Run::of(hardset.command(&args).env("ORT_DYLIB_PATH", library).env("HARDSET_DATA_DIR", surrogates)).ok();
+    with_secret(&hardset);
     hardset.line("annotate export run --to html --out out").ok();
     round_trip(&hardset);
     // Whom the sentinels found out is asked for again: 30 people, 8 of them set aside.
     let missing = hardset.line("annotate export run-csv --missing --to csv --out missing --format json").ok().json();
-    let verdicts = verdicts(&hardset.path("run-csv"));
     let asked: BTreeSet<u32> = (tasks(&hardset.path("run-csv"), 1).iter())
         .filter_map(|task| match (&task.kind, &task.image) {
             (TaskKind::Candidate, TaskImage::Item(item)) => Some(item.0),
             _ => None,
         })
         .collect();
-    assert_eq!(asked, verdicts.keys().copied().collect(), "{missing}");
+    assert_eq!(asked, lacking(&hardset.path("run-csv")), "{missing}");
     assert_eq!(missing["round"], 2);
     let page = fs::read_to_string(hardset.path("run-csv/report/index.html")).expect("there is a page");
     assert!(!page.contains("id=\"people\""));
@@ -336,6 +351,16 @@ fn thirty_people_over_the_mined_photographs() {
     let page = fs::read_to_string(hardset.path("run-csv/report/index.html")).expect("there is a page");
     assert!(page.contains("id=\"people\"") && page.contains("Disputed images"));
     hardset.line("verify run-csv").ok();
+}
+
+/// Items with fewer than ten votes that count.
+fn lacking(run: &Path) -> BTreeSet<u32> {
+    let items = table(&run.join("verdicts/all.items.parquet"));
+    let ids = items.column("item_id").expect("a column").u32().expect("of numbers");
+    let votes = |name: &str| items.column(name).expect("a column").u32().expect("of numbers").clone();
+    let [no, unsure, yes] = ["recognise_no", "recognise_not_sure", "recognise_yes"].map(votes);
+    let few = |at: &usize| [&no, &unsure, &yes].iter().filter_map(|votes| votes.get(*at)).sum::<u32>() < 10;
+    (0..items.height()).filter(few).filter_map(|at| ids.get(at)).collect()
 }
 
 /// A running `annotate serve`.
@@ -451,10 +476,10 @@ fn through_the_server(hardset: &Hardset, run: &Path, said: &[Said]) {
 fn strangers_other_sites_and_other_peoples_sheets_get_nothing_from_the_server() {
     let hardset = mined(2, "people_per_batch = 1");
     let run = hardset.path("run");
-    let refused = hardset.line("annotate serve run --bind 0.0.0.0").exits(2);
+    let refused = hardset.line("annotate serve run --bind 0.0.0.0").expect(2);
     assert!(refused.stderr.contains("--allow-remote"), "{}", refused.stderr);
     let server = Server::start(&hardset, &run, &["--people", "ada,bob"]);
-    assert!(hardset.line("annotate serve run --port 0").exits(4).stderr.contains("in use by"));
+    assert!(hardset.line("annotate serve run --port 0").expect(4).stderr.contains("in use by"));
     let (ada, csrf) = server.join("ada");
     let (bob, _) = server.join("bob");
     let (mine, theirs) = (server.sheet(&ada).expect("a sheet"), server.sheet(&bob).expect("a sheet"));
@@ -536,7 +561,7 @@ fn the_owner_sees_progress_and_lets_somebody_in() {
 #[test]
 fn nothing_in_500_batches_tells_a_sentinel_from_a_candidate() {
     // Noise for images: what could tell is the packing alone.
-    let hardset = mined(260, "people_per_batch = 1\nimages_per_batch = 48");
+    let hardset = mined(520, "people_per_batch = 1\nimages_per_batch = 48");
     hardset.line("annotate export run --to csv --out out").ok();
     let tasks = tasks(&hardset.path("run"), 0);
     let sheets = tasks.chunk_by(|a, b| a.batch == b.batch).count();
@@ -546,7 +571,7 @@ fn nothing_in_500_batches_tells_a_sentinel_from_a_candidate() {
     assert_eq!(sizes.len(), 1);
     let (train, test) = tasks.split_at(tasks.len() / 2);
     let auc = auc(&learn(&out, train), &out, test);
-    println!("area under the curve over {sheets} batches: {auc:.4}");
+    eprintln!("area under the curve over {sheets} batches: {auc:.4}");
     // Half of 24,000 images, a sixth of them sentinels: the standard error of chance is 0.007.
     assert!((auc - 0.5).abs() < 0.025, "{auc}");
     // Images that come twice differ in name and bytes.
@@ -622,7 +647,7 @@ fn auc(weights: &[f64], out: &Path, tasks: &[Task]) -> f64 {
 fn what_cannot_be_exported_or_collected_is_an_error_that_says_what_to_do() {
     let hardset = mined(1, "");
     let check = |line: &str, code: i32, part: &str| {
-        let run = hardset.line(line).exits(code);
+        let run = hardset.line(line).expect(code);
         assert!(run.stderr.contains(part), "{line}: {}", run.stderr);
     };
     check("annotate collect run", 2, "annotate export run");
@@ -635,7 +660,7 @@ fn what_cannot_be_exported_or_collected_is_an_error_that_says_what_to_do() {
     );
     check("annotate export run --to csv --out out --set mine.rule=all", 2, "[annotate]");
     hardset.write("full/notes.txt", "mine");
-    check("annotate export run --to csv --out full --set annotate.sentinels.min_prob=0.5", 2, "notes.txt");
+    check("annotate export run --to csv --out full --set annotate.sentinels.min_prob=0.3", 2, "notes.txt");
     hardset.line("annotate export run --to csv --out out").ok();
     check("annotate collect run nowhere.csv", 2, "nowhere.csv");
     hardset.write("bad.csv", "a,b\n1,2\n");
@@ -656,7 +681,7 @@ fn hostile_rows_cost_themselves_alone() {
         format!("ada,{task},recognise,yes"),
         format!("{long},{task},recognise,yes"),
         format!("bob,{task},recognise,=cmd|' /C calc'!A0"),
-        format!("bob,../../etc/passwd,recognise,yes"),
+        "bob,../../etc/passwd,recognise,yes".to_owned(),
         format!("bob,{task},colour,yes"),
         format!("\"bo\nb\",{task},recognise,\"yes\n\""),
         format!("<script>alert(1)</script>,{task},recognise,no"),
@@ -664,7 +689,7 @@ fn hostile_rows_cost_themselves_alone() {
         format!("ada,{task},recognise,no"),
     ];
     hardset.write("a.csv", format!("person,task,question,answer\n{}\n", rows.join("\n")));
-    let said = hardset.line("annotate collect run a.csv --format json").exits(3).json();
+    let said = hardset.line("annotate collect run a.csv --format json").expect(3).json();
     assert_eq!((said["answers"].as_u64(), said["inputs"][0]["problems"].as_u64()), (Some(9), Some(2)), "{said}");
     let reasons = said["reasons"].as_object().expect("reasons").keys().cloned().collect::<Vec<_>>().join("\n");
     for part in ["is no answer", "on no sheet", "none of the recipe's", "differently", "is empty"] {
@@ -674,18 +699,18 @@ fn hostile_rows_cost_themselves_alone() {
         .keys()
         .flat_map(|file| fs::read(hardset.path("run").join(file)).expect("there"))
         .collect();
-    assert!(!bytes.windows(20).any(|part| part == long[..20].as_bytes()), "a person's id is in the run");
+    assert!(!bytes.windows(20).any(|part| *part == long.as_bytes()[..20]), "a person's id is in the run");
 }
 
 #[test]
 fn a_build_exports_what_the_recipe_names_and_an_interrupted_export_goes_on() {
-    let hardset = mined(1, "export = [\"csv\", \"html\"]");
+    let hardset = built(1, "export = [\"csv\", \"html\"]");
     let (csv, html) = (hardset.path("run/export/csv"), hardset.path("run/export/html"));
     assert!(csv.join("tasks.csv").is_file() && html.join("README.txt").is_file());
     let before = hashes(&csv);
     let gone = before.keys().find(|name| name.ends_with(".jpg")).expect("an image");
     fs::remove_file(csv.join(gone)).expect("it can be removed");
     hardset.line("build recipe.toml --run-dir run").ok();
-    assert_eq!(hashes(&csv), before);
+    assert!(hashes(&csv) == before, "the export differs");
     hardset.line("verify run").ok();
 }

@@ -157,6 +157,7 @@ fn router(app: App) -> Router {
         .route("/join/{token}", get(people::join))
         .route("/app.js", get(|State(app): State<App>| async move { text("text/javascript", app.script.clone()) }))
         .route("/style.css", get(|State(app): State<App>| async move { text("text/css", app.style.clone()) }))
+        .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
         .route("/api/sheet", get(people::sheet))
         .route("/api/answers", post(people::answer))
         .route("/api/finish", post(people::finish))
