@@ -236,7 +236,9 @@ impl Shared {
             let text = "This server does not answer to that name. Its owner can allow it with --host.";
             return Err(Box::new(refused(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text)));
         }
-        let who = self.session(request.headers()).map(|name| format!("person {name}"));
+        // Whoever opens a valid link is no stranger: a lab may have one address for all of its people.
+        let joins = || self.person(request.uri().path().strip_prefix("/join/")?);
+        let who = self.session(request.headers()).or_else(joins).map(|name| format!("person {name}"));
         let who = who.or_else(|| self.is_owner(request.headers()).then(|| "owner".to_owned()));
         let (most, each_second) = if who.is_some() { PERSON_RATE } else { STRANGER_RATE };
         match lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), most, each_second) {
@@ -268,7 +270,7 @@ fn refused(status: StatusCode, title: &str, text: &str) -> Response {
 }
 
 /// What a failure of the database looks like from outside; people try again, and their page does so by itself.
-fn failed(error: &StoreError) -> Response {
-    let text = format!("Nothing was saved just now: {error}");
+fn failed(problem: &str) -> Response {
+    let text = format!("Nothing was saved just now: {problem}");
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }

@@ -42,7 +42,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response
     // Reads all answers: not on the threads that answer.
     match tokio::task::spawn_blocking(move || app.overview()).await {
         Ok(Ok(owner)) => Html(render::owner_page(&owner)).into_response(),
-        Ok(Err(error)) => failed(&error),
+        Ok(Err(error)) => failed(&error.to_string()),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -73,7 +73,7 @@ pub(super) async fn add(State(app): State<App>, headers: HeaderMap, Form(sent): 
             lock(&app.people).insert(app.secret.name("person id", &name), name);
             Redirect::to("/owner").into_response()
         }
-        Err(error) => failed(&error),
+        Err(error) => failed(&error.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::desk::Work;
 use super::{App, Shared, failed, lock, now_ms, refused};
 use crate::domain::Answer;
 use crate::render::annotate as page;
-use crate::store::{Ballot, StoreError};
+use crate::store::Entry;
 
 /// `GET /`: the page, for who has a session.
 pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -32,32 +32,33 @@ pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> R
 /// `GET /api/sheet`: the person's sheet with the answers so far; 204 if there is nothing to do.
 pub(super) async fn sheet(State(app): State<App>, headers: HeaderMap) -> Response {
     let Some(name) = app.session(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
-    match app.sheet_for(&name) {
+    match app.sheet_for(&name).await {
         Ok(Some(sheet)) => Json(sheet).into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => failed(&error),
+        Err(problem) => failed(&problem),
     }
 }
 
 impl Shared {
-    fn sheet_for(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
+    async fn sheet_for(&self, name: &str) -> Result<Option<serde_json::Value>, String> {
         let now = now_ms();
         let work = lock(&self.desk).next(name, now);
         let at = match work {
             Work::None => return Ok(None),
             Work::Has(at) => at,
             Work::New(at) => {
-                let noted = lock(&self.ballots).assign(name, &self.sheets[at].batch, now);
-                if let Err(error) = noted {
+                let given = Entry::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
+                if let Err(problem) = self.writer.save(given).await {
                     lock(&self.desk).forget(name, at);
-                    return Err(error);
+                    return Err(problem);
                 }
                 at
             }
         };
         let mut sheet = self.sheets[at].clone();
         sheet.person = Some(name.to_owned());
-        for (task, question, answer) in lock(&self.ballots).sheet(name, &sheet.batch)? {
+        let answers = lock(&self.ballots).sheet(name, &sheet.batch).map_err(|error| error.to_string())?;
+        for (task, question, answer) in answers {
             if let Some(found) = sheet.tasks.iter_mut().find(|found| found.task == task) {
                 found.answers.insert(question, answer);
             }
@@ -90,9 +91,9 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap, Json(sent
     }
     let SentAnswer { batch, task, question, answer } = sent;
     let answer = answer.map(|answer| answer.name().to_owned());
-    match app.writer.save(Ballot { person: name, batch, task, question, answer }).await {
+    match app.writer.save(Entry::Answer { person: name, batch, task, question, answer }).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem).into_response(),
+        Err(problem) => failed(&problem),
     }
 }
 
@@ -132,13 +133,12 @@ pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent
     let Some(&at) = app.by_batch.get(&sent.batch).filter(|&&at| lock(&app.desk).has(&name, at)) else {
         return (StatusCode::BAD_REQUEST, "this sheet is not yours").into_response();
     };
-    let noted = lock(&app.ballots).finish(&name, &sent.batch, now_ms());
-    match noted {
+    match app.writer.save(Entry::Finished { person: name.clone(), batch: sent.batch }).await {
         Ok(()) => {
             lock(&app.desk).finish(&name, at);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(error) => failed(&error),
+        Err(problem) => failed(&problem),
     }
 }
 

@@ -1,17 +1,17 @@
-//! One thread that saves answers: what arrives while it is at it is saved together, by one write to the disk.
+//! One thread that saves answers and who has which sheet: what arrives while it is at it is saved together, by one write to the disk.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
 
 use super::now_ms;
-use crate::store::{Ballot, Ballots, StoreError};
+use crate::store::{Ballots, Entry, StoreError};
 
-/// Answers saved at once.
+/// Entries saved at once.
 const MOST: usize = 512;
 
-/// An answer, and whom to tell that it is saved.
-type Letter = (Ballot, oneshot::Sender<Result<(), String>>);
+/// An entry, and whom to tell that it is saved.
+type Letter = (Entry, oneshot::Sender<Result<(), String>>);
 
 /// The way to the thread.
 pub(super) struct Writer(Sender<Letter>);
@@ -24,11 +24,11 @@ impl Writer {
         Self(sender)
     }
 
-    /// Saves an answer; it is on the disk when this returns without an error.
-    pub async fn save(&self, ballot: Ballot) -> Result<(), String> {
+    /// Saves an entry; it is on the disk when this returns without an error.
+    pub async fn save(&self, entry: Entry) -> Result<(), String> {
         let gone = || "the writer has stopped".to_owned();
         let (sender, saved) = oneshot::channel();
-        self.0.send((ballot, sender)).map_err(|_| gone())?;
+        self.0.send((entry, sender)).map_err(|_| gone())?;
         saved.await.map_err(|_| gone())?
     }
 }
@@ -36,7 +36,7 @@ impl Writer {
 fn run(mut ballots: Ballots, letters: &Receiver<Letter>) {
     while let Ok(first) = letters.recv() {
         let more = std::iter::from_fn(|| letters.try_recv().ok());
-        let (batch, senders): (Vec<Ballot>, Vec<_>) = std::iter::once(first).chain(more).take(MOST).unzip();
+        let (batch, senders): (Vec<Entry>, Vec<_>) = std::iter::once(first).chain(more).take(MOST).unzip();
         let saved = ballots.save(&batch, now_ms()).map_err(|error: StoreError| error.to_string());
         for sender in senders {
             // Somebody who has hung up will ask again.

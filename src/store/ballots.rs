@@ -25,19 +25,36 @@ const SCHEMA: &str = "
 /// The open database.
 pub struct Ballots(Connection);
 
-/// An answer to be kept; without one, the answer is taken back.
+/// Something to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ballot {
-    /// The person.
-    pub person: String,
-    /// The sheet.
-    pub batch: String,
-    /// The task.
-    pub task: String,
-    /// The question.
-    pub question: String,
-    /// The answer.
-    pub answer: Option<String>,
+pub enum Entry {
+    /// An answer; without one, the answer is taken back.
+    Answer {
+        /// The person.
+        person: String,
+        /// The sheet.
+        batch: String,
+        /// The task.
+        task: String,
+        /// The question.
+        question: String,
+        /// The answer.
+        answer: Option<String>,
+    },
+    /// A person gets a sheet.
+    Given {
+        /// The person.
+        person: String,
+        /// The sheet.
+        batch: String,
+    },
+    /// A person has finished a sheet.
+    Finished {
+        /// The person.
+        person: String,
+        /// The sheet.
+        batch: String,
+    },
 }
 
 /// One person, for the owner's page.
@@ -109,18 +126,6 @@ impl Ballots {
         })
     }
 
-    /// Gives a sheet to a person.
-    pub fn assign(&self, person: &str, batch: &str, now_ms: i64) -> Result<(), StoreError> {
-        let insert = "INSERT OR IGNORE INTO assignments (person, batch, given_ms) VALUES (?1, ?2, ?3)";
-        self.0.execute(insert, params![person, batch, now_ms]).map(|_| ()).map_err(|e| self.failed(e))
-    }
-
-    /// Marks a person's sheet as finished.
-    pub fn finish(&self, person: &str, batch: &str, now_ms: i64) -> Result<(), StoreError> {
-        let update = "UPDATE assignments SET finished_ms = ?3 WHERE person = ?1 AND batch = ?2 AND finished_ms IS NULL";
-        self.0.execute(update, params![person, batch, now_ms]).map(|_| ()).map_err(|e| self.failed(e))
-    }
-
     /// A person's answers to a sheet: task, question, answer.
     pub fn sheet(&self, person: &str, batch: &str) -> Result<Vec<(String, String, String)>, StoreError> {
         let mut query = self
@@ -131,30 +136,15 @@ impl Ballots {
         rows.and_then(Iterator::collect).map_err(|e| self.failed(e))
     }
 
-    /// Keeps answers, all of them or none; they are on the disk when this returns.
-    pub fn save(&mut self, ballots: &[Ballot], now_ms: i64) -> Result<(), StoreError> {
-        let saved = self.save_all(ballots, now_ms);
+    /// Keeps all of these or none; they are on the disk when this returns.
+    pub fn save(&mut self, entries: &[Entry], now_ms: i64) -> Result<(), StoreError> {
+        let saved = self.save_all(entries, now_ms);
         saved.map_err(|e| self.failed(e))
     }
 
-    fn save_all(&mut self, ballots: &[Ballot], now_ms: i64) -> rusqlite::Result<()> {
+    fn save_all(&mut self, entries: &[Entry], now_ms: i64) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
-        {
-            let mut keep = transaction.prepare_cached(
-                "INSERT INTO answers (person, batch, task, question, answer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET answer = excluded.answer, at_ms = excluded.at_ms WHERE answer <> excluded.answer",
-            )?;
-            let mut withdraw =
-                transaction.prepare_cached("DELETE FROM answers WHERE person = ?1 AND task = ?2 AND question = ?3")?;
-            let mut seen = transaction.prepare_cached("UPDATE people SET seen_ms = ?2 WHERE name = ?1")?;
-            for Ballot { person, batch, task, question, answer } in ballots {
-                match answer {
-                    Some(answer) => keep.execute(params![person, batch, task, question, answer, now_ms])?,
-                    None => withdraw.execute(params![person, task, question])?,
-                };
-                seen.execute(params![person, now_ms])?;
-            }
-        }
+        entries.iter().try_for_each(|entry| entry.save(&transaction, now_ms))?;
         transaction.commit()
     }
 
@@ -181,6 +171,38 @@ impl Ballots {
         failed(Path::new(self.0.path().unwrap_or("the database of answers")), source)
     }
 }
+
+impl Entry {
+    fn save(&self, to: &Connection, now_ms: i64) -> rusqlite::Result<()> {
+        let execute =
+            |text: &str, values: &[&dyn rusqlite::ToSql]| to.prepare_cached(text)?.execute(values).map(|_| ());
+        let person = match self {
+            Self::Answer { person, batch, task, question, answer: Some(answer) } => {
+                execute(KEEP, params![person, batch, task, question, answer, now_ms])?;
+                person
+            }
+            Self::Answer { person, task, question, answer: None, .. } => {
+                execute(WITHDRAW, params![person, task, question])?;
+                person
+            }
+            Self::Given { person, batch } => {
+                execute(GIVE, params![person, batch, now_ms])?;
+                person
+            }
+            Self::Finished { person, batch } => {
+                execute(FINISH, params![person, batch, now_ms])?;
+                person
+            }
+        };
+        execute("UPDATE people SET seen_ms = ?2 WHERE name = ?1", params![person, now_ms])
+    }
+}
+
+const KEEP: &str = "INSERT INTO answers (person, batch, task, question, answer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE SET answer = excluded.answer, at_ms = excluded.at_ms WHERE answer <> excluded.answer";
+const WITHDRAW: &str = "DELETE FROM answers WHERE person = ?1 AND task = ?2 AND question = ?3";
+const GIVE: &str = "INSERT OR IGNORE INTO assignments (person, batch, given_ms) VALUES (?1, ?2, ?3)";
+const FINISH: &str = "UPDATE assignments SET finished_ms = ?3 WHERE person = ?1 AND batch = ?2 AND finished_ms IS NULL";
 
 fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
     let full = matches!(source.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
@@ -209,8 +231,8 @@ pub fn read_ballots(path: &Path) -> Result<Vec<Given>, StoreError> {
 mod tests {
     use super::*;
 
-    fn ballot(task: &str, answer: Option<&str>) -> Ballot {
-        Ballot {
+    fn said(task: &str, answer: Option<&str>) -> Entry {
+        Entry::Answer {
             person: "ada".into(),
             batch: "b".into(),
             task: task.into(),
@@ -225,16 +247,16 @@ mod tests {
         let path = dir.path().join("answers/server.sqlite");
         let mut ballots = Ballots::open(&path).unwrap();
         ballots.add_people(&["ada".into(), "ada".into()], 1).unwrap();
-        let sent =
-            [ballot("t1", Some("yes")), ballot("t1", Some("yes")), ballot("t2", Some("no")), ballot("t3", Some("no"))];
+        let sent = [said("t1", Some("yes")), said("t1", Some("yes")), said("t2", Some("no")), said("t3", Some("no"))];
         ballots.save(&sent, 5).unwrap();
-        ballots.save(&[ballot("t2", Some("yes")), ballot("t3", None)], 6).unwrap();
+        ballots.save(&[said("t2", Some("yes")), said("t3", None)], 6).unwrap();
         assert_eq!(
             ballots.sheet("ada", "b").unwrap(),
             [("t1", "use", "yes"), ("t2", "use", "yes")].map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
         );
-        ballots.assign("ada", "b", 1).unwrap();
-        ballots.finish("ada", "b", 2).unwrap();
+        let (person, batch) = ("ada".to_owned(), "b".to_owned());
+        let given = Entry::Given { person: person.clone(), batch: batch.clone() };
+        ballots.save(&[given.clone(), given, Entry::Finished { person, batch }], 6).unwrap();
         let people = ballots.people().unwrap();
         assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
         assert_eq!(read_ballots(&path).unwrap().len(), 2);
