@@ -124,7 +124,7 @@ impl Shared {
         let questions = self.sheets.first().map_or(&[][..], |sheet| &sheet.questions);
         let of = |question: &render::SheetQuestion| {
             let votes = answers.iter().filter(|given| given.question == question.id);
-            (question.text.clone(), percent_agreement(&votes_of(votes)))
+            (question.text.replace("{category}", "…"), percent_agreement(&votes_of(votes)))
         };
         questions.iter().map(of).collect()
     }
