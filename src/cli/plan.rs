@@ -26,7 +26,7 @@ pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
 }
 
 fn counted(counts: &Counts) -> Output {
-    let Counts { pairs, items, lost, categories, shards, image_bytes, inferences, hours, sheets } = counts;
+    let Counts { pairs, items, lost, categories, shards, image_bytes, inferences, hours, sheets, cost } = counts;
     let mut lines = Vec::new();
     lines.extend(pairs.map(|pairs| format!("{pairs} pairs of category and nuisance")));
     lines.push(format!("{items} items of {categories} categories in {shards} shard(s); {lost} files without a label"));
@@ -35,10 +35,12 @@ fn counted(counts: &Counts) -> Output {
     if pairs.is_some() && hours.is_empty() {
         lines.push("time to make them: not known, no images of this model and size have been made here yet".to_owned());
     }
-    lines.push(format!("people: at most {sheets} task sheets to fill in, if every image were a candidate"));
+    let pay = cost.as_ref().map_or_else(String::new, |(cost, currency)| format!(" for {cost:.2} {currency}"));
+    lines.push(format!("people: at most {sheets} task sheets to fill in{pay}, if every image were hard"));
     let json = json!({
         "pairs": pairs, "items": items, "lost": lost, "categories": categories, "shards": shards,
         "image_bytes": image_bytes, "inferences": inferences, "task_sheets_at_most": sheets,
+        "cost_at_most": cost.as_ref().map(|(cost, _)| cost),
         "hours": hours.iter().map(|(device, hours)| (device.clone(), json!(hours))).collect::<serde_json::Map<_, _>>(),
     });
     Output::new(lines.join("\n"), json)

@@ -29,14 +29,11 @@ pub struct Counts {
     pub inferences: u64,
     /// Hours that one device needs to make the images, by device, from the rates measured here so far.
     pub hours: Vec<(String, f64)>,
-    /// People's task sheets if every image were a candidate: 42 of them on each sheet, each sheet for 10 people
-    /// (Recht et al., "Do ImageNet classifiers generalize to ImageNet?", 2019).
+    /// People's task sheets if every image were hard and the recipe asked for all of them.
     pub sheets: u64,
+    /// What they would cost, and in what currency; `None` where the recipe names no reward.
+    pub cost: Option<(f64, String)>,
 }
-
-/// Candidates on a task sheet, and people who see it.
-const CANDIDATES: usize = 42;
-const PEOPLE: u64 = 10;
 
 /// Lists the source and counts, writing nothing.
 pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
@@ -57,6 +54,10 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
         GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Vec::new(),
     };
     let hours = hours.into_iter().map(|(device, rate)| (device, items as f64 / rate / 3600.0)).collect();
+    let annotate = &recipe.annotate;
+    let asked = annotate.max_items.map_or(items, |most| items.min(most as usize));
+    let sheets = asked.div_ceil(annotate.candidates_per_batch() as usize) as u64 * u64::from(annotate.people_per_batch);
+    let cost = (annotate.pay.reward > 0.0).then(|| (annotate.cost(sheets), annotate.pay.currency.clone()));
     let pairs = if let Rows::Grid(grid) = &rows { Some(grid.pairs()) } else { None };
     Ok(Counts {
         pairs,
@@ -67,7 +68,8 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
         image_bytes,
         inferences: (items * recipe.mine.surrogates.len()) as u64,
         hours,
-        sheets: items.div_ceil(CANDIDATES) as u64 * PEOPLE,
+        sheets,
+        cost,
     })
 }
 
