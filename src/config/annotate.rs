@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Table;
 
 use super::{ConfigError, Override, real_path};
-use crate::domain::{AnnotateSpec, parse_time};
+use crate::domain::{AnnotateSpec, ExportFormat, parse_time};
 
 /// More images than anybody judges in one sitting.
 const MOST_IMAGES: u32 = 1000;
@@ -46,6 +46,9 @@ pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateS
     }
     if spec.check.closes.as_deref().is_some_and(|closes| parse_time(closes).is_none()) {
         return refuse("check.closes", "is no date and time such as \"2026-12-01T00:00:00Z\"");
+    }
+    if spec.export.contains(&ExportFormat::Prolific) {
+        return refuse("export", "cannot have \"prolific\", which wants --image-url of `annotate export`");
     }
     questions(&spec, file)?;
     Ok(spec)
@@ -124,6 +127,7 @@ mod tests {
             ("check.closes = 'soon'", "annotate.check.closes"),
             ("questions = [{ id = 'task', text = 'x', accept_at = 1, negatives = true }]", "annotate.questions"),
             ("questions = [{ id = 'a', text = 'x', accept_at = 1 }]", "annotate.questions"),
+            ("export = ['prolific']", "annotate.export"),
             ("surprise = 1", "surprise"),
         ] {
             let message = checked(text).unwrap_err();
