@@ -48,7 +48,7 @@ def main():
     server, said = serve(hardset, run, port)
     links = [person["link"] for person in said["people"] if person["name"] in PEOPLE]
     pause = Path(tempfile.mkdtemp()) / "pause"
-    environment = dict(os.environ, PAUSE_FILE=str(pause))
+    environment = dict(os.environ, PAUSE_FILE=str(pause), OWNER=said["owner"])
     browser = subprocess.Popen(
         ["node", str(HERE.parent / "tests/annotation_server.mjs"), *links], stdout=subprocess.PIPE, text=True, env=environment
     )

@@ -9,6 +9,8 @@
 // the server can be killed and started anew meanwhile. Whoever writes `down` into the file, with the server killed, has
 // everybody answer one more image first; `answered` stands in the file when that is done.
 //
+// With OWNER, the owner's link: first the owner lets one more person in.
+//
 // Needs: what `annotation_driver.mjs` needs.
 // Usage: NODE_PATH=… node annotation_server.mjs JOIN_LINK…      exit code 0 = done, 1 = something failed, 2 = usage
 import assert from "node:assert/strict";
@@ -56,6 +58,18 @@ const chooser = (person) => (image, question) => {
   note(person, image, question, answer);
   return answer;
 };
+
+// The owner lets somebody in, by the form, as a browser sends it.
+async function invite(link) {
+  const page = await (await browser.newContext()).newPage();
+  listen(page, (text) => complaints.push(`owner: ${text}`));
+  await page.goto(link);
+  await page.fill("[name=name]", "Hedy <b>");
+  await page.click("form button");
+  await page.waitForURL("**/owner");
+  assert((await page.textContent("body")).includes("Hedy <b>"), "the person is not on the owner's page");
+  await page.context().close();
+}
 
 const perImage = ({ sheet }) => sheet.questions.length;
 const half = (person) => Math.floor(person.sheet.tasks.length / 2) * perImage(person);
@@ -131,6 +145,7 @@ async function main() {
   console.log(JSON.stringify(people.flatMap(({ given }) => [...given.values()])));
 }
 
-const code = await runChecks({ [`${links.length} people at once`]: main }, complaints);
+const invited = process.env.OWNER ? { "the owner lets somebody in": () => invite(process.env.OWNER) } : {};
+const code = await runChecks({ ...invited, [`${links.length} people at once`]: main }, complaints);
 await browser.close();
 process.exit(code);

@@ -15,6 +15,7 @@ struct RawAnnotation {
     #[serde(default)]
     was_cancelled: Option<bool>,
     created_at: Option<String>,
+    updated_at: Option<String>,
     #[serde(default)]
     result: Vec<RawResult>,
 }
@@ -48,7 +49,7 @@ fn annotated(task: &str, annotation: &RawAnnotation) -> Vec<Given> {
     let given = Given {
         person: person(&annotation.completed_by),
         task: task.to_owned(),
-        at_ms: annotation.created_at.as_deref().and_then(parse_time),
+        at_ms: annotation.updated_at.as_ref().or(annotation.created_at.as_ref()).and_then(|at| parse_time(at)),
         ..Given::default()
     };
     let problem = match annotation.was_cancelled {
@@ -71,7 +72,7 @@ fn flat(task: &Map<String, Value>, questions: &[String]) -> Vec<Given> {
     let given = Given {
         person: text("annotator"),
         task: text("task"),
-        at_ms: parse_time(&text("created_at")),
+        at_ms: parse_time(&text("updated_at")).or_else(|| parse_time(&text("created_at"))),
         ..Given::default()
     };
     let answer = |id: &String| checked(Given { question: id.clone(), answer: text(id), ..given.clone() });
@@ -94,7 +95,7 @@ fn person(value: &Value) -> String {
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
         _ => String::new(),
     }

@@ -11,8 +11,6 @@ use crate::domain::Given;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
-/// Longer ids, answers and names are cut before they are quoted in a message.
-const QUOTED: usize = 60;
 
 /// Why nothing can be read from a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,13 +64,6 @@ fn checked(mut given: Given) -> Given {
     given
 }
 
-/// The beginning of a text, for a message.
-pub fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(QUOTED).collect();
-    let dots = if short.len() < text.len() { "…" } else { "" };
-    format!("`{}{dots}`", short.escape_debug())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +114,7 @@ mod tests {
 
     #[test]
     fn our_own_lines() {
-        check(LINES, &["ada t1 use yes", "! line 3 is no JSON object: `not json`", "! the question is empty"]);
+        check(LINES, &["ada t1 use yes", "! line 3 is no JSON object", "! the question is empty"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::args::{AnnotateCommand, CollectArgs, ExportArgs, ServeArgs};
 use super::output::Output;
 use super::session::Session;
 use crate::config::Override;
-use crate::domain::RunSpec;
+use crate::domain::{RunSpec, person_name};
 use crate::stage::{self, Agreement, Collected, Context, ExportTo, Exported, Links, ServeAt, StageError};
 
 pub fn run(session: &Session, command: &AnnotateCommand) -> anyhow::Result<Output> {
@@ -25,37 +25,40 @@ fn export(session: &Session, args: &ExportArgs) -> anyhow::Result<Output> {
     let _lock = ctx.run.lock().map_err(StageError::from)?;
     ctx.run.sweep().map_err(StageError::from)?;
     let spec = changed(&ctx, &args.set)?;
-    if stage::inside(&args.run, &args.out) {
-        ctx.progress.note("the sheets lie inside the run: give people that folder alone, never the run");
-    }
     let (format, out, image_url) = (args.to.into(), args.out.clone(), args.image_url.clone());
-    let exported = stage::export(&ctx, &spec, &ExportTo { format, out, image_url, missing: args.missing })?;
-    Ok(Output::new(written(&exported, &spec), exported_json(&exported)))
+    let to = ExportTo { format, out, image_url, missing: args.missing, own: false };
+    let exported = stage::export(&ctx, &spec, &to)?;
+    // Changes that led to nothing are not kept.
+    ctx.run.write_spec(&spec).map_err(StageError::from)?;
+    Ok(Output::new(written(&exported, &spec), exported_json(&exported)).lost(exported.left_out))
 }
 
 /// What was written, in words.
 pub fn written(exported: &Exported, spec: &RunSpec) -> String {
-    let Exported { round, sheets, tasks, assignments, cost, out } = exported;
+    let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
     let pay = match *cost {
         0.0 => String::new(),
         cost => format!(", which cost {cost:.2} {}", spec.annotate.pay.currency),
     };
-    format!("round {round}: {sheets} sheet(s) of {tasks} images for {assignments} assignments{pay}: {}", out.display())
+    let lost = if *left_out > 0 { format!("; {left_out} image(s) could not be shown") } else { String::new() };
+    format!(
+        "round {round}: {sheets} sheet(s) of {tasks} images for {assignments} assignments{pay}{lost}: {}",
+        out.display()
+    )
 }
 
 /// The same for programs.
 pub fn exported_json(exported: &Exported) -> serde_json::Value {
-    let Exported { round, sheets, tasks, assignments, cost, out } = exported;
-    json!({ "round": round, "sheets": sheets, "tasks": tasks, "assignments": assignments, "cost": cost, "out": out.display().to_string() })
+    let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
+    json!({ "round": round, "sheets": sheets, "tasks": tasks, "assignments": assignments, "cost": cost, "left_out": left_out, "out": out.display().to_string() })
 }
 
-/// The run's spec with keys of its section [annotate] changed, and stored so.
+/// The run's spec with keys of its section [annotate] changed.
 fn changed(ctx: &Context, set: &[Override]) -> Result<RunSpec, StageError> {
     let mut spec = ctx.run.spec()?;
     if !set.is_empty() {
         let file = ctx.run.path().join("spec.toml").display().to_string();
         spec.annotate = Override::annotate(&spec.annotate, set, &file)?;
-        ctx.run.write_spec(&spec)?;
     }
     Ok(spec)
 }
@@ -66,6 +69,7 @@ fn collect(session: &Session, args: &CollectArgs) -> anyhow::Result<Output> {
     ctx.run.sweep().map_err(StageError::from)?;
     let spec = changed(&ctx, &args.set)?;
     let collected = stage::collect(&ctx, &spec, &args.answers)?;
+    ctx.run.write_spec(&spec).map_err(StageError::from)?;
     let problems = collected.inputs.iter().filter(|input| !input.known).map(|input| input.problems).sum();
     Ok(Output::new(said(&collected, &args.run), as_json(&collected)).lost(problems))
 }
@@ -98,13 +102,19 @@ fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Output> {
     if !args.bind.is_loopback() && !args.allow_remote {
         return Err(StageError::Remote { address: args.bind.to_string() }.into());
     }
+    if args.bind.is_unspecified() && args.host.is_empty() {
+        return Err(StageError::NoHost { address: args.bind.to_string() }.into());
+    }
+    let people = args.people.iter().map(|name| person_name(name)).collect::<Result<_, _>>();
+    let people = people.map_err(|problem| StageError::PersonName { problem })?;
     let ctx = session.context(&args.run);
     let spec = ctx.run.spec().map_err(StageError::from)?;
     let listen = SocketAddr::new(args.bind, args.port);
-    let at = ServeAt { listen, hosts: args.host.clone(), people: args.people.clone() };
+    let at = ServeAt { listen, hosts: args.host.clone(), people };
     stage::serve(&ctx, &spec, at, |links| session.announce(&opened(links)))?;
+    // The one object of this command was its links.
     let text = format!("stopped; the answers are in {}", ctx.run.ballots().display());
-    Ok(Output::new(text, json!({ "answers": ctx.run.ballots().display().to_string() })))
+    Ok(Output::new(text, serde_json::Value::Null))
 }
 
 /// Where people find the page.
@@ -124,7 +134,7 @@ fn folder(run: &Path) -> PathBuf {
 fn agreement(agreement: &Agreement) -> String {
     let percent = agreement.percent.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
     let alpha = match (agreement.alpha, agreement.interval) {
-        (Some(alpha), Some(interval)) => format!("{alpha:.3} ({:.3} to {:.3})", interval.low, interval.high),
+        (Some(alpha), Some((low, high))) => format!("{alpha:.3} ({low:.3} to {high:.3})"),
         (Some(alpha), None) => format!("{alpha:.3}"),
         _ => "-".to_owned(),
     };
@@ -137,7 +147,7 @@ fn as_json(collected: &Collected) -> serde_json::Value {
     });
     let agreement = collected.agreement.iter().map(|a| {
         json!({ "question": a.question, "votes": a.votes, "percent": a.percent, "alpha": a.alpha,
-                "alpha_low": a.interval.map(|i| i.low), "alpha_high": a.interval.map(|i| i.high) })
+                "alpha_low": a.interval.map(|(low, _)| low), "alpha_high": a.interval.map(|(_, high)| high) })
     });
     json!({
         "inputs": inputs.collect::<Vec<_>>(), "answers": collected.answers, "votes": collected.votes,

@@ -29,7 +29,8 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
         "run": dir.display().to_string(), "mining": mined.json, "report": page.path.display().to_string(),
         "sheets": sheets.iter().map(annotate::exported_json).collect::<Vec<_>>(),
     });
-    Ok(Output { text, json, code: mined.code })
+    let left_out = sheets.iter().map(|exported| exported.left_out).sum();
+    Ok(Output { text, json, code: mined.code }.lost(left_out))
 }
 
 /// The task sheets that the recipe asks for; a pool that cannot fill one is no reason to fail.

@@ -35,7 +35,10 @@ fn code(error: &StageError) -> u8 {
         | StageError::OtherModel { .. }
         | StageError::Sheets(_)
         | StageError::ImageUrl
+        | StageError::OutInside { .. }
         | StageError::Remote { .. }
+        | StageError::NoHost { .. }
+        | StageError::PersonName { .. }
         | StageError::NoSheets { .. }
         | StageError::Answers { .. }
         | StageError::TaskImage { .. }

@@ -93,6 +93,7 @@ impl Session {
     pub fn announce(&self, output: &Output) {
         let text = match self.format {
             Format::Text => output.text.clone(),
+            Format::Json if output.json.is_null() => return,
             Format::Json => output.json.to_string(),
         };
         // A reader that has gone away (`| head`) is no error.

@@ -22,6 +22,12 @@ pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateS
     if spec.sentinels.per_batch() + spec.sentinels.repeats > spec.images_per_batch || spec.candidates_per_batch() == 0 {
         return refuse("images_per_batch", "leaves no room for candidates beside the sentinels; make it larger");
     }
+    if 4 * spec.sentinels.repeats > spec.images_per_batch {
+        return refuse(
+            "sentinels.repeats",
+            "is more than a quarter of images_per_batch: repeats would stand too close",
+        );
+    }
     if !(1..=1000).contains(&spec.people_per_batch) {
         return refuse("people_per_batch", "lies outside 1 to 1000");
     }
@@ -34,6 +40,7 @@ pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateS
     let shares = [
         ("sentinels.min_prob", spec.sentinels.min_prob),
         ("sentinels.max_other_prob", spec.sentinels.max_other_prob),
+        ("check.answered", spec.check.answered),
         ("check.positives", spec.check.positives),
         ("check.negatives", spec.check.negatives),
         ("check.repeats", spec.check.repeats),
@@ -66,8 +73,9 @@ fn questions(spec: &AnnotateSpec, file: &str) -> Result<(), ConfigError> {
         if !plain(id) || TAKEN.contains(&id.as_str()) {
             return refuse(format!("has the id `{id}`; use lower-case letters, digits and `_`, and none of {TAKEN:?}"));
         }
-        if spec.questions[..at].iter().any(|other| other.id == *id) {
-            return refuse(format!("has the id `{id}` twice"));
+        // Task files head the text of a question with `<id>_question`.
+        if spec.questions[..at].iter().any(|other| other.id == *id) || id.ends_with("_question") {
+            return refuse(format!("has the id `{id}`, which stands there twice or ends in `_question`"));
         }
         if question.text.trim().is_empty() || !(0.0..=1.0).contains(&question.accept_at) {
             return refuse(format!("`{id}` wants a `text`, and `accept_at` from 0 to 1"));
@@ -82,8 +90,29 @@ fn questions(spec: &AnnotateSpec, file: &str) -> Result<(), ConfigError> {
     }
 }
 
-/// Columns of task files, which questions may not be called.
-const TAKEN: [&str; 8] = ["batch", "task", "image", "category", "gloss", "person", "position", "at"];
+/// Columns of task files, and columns that readers of answers take for something else.
+const TAKEN: [&str; 20] = [
+    "batch",
+    "task",
+    "image",
+    "category",
+    "gloss",
+    "person",
+    "position",
+    "at",
+    "question",
+    "question_id",
+    "instruction",
+    "answer",
+    "response",
+    "value",
+    "participant",
+    "worker",
+    "annotator",
+    "created_at",
+    "updated_at",
+    "answered_at",
+];
 
 impl Override {
     /// A stored section with some of its keys changed; `overrides` name them in full (`annotate.check.repeats`).
@@ -123,6 +152,7 @@ mod tests {
         for (text, key) in [
             ("images_per_batch = 8", "annotate.images_per_batch"),
             ("image_px = 1", "annotate.image_px"),
+            ("sentinels = { repeats = 13 }", "annotate.sentinels.repeats"),
             ("check.repeats = 2", "annotate.check.repeats"),
             ("check.closes = 'soon'", "annotate.check.closes"),
             ("questions = [{ id = 'task', text = 'x', accept_at = 1, negatives = true }]", "annotate.questions"),

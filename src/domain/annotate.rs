@@ -69,7 +69,7 @@ pub struct Sentinels {
 impl Sentinels {
     /// How many there are on a sheet.
     pub fn per_batch(&self) -> u32 {
-        self.positives + self.negatives + self.repeats
+        self.positives.saturating_add(self.negatives).saturating_add(self.repeats)
     }
 }
 
@@ -95,9 +95,16 @@ pub struct Question {
     pub text: String,
     /// The item is accepted only if at least this share of the votes is `yes`, in [0, 1].
     pub accept_at: f64,
+    /// Whether the right answer about a positive sentinel is surely `yes`.
+    #[serde(default = "yes")]
+    pub positives: bool,
     /// Whether the right answer about a negative sentinel is surely `no`.
     #[serde(default)]
     pub negatives: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Question {
@@ -144,10 +151,12 @@ impl Answer {
     }
 }
 
-/// When an assignment (one person's answers to one sheet) counts: least shares of sentinel answers passed, in [0, 1].
+/// When an assignment (one person's answers to one sheet) counts: least shares in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckSpec {
+    /// Of the sentinels of each kind, those that are answered.
+    pub answered: f64,
     /// Of the answers to positive sentinels, those that are `yes`.
     pub positives: f64,
     /// Of the answers to negative sentinels, those that are `no`.
@@ -242,6 +251,7 @@ impl Default for AnnotateSpec {
             id: id.to_owned(),
             text: text.to_owned(),
             accept_at,
+            positives: true,
             negatives,
         };
         Self {
@@ -272,7 +282,7 @@ impl Default for Sentinels {
 
 impl Default for CheckSpec {
     fn default() -> Self {
-        Self { positives: 0.75, negatives: 0.66, repeats: 0.7, closes: None }
+        Self { answered: 0.8, positives: 0.75, negatives: 0.66, repeats: 0.7, closes: None }
     }
 }
 

@@ -89,6 +89,8 @@ pub enum Stage {
     Generate,
     /// Scoring images.
     Mine,
+    /// Showing images to people.
+    Annotate,
 }
 
 impl fmt::Display for Stage {
@@ -97,6 +99,7 @@ impl fmt::Display for Stage {
             Self::Plan => "plan",
             Self::Generate => "generate",
             Self::Mine => "mine",
+            Self::Annotate => "annotate",
         })
     }
 }

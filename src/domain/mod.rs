@@ -41,5 +41,8 @@ pub use spec::{
     ChannelOrder, Device, Devices, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource,
     Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
 };
-pub use task::{AnswerRow, Assignment, Given, ItemVerdict, Passed, Tally, Task, TaskImage, TaskKind, Verdict, VoteRow};
+pub use task::{
+    Agreement, AnswerRow, Assignment, Given, ItemVerdict, Passed, PersonRow, Tally, Task, TaskImage, TaskKind, Verdict,
+    VoteRow, person_name,
+};
 pub use time::parse_time;

@@ -26,7 +26,7 @@ pub struct Task {
 }
 
 /// What a task shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskImage {
     /// An item of the run.
     Item(ItemId),
@@ -102,6 +102,8 @@ pub struct VoteRow {
     pub batch: Option<String>,
     /// The item, for tasks that show one.
     pub item_id: Option<ItemId>,
+    /// Whether it is the answer to a sentinel, in an assignment that counts: known truth for some ways of adding up.
+    pub is_sentinel: bool,
     /// Why it does not count; `None`: it does.
     pub reason: Option<String>,
 }
@@ -196,4 +198,46 @@ pub struct ItemVerdict {
     pub tallies: Vec<Tally>,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+/// How far people agree on one question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agreement {
+    /// The question's id.
+    pub question: String,
+    /// Votes that count.
+    pub votes: u64,
+    /// Share of the pairs of votes on one image that are equal, in [0, 1].
+    pub percent: Option<f64>,
+    /// Krippendorff's alpha (nominal), at most 1.
+    pub alpha: Option<f64>,
+    /// Its 95 % bootstrap interval over images.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// One person's part.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PersonRow {
+    /// The person, as a keyed hash.
+    pub person: String,
+    /// Sheets.
+    pub sheets: u64,
+    /// Of these, set aside.
+    pub set_aside: u64,
+    /// Votes that count.
+    pub votes: u64,
+    /// Share of the pairs with other people's votes that are equal, over all questions.
+    pub agreement: Option<f64>,
+}
+
+/// The longest name of a person, in characters.
+const MAX_NAME: usize = 100;
+
+/// A person's name as it is kept, or what is wrong with it.
+pub fn person_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    match name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        true => Err(format!("a name has 1 to {MAX_NAME} characters, and no line breaks")),
+        false => Ok(name.to_owned()),
+    }
 }

@@ -10,6 +10,8 @@ const LEASE_MS: i64 = 24 * 60 * 60 * 1000;
 /// What everybody has.
 pub(super) struct Desk {
     wanted: Vec<u32>,
+    /// For each sheet what it shows.
+    shows: Vec<HashSet<u64>>,
     /// For each sheet its people: when they got it, whether they have finished it.
     given: Vec<HashMap<String, (i64, bool)>>,
     /// The unfinished sheet of each person.
@@ -29,9 +31,13 @@ pub(super) enum Work {
 
 impl Desk {
     /// As the database has it.
-    pub fn new(batches: &HashMap<String, usize>, wanted: &[u32], given: Vec<GivenOut>) -> Self {
-        let mut desk =
-            Self { wanted: wanted.to_vec(), given: vec![HashMap::new(); wanted.len()], open: HashMap::new() };
+    pub fn new(batches: &HashMap<String, usize>, (wanted, shows): (&[u32], &[Vec<u64>]), given: Vec<GivenOut>) -> Self {
+        let mut desk = Self {
+            wanted: wanted.to_vec(),
+            shows: shows.iter().map(|sheet| sheet.iter().copied().collect()).collect(),
+            given: vec![HashMap::new(); wanted.len()],
+            open: HashMap::new(),
+        };
         for row in given {
             if let Some(&sheet) = batches.get(&row.batch) {
                 desk.given[sheet].insert(row.person.clone(), (row.given_ms, row.finished));
@@ -48,8 +54,17 @@ impl Desk {
         if let Some(&sheet) = self.open.get(person) {
             return Work::Has(sheet);
         }
+        let seen: HashSet<u64> = (0..self.given.len())
+            .filter(|&sheet| self.has(person, sheet))
+            .flat_map(|sheet| &self.shows[sheet])
+            .copied()
+            .collect();
         let wants = |&sheet: &usize| {
-            !self.given[sheet].contains_key(person) && self.taken(sheet, now_ms) < self.wanted[sheet] as usize
+            let known = self.shows[sheet].intersection(&seen).count();
+            // A vote on an image that the person has judged would not count; a few of them, as sentinels are, do no harm.
+            !self.has(person, sheet)
+                && 2 * known < self.shows[sheet].len().max(1)
+                && self.taken(sheet, now_ms) < self.wanted[sheet] as usize
         };
         let Some(sheet) = (0..self.given.len()).filter(wants).min_by_key(|&sheet| self.taken(sheet, now_ms)) else {
             return Work::None;
@@ -105,7 +120,8 @@ mod tests {
 
     fn desk(wanted: &[u32]) -> Desk {
         let batches = (0..wanted.len()).map(|at| (at.to_string(), at)).collect();
-        Desk::new(&batches, wanted, Vec::new())
+        let shows: Vec<Vec<u64>> = (0..wanted.len() as u64).map(|sheet| vec![sheet]).collect();
+        Desk::new(&batches, (wanted, &shows), Vec::new())
     }
 
     #[test]
@@ -117,6 +133,15 @@ mod tests {
         assert_eq!(desk.next("a", 2), Work::New(1));
         desk.finish("a", 1);
         assert_eq!((desk.next("a", 3), desk.next("d", 3), desk.finished("a")), (Work::None, Work::None, 2));
+    }
+
+    #[test]
+    fn nobody_gets_images_again_on_a_sheet_of_a_later_round() {
+        let batches = [("first".to_owned(), 0), ("again".to_owned(), 1)].into();
+        let mut desk = Desk::new(&batches, (&[1, 1], &[vec![1, 2, 3, 4], vec![1, 2, 3, 9]]), Vec::new());
+        assert_eq!(desk.next("a", 0), Work::New(0));
+        desk.finish("a", 0);
+        assert_eq!((desk.next("a", 1), desk.next("b", 1)), (Work::None, Work::New(1)));
     }
 
     #[test]

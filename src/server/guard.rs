@@ -5,10 +5,8 @@ use std::net::SocketAddr;
 use axum::http::{HeaderMap, HeaderName, header};
 
 use super::{Shared, lock};
+use crate::domain::Secret;
 
-/// A person's session and the owner's.
-const PERSON_COOKIE: &str = "hardset_person";
-const OWNER_COOKIE: &str = "hardset_owner";
 /// Sessions end after 90 days; the link opens the next one.
 const COOKIE: &str = "; Path=/; HttpOnly; SameSite=Lax; Max-Age=7776000";
 /// Digits of a tag in a token: 128 bits.
@@ -21,7 +19,8 @@ pub(super) const HEADERS: [(HeaderName, &str); 6] = [
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // With `no-referrer` browsers send `Origin: null` with forms. Addresses with tokens redirect at once.
+    (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
@@ -34,8 +33,15 @@ pub(super) fn hosts(address: SocketAddr, allowed: &[String]) -> Vec<String> {
     if address.ip().is_loopback() {
         hosts.push(format!("localhost:{port}"));
     }
+    // A browser leaves the port out where it is HTTP's own; a proxy in front may have another.
     hosts.extend(allowed.iter().flat_map(|host| [host.clone(), format!("{host}:{port}")]));
     hosts
+}
+
+/// Names of the cookies, of a person and of the owner: cookies do not know ports, and a machine may serve several runs.
+pub(super) fn cookies(secret: &Secret) -> [String; 2] {
+    let run = secret.fingerprint().short();
+    [format!("hardset_person_{run}"), format!("hardset_owner_{run}")]
 }
 
 /// What links begin with.
@@ -72,20 +78,20 @@ impl Shared {
 
     /// The person whose session a request belongs to.
     pub(super) fn session(&self, headers: &HeaderMap) -> Option<String> {
-        self.person(cookie(headers, PERSON_COOKIE)?)
+        self.person(cookie(headers, &self.cookies[0])?)
     }
 
     /// Whether a request is the owner's.
     pub(super) fn is_owner(&self, headers: &HeaderMap) -> bool {
-        cookie(headers, OWNER_COOKIE).is_some_and(|token| self.owns(token))
+        cookie(headers, &self.cookies[1]).is_some_and(|token| self.owns(token))
     }
 
     pub(super) fn person_cookie(&self, name: &str) -> String {
-        format!("{PERSON_COOKIE}={}{COOKIE}", self.token(name))
+        format!("{}={}{COOKIE}", self.cookies[0], self.token(name))
     }
 
     pub(super) fn owner_cookie(&self) -> String {
-        format!("{OWNER_COOKIE}={}{COOKIE}", self.owner_token())
+        format!("{}={}{COOKIE}", self.cookies[1], self.owner_token())
     }
 
     /// What a page of `who` has to send along with everything that changes something.

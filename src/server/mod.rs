@@ -6,6 +6,7 @@
 
 mod desk;
 mod guard;
+mod listener;
 mod owner;
 mod people;
 mod rate;
@@ -30,6 +31,7 @@ use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::{Ballots, StoreError};
 use desk::Desk;
+use listener::{From, Limited};
 use rate::Rate;
 use writer::Writer;
 
@@ -55,6 +57,8 @@ pub struct Site {
     pub sheets: Vec<Sheet>,
     /// People wanted for each sheet, in the same order.
     pub wanted: Vec<u32>,
+    /// For each sheet what its images show, as numbers that mean nothing but same or not: nobody judges an image twice.
+    pub shows: Vec<Vec<u64>>,
     /// JPEGs by task.
     pub images: Images,
     /// Makes tokens.
@@ -115,8 +119,12 @@ struct Shared {
     desk: Mutex<Desk>,
     people: Mutex<HashMap<String, String>>,
     rate: Mutex<Rate>,
+    /// What the owner is told, and nobody else.
+    trouble: Mutex<Vec<String>>,
     hosts: Vec<String>,
     base: String,
+    /// Names of the person's and of the owner's cookie.
+    cookies: [String; 2],
     script: String,
     style: String,
 }
@@ -124,7 +132,14 @@ struct Shared {
 type App = Arc<Shared>;
 
 /// Serves until `stop` is set; `ready` is told the links once the server listens.
-pub fn serve(site: Site, ready: impl FnOnce(&Links), stop: &AtomicBool) -> Result<(), ServerError> {
+///
+/// `trouble` is told what people should not see: why an image or an answer failed.
+pub fn serve(
+    site: Site,
+    ready: impl FnOnce(&Links),
+    trouble: impl Fn(&str),
+    stop: &AtomicBool,
+) -> Result<(), ServerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let wanted = site.listen;
@@ -133,14 +148,15 @@ pub fn serve(site: Site, ready: impl FnOnce(&Links), stop: &AtomicBool) -> Resul
         let address = listener.local_addr()?;
         let app = Arc::new(Shared::open(site, address)?);
         ready(&app.links(address)?);
-        let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+        let service = router(app.clone()).into_make_service_with_connect_info::<From>();
         let (stop_now, stopping) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async {
+        let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(async {
             let _ = stopping.await;
         });
         let serving = tokio::spawn(serving.into_future());
         while !stop.load(Ordering::Relaxed) && !serving.is_finished() {
             tokio::time::sleep(GLANCE).await;
+            std::mem::take(&mut *lock(&app.trouble)).iter().for_each(|text| trouble(text));
         }
         drop(stop_now);
         // Connections that stay open have nothing that is not saved.
@@ -176,7 +192,7 @@ fn router(app: App) -> Router {
 /// Around every request: is it for us, is it too much; and what browsers are told about the answer.
 async fn checked(
     State(app): State<App>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    ConnectInfo(From(from)): ConnectInfo<From>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -200,13 +216,15 @@ impl Shared {
         let tasks = site.sheets.iter().enumerate();
         let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
         Ok(Self {
-            desk: Mutex::new(Desk::new(&batches, &site.wanted, ballots.assignments()?)),
+            desk: Mutex::new(Desk::new(&batches, (&site.wanted, &site.shows), ballots.assignments()?)),
             by_batch: batches,
             by_task: tasks,
             writer: Writer::start(Ballots::open(&site.ballots)?),
             ballots: Mutex::new(ballots),
             people: Mutex::new(people),
             rate: Mutex::new(Rate::default()),
+            trouble: Mutex::default(),
+            cookies: guard::cookies(&site.secret),
             hosts: guard::hosts(address, &site.hosts),
             base: guard::base(address, &site.hosts),
             title: site.title,
@@ -237,9 +255,11 @@ impl Shared {
             return Err(Box::new(refused(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text)));
         }
         // Whoever opens a valid link is no stranger: a lab may have one address for all of its people.
-        let joins = || self.person(request.uri().path().strip_prefix("/join/")?);
+        let path = request.uri().path();
+        let joins = || self.person(path.strip_prefix("/join/")?);
+        let owns = || path.strip_prefix("/owner/join/").is_some_and(|token| self.owns(token));
         let who = self.session(request.headers()).or_else(joins).map(|name| format!("person {name}"));
-        let who = who.or_else(|| self.is_owner(request.headers()).then(|| "owner".to_owned()));
+        let who = who.or_else(|| (self.is_owner(request.headers()) || owns()).then(|| "owner".to_owned()));
         let (most, each_second) = if who.is_some() { PERSON_RATE } else { STRANGER_RATE };
         match lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), most, each_second) {
             true => Ok(()),
@@ -269,8 +289,12 @@ fn refused(status: StatusCode, title: &str, text: &str) -> Response {
     (status, Html(page::message_page(title, text))).into_response()
 }
 
-/// What a failure of the database looks like from outside; people try again, and their page does so by itself.
-fn failed(problem: &str) -> Response {
-    let text = format!("Nothing was saved just now: {problem}");
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+/// What a failure looks like from outside: nothing but that; people try again, and their page does so by itself.
+fn failed(app: &Shared, problem: impl ToString) -> Response {
+    let mut trouble = lock(&app.trouble);
+    let problem = problem.to_string();
+    if !trouble.contains(&problem) {
+        trouble.push(problem);
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "This does not work just now. Nothing is lost; try again.").into_response()
 }

@@ -9,13 +9,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::{App, Shared, failed, lock, now_ms, refused};
-use crate::domain::{Answer, Given};
+use crate::domain::{Answer, Given, person_name};
 use crate::render::annotate::{self as render, Owner, OwnerPerson, OwnerSheet};
 use crate::stats::{Vote, VoteSet, percent_agreement};
 use crate::store::{PersonBallots, StoreError};
 
-/// The longest name, in characters.
-const MAX_NAME: usize = 100;
 const WHO: &str = "the owner";
 
 /// `GET /owner/join/<token>`: the owner's session.
@@ -40,10 +38,11 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response
         );
     }
     // Reads all answers: not on the threads that answer.
-    match tokio::task::spawn_blocking(move || app.overview()).await {
+    let of = app.clone();
+    match tokio::task::spawn_blocking(move || of.overview()).await {
         Ok(Ok(owner)) => Html(render::owner_page(&owner)).into_response(),
-        Ok(Err(error)) => failed(&error.to_string()),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Ok(Err(error)) => failed(&app, error),
+        Err(error) => failed(&app, error),
     }
 }
 
@@ -63,17 +62,17 @@ pub(super) async fn add(State(app): State<App>, headers: HeaderMap, Form(sent): 
             "Open the owner's page again and send the form from there.",
         );
     }
-    let name = sent.name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return refused(StatusCode::BAD_REQUEST, "Not saved", "A name has 1 to 100 characters, and no line breaks.");
-    }
+    let name = match person_name(&sent.name) {
+        Ok(name) => name,
+        Err(problem) => return refused(StatusCode::BAD_REQUEST, "Not saved", &format!("No: {problem}.")),
+    };
     let added = lock(&app.ballots).add_people(std::slice::from_ref(&name), now_ms());
     match added {
         Ok(()) => {
             lock(&app.people).insert(app.secret.name("person id", &name), name);
             Redirect::to("/owner").into_response()
         }
-        Err(error) => failed(&error.to_string()),
+        Err(error) => failed(&app, error),
     }
 }
 

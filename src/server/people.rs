@@ -35,7 +35,7 @@ pub(super) async fn sheet(State(app): State<App>, headers: HeaderMap) -> Respons
     match app.sheet_for(&name).await {
         Ok(Some(sheet)) => Json(sheet).into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
-        Err(problem) => failed(&problem),
+        Err(problem) => failed(&app, problem),
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap, Json(sent
     let answer = answer.map(|answer| answer.name().to_owned());
     match app.writer.save(Entry::Answer { person: name, batch, task, question, answer }).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(problem) => failed(&problem),
+        Err(problem) => failed(&app, problem),
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent
             lock(&app.desk).finish(&name, at);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(problem) => failed(&problem),
+        Err(problem) => failed(&app, problem),
     }
 }
 
@@ -151,13 +151,14 @@ pub(super) async fn image(State(app): State<App>, headers: HeaderMap, Path(file)
         return nothing();
     }
     // Decoding takes milliseconds: not on the threads that answer.
-    let made = tokio::task::spawn_blocking(move || (app.images)(&task)).await;
+    let from = app.clone();
+    let made = tokio::task::spawn_blocking(move || (from.images)(&task)).await;
     match made {
         Ok(Ok(jpeg)) => {
             let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=86400")];
             (headers, jpeg).into_response()
         }
-        Ok(Err(problem)) => (StatusCode::SERVICE_UNAVAILABLE, problem).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Ok(Err(problem)) => failed(&app, problem),
+        Err(error) => failed(&app, error),
     }
 }

@@ -15,7 +15,11 @@ impl Rate {
     pub fn admits(&mut self, who: String, most: f64, each_second: f64) -> bool {
         let now = Instant::now();
         if self.0.len() >= MOST && !self.0.contains_key(&who) {
-            self.0.clear();
+            // Full buckets are forgotten first: they say nothing.
+            self.0.retain(|_, (left, last)| *left + now.duration_since(*last).as_secs_f64() * each_second < most);
+            if self.0.len() >= MOST {
+                self.0.clear();
+            }
         }
         let (left, last) = self.0.entry(who).or_insert((most, now));
         *left = (*left + now.duration_since(*last).as_secs_f64() * each_second).min(most);

@@ -7,17 +7,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::decide::{Agreement, Decided, PersonRow, decide};
+use super::decide::{Decided, decide};
 use super::sheets::{self, Candidate, Round};
 use super::tally::{Tallied, tally};
 use super::{Context, StageError};
-use crate::answers::{self, MAX_BYTES, quoted};
-use crate::domain::{Answer, AnswerRow, Assignment, Given, ItemVerdict, KeyHasher, RunSpec, Secret, Sha256};
-use crate::store::{self, Check, Rows, ShardRecord};
+use crate::answers::{self, MAX_BYTES};
+use crate::domain::{
+    Agreement, Answer, AnswerRow, Assignment, Given, ItemId, ItemVerdict, KeyHasher, PersonRow, RunSpec, Secret,
+    Sha256, TaskImage, TaskKind,
+};
+use crate::store::{self, Check, Rows, ShardRecord, Unit};
 use crate::table::{answers_table, verdicts_table};
 
-/// Name of the input that `annotate serve` fills.
-const SERVER: &str = "server";
+/// Names in a record of answers: the place in the order in which inputs came.
+const ORDER: &str = "order";
 
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,21 +65,24 @@ pub fn collect(ctx: &Context, spec: &RunSpec, files: &[PathBuf]) -> Result<Colle
     let rounds = rounds(ctx)?;
     let secret = ctx.run.secret()?;
     let ids: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
-    let mut inputs = Vec::with_capacity(files.len());
+    let mut files = files.to_vec();
+    if ctx.run.ballots().is_file() && !files.iter().any(|file| same(file, &ctx.run.ballots())) {
+        files.push(ctx.run.ballots());
+    }
     ctx.progress.start("answers", files.len() as u64);
-    for file in files {
+    // All are read before anything is kept: one bad file among good ones changes nothing.
+    let mut parsed = Vec::with_capacity(files.len());
+    for file in &files {
         ctx.check_stop()?;
-        inputs.push(input(ctx, file, &ids, &secret)?);
+        parsed.push(parse(ctx, file, &ids)?);
         ctx.progress.advance(1);
     }
-    if ctx.run.ballots().is_file() && !files.iter().any(|file| same(file, &ctx.run.ballots())) {
-        inputs.push(input(ctx, &ctx.run.ballots(), &ids, &secret)?);
-    }
+    let inputs = parsed.into_iter().map(|parsed| keep(ctx, parsed, &secret)).collect::<Result<Vec<_>, _>>()?;
     ctx.progress.finish();
     let tallied = tally(&spec.annotate, &rounds, all_answers(ctx)?);
     let decided = decide(&spec.annotate, &rounds, &tallied, spec.seed);
     write(ctx, spec, (&tallied, &decided))?;
-    let missing = lacking(spec, &decided.items).len() as u64;
+    let missing = lacking(spec, &rounds, &tallied, &decided.items).len() as u64;
     Ok(Collected { inputs, missing, ..summed(&tallied, decided) })
 }
 
@@ -93,8 +99,18 @@ fn same(a: &Path, b: &Path) -> bool {
     fs::canonicalize(a).ok().zip(fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b)
 }
 
+/// A file that was read.
+struct Parsed {
+    file: String,
+    /// Name of its unit: of its contents, or of the database.
+    unit: String,
+    key: Sha256,
+    /// `None`: known already.
+    given: Option<Vec<Given>>,
+}
+
 /// Reads one file, unless it is known.
-fn input(ctx: &Context, file: &Path, questions: &[String], secret: &Secret) -> Result<Input, StageError> {
+fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, StageError> {
     let name = file.display().to_string();
     let cannot = |problem: String| StageError::Answers { file: name.clone(), problem };
     let size = fs::metadata(file).map_err(|e| cannot(format!("cannot be read: {e}")))?.len();
@@ -102,35 +118,58 @@ fn input(ctx: &Context, file: &Path, questions: &[String], secret: &Secret) -> R
         return Err(cannot(format!("has {size} bytes, more than {MAX_BYTES}; split it")));
     }
     let bytes = fs::read(file).map_err(|e| cannot(format!("cannot be read: {e}")))?;
-    let (unit, given) = if answers::is_database(&bytes) {
-        (SERVER.to_owned(), store::read_ballots(file)?)
-    } else {
-        let unit = Sha256::of(&bytes).to_string()[..16].to_owned();
-        let known = ctx.run.answers(&unit);
-        if let Some(record) = known.record().and_then(|record| known.done(record.key, Check::Hashes)) {
-            let Rows { given, dropped, .. } = record.rows;
-            return Ok(Input { file: name, rows: given, problems: dropped, first_problem: None, known: true });
-        }
-        (unit, answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?)
+    // What a table says depends on which of its columns are questions.
+    let key = KeyHasher::new().field("stage", "answers 2").field("questions", questions.join(" "));
+    let key = key.field("input", Sha256::of(&bytes).to_string()).finish();
+    if answers::is_database(&bytes) {
+        let own = same(file, &ctx.run.ballots());
+        let (id, given) = store::read_ballots(file, own)?;
+        return Ok(Parsed { file: name, unit: format!("server-{id}"), key, given: Some(given) });
+    }
+    let unit = Sha256::of(&bytes).to_string()[..16].to_owned();
+    let known = ctx.run.answers(&unit).done(key, Check::Hashes).is_some();
+    let given = if known { None } else { Some(answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?) };
+    Ok(Parsed { file: name, unit, key, given })
+}
+
+/// Keeps what was read.
+fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, StageError> {
+    let Parsed { file, unit, key, given } = parsed;
+    let unit = ctx.run.answers(&unit);
+    let before = unit.record();
+    let Some(given) = given else {
+        let Rows { given, dropped, .. } = before.map(|record| record.rows).unwrap_or_default();
+        return Ok(Input { file, rows: given, problems: dropped, first_problem: None, known: true });
     };
     let rows: Vec<AnswerRow> = given.into_iter().map(|given| row(given, secret)).collect();
     let problems = rows.iter().filter(|row| row.problem.is_some()).count() as u64;
     let first_problem = rows.iter().find_map(|row| row.problem.clone());
     let counts = Rows { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
-    let key = KeyHasher::new().field("stage", "answers 1").field("input", Sha256::of(&bytes).to_string()).finish();
-    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts: Default::default() };
-    ctx.run.answers(&unit).commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
-    Ok(Input { file: name, rows: counts.given, problems, first_problem, known: false })
+    // An input that has grown, or is read anew, keeps its place.
+    let order = before.map_or_else(|| next_order(ctx), |record| order(&record));
+    let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
+    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts };
+    unit.commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
+    Ok(Input { file, rows: counts.given, problems, first_problem, known: false })
 }
 
-/// An answer with the person's id replaced.
+fn order(record: &ShardRecord) -> u64 {
+    record.facts.get(ORDER).and_then(|order| order.parse().ok()).unwrap_or(0)
+}
+
+fn next_order(ctx: &Context) -> u64 {
+    let records = ctx.run.answered().into_iter().filter_map(|name| ctx.run.answers(&name).record());
+    records.map(|record| order(&record) + 1).max().unwrap_or(0)
+}
+
+/// An answer with the person's id replaced: trimmed, and without regard to capitals.
 fn row(given: Given, secret: &Secret) -> AnswerRow {
     let answer = Answer::read(&given.answer);
-    let unread =
-        || answer.is_none().then(|| format!("{} is no answer; yes, no and not_sure are", quoted(&given.answer)));
+    let unread = || answer.is_none().then(|| "the answer is none of yes, no and not_sure".to_owned());
+    let id = given.person.trim().to_lowercase();
     AnswerRow {
         problem: given.problem.clone().or_else(unread),
-        person: if given.person.is_empty() { String::new() } else { secret.name("person", &given.person) },
+        person: if id.is_empty() { String::new() } else { secret.name("person", &id) },
         // Names are short; anything longer is not one of them, and need not be kept whole to say so.
         task: given.task.chars().take(64).collect(),
         question: given.question.chars().take(64).collect(),
@@ -139,10 +178,15 @@ fn row(given: Given, secret: &Secret) -> AnswerRow {
     }
 }
 
+/// All answers, in the order in which their inputs first came.
 fn all_answers(ctx: &Context) -> Result<Vec<AnswerRow>, StageError> {
+    let units = ctx.run.answered().into_iter().map(|name| ctx.run.answers(&name));
+    let mut units: Vec<(u64, Unit)> = units.filter_map(|unit| Some((order(&unit.record()?), unit))).collect();
+    units.sort_by_key(|(order, _)| *order);
     let mut rows = Vec::new();
-    for name in ctx.run.answered() {
-        rows.extend(answers_table::decode(&ctx.run.answers(&name).file("parquet"))?);
+    for (_, unit) in units {
+        sheets::whole(&unit, "collect the same file again")?;
+        rows.extend(answers_table::decode(&unit.file("parquet"))?);
     }
     Ok(rows)
 }
@@ -162,6 +206,8 @@ fn write(ctx: &Context, spec: &RunSpec, (tallied, decided): (&Tallied, &Decided)
         ("votes.parquet", verdicts_table::encode_votes(&tallied.votes)?),
         ("assignments.parquet", verdicts_table::encode_assignments(&tallied.assignments)?),
         ("items.parquet", verdicts_table::encode_items(&questions, &decided.items)?),
+        ("people.parquet", verdicts_table::encode_people(&decided.people)?),
+        ("agreement.parquet", verdicts_table::encode_agreement(&decided.agreement)?),
     ];
     ctx.run.verdicts().commit(&files, record)?;
     Ok(())
@@ -187,12 +233,24 @@ fn summed(tallied: &Tallied, decided: Decided) -> Collected {
     collected
 }
 
-/// Items with fewer valid votes than the recipe wants people, and how many more they want.
-fn lacking(spec: &RunSpec, items: &[ItemVerdict]) -> Vec<Candidate> {
-    let wanted = spec.annotate.people_per_batch;
+/// Items with fewer valid votes than the recipe wants people, and how many more they want. Sheets that are still out (given to
+/// fewer people than they are for) will bring votes, too.
+fn lacking(spec: &RunSpec, rounds: &[Round], tallied: &Tallied, items: &[ItemVerdict]) -> Vec<Candidate> {
+    let mut answered: BTreeMap<&str, u32> = BTreeMap::new();
+    tallied.assignments.iter().for_each(|row| *answered.entry(&row.batch).or_default() += 1);
+    let mut out: BTreeMap<ItemId, u32> = BTreeMap::new();
+    for sheet in rounds.iter().flat_map(Round::sheets) {
+        let people = sheet[0].people.saturating_sub(answered.get(sheet[0].batch.as_str()).copied().unwrap_or(0));
+        for task in sheet.iter().filter(|task| task.kind == TaskKind::Candidate) {
+            if let TaskImage::Item(item) = task.image {
+                *out.entry(item).or_default() += people;
+            }
+        }
+    }
     let candidate = |item: &ItemVerdict| {
         let least = item.tallies.iter().map(|tally| tally.votes.iter().sum::<u32>()).min().unwrap_or(0);
-        let people = wanted.saturating_sub(least);
+        let comes = out.get(&item.item_id).copied().unwrap_or(0);
+        let people = spec.annotate.people_per_batch.saturating_sub(least.saturating_add(comes));
         (people > 0).then(|| Candidate { item_id: item.item_id, category: item.category.clone(), people })
     };
     items.iter().filter_map(candidate).collect()
@@ -225,5 +283,6 @@ pub fn said(ctx: &Context, spec: &RunSpec) -> Result<Option<Said>, StageError> {
 pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Vec<Candidate>, StageError> {
     let rounds = rounds(ctx)?;
     let tallied = tally(&spec.annotate, &rounds, all_answers(ctx)?);
-    Ok(lacking(spec, &decide(&spec.annotate, &rounds, &tallied, spec.seed).items))
+    let items = decide(&spec.annotate, &rounds, &tallied, spec.seed).items;
+    Ok(lacking(spec, &rounds, &tallied, &items))
 }

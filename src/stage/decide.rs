@@ -5,46 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use super::sheets::Round;
 use super::tally::Tallied;
 use crate::domain::{
-    Aggregate, AnnotateSpec, Answer, ItemId, ItemVerdict, Question, Tally, Task, TaskImage, TaskKind, Verdict, VoteRow,
+    Aggregate, Agreement, AnnotateSpec, Answer, ItemId, ItemVerdict, PersonRow, Question, Tally, Task, TaskImage,
+    TaskKind, Verdict, VoteRow,
 };
 use crate::stats::{
-    Interval, Vote, VoteSet, agreement_with_others, alpha_interval, dawid_skene, krippendorff_alpha, majority,
+    Vote, VoteSet, agreement_with_others, alpha_interval, dawid_skene, krippendorff_alpha, majority,
     one_coin_dawid_skene, percent_agreement, wawa,
 };
 
 /// Resamples of the interval of Krippendorff's alpha.
 const RESAMPLES: u32 = 1000;
 const YES: usize = 2;
-
-/// How far people agree on one question.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Agreement {
-    /// The question's id.
-    pub question: String,
-    /// Votes that count.
-    pub votes: u64,
-    /// Share of the pairs of votes on one image that are equal, in [0, 1].
-    pub percent: Option<f64>,
-    /// Krippendorff's alpha (nominal), at most 1.
-    pub alpha: Option<f64>,
-    /// Its 95 % bootstrap interval over images.
-    pub interval: Option<Interval>,
-}
-
-/// One person's part.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PersonRow {
-    /// The person, as a keyed hash.
-    pub person: String,
-    /// Sheets.
-    pub sheets: u64,
-    /// Of these, set aside.
-    pub set_aside: u64,
-    /// Votes that count.
-    pub votes: u64,
-    /// Share of the pairs with other people's votes that are equal, over all questions.
-    pub agreement: Option<f64>,
-}
 
 /// What it all came to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -111,10 +82,6 @@ impl<'a> Ballot<'a> {
             rounds.iter().flat_map(|round| &round.tasks).filter_map(|task| Some((task, truth(question, task)?)));
         let sentinels: HashMap<&str, (u32, u8)> =
             sentinels.zip(places.len() as u32..).map(|((task, truth), at)| (task.name.as_str(), (at, truth))).collect();
-        let aside: std::collections::HashSet<(&str, &str)> = (tallied.assignments.iter())
-            .filter(|row| row.reason.is_some())
-            .map(|row| (row.person.as_str(), row.batch.as_str()))
-            .collect();
         let mut ballot = Self {
             set: VoteSet {
                 tasks: places.len() + sentinels.len(),
@@ -128,7 +95,7 @@ impl<'a> Ballot<'a> {
         };
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         for vote in tallied.votes.iter().filter(|vote| vote.given.question == question.id) {
-            let Some(task) = place(vote, &places, &sentinels, &aside) else { continue };
+            let Some(task) = place(vote, &places, &sentinels) else { continue };
             let Some(answer) = vote.given.answer else { continue };
             let person = *numbers.entry(&vote.given.person).or_insert_with(|| {
                 ballot.people.push(&vote.given.person);
@@ -169,7 +136,7 @@ impl<'a> Ballot<'a> {
             votes: judged.votes.len() as u64,
             percent: percent_agreement(&judged),
             alpha: krippendorff_alpha(&judged),
-            interval: alpha_interval(&judged, seed, RESAMPLES),
+            interval: alpha_interval(&judged, seed, RESAMPLES).map(|interval| (interval.low, interval.high)),
         }
     }
 }
@@ -177,27 +144,18 @@ impl<'a> Ballot<'a> {
 /// The answer that is surely right about a sentinel.
 fn truth(question: &Question, task: &Task) -> Option<u8> {
     match task.kind {
-        TaskKind::Positive => Some(YES as u8),
+        TaskKind::Positive if question.positives => Some(YES as u8),
         TaskKind::Negative if question.negatives => Some(0),
         _ => None,
     }
 }
 
 /// The index of the item or sentinel that a vote is about, if it has a say.
-fn place(
-    vote: &VoteRow,
-    items: &HashMap<ItemId, u32>,
-    sentinels: &HashMap<&str, (u32, u8)>,
-    aside: &std::collections::HashSet<(&str, &str)>,
-) -> Option<u32> {
-    match &vote.reason {
-        None => items.get(&vote.item_id?).copied(),
-        Some(reason) if reason.ends_with(" sentinel") => {
-            let assignment = (vote.given.person.as_str(), vote.batch.as_deref()?);
-            let (at, _) = sentinels.get(vote.given.task.as_str()).filter(|_| !aside.contains(&assignment))?;
-            Some(*at)
-        }
-        Some(_) => None,
+fn place(vote: &VoteRow, items: &HashMap<ItemId, u32>, sentinels: &HashMap<&str, (u32, u8)>) -> Option<u32> {
+    match (&vote.reason, vote.is_sentinel) {
+        (None, _) => items.get(&vote.item_id?).copied(),
+        (Some(_), true) => sentinels.get(vote.given.task.as_str()).map(|(at, _)| *at),
+        (Some(_), false) => None,
     }
 }
 

@@ -134,6 +134,12 @@ pub enum StageError {
         "Prolific shows images by their addresses: say with --image-url https://… where you will put the folder that is written"
     )]
     ImageUrl,
+    /// People would get more than they should.
+    #[error("{out} lies inside the run, which nobody who answers may see; choose a folder outside with --out")]
+    OutInside {
+        /// The folder.
+        out: String,
+    },
     /// There is nothing to answer yet.
     #[error("{run} has no task sheets yet; make them with `hardset annotate export {run} --to … --out DIR`")]
     NoSheets {
@@ -155,6 +161,20 @@ pub enum StageError {
     Remote {
         /// The address.
         address: String,
+    },
+    /// Links need a name.
+    #[error(
+        "{address} is no address that people can open; say with --host NAME under which name they reach this machine"
+    )]
+    NoHost {
+        /// The address.
+        address: String,
+    },
+    /// A name of a person is none.
+    #[error("--people: {problem}")]
+    PersonName {
+        /// What is wrong.
+        problem: String,
     },
     /// The page for people cannot be served.
     #[error(transparent)]

@@ -1,6 +1,7 @@
 //! annotate export: task sheets for people, in the format of the tool that they use. `sentinels` never leave the run.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -27,6 +28,8 @@ pub struct ExportTo {
     pub image_url: Option<String>,
     /// Whether votes that are missing are asked for, rather than all that the recipe wants.
     pub missing: bool,
+    /// Whether the folder is the run's own, in which sheets of other settings are replaced.
+    pub own: bool,
 }
 
 /// What was written.
@@ -42,6 +45,8 @@ pub struct Exported {
     pub assignments: u64,
     /// What they cost, in the recipe's currency.
     pub cost: f64,
+    /// Images that could not be shown.
+    pub left_out: u64,
     /// The folder.
     pub out: PathBuf,
 }
@@ -52,13 +57,20 @@ pub fn export(ctx: &Context, spec: &RunSpec, to: &ExportTo) -> Result<Exported, 
     if to.format == ExportFormat::Prolific && to.image_url.is_none() {
         return Err(StageError::ImageUrl);
     }
+    if !to.own && inside(ctx.run.path(), &to.out) {
+        return Err(StageError::OutInside { out: to.out.display().to_string() });
+    }
     let round = sheets::round(ctx, spec, wanted)?;
-    let out = HandOut::open(&to.out, &tasks::readme(to.format, &spec.name))?;
+    let look = format!("{}.{}", round.index + 1, round.look(ctx, spec).short());
+    let readme = tasks::readme(to.format, &spec.name, &look);
+    let out = if to.own { HandOut::renew(&to.out, &readme) } else { HandOut::open(&to.out, &readme) }?;
     let packer = Packer::open(ctx, spec, &round.tasks)?;
     ctx.progress.start("sheets", round.tasks.len() as u64);
+    let blanks = AtomicU64::new(0);
+    let pack = |task: &Task| pack(ctx, &packer, task, &blanks);
     match to.format {
-        ExportFormat::Html => pages(ctx, spec, (&round, &packer), &out)?,
-        _ => images(ctx, (&round, &packer), &out)?,
+        ExportFormat::Html => pages(ctx, spec, &round, pack, &out)?,
+        _ => images(ctx, &round, pack, &out)?,
     }
     ctx.progress.finish();
     write_tasks(spec, &round, to, &out)?;
@@ -70,7 +82,17 @@ pub fn export(ctx: &Context, spec: &RunSpec, to: &ExportTo) -> Result<Exported, 
         tasks: round.tasks.len() as u64,
         assignments,
         cost: spec.annotate.cost(assignments),
+        left_out: round.left_out(&ctx.run) + blanks.into_inner(),
         out: out.path().to_owned(),
+    })
+}
+
+/// The JPEG of a task; one that cannot be made any more costs that image alone.
+fn pack(ctx: &Context, packer: &Packer, task: &Task, blanks: &AtomicU64) -> Result<Vec<u8>, StageError> {
+    packer.jpeg(task).or_else(|error| {
+        blanks.fetch_add(1, Ordering::Relaxed);
+        ctx.progress.note(&format!("{error}; a grey square stands in its place"));
+        packer.blank(task)
     })
 }
 
@@ -78,14 +100,19 @@ fn image_name(task: &Task) -> String {
     format!("images/{}/{}.jpg", task.batch, task.name)
 }
 
-fn images(ctx: &Context, (round, packer): (&Round, &Packer), out: &HandOut) -> Result<(), StageError> {
+fn images(
+    ctx: &Context,
+    round: &Round,
+    pack: impl Fn(&Task) -> Result<Vec<u8>, StageError> + Sync,
+    out: &HandOut,
+) -> Result<(), StageError> {
     let pool = ctx.pool()?;
     for wave in round.tasks.chunks(WAVE * ctx.threads) {
         ctx.check_stop()?;
         let write = |task: &Task| -> Result<(), StageError> {
             match out.has(&image_name(task)) {
                 true => Ok(()),
-                false => Ok(out.write(&image_name(task), &packer.jpeg(task)?)?),
+                false => Ok(out.write(&image_name(task), &pack(task)?)?),
             }
         };
         pool.install(|| wave.par_iter().try_for_each(write))?;
@@ -94,13 +121,19 @@ fn images(ctx: &Context, (round, packer): (&Round, &Packer), out: &HandOut) -> R
     Ok(())
 }
 
-fn pages(ctx: &Context, spec: &RunSpec, (round, packer): (&Round, &Packer), out: &HandOut) -> Result<(), StageError> {
+fn pages(
+    ctx: &Context,
+    spec: &RunSpec,
+    round: &Round,
+    pack: impl Fn(&Task) -> Result<Vec<u8>, StageError> + Sync,
+    out: &HandOut,
+) -> Result<(), StageError> {
     let pool = ctx.pool()?;
     for sheet in round.sheets() {
         ctx.check_stop()?;
         let name = format!("{}.html", sheet[0].batch);
         if !out.has(&name) {
-            let jpegs: Result<Vec<_>, _> = pool.install(|| sheet.par_iter().map(|task| packer.jpeg(task)).collect());
+            let jpegs: Result<Vec<_>, _> = pool.install(|| sheet.par_iter().map(&pack).collect());
             let uris = jpegs?.iter().map(|jpeg| tasks::jpeg_uri(jpeg)).collect::<Vec<_>>();
             let image = |task: &Task| uris[task.position as usize].clone();
             out.write(&name, &page::sheet_page(&sheet_of(spec, sheet, image)))?;
@@ -169,11 +202,17 @@ fn prefix(to: &ExportTo) -> String {
     match (&to.image_url, to.format) {
         (Some(url), _) => format!("{}/", url.trim_end_matches('/')),
         (None, ExportFormat::LabelStudio) => {
-            let folder = to.out.file_name().unwrap_or_default().to_string_lossy();
-            format!("/data/local-files/?d={folder}/")
+            let out = std::path::absolute(&to.out).unwrap_or_else(|_| to.out.clone());
+            format!("/data/local-files/?d={}/", encoded(&out.file_name().unwrap_or_default().to_string_lossy()))
         }
         (None, _) => String::new(),
     }
+}
+
+/// For the query of a URL (RFC 3986, percent-encoding of all but unreserved characters).
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// A category's name and what else it is called: as its set says, or the names of the classes that it accepts.
@@ -194,13 +233,19 @@ fn classes(category: &Category) -> Option<String> {
 pub fn export_all(ctx: &Context, spec: &RunSpec) -> Result<Vec<Exported>, StageError> {
     let folder = |format: ExportFormat| ctx.run.path().join("export").join(format.name());
     let to = |&format: &ExportFormat| {
-        export(ctx, spec, &ExportTo { format, out: folder(format), image_url: None, missing: false })
+        export(ctx, spec, &ExportTo { format, out: folder(format), image_url: None, missing: false, own: true })
     };
     spec.annotate.export.iter().map(to).collect()
 }
 
-/// Whether the folder lies inside the run, where people who get it would find more than they should.
-pub fn inside(run: &Path, out: &Path) -> bool {
+/// Whether a folder, which need not exist yet, lies inside the run, where people who get it would find more than they should.
+fn inside(run: &Path, out: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute(out).starts_with(absolute(run))
+    let real = |path: &Path| {
+        let path = absolute(path);
+        let existing = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+        existing
+            .map_or_else(|| path.clone(), |(above, real)| real.join(path.strip_prefix(above).unwrap_or(Path::new(""))))
+    };
+    real(out).starts_with(real(run))
 }

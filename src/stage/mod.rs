@@ -31,15 +31,15 @@ mod status;
 mod tally;
 mod verify;
 
+pub use crate::domain::Agreement;
 pub use crate::generator::{Benchmark, Compared};
 pub use crate::server::Links;
 pub use collect::{Collected, Input, collect, missing};
 pub use context::{Context, Progress};
-pub use decide::Agreement;
 pub use doctor::{Doctor, ModelReport, doctor, doctor_model};
 pub use dropped::write_dropped;
 pub use error::StageError;
-pub use export::{ExportTo, Exported, export, export_all, inside};
+pub use export::{ExportTo, Exported, export, export_all};
 pub use fetch::{FetchResult, fetch};
 pub use generate::{generate, generated};
 pub use mine::{Mining, mine};

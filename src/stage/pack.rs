@@ -32,17 +32,34 @@ impl Packer {
         Ok(Self { run: ctx.run.clone(), spec: spec.clone(), secret: ctx.run.secret()?, rows })
     }
 
+    /// Why an image cannot be shown, if it cannot.
+    pub fn problem(&self, image: &TaskImage) -> Option<String> {
+        self.picture(image).err()
+    }
+
     /// The JPEG for a task; its bytes hang on the task's name.
     pub fn jpeg(&self, task: &Task) -> Result<Vec<u8>, StageError> {
-        let picture = match &task.image {
+        let jpeg = self.picture(&task.image).and_then(|picture| self.packed(task, &picture));
+        jpeg.map_err(|reason| StageError::TaskImage { image: name(&task.image), reason })
+    }
+
+    /// What stands in the place of an image that cannot be shown any more.
+    pub fn blank(&self, task: &Task) -> Result<Vec<u8>, StageError> {
+        let blank = RgbImage::new(1, 1, vec![127; 3]).map_err(|e| e.to_string());
+        let jpeg = blank.and_then(|picture| self.packed(task, &picture));
+        jpeg.map_err(|reason| StageError::TaskImage { image: name(&task.image), reason })
+    }
+
+    fn packed(&self, task: &Task, picture: &RgbImage) -> Result<Vec<u8>, String> {
+        let seed = self.secret.seed("pixels", &task.name);
+        imaging::sheet_jpeg(picture, self.spec.annotate.image_px, seed).map_err(|e| e.to_string())
+    }
+
+    fn picture(&self, image: &TaskImage) -> Result<RgbImage, String> {
+        match image {
             TaskImage::Item(item) => self.item(*item),
             TaskImage::Known(path) => self.known(path),
-        };
-        let px = self.spec.annotate.image_px;
-        let jpeg = picture.and_then(|picture| {
-            imaging::sheet_jpeg(&picture, px, self.secret.seed("pixels", &task.name)).map_err(|e| e.to_string())
-        });
-        jpeg.map_err(|reason| StageError::TaskImage { image: name(&task.image), reason })
+        }
     }
 
     fn item(&self, item: ItemId) -> Result<RgbImage, String> {

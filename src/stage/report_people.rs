@@ -25,9 +25,9 @@ pub fn people(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Option<Pe
         votes: agreement.votes,
         agreement: agreement.percent,
         alpha: agreement.alpha,
-        interval: agreement.interval.map(|interval| (interval.low, interval.high)),
+        interval: agreement.interval,
     };
-    let person = |row: &super::decide::PersonRow| Person {
+    let person = |row: &crate::domain::PersonRow| Person {
         name: row.person.chars().take(NAME).collect(),
         sheets: row.sheets,
         set_aside: row.set_aside,

@@ -6,7 +6,7 @@ use super::export::sheet_of;
 use super::pack::Packer;
 use super::sheets::{self, Round, Wanted};
 use super::{Context, StageError};
-use crate::domain::{RunSpec, Task};
+use crate::domain::{RunSpec, Secret, Task, TaskImage};
 use crate::server::{self, Links, Site};
 use crate::store::{Lock, write_whole};
 
@@ -31,22 +31,24 @@ pub fn serve(ctx: &Context, spec: &RunSpec, at: ServeAt, ready: impl FnOnce(&Lin
     let ballots = ctx.run.ballots();
     let folder = ballots.parent().unwrap_or(ctx.run.path());
     let _one_server = Lock::take_new(folder)?;
-    let tasks: Vec<Task> = rounds.iter().flat_map(|round| round.tasks.clone()).collect();
+    let tasks: Vec<Task> = rounds.iter().flat_map(|round| round.tasks.iter().cloned()).collect();
     let packer = Packer::open(ctx, spec, &tasks)?;
     let sheets: Vec<&[Task]> = rounds.iter().flat_map(Round::sheets).collect();
     let image = |task: &Task| format!("/images/{}.jpg", task.name);
+    let secret = ctx.run.secret()?;
     let site = Site {
         title: spec.name.clone(),
         sheets: sheets.iter().map(|sheet| sheet_of(spec, sheet, image)).collect(),
         wanted: sheets.iter().map(|sheet| sheet[0].people).collect(),
-        images: images(ctx, packer, tasks),
-        secret: ctx.run.secret()?,
+        shows: sheets.iter().map(|sheet| sheet.iter().map(|task| shown(&secret, &task.image)).collect()).collect(),
+        images: images(ctx, spec, packer, tasks),
+        secret,
         ballots,
         people: at.people,
         listen: at.listen,
         hosts: at.hosts,
     };
-    Ok(server::serve(site, ready, ctx.stop)?)
+    Ok(server::serve(site, ready, |text| ctx.progress.note(text), ctx.stop)?)
 }
 
 /// The rounds that are there; the first one is made if there is none.
@@ -57,9 +59,17 @@ fn rounds(ctx: &Context, spec: &RunSpec) -> Result<Vec<Round>, StageError> {
     sheets::read_all(ctx)
 }
 
-/// JPEGs by task, each made at the first call and kept in `batches/images/`.
-fn images(ctx: &Context, packer: Packer, tasks: Vec<Task>) -> server::Images {
-    let folder = ctx.run.batches().join("images");
+/// A number for what a task shows.
+fn shown(secret: &Secret, image: &TaskImage) -> u64 {
+    match image {
+        TaskImage::Item(item) => secret.seed("shown item", &item.to_string()),
+        TaskImage::Known(path) => secret.seed("shown file", path),
+    }
+}
+
+/// JPEGs by task, each made at the first call and kept in `batches/images/<side in px>/`.
+fn images(ctx: &Context, spec: &RunSpec, packer: Packer, tasks: Vec<Task>) -> server::Images {
+    let folder = ctx.run.batches().join("images").join(spec.annotate.image_px.to_string());
     let tasks: std::collections::HashMap<String, Task> =
         tasks.into_iter().map(|task| (task.name.clone(), task)).collect();
     Box::new(move |name| {

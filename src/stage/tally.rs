@@ -41,43 +41,54 @@ pub fn tally(spec: &AnnotateSpec, rounds: &[Round], rows: Vec<AnswerRow>) -> Tal
     Tallied { votes, assignments }
 }
 
-/// By time, those without one last; else as they came.
+/// By time, those without one first; else in the order in which inputs were collected.
 fn in_order(mut rows: Vec<AnswerRow>) -> Vec<AnswerRow> {
-    rows.sort_by_key(|row| row.at_ms.unwrap_or(i64::MAX));
+    rows.sort_by_key(|row| row.at_ms.unwrap_or(i64::MIN));
     rows
 }
 
-/// Why a row cannot count whatever the rest of its assignment is like.
+/// Why a row cannot count whatever the rest of its assignment is like. Of several answers of a person to one question about one
+/// task the last counts: people correct themselves.
 fn first_look(spec: &AnnotateSpec, tasks: &HashMap<&str, &Task>, rows: &[AnswerRow]) -> Vec<Option<String>> {
     let closes = spec.check.closes.as_deref().and_then(parse_time);
-    let mut given: HashMap<(&str, &str, &str), Option<Answer>> = HashMap::new();
-    let look = |row: &AnswerRow| -> Option<String> {
-        if let Some(problem) = &row.problem {
-            return Some(problem.clone());
-        }
-        if !tasks.contains_key(row.task.as_str()) {
-            return Some("the task is on no sheet of this run".to_owned());
-        }
-        if !spec.questions.iter().any(|question| question.id == row.question) {
-            return Some("the question is none of the recipe's".to_owned());
-        }
-        if closes.zip(row.at_ms).is_some_and(|(closes, at)| at > closes) {
-            return Some("given after the closing date".to_owned());
-        }
-        None
-    };
-    (rows.iter())
-        .map(|row| {
-            look(row).or_else(|| match given.insert((&row.person, &row.task, &row.question), row.answer) {
-                None => None,
-                Some(first) => {
-                    given.insert((&row.person, &row.task, &row.question), first);
-                    let how = if first == row.answer { "the same" } else { "differently" };
-                    Some(format!("the person answered this before, {how}"))
-                }
-            })
-        })
-        .collect()
+    let mut later: HashMap<(&str, &str, &str), Option<Answer>> = HashMap::new();
+    let mut reasons: Vec<Option<String>> = Vec::with_capacity(rows.len());
+    for row in rows.iter().rev() {
+        let reason = by_itself(spec, tasks, closes, row);
+        let again = match reason {
+            Some(_) => None,
+            None => later.insert((&row.person, &row.task, &row.question), row.answer),
+        };
+        reasons.push(reason.or_else(|| {
+            let how =
+                if again? == row.answer { "given once more later" } else { "the person changed this answer later" };
+            Some(how.to_owned())
+        }));
+    }
+    reasons.reverse();
+    reasons
+}
+
+fn by_itself(
+    spec: &AnnotateSpec,
+    tasks: &HashMap<&str, &Task>,
+    closes: Option<i64>,
+    row: &AnswerRow,
+) -> Option<String> {
+    if let Some(problem) = &row.problem {
+        return Some(problem.clone());
+    }
+    if !tasks.contains_key(row.task.as_str()) {
+        return Some("the task is on no sheet of this run".to_owned());
+    }
+    if !spec.questions.iter().any(|question| question.id == row.question) {
+        return Some("the question is none of the recipe's".to_owned());
+    }
+    match (closes, row.at_ms) {
+        (Some(_), None) => Some("it has no time, but the recipe has a closing date".to_owned()),
+        (Some(closes), Some(at)) if at > closes => Some("given after the closing date".to_owned()),
+        _ => None,
+    }
 }
 
 /// Every assignment with its sentinels counted, and whether it or its person is set aside.
@@ -119,27 +130,30 @@ fn assignment(spec: &AnnotateSpec, person: &str, batch: &str, tasks: &[Task], an
         repeats: Passed::default(),
         reason: None,
     };
+    let mut wanted = [0_u32; 3];
     for task in tasks {
         for question in &spec.questions {
-            let Some(&answer) = answers.get(&(task.name.as_str(), question.id.as_str())) else { continue };
-            match &task.kind {
-                TaskKind::Positive => row.positives.count(answer == Answer::Yes),
-                TaskKind::Negative if question.negatives => row.negatives.count(answer == Answer::No),
-                TaskKind::Repeat(first) => {
-                    if let Some(other) = answers.get(&(first.as_str(), question.id.as_str())) {
-                        row.repeats.count(*other == answer);
-                    }
-                }
-                TaskKind::Candidate | TaskKind::Negative => {}
+            let answer = |task: &str| answers.get(&(task, question.id.as_str())).copied();
+            let own = answer(&task.name);
+            let (kind, passed) = match &task.kind {
+                TaskKind::Positive if question.positives => (0, own.map(|own| own == Answer::Yes)),
+                TaskKind::Negative if question.negatives => (1, own.map(|own| own == Answer::No)),
+                TaskKind::Repeat(first) => (2, own.zip(answer(first)).map(|(own, first)| own == first)),
+                TaskKind::Candidate | TaskKind::Positive | TaskKind::Negative => continue,
+            };
+            wanted[kind] += 1;
+            if let Some(passed) = passed {
+                [&mut row.positives, &mut row.negatives, &mut row.repeats][kind].count(passed);
             }
         }
     }
-    let has = |kind: fn(&TaskKind) -> bool| tasks.iter().any(|task| kind(&task.kind));
-    let unseen = has(|kind| *kind == TaskKind::Positive) && row.positives.all == 0
-        || has(|kind| *kind == TaskKind::Negative) && row.negatives.all == 0;
+    let few = [row.positives, row.negatives, row.repeats].iter().zip(wanted).any(|(passed, wanted)| {
+        let answered = Passed { passed: passed.all, all: wanted };
+        !answered.reaches(spec.check.answered)
+    });
     row.reason = match failed(&spec.check, &row) {
         Some(failed) => Some(format!("the sentinels failed: {failed}")),
-        None if unseen => Some("too few answers to tell: no sentinel of some kind is among them".to_owned()),
+        None if few => Some("too few of its sentinels are answered".to_owned()),
         None => None,
     };
     row
@@ -180,22 +194,36 @@ fn votes(
         {
             reason = Some("the person judged this image on another sheet".to_owned());
         }
-        votes.push(VoteRow { given: row.clone(), batch: task.map(|task| task.batch.clone()), item_id, reason });
+        let set_aside = |task: &Task| aside.contains(&(row.person.as_str(), task.batch.as_str()));
+        let is_sentinel =
+            task.is_some_and(|task| sentinel(task).is_some() && reason == sentinel(task) && !set_aside(task));
+        let batch = task.map(|task| task.batch.clone());
+        votes.push(VoteRow { given: row.clone(), batch, item_id, is_sentinel, reason });
     }
     votes
 }
 
 /// What only the run knows: that the task is a sentinel, that the assignment is set aside.
 fn secret_reason(task: &Task, row: &AnswerRow, aside: &HashSet<(&str, &str)>) -> Option<String> {
-    if task.kind != TaskKind::Candidate {
-        return Some(format!("a {} sentinel", task.kind.name()));
-    }
-    aside.contains(&(row.person.as_str(), task.batch.as_str())).then(|| "the assignment is set aside".to_owned())
+    let set_aside = || aside.contains(&(row.person.as_str(), task.batch.as_str()));
+    sentinel(task).or_else(|| set_aside().then(|| "the assignment is set aside".to_owned()))
+}
+
+/// Why answers to sentinels are no votes.
+fn sentinel(task: &Task) -> Option<String> {
+    (task.kind != TaskKind::Candidate).then(|| format!("a {} sentinel", task.kind.name()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// ImageNet-D's first question alone.
+    fn spec() -> AnnotateSpec {
+        let mut spec = AnnotateSpec::default();
+        spec.questions.truncate(1);
+        spec
+    }
 
     /// One sheet of two candidates (`c1`, `c2`), `c1` again (`r`), a positive (`p`) and a negative (`n`).
     fn rounds() -> Vec<Round> {
@@ -231,7 +259,7 @@ mod tests {
     }
 
     fn check(answers: &str, expected: &[&str]) {
-        let tallied = tally(&AnnotateSpec::default(), &rounds(), rows(answers));
+        let tallied = tally(&spec(), &rounds(), rows(answers));
         let said = |vote: &VoteRow| vote.reason.clone().unwrap_or_else(|| "counts".to_owned());
         let found: Vec<String> = tallied.votes.iter().map(said).collect();
         assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:#?}");
@@ -260,15 +288,16 @@ mod tests {
     }
 
     #[test]
-    fn an_assignment_without_an_answered_sentinel_waits() {
+    fn an_assignment_with_an_unanswered_sentinel_waits() {
         check("a c1 yes, a c2 yes", &["set aside", "set aside"]);
+        check("a c1 yes, a p yes, a n no", &["set aside", "a positive", "a negative"]);
     }
 
     #[test]
-    fn the_first_answer_of_a_person_is_the_one() {
+    fn the_last_answer_of_a_person_is_the_one() {
         check(
-            "a p yes, a n no, a c1 yes, a c1 yes, a c1 no, a x yes",
-            &["a positive", "a negative", "counts", "before, the same", "before, differently", "on no sheet"],
+            "a p yes, a n no, a c1 no, a c1 no, a r yes, a c1 yes, a x yes",
+            &["a positive", "a negative", "once more later", "changed", "a repeat", "counts", "on no sheet"],
         );
     }
 
@@ -276,7 +305,7 @@ mod tests {
     fn late_answers_and_other_questions_do_not_count() {
         let spec = AnnotateSpec {
             check: CheckSpec { closes: Some("1970-01-01T00:00:00Z".into()), ..CheckSpec::default() },
-            ..AnnotateSpec::default()
+            ..spec()
         };
         let mut rows = rows("a c1 yes, a c2 yes, a c2 no");
         rows[2].question = "colour".into();
@@ -291,8 +320,13 @@ mod tests {
         let again = |task: &Task| Task { batch: "d".into(), name: format!("d{}", task.name), ..task.clone() };
         let other: Vec<Task> = rounds[0].tasks.iter().map(again).collect();
         rounds[0].tasks.extend(other);
-        let rows = rows("a c1 yes, a p yes, a n no, a dc1 yes, a dp no, a dn yes");
-        let tallied = tally(&AnnotateSpec::default(), &rounds, rows);
+        let again = |task: &Task| match &task.kind {
+            TaskKind::Repeat(first) => TaskKind::Repeat(format!("d{first}")),
+            kind => kind.clone(),
+        };
+        rounds[0].tasks.iter_mut().filter(|task| task.batch == "d").for_each(|task| task.kind = again(task));
+        let rows = rows("a c1 yes, a r yes, a p yes, a n no, a dc1 yes, a dr yes, a dp no, a dn yes");
+        let tallied = tally(&spec(), &rounds, rows);
         let reasons: Vec<_> = tallied.assignments.iter().map(|row| row.reason.clone().unwrap_or_default()).collect();
         assert!(reasons[0].contains("all sheets") && reasons[1].contains("the sentinels failed"), "{reasons:?}");
     }

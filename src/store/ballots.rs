@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::StoreError;
 use crate::domain::Given;
@@ -19,6 +19,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS answers (
         person TEXT NOT NULL, batch TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL,
         answer TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (person, task, question)) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS database (id TEXT NOT NULL) STRICT;
+    INSERT INTO database SELECT lower(hex(randomblob(4))) WHERE NOT EXISTS (SELECT 1 FROM database);
     PRAGMA user_version = 1;
 ";
 
@@ -210,21 +212,29 @@ fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
     StoreError::io("use", path)(std::io::Error::new(kind, source))
 }
 
-/// All answers of a database that another program may be writing to.
-pub fn read_ballots(path: &Path) -> Result<Vec<Given>, StoreError> {
-    let damaged = |e: rusqlite::Error| StoreError::Damaged {
+/// The database's id and all of its answers. `own`: it is the run's, which a server may be writing to and which may have to be
+/// recovered; any other one is only read.
+pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<Given>), StoreError> {
+    let damaged = |problem: String| StoreError::Damaged {
         path: path.display().to_string(),
-        problem: e.to_string(),
-        remedy: "restore it from a copy; it is a database of `hardset annotate serve`".to_owned(),
+        problem,
+        remedy: "restore it from a copy (with its -wal file); it should be a database of `hardset annotate serve`"
+            .to_owned(),
     };
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(damaged)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(damaged)?;
-    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'answers'";
-    let found: Option<i64> = connection.query_row(table, [], |row| row.get(0)).optional().map_err(damaged)?;
-    if found.is_none() {
-        return Err(damaged(rusqlite::Error::InvalidQuery));
+    let flags = if own { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let read = || -> rusqlite::Result<String> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.query_row("SELECT id FROM database", [], |row| row.get(0))
+    };
+    let id = read().map_err(|e| damaged(e.to_string()))?;
+    let plain = !id.is_empty() && id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| damaged(e.to_string()))?;
+    let answers = Ballots(connection).answers().map_err(|e| damaged(e.to_string()))?;
+    match plain {
+        true => Ok((id, answers)),
+        false => Err(damaged("its id is none".to_owned())),
     }
-    Ballots(connection).answers()
 }
 
 #[cfg(test)]
@@ -259,7 +269,10 @@ mod tests {
         ballots.save(&[given.clone(), given, Entry::Finished { person, batch }], 6).unwrap();
         let people = ballots.people().unwrap();
         assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
-        assert_eq!(read_ballots(&path).unwrap().len(), 2);
+        let (id, answers) = read_ballots(&path, true).unwrap();
+        assert_eq!((id.len(), answers.len()), (8, 2));
+        drop(ballots);
+        assert_eq!(read_ballots(&path, false).unwrap(), (id, answers));
     }
 
     #[test]
@@ -267,10 +280,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.sqlite");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
-        assert!(read_ballots(&path).unwrap_err().to_string().contains("annotate serve"));
+        assert!(read_ballots(&path, false).unwrap_err().to_string().contains("annotate serve"));
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.truncate(600);
         std::fs::write(&path, bytes).unwrap();
-        assert!(read_ballots(&path).is_err());
+        assert!(read_ballots(&path, false).is_err());
     }
 }

@@ -32,7 +32,9 @@ pub enum StoreError {
         found: String,
     },
     /// A folder for people outside that has other things in it.
-    #[error("{path} holds other files ({found}); choose a new or empty folder with --out")]
+    #[error(
+        "{path} holds other files, or sheets made with other settings ({found}); choose a new or empty folder with --out"
+    )]
     NotOurs {
         /// The folder.
         path: String,

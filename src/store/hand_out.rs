@@ -38,6 +38,17 @@ impl HandOut {
         Ok(folder)
     }
 
+    /// As [`HandOut::open`], for a folder of our own: what an earlier call wrote there for other sheets is removed.
+    pub fn renew(path: &Path, readme: &str) -> Result<Self, StoreError> {
+        match Self::open(path, readme) {
+            Err(StoreError::NotOurs { found, .. }) if found == README => {
+                fs::remove_dir_all(path).map_err(StoreError::io("remove", path))?;
+                Self::open(path, readme)
+            }
+            opened => opened,
+        }
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
@@ -77,6 +88,8 @@ mod tests {
         assert_eq!(date("images/a.jpg"), date(README));
         assert!(HandOut::open(&path, "what this is").unwrap().has("images/a.jpg"));
         assert!(HandOut::open(&path, "something else").is_err());
+        assert!(!HandOut::renew(&path, "something else").unwrap().has("images/a.jpg"));
+        out.write("images/a.jpg", b"a").unwrap();
         assert!(HandOut::open(&path.join("images"), "x").is_err());
     }
 }

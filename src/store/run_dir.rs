@@ -161,7 +161,9 @@ impl RunDir {
     /// Names of all inputs with answers, in order.
     pub fn answered(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten();
-        let name = |name: String| name.strip_suffix(".json").map(str::to_owned);
+        let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let ours = |name: &&str| hex(name.strip_prefix("server-").unwrap_or(name));
+        let name = |name: String| name.strip_suffix(".json").filter(ours).map(str::to_owned);
         let mut names: Vec<String> =
             entries.filter_map(|entry| name(entry.file_name().to_string_lossy().into_owned())).collect();
         names.sort();

@@ -40,5 +40,8 @@ pub mod tasks_table {
 }
 /// `verdicts/{votes,assignments,items}.parquet`.
 pub mod verdicts_table {
-    pub use super::verdicts::{decode_assignments, decode_items, encode_assignments, encode_items, encode_votes};
+    pub use super::verdicts::{
+        decode_assignments, decode_items, encode_agreement, encode_assignments, encode_items, encode_people,
+        encode_votes,
+    };
 }

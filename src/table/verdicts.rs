@@ -1,4 +1,4 @@
-//! `verdicts/{votes,assignments,items}.parquet`: which votes count, whose assignments were set aside, what was decided.
+//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, whose assignments were set aside, what was decided.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use polars::prelude::*;
 
 use super::answers;
 use super::frame::{self, TableError};
-use crate::domain::{Answer, Assignment, ItemId, ItemVerdict, Passed, Tally, Verdict, VoteRow};
+use crate::domain::{Agreement, Answer, Assignment, ItemId, ItemVerdict, Passed, PersonRow, Tally, Verdict, VoteRow};
 
 /// All votes, those that do not count with the reason.
 pub fn encode_votes(rows: &[VoteRow]) -> Result<Vec<u8>, TableError> {
@@ -98,6 +98,35 @@ pub fn encode_items(questions: &[String], rows: &[ItemVerdict]) -> Result<Vec<u8
         columns.push(Column::new(format!("{question}_score").into(), scores));
     }
     frame::encode(columns)
+}
+
+/// What each person did.
+pub fn encode_people(rows: &[PersonRow]) -> Result<Vec<u8>, TableError> {
+    let counts = |name: &str, count: fn(&PersonRow) -> u64| {
+        Column::new(name.into(), rows.iter().map(count).collect::<Vec<u64>>())
+    };
+    frame::encode(vec![
+        Column::new("person".into(), rows.iter().map(|row| row.person.as_str()).collect::<Vec<&str>>()),
+        counts("sheets", |row| row.sheets),
+        counts("set_aside", |row| row.set_aside),
+        counts("votes", |row| row.votes),
+        Column::new("agreement".into(), rows.iter().map(|row| row.agreement).collect::<Vec<Option<f64>>>()),
+    ])
+}
+
+/// How far people agree on each question.
+pub fn encode_agreement(rows: &[Agreement]) -> Result<Vec<u8>, TableError> {
+    let figures = |name: &str, figure: fn(&Agreement) -> Option<f64>| {
+        Column::new(name.into(), rows.iter().map(figure).collect::<Vec<Option<f64>>>())
+    };
+    frame::encode(vec![
+        Column::new("question".into(), rows.iter().map(|row| row.question.as_str()).collect::<Vec<&str>>()),
+        Column::new("votes".into(), rows.iter().map(|row| row.votes).collect::<Vec<u64>>()),
+        figures("percent_agreement", |row| row.percent),
+        figures("alpha", |row| row.alpha),
+        figures("alpha_low", |row| row.interval.map(|(low, _)| low)),
+        figures("alpha_high", |row| row.interval.map(|(_, high)| high)),
+    ])
 }
 
 /// The items of the file.

@@ -3,7 +3,8 @@
 use crate::domain::ExportFormat;
 
 /// For people who send the sheets out.
-pub fn readme(format: ExportFormat, run: &str) -> String {
+/// `look`: tells these sheets from others.
+pub fn readme(format: ExportFormat, run: &str, look: &str) -> String {
     let what = match format {
         ExportFormat::LabelStudio => {
             "Label Studio: make a project, paste config.xml under Settings > Labeling Interface > Code, and import tasks.json.\n\
@@ -27,6 +28,6 @@ pub fn readme(format: ExportFormat, run: &str) -> String {
     };
     format!(
         "Task sheets of the benchmark {run}, made by hardset.\n\n{what}\n\nThen: hardset annotate collect RUN ANSWERS\n\n\
-         Names of images and sheets tell nothing, and nothing in this folder says more.\n"
+         Names of images and sheets tell nothing, and nothing in this folder says more. Sheets {look}.\n"
     )
 }

@@ -13,7 +13,7 @@ use crate::domain::{AnnotateSpec, Secret, Task, TaskImage, TaskKind};
 pub enum SheetError {
     /// No item to judge.
     #[error(
-        "there is no image to judge: the current mining has no hard items, or all of them are on earlier sheets and have their votes"
+        "there is no image to judge: the current mining has no hard items, or all of them have the votes that the recipe wants, those counted that sheets which are still out will bring"
     )]
     NoCandidates,
     /// Not enough images of which surrogates are sure.
@@ -80,7 +80,8 @@ impl Design<'_> {
         let place = format!("{}.{at}", self.round);
         let mut draws = Draws::new(self.secret.seed("places", &place));
         let repeats = wanted.repeats as usize;
-        if candidates.len() < repeats {
+        // With more than that, pairs of places that are far enough apart run out.
+        if candidates.len() < repeats || 4 * repeats > entries.len() + repeats {
             let (wanted, found) = (wanted.repeats, candidates.len());
             return Err(SheetError::Sentinels { kind: "repeat", key: "repeats", wanted, found });
         }
@@ -133,31 +134,22 @@ impl Entry {
 
 /// Places of images that come twice: (first, second), `count` disjoint pairs on a sheet of `length`.
 ///
-/// The two are at least a quarter of the sheet apart, also around its end, and which of them is the sentinel is left to
+/// At most a quarter of the places are taken by first ones, so that free pairs are found soon. The two are at least a quarter of
+/// the sheet apart, also around its end, and which of them is the sentinel is left to
 /// chance: each of them stands at each place equally often.
 fn pairs(count: usize, length: usize, draws: &mut Draws) -> Vec<(usize, usize)> {
-    let mut apart = length / 4;
-    loop {
-        let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(count);
-        for _ in 0..TRIES {
-            if pairs.len() == count {
-                return pairs;
-            }
-            let near = apart.max(1);
-            let first = draws.below(length);
-            let second = (first + near + draws.below(length + 1 - 2 * near)) % length;
-            let free = |slot: usize| !pairs.iter().any(|&(a, b)| a == slot || b == slot);
-            if first != second && free(first) && free(second) {
-                pairs.push((first, second));
-            }
+    let apart = (length / 4).max(1);
+    let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(count);
+    while pairs.len() < count {
+        let first = draws.below(length);
+        let second = (first + apart + draws.below(length + 1 - 2 * apart)) % length;
+        let free = |slot: usize| !pairs.iter().any(|&(a, b)| a == slot || b == slot);
+        if free(first) && free(second) {
+            pairs.push((first, second));
         }
-        // A sheet full of repeats: no room for such a distance.
-        apart /= 2;
     }
+    pairs
 }
-
-/// Draws after which pairs are looked for anew.
-const TRIES: usize = 10_000;
 
 /// Sentinels of both kinds, given out in turn.
 struct Offer<'a> {

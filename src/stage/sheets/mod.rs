@@ -9,15 +9,18 @@ mod supply;
 pub use choose::Candidate;
 pub use compose::SheetError;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+
+use rayon::prelude::*;
 
 use self::compose::Design;
 use self::random::shuffle;
 use self::supply::{Supply, Survey};
+use super::pack::Packer;
 use super::planned::Planned;
 use super::{Context, StageError};
-use crate::domain::{ItemId, KeyHasher, RunSpec, Secret, Sha256, Task, TaskImage, TaskKind};
-use crate::store::{Check, Rows, ShardRecord};
+use crate::domain::{DropRow, ItemId, KeyHasher, RunSpec, Secret, Sha256, Stage, Task, TaskImage, TaskKind};
+use crate::store::{Check, Rows, RunDir, ShardRecord, StoreError, Unit};
 use crate::table::{predictions_table, read_hard, tasks_table};
 
 /// Shards in which sentinels are looked for.
@@ -38,6 +41,23 @@ impl Round {
         self.tasks.chunk_by(|a, b| a.batch == b.batch)
     }
 
+    /// Items that could not be put on its sheets.
+    pub fn left_out(&self, run: &RunDir) -> u64 {
+        run.round(self.index).record().map_or(0, |record| record.rows.dropped)
+    }
+
+    /// What sheets look like to people: two of the same name differ in nothing.
+    pub fn look(&self, ctx: &Context, spec: &RunSpec) -> Sha256 {
+        let record = ctx.run.round(self.index).record().map(|record| record.hash().to_string()).unwrap_or_default();
+        let questions = serde_json::to_vec(&spec.annotate.questions).unwrap_or_default();
+        KeyHasher::new()
+            .field("round", record)
+            .field("questions", questions)
+            .field("image_px", spec.annotate.image_px.to_le_bytes())
+            .field("categories", spec.categories.sha256.to_string())
+            .finish()
+    }
+
     /// People who are wanted, over all sheets.
     pub fn assignments(&self) -> u64 {
         self.sheets().map(|sheet| u64::from(sheet[0].people)).sum()
@@ -52,25 +72,33 @@ pub enum Wanted {
     Missing(Vec<Candidate>),
 }
 
-/// The round for what is wanted: the last one if it was made for that, else a new one.
+/// The round for what is wanted: the one that was made for that, else a new one with the items that are on no sheet yet.
 pub fn round(ctx: &Context, spec: &RunSpec, wanted: Wanted) -> Result<Round, StageError> {
     let secret = ctx.run.secret()?;
-    let fresh_only = matches!(wanted, Wanted::Hard);
-    let candidates = match wanted {
-        Wanted::Hard => choose::choose(&spec.annotate, hard(ctx, spec)?, secret.seed("sample", &spec.seed.to_string())),
-        Wanted::Missing(candidates) => candidates,
+    let hard = hard(ctx, spec)?;
+    let earlier = read_all(ctx)?;
+    let (candidates, again) = match wanted {
+        Wanted::Hard => (choose::choose(&spec.annotate, hard, secret.seed("sample", &spec.seed.to_string())), false),
+        // What another mining does not find hard any more needs no votes.
+        Wanted::Missing(candidates) => {
+            let still: BTreeSet<ItemId> = hard.iter().map(|row| row.item_id).collect();
+            (candidates.into_iter().filter(|candidate| still.contains(&candidate.item_id)).collect(), true)
+        }
     };
     let key = key(spec, &secret, &candidates);
-    let rounds = ctx.run.rounds();
-    let known = (0..rounds).find(|&index| ctx.run.round(index).done(key, Check::Hashes).is_some());
-    match known {
-        Some(index) => read(ctx, index),
-        None if fresh_only => {
-            let on_sheets = candidates_of(&read_all(ctx)?);
-            let fresh = candidates.into_iter().filter(|candidate| !on_sheets.contains(&candidate.item_id)).collect();
-            make(ctx, spec, (rounds, key, &secret), fresh)
+    if let Some(index) = (0..earlier.len()).find(|&index| ctx.run.round(index).done(key, Check::Sizes).is_some()) {
+        return read(ctx, index);
+    }
+    let on_sheets = candidates_of(&earlier);
+    let fresh: Vec<Candidate> =
+        candidates.into_iter().filter(|candidate| again || !on_sheets.contains(&candidate.item_id)).collect();
+    match (fresh.is_empty(), earlier.last()) {
+        (true, Some(last)) if !again => {
+            let text = "all of these images are on sheets already; they stay as they are, whatever the recipe says now";
+            ctx.progress.note(text);
+            Ok(last.clone())
         }
-        None => make(ctx, spec, (rounds, key, &secret), candidates),
+        _ => make(ctx, spec, (key, &secret), fresh, &earlier),
     }
 }
 
@@ -86,8 +114,17 @@ fn candidates_of(rounds: &[Round]) -> BTreeSet<ItemId> {
 /// A round that is there.
 pub fn read(ctx: &Context, index: usize) -> Result<Round, StageError> {
     let unit = ctx.run.round(index);
+    whole(&unit, "restore it from a copy of the run")?;
     let tasks = tasks_table::decode(&unit.file("tasks.parquet"), &unit.file("sentinels.parquet"))?;
     Ok(Round { index, tasks })
+}
+
+/// An error unless the unit's files are those of its record.
+pub fn whole(unit: &Unit, remedy: &str) -> Result<(), StageError> {
+    let Some((path, problem)) = unit.record().and_then(|record| unit.problem(&record, Check::Hashes)) else {
+        return Ok(());
+    };
+    Err(StoreError::Damaged { path: path.display().to_string(), problem, remedy: remedy.to_owned() }.into())
 }
 
 /// All rounds that are there.
@@ -122,17 +159,55 @@ fn key(spec: &RunSpec, secret: &Secret, candidates: &[Candidate]) -> Sha256 {
 fn make(
     ctx: &Context,
     spec: &RunSpec,
-    (index, key, secret): (usize, Sha256, &Secret),
-    candidates: Vec<Candidate>,
+    (key, secret): (Sha256, &Secret),
+    mut candidates: Vec<Candidate>,
+    earlier: &[Round],
 ) -> Result<Round, StageError> {
-    let given = candidates.len() as u64;
-    let supply = supply(ctx, spec, secret)?;
-    let tasks = Design { spec: &spec.annotate, secret, round: index }.compose(candidates, &supply)?;
+    let (given, index) = (candidates.len() as u64, earlier.len());
+    let used = earlier.iter().flat_map(|round| &round.tasks).map(|task| &task.image).collect();
+    let mut supply = supply(ctx, spec, secret)?.unused_first(&used);
+    let mut lost = Vec::new();
+    let tasks = loop {
+        let tasks = Design { spec: &spec.annotate, secret, round: index }.compose(candidates.clone(), &supply)?;
+        let bad = unreadable(ctx, spec, &tasks)?;
+        if bad.is_empty() {
+            break tasks;
+        }
+        let images: HashSet<TaskImage> = bad.iter().map(|(image, _)| image.clone()).collect();
+        supply.without(&images);
+        candidates.retain(|candidate| !images.contains(&TaskImage::Item(candidate.item_id)));
+        lost.extend(bad.iter().filter_map(|(image, reason)| left_out(ctx, image, reason)));
+    };
     let (all, sentinels) = tasks_table::encode(&tasks)?;
-    let rows = Rows { given, kept: given, dropped: 0, failed: 0 };
-    let record = ShardRecord { key, rows, files: Vec::new(), lost: Vec::new(), facts: Default::default() };
+    // Sentinels that were left out are no rows of the round's.
+    let kept = candidates.len() as u64;
+    lost.retain(|row| given > kept && !candidates.iter().any(|candidate| candidate.item_id == row.item_id));
+    lost.truncate((given - kept) as usize);
+    let rows = Rows { given, kept, dropped: given - kept, failed: 0 };
+    let record = ShardRecord { key, rows, files: Vec::new(), lost, facts: Default::default() };
     ctx.run.round(index).commit(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;
     Ok(Round { index, tasks })
+}
+
+/// Images of the tasks that cannot be shown, and why.
+fn unreadable(ctx: &Context, spec: &RunSpec, tasks: &[Task]) -> Result<Vec<(TaskImage, String)>, StageError> {
+    let packer = Packer::open(ctx, spec, tasks)?;
+    let images: HashSet<&TaskImage> = tasks.iter().map(|task| &task.image).collect();
+    let images: Vec<&TaskImage> = images.into_iter().collect();
+    let problem = |image: &&TaskImage| packer.problem(image).map(|problem| ((*image).clone(), problem));
+    let mut bad: Vec<(TaskImage, String)> = ctx.pool()?.install(|| images.par_iter().filter_map(problem).collect());
+    bad.sort();
+    Ok(bad)
+}
+
+/// Tells people of an image that is left out; a row for an item.
+fn left_out(ctx: &Context, image: &TaskImage, reason: &str) -> Option<DropRow> {
+    let (item_id, source) = match image {
+        TaskImage::Item(item) => (Some(*item), format!("item {item}")),
+        TaskImage::Known(path) => (None, path.clone()),
+    };
+    ctx.progress.note(&format!("{source} is left out of the sheets: {reason}"));
+    item_id.map(|item_id| DropRow { item_id, stage: Stage::Annotate, source, reason: reason.to_owned() })
 }
 
 fn supply(ctx: &Context, spec: &RunSpec, secret: &Secret) -> Result<Supply, StageError> {
