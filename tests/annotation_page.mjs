@@ -189,6 +189,7 @@ const checks = {
     assert.match(await page.locator("#summary").textContent(), new RegExp(`Missing: ${questions.length} answers`));
     assert.equal(await page.locator("#open-list button").count(), 1);
     await page.click("#open-list button");
+    await page.waitForSelector("#sheet:not([hidden])");
     await answerOn(page, pattern);
     assert.deepEqual(brief(await download(page, "#finish")), expected(pattern));
     await page.context().close();

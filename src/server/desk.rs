@@ -10,8 +10,8 @@ const LEASE_MS: i64 = 24 * 60 * 60 * 1000;
 /// What everybody has.
 pub(super) struct Desk {
     wanted: Vec<u32>,
-    /// For each sheet what it shows.
-    shows: Vec<HashSet<u64>>,
+    /// For each sheet the images that are judged.
+    judged: Vec<HashSet<u64>>,
     /// For each sheet its people: when they got it, whether they have finished it.
     given: Vec<HashMap<String, (i64, bool)>>,
     /// The unfinished sheet of each person.
@@ -31,10 +31,14 @@ pub(super) enum Work {
 
 impl Desk {
     /// As the database has it.
-    pub fn new(batches: &HashMap<String, usize>, (wanted, shows): (&[u32], &[Vec<u64>]), given: Vec<GivenOut>) -> Self {
+    pub fn new(
+        batches: &HashMap<String, usize>,
+        (wanted, judged): (&[u32], &[Vec<u64>]),
+        given: Vec<GivenOut>,
+    ) -> Self {
         let mut desk = Self {
             wanted: wanted.to_vec(),
-            shows: shows.iter().map(|sheet| sheet.iter().copied().collect()).collect(),
+            judged: judged.iter().map(|sheet| sheet.iter().copied().collect()).collect(),
             given: vec![HashMap::new(); wanted.len()],
             open: HashMap::new(),
         };
@@ -56,17 +60,18 @@ impl Desk {
         }
         let seen: HashSet<u64> = (0..self.given.len())
             .filter(|&sheet| self.has(person, sheet))
-            .flat_map(|sheet| &self.shows[sheet])
+            .flat_map(|sheet| &self.judged[sheet])
             .copied()
             .collect();
+        // A second vote of a person on an image would not count.
+        let known = |sheet: usize| self.judged[sheet].intersection(&seen).count();
         let wants = |&sheet: &usize| {
-            let known = self.shows[sheet].intersection(&seen).count();
-            // A vote on an image that the person has judged would not count; a few of them, as sentinels are, do no harm.
             !self.has(person, sheet)
-                && 2 * known < self.shows[sheet].len().max(1)
+                && (known(sheet) == 0 || known(sheet) < self.judged[sheet].len())
                 && self.taken(sheet, now_ms) < self.wanted[sheet] as usize
         };
-        let Some(sheet) = (0..self.given.len()).filter(wants).min_by_key(|&sheet| self.taken(sheet, now_ms)) else {
+        let first = |&sheet: &usize| (self.taken(sheet, now_ms), known(sheet));
+        let Some(sheet) = (0..self.given.len()).filter(wants).min_by_key(first) else {
             return Work::None;
         };
         self.given[sheet].insert(person.to_owned(), (now_ms, false));
@@ -120,8 +125,8 @@ mod tests {
 
     fn desk(wanted: &[u32]) -> Desk {
         let batches = (0..wanted.len()).map(|at| (at.to_string(), at)).collect();
-        let shows: Vec<Vec<u64>> = (0..wanted.len() as u64).map(|sheet| vec![sheet]).collect();
-        Desk::new(&batches, (wanted, &shows), Vec::new())
+        let judged: Vec<Vec<u64>> = (0..wanted.len() as u64).map(|sheet| vec![sheet]).collect();
+        Desk::new(&batches, (wanted, &judged), Vec::new())
     }
 
     #[test]
@@ -138,7 +143,7 @@ mod tests {
     #[test]
     fn nobody_gets_images_again_on_a_sheet_of_a_later_round() {
         let batches = [("first".to_owned(), 0), ("again".to_owned(), 1)].into();
-        let mut desk = Desk::new(&batches, (&[1, 1], &[vec![1, 2, 3, 4], vec![1, 2, 3, 9]]), Vec::new());
+        let mut desk = Desk::new(&batches, (&[1, 1], &[vec![1, 2, 3, 4], vec![1, 2, 3]]), Vec::new());
         assert_eq!(desk.next("a", 0), Work::New(0));
         desk.finish("a", 0);
         assert_eq!((desk.next("a", 1), desk.next("b", 1)), (Work::None, Work::New(1)));

@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// Connections at a time; each takes a file handle, of which a process often has 1,024.
 const MOST: usize = 800;
-/// How long nothing may arrive.
+/// How long nothing may arrive or leave.
 const IDLE: Duration = Duration::from_secs(30);
 /// Pause after a failure to accept, such as no file handle being left.
 const BREATH: Duration = Duration::from_millis(100);
@@ -59,7 +59,7 @@ impl Listener for Limited {
     }
 }
 
-/// A connection that ends when nothing arrives for too long.
+/// A connection that ends when nothing arrives or leaves for too long.
 pub(super) struct Connection {
     stream: TcpStream,
     idle: Pin<Box<Sleep>>,
@@ -83,7 +83,11 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if written.is_ready() {
+            self.idle.as_mut().reset(Instant::now() + IDLE);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {

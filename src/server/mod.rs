@@ -57,8 +57,9 @@ pub struct Site {
     pub sheets: Vec<Sheet>,
     /// People wanted for each sheet, in the same order.
     pub wanted: Vec<u32>,
-    /// For each sheet what its images show, as numbers that mean nothing but same or not: nobody judges an image twice.
-    pub shows: Vec<Vec<u64>>,
+    /// For each sheet the images that are judged, as numbers that mean nothing but same or not: nobody judges an image twice.
+    /// (Of which tasks, is not said.)
+    pub judged: Vec<Vec<u64>>,
     /// JPEGs by task.
     pub images: Images,
     /// Makes tokens.
@@ -216,7 +217,7 @@ impl Shared {
         let tasks = site.sheets.iter().enumerate();
         let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
         Ok(Self {
-            desk: Mutex::new(Desk::new(&batches, (&site.wanted, &site.shows), ballots.assignments()?)),
+            desk: Mutex::new(Desk::new(&batches, (&site.wanted, &site.judged), ballots.assignments()?)),
             by_batch: batches,
             by_task: tasks,
             writer: Writer::start(Ballots::open(&site.ballots)?),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::decide::{Decided, decide};
 use super::sheets::{self, Candidate, Round};
-use super::tally::{Tallied, tally};
+use super::tally::{Tallied, is_done, tally};
 use super::{Context, StageError};
 use crate::answers::{self, MAX_BYTES};
 use crate::domain::{
@@ -77,12 +77,14 @@ pub fn collect(ctx: &Context, spec: &RunSpec, files: &[PathBuf]) -> Result<Colle
         parsed.push(parse(ctx, file, &ids)?);
         ctx.progress.advance(1);
     }
+    copies(&parsed)?;
     let inputs = parsed.into_iter().map(|parsed| keep(ctx, parsed, &secret)).collect::<Result<Vec<_>, _>>()?;
     ctx.progress.finish();
-    let tallied = tally(&spec.annotate, &rounds, all_answers(ctx)?);
+    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
     let decided = decide(&spec.annotate, &rounds, &tallied, spec.seed);
     write(ctx, spec, (&tallied, &decided))?;
-    let missing = lacking(spec, &rounds, &tallied, &decided.items).len() as u64;
+    let lacking = lacking(spec, &rounds, &tallied, &decided.items);
+    let missing = sheets::still_hard(lacking, &sheets::hard(ctx, spec)?).len() as u64;
     Ok(Collected { inputs, missing, ..summed(&tallied, decided) })
 }
 
@@ -130,6 +132,18 @@ fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, Sta
     let known = ctx.run.answers(&unit).done(key, Check::Hashes).is_some();
     let given = if known { None } else { Some(answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?) };
     Ok(Parsed { file: name, unit, key, given })
+}
+
+/// An error if two of the databases are copies of one that went their own ways: which answers are the last, nobody can tell.
+fn copies(parsed: &[Parsed]) -> Result<(), StageError> {
+    for (at, input) in parsed.iter().enumerate() {
+        if let Some(other) = parsed[..at].iter().find(|other| other.unit == input.unit && other.given != input.given) {
+            let problem =
+                format!("is another copy of the database in {}, with other answers; collect one of them", other.file);
+            return Err(StageError::Answers { file: input.file.clone(), problem });
+        }
+    }
+    Ok(())
 }
 
 /// Keeps what was read.
@@ -237,7 +251,7 @@ fn summed(tallied: &Tallied, decided: Decided) -> Collected {
 /// fewer people than they are for) will bring votes, too.
 fn lacking(spec: &RunSpec, rounds: &[Round], tallied: &Tallied, items: &[ItemVerdict]) -> Vec<Candidate> {
     let mut answered: BTreeMap<&str, u32> = BTreeMap::new();
-    tallied.assignments.iter().for_each(|row| *answered.entry(&row.batch).or_default() += 1);
+    tallied.assignments.iter().filter(|row| is_done(row)).for_each(|row| *answered.entry(&row.batch).or_default() += 1);
     let mut out: BTreeMap<ItemId, u32> = BTreeMap::new();
     for sheet in rounds.iter().flat_map(Round::sheets) {
         let people = sheet[0].people.saturating_sub(answered.get(sheet[0].batch.as_str()).copied().unwrap_or(0));
@@ -274,7 +288,7 @@ pub fn said(ctx: &Context, spec: &RunSpec) -> Result<Option<Said>, StageError> {
         return Ok(None);
     }
     let rounds = rounds(ctx)?;
-    let tallied = tally(&spec.annotate, &rounds, all_answers(ctx)?);
+    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
     let Decided { items, agreement, people } = decide(&spec.annotate, &rounds, &tallied, spec.seed);
     Ok(Some(Said { assignments: tallied.assignments, items, agreement, people }))
 }
@@ -282,7 +296,7 @@ pub fn said(ctx: &Context, spec: &RunSpec) -> Result<Option<Said>, StageError> {
 /// Items that still lack votes.
 pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Vec<Candidate>, StageError> {
     let rounds = rounds(ctx)?;
-    let tallied = tally(&spec.annotate, &rounds, all_answers(ctx)?);
+    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
     let items = decide(&spec.annotate, &rounds, &tallied, spec.seed).items;
     Ok(lacking(spec, &rounds, &tallied, &items))
 }

@@ -122,7 +122,7 @@ pub enum StageError {
     #[error(transparent)]
     Sheets(#[from] SheetError),
     /// An image that people are to see cannot be shown.
-    #[error("cannot show {image}: {reason}; no sheet is written without it")]
+    #[error("cannot show {image}: {reason}")]
     TaskImage {
         /// Item or file.
         image: String,

@@ -1,7 +1,8 @@
 //! annotate export: task sheets for people, in the format of the tool that they use. `sentinels` never leave the run.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -60,19 +61,23 @@ pub fn export(ctx: &Context, spec: &RunSpec, to: &ExportTo) -> Result<Exported, 
     if !to.own && inside(ctx.run.path(), &to.out) {
         return Err(StageError::OutInside { out: to.out.display().to_string() });
     }
+    // A round that nobody could be given is not made.
+    HandOut::check(&to.out)?;
     let round = sheets::round(ctx, spec, wanted)?;
     let look = format!("{}.{}", round.index + 1, round.look(ctx, spec).short());
     let readme = tasks::readme(to.format, &spec.name, &look);
     let out = if to.own { HandOut::renew(&to.out, &readme) } else { HandOut::open(&to.out, &readme) }?;
-    let packer = Packer::open(ctx, spec, &round.tasks)?;
+    let packer = Packer::open(ctx, spec, round.tasks.iter().map(|task| &task.image))?;
     ctx.progress.start("sheets", round.tasks.len() as u64);
-    let blanks = AtomicU64::new(0);
+    let blanks = Mutex::default();
     let pack = |task: &Task| pack(ctx, &packer, task, &blanks);
     match to.format {
         ExportFormat::Html => pages(ctx, spec, &round, pack, &out)?,
         _ => images(ctx, &round, pack, &out)?,
     }
     ctx.progress.finish();
+    let blanks: BTreeSet<String> = blanks.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ctx.run.add_blanks("export", &blanks)?;
     write_tasks(spec, &round, to, &out)?;
     let sheets = round.sheets().count() as u64;
     let assignments = round.assignments();
@@ -82,16 +87,16 @@ pub fn export(ctx: &Context, spec: &RunSpec, to: &ExportTo) -> Result<Exported, 
         tasks: round.tasks.len() as u64,
         assignments,
         cost: spec.annotate.cost(assignments),
-        left_out: round.left_out(&ctx.run) + blanks.into_inner(),
+        left_out: round.left_out(&ctx.run) + blanks.len() as u64,
         out: out.path().to_owned(),
     })
 }
 
 /// The JPEG of a task; one that cannot be made any more costs that image alone.
-fn pack(ctx: &Context, packer: &Packer, task: &Task, blanks: &AtomicU64) -> Result<Vec<u8>, StageError> {
+fn pack(ctx: &Context, packer: &Packer, task: &Task, blanks: &Mutex<BTreeSet<String>>) -> Result<Vec<u8>, StageError> {
     packer.jpeg(task).or_else(|error| {
-        blanks.fetch_add(1, Ordering::Relaxed);
-        ctx.progress.note(&format!("{error}; a grey square stands in its place"));
+        ctx.progress.note(&format!("{error}; people see a grey square, and their answers to it do not count"));
+        blanks.lock().unwrap_or_else(PoisonError::into_inner).insert(task.name.clone());
         packer.blank(task)
     })
 }
@@ -109,12 +114,7 @@ fn images(
     let pool = ctx.pool()?;
     for wave in round.tasks.chunks(WAVE * ctx.threads) {
         ctx.check_stop()?;
-        let write = |task: &Task| -> Result<(), StageError> {
-            match out.has(&image_name(task)) {
-                true => Ok(()),
-                false => Ok(out.write(&image_name(task), &pack(task)?)?),
-            }
-        };
+        let write = |task: &Task| -> Result<(), StageError> { Ok(out.write(&image_name(task), &pack(task)?)?) };
         pool.install(|| wave.par_iter().try_for_each(write))?;
         ctx.progress.advance(wave.len() as u64);
     }
@@ -131,13 +131,10 @@ fn pages(
     let pool = ctx.pool()?;
     for sheet in round.sheets() {
         ctx.check_stop()?;
-        let name = format!("{}.html", sheet[0].batch);
-        if !out.has(&name) {
-            let jpegs: Result<Vec<_>, _> = pool.install(|| sheet.par_iter().map(&pack).collect());
-            let uris = jpegs?.iter().map(|jpeg| tasks::jpeg_uri(jpeg)).collect::<Vec<_>>();
-            let image = |task: &Task| uris[task.position as usize].clone();
-            out.write(&name, &page::sheet_page(&sheet_of(spec, sheet, image)))?;
-        }
+        let jpegs: Result<Vec<_>, _> = pool.install(|| sheet.par_iter().map(&pack).collect());
+        let uris = jpegs?.iter().map(|jpeg| tasks::jpeg_uri(jpeg)).collect::<Vec<_>>();
+        let image = |task: &Task| uris[task.position as usize].clone();
+        out.write(&format!("{}.html", sheet[0].batch), &page::sheet_page(&sheet_of(spec, sheet, image)))?;
         ctx.progress.advance(sheet.len() as u64);
     }
     Ok(())
@@ -176,7 +173,8 @@ fn write_tasks(spec: &RunSpec, round: &Round, to: &ExportTo, out: &HandOut) -> R
             out.write("instructions.json", &tasks::prolific_instructions(&shown))?;
         }
         ExportFormat::Csv => {
-            out.write("tasks.csv", &tasks::csv(&lines))?;
+            // People may have filled it in.
+            out.write_new("tasks.csv", &tasks::csv(&lines))?;
             out.write("tasks.jsonl", &tasks::jsonl(&lines))?;
         }
         ExportFormat::Html => {}
@@ -240,7 +238,17 @@ pub fn export_all(ctx: &Context, spec: &RunSpec) -> Result<Vec<Exported>, StageE
 
 /// Whether a folder, which need not exist yet, lies inside the run, where people who get it would find more than they should.
 fn inside(run: &Path, out: &Path) -> bool {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let absolute = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // `a/../b`, also where there is no `a`.
+        path.components().fold(PathBuf::new(), |mut plain, part| {
+            match part {
+                Component::ParentDir => drop(plain.pop()),
+                part => plain.push(part),
+            }
+            plain
+        })
+    };
     let real = |path: &Path| {
         let path = absolute(path);
         let existing = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));

@@ -19,11 +19,15 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// For `tasks`, whose images are looked up.
-    pub fn open(ctx: &Context, spec: &RunSpec, tasks: &[Task]) -> Result<Self, StageError> {
+    /// For the images `shown`, which are looked up.
+    pub fn open<'a>(
+        ctx: &Context,
+        spec: &RunSpec,
+        shown: impl Iterator<Item = &'a TaskImage>,
+    ) -> Result<Self, StageError> {
         images::check_source(spec)?;
-        let item = |task: &Task| if let TaskImage::Item(item) = task.image { Some(item) } else { None };
-        let wanted: BTreeSet<ItemId> = tasks.iter().filter_map(item).collect();
+        let item = |image: &TaskImage| if let TaskImage::Item(item) = image { Some(*item) } else { None };
+        let wanted: BTreeSet<ItemId> = shown.filter_map(item).collect();
         let mut rows = HashMap::with_capacity(wanted.len());
         for shard in 0..Planned::open(ctx, spec)?.ranges.len() {
             let found = images_table::decode(&ctx.run.images(shard).file("parquet"))?;

@@ -6,7 +6,7 @@ use super::export::sheet_of;
 use super::pack::Packer;
 use super::sheets::{self, Round, Wanted};
 use super::{Context, StageError};
-use crate::domain::{RunSpec, Secret, Task, TaskImage};
+use crate::domain::{RunSpec, Secret, Task, TaskImage, TaskKind};
 use crate::server::{self, Links, Site};
 use crate::store::{Lock, write_whole};
 
@@ -32,7 +32,7 @@ pub fn serve(ctx: &Context, spec: &RunSpec, at: ServeAt, ready: impl FnOnce(&Lin
     let folder = ballots.parent().unwrap_or(ctx.run.path());
     let _one_server = Lock::take_new(folder)?;
     let tasks: Vec<Task> = rounds.iter().flat_map(|round| round.tasks.iter().cloned()).collect();
-    let packer = Packer::open(ctx, spec, &tasks)?;
+    let packer = Packer::open(ctx, spec, tasks.iter().map(|task| &task.image))?;
     let sheets: Vec<&[Task]> = rounds.iter().flat_map(Round::sheets).collect();
     let image = |task: &Task| format!("/images/{}.jpg", task.name);
     let secret = ctx.run.secret()?;
@@ -40,7 +40,7 @@ pub fn serve(ctx: &Context, spec: &RunSpec, at: ServeAt, ready: impl FnOnce(&Lin
         title: spec.name.clone(),
         sheets: sheets.iter().map(|sheet| sheet_of(spec, sheet, image)).collect(),
         wanted: sheets.iter().map(|sheet| sheet[0].people).collect(),
-        shows: sheets.iter().map(|sheet| sheet.iter().map(|task| shown(&secret, &task.image)).collect()).collect(),
+        judged: sheets.iter().map(|sheet| judged(&secret, sheet)).collect(),
         images: images(ctx, spec, packer, tasks),
         secret,
         ballots,
@@ -59,12 +59,15 @@ fn rounds(ctx: &Context, spec: &RunSpec) -> Result<Vec<Round>, StageError> {
     sheets::read_all(ctx)
 }
 
-/// A number for what a task shows.
-fn shown(secret: &Secret, image: &TaskImage) -> u64 {
-    match image {
-        TaskImage::Item(item) => secret.seed("shown item", &item.to_string()),
-        TaskImage::Known(path) => secret.seed("shown file", path),
-    }
+/// Numbers for the images of a sheet that are to be judged.
+fn judged(secret: &Secret, sheet: &[Task]) -> Vec<u64> {
+    let number = |task: &Task| match task.image {
+        TaskImage::Item(item) if task.kind == TaskKind::Candidate => {
+            Some(secret.seed("judged item", &item.to_string()))
+        }
+        _ => None,
+    };
+    sheet.iter().filter_map(number).collect()
 }
 
 /// JPEGs by task, each made at the first call and kept in `batches/images/<side in px>/`.
@@ -72,13 +75,20 @@ fn images(ctx: &Context, spec: &RunSpec, packer: Packer, tasks: Vec<Task>) -> se
     let folder = ctx.run.batches().join("images").join(spec.annotate.image_px.to_string());
     let tasks: std::collections::HashMap<String, Task> =
         tasks.into_iter().map(|task| (task.name.clone(), task)).collect();
+    let run = ctx.run.clone();
     Box::new(move |name| {
         let task = tasks.get(name).ok_or("there is no such task")?;
         let path = folder.join(format!("{name}.jpg"));
         if let Ok(jpeg) = std::fs::read(&path) {
             return Ok(jpeg);
         }
-        let jpeg = packer.jpeg(task).map_err(|e| e.to_string())?;
+        let jpeg = match packer.jpeg(task) {
+            Ok(jpeg) => jpeg,
+            Err(_) => {
+                run.add_blanks("server", &[task.name.clone()].into()).map_err(|e| e.to_string())?;
+                return packer.blank(task).map_err(|e| e.to_string());
+            }
+        };
         // A full disk must not keep people from seeing an image.
         let _ = write_whole(&path, &jpeg);
         Ok(jpeg)

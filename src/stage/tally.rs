@@ -20,15 +20,24 @@ pub struct Tallied {
     pub assignments: Vec<Assignment>,
 }
 
+/// Why an assignment that is not finished does not count yet.
+const TOO_FEW: &str = "too few of its sentinels are answered";
+
+/// Whether somebody has done the sheet, well or not; who has only begun it has not.
+pub fn is_done(assignment: &Assignment) -> bool {
+    assignment.reason.as_deref() != Some(TOO_FEW)
+}
+
 /// Answers of one person to one sheet: by task and question.
 type Sheet<'a> = BTreeMap<(&'a str, &'a str), Answer>;
 
-/// Sorts the answers out. `rows`: those of all inputs, each input's in its own order.
-pub fn tally(spec: &AnnotateSpec, rounds: &[Round], rows: Vec<AnswerRow>) -> Tallied {
+/// Sorts the answers out. `rows`: those of all inputs, each input's in its own order. `blanks`: tasks whose images people could
+/// not see.
+pub fn tally(spec: &AnnotateSpec, rounds: &[Round], blanks: &BTreeSet<String>, rows: Vec<AnswerRow>) -> Tallied {
     let tasks: HashMap<&str, &Task> =
         rounds.iter().flat_map(|round| &round.tasks).map(|task| (task.name.as_str(), task)).collect();
     let rows = in_order(rows);
-    let reasons = first_look(spec, &tasks, &rows);
+    let reasons = first_look(spec, (&tasks, blanks), &rows);
     let mut sheets: BTreeMap<(&str, &str), Sheet> = BTreeMap::new();
     for (row, _) in rows.iter().zip(&reasons).filter(|(_, reason)| reason.is_none()) {
         if let (Some(task), Some(answer)) = (tasks.get(row.task.as_str()), row.answer) {
@@ -36,7 +45,7 @@ pub fn tally(spec: &AnnotateSpec, rounds: &[Round], rows: Vec<AnswerRow>) -> Tal
             sheet.insert((&row.task, &row.question), answer);
         }
     }
-    let assignments = checked(spec, rounds, &sheets);
+    let assignments = checked(spec, (rounds, blanks), &sheets);
     let votes = votes(&tasks, &rows, reasons, &assignments);
     Tallied { votes, assignments }
 }
@@ -49,12 +58,17 @@ fn in_order(mut rows: Vec<AnswerRow>) -> Vec<AnswerRow> {
 
 /// Why a row cannot count whatever the rest of its assignment is like. Of several answers of a person to one question about one
 /// task the last counts: people correct themselves.
-fn first_look(spec: &AnnotateSpec, tasks: &HashMap<&str, &Task>, rows: &[AnswerRow]) -> Vec<Option<String>> {
+fn first_look(
+    spec: &AnnotateSpec,
+    (tasks, blanks): (&HashMap<&str, &Task>, &BTreeSet<String>),
+    rows: &[AnswerRow],
+) -> Vec<Option<String>> {
     let closes = spec.check.closes.as_deref().and_then(parse_time);
     let mut later: HashMap<(&str, &str, &str), Option<Answer>> = HashMap::new();
     let mut reasons: Vec<Option<String>> = Vec::with_capacity(rows.len());
     for row in rows.iter().rev() {
-        let reason = by_itself(spec, tasks, closes, row);
+        let unseen = blanks.contains(&row.task).then(|| "the image could not be shown".to_owned());
+        let reason = by_itself(spec, tasks, closes, row).or(unseen);
         let again = match reason {
             Some(_) => None,
             None => later.insert((&row.person, &row.task, &row.question), row.answer),
@@ -92,11 +106,18 @@ fn by_itself(
 }
 
 /// Every assignment with its sentinels counted, and whether it or its person is set aside.
-fn checked(spec: &AnnotateSpec, rounds: &[Round], sheets: &BTreeMap<(&str, &str), Sheet>) -> Vec<Assignment> {
+fn checked(
+    spec: &AnnotateSpec,
+    (rounds, blanks): (&[Round], &BTreeSet<String>),
+    sheets: &BTreeMap<(&str, &str), Sheet>,
+) -> Vec<Assignment> {
     let by_name: HashMap<&str, &[Task]> =
         rounds.iter().flat_map(Round::sheets).map(|sheet| (sheet[0].batch.as_str(), sheet)).collect();
     let mut assignments: Vec<Assignment> = (sheets.iter())
-        .filter_map(|((person, batch), answers)| Some(assignment(spec, person, batch, by_name.get(batch)?, answers)))
+        .filter_map(|((person, batch), answers)| {
+            let shown: Vec<&Task> = by_name.get(batch)?.iter().filter(|task| !blanks.contains(&task.name)).collect();
+            Some(assignment(spec, (person, batch), &shown, answers))
+        })
         .collect();
     let mut people: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, assignment) in assignments.iter().enumerate() {
@@ -120,7 +141,7 @@ fn checked(spec: &AnnotateSpec, rounds: &[Round], sheets: &BTreeMap<(&str, &str)
     assignments
 }
 
-fn assignment(spec: &AnnotateSpec, person: &str, batch: &str, tasks: &[Task], answers: &Sheet) -> Assignment {
+fn assignment(spec: &AnnotateSpec, (person, batch): (&str, &str), tasks: &[&Task], answers: &Sheet) -> Assignment {
     let mut row = Assignment {
         batch: batch.to_owned(),
         person: person.to_owned(),
@@ -153,7 +174,7 @@ fn assignment(spec: &AnnotateSpec, person: &str, batch: &str, tasks: &[Task], an
     });
     row.reason = match failed(&spec.check, &row) {
         Some(failed) => Some(format!("the sentinels failed: {failed}")),
-        None if few => Some("too few of its sentinels are answered".to_owned()),
+        None if few => Some(TOO_FEW.to_owned()),
         None => None,
     };
     row
@@ -259,7 +280,7 @@ mod tests {
     }
 
     fn check(answers: &str, expected: &[&str]) {
-        let tallied = tally(&spec(), &rounds(), rows(answers));
+        let tallied = tally(&spec(), &rounds(), &BTreeSet::new(), rows(answers));
         let said = |vote: &VoteRow| vote.reason.clone().unwrap_or_else(|| "counts".to_owned());
         let found: Vec<String> = tallied.votes.iter().map(said).collect();
         assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:#?}");
@@ -302,6 +323,14 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_shown_neither_counts_nor_sets_anybody_aside() {
+        let blanks = ["n".to_owned(), "c2".to_owned()].into();
+        let tallied = tally(&spec(), &rounds(), &blanks, rows("a c1 yes, a c2 no, a r yes, a p yes, a n yes"));
+        let counts: Vec<bool> = tallied.votes.iter().map(|vote| vote.reason.is_none()).collect();
+        assert_eq!(counts, [true, false, false, false, false]);
+    }
+
+    #[test]
     fn late_answers_and_other_questions_do_not_count() {
         let spec = AnnotateSpec {
             check: CheckSpec { closes: Some("1970-01-01T00:00:00Z".into()), ..CheckSpec::default() },
@@ -309,8 +338,11 @@ mod tests {
         };
         let mut rows = rows("a c1 yes, a c2 yes, a c2 no");
         rows[2].question = "colour".into();
-        let reasons: Vec<_> =
-            tally(&spec, &rounds(), rows).votes.into_iter().map(|vote| vote.reason.unwrap_or_default()).collect();
+        let reasons: Vec<_> = tally(&spec, &rounds(), &BTreeSet::new(), rows)
+            .votes
+            .into_iter()
+            .map(|vote| vote.reason.unwrap_or_default())
+            .collect();
         assert!(reasons[1].contains("closing") && reasons[2].contains("none of the recipe's"), "{reasons:?}");
     }
 
@@ -326,7 +358,7 @@ mod tests {
         };
         rounds[0].tasks.iter_mut().filter(|task| task.batch == "d").for_each(|task| task.kind = again(task));
         let rows = rows("a c1 yes, a r yes, a p yes, a n no, a dc1 yes, a dr yes, a dp no, a dn yes");
-        let tallied = tally(&spec(), &rounds, rows);
+        let tallied = tally(&spec(), &rounds, &BTreeSet::new(), rows);
         let reasons: Vec<_> = tallied.assignments.iter().map(|row| row.reason.clone().unwrap_or_default()).collect();
         assert!(reasons[0].contains("all sheets") && reasons[1].contains("the sentinels failed"), "{reasons:?}");
     }

@@ -12,7 +12,7 @@ use super::StoreError;
 use crate::domain::Given;
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY, added_ms INTEGER NOT NULL, seen_ms INTEGER) STRICT;
+    CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY COLLATE NOCASE, added_ms INTEGER NOT NULL, seen_ms INTEGER) STRICT;
     CREATE TABLE IF NOT EXISTS assignments (
         person TEXT NOT NULL, batch TEXT NOT NULL, given_ms INTEGER NOT NULL, finished_ms INTEGER,
         PRIMARY KEY (person, batch)) STRICT, WITHOUT ROWID;

@@ -13,6 +13,24 @@ use super::{StoreError, write_whole};
 /// The file that marks such a folder; it tells people what to do with the rest.
 const README: &str = "README.txt";
 
+/// What our README begins with.
+const OURS: &str = "Task sheets of the benchmark ";
+/// Names of the other files that are written beside it; pages end in `.html`.
+const NAMES: [&str; 7] =
+    ["tasks.csv", "tasks.jsonl", "tasks.json", "config.xml", "dataset.csv", "instructions.json", "images"];
+
+/// Something in a folder that we did not write; `None` for a folder that is new, empty or ours.
+fn foreign(path: &Path) -> Option<String> {
+    let readme = fs::read_to_string(path.join(README)).ok();
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let ours = readme.is_some_and(|text| text.starts_with(OURS));
+    names.find(|name| {
+        let known = name == README || NAMES.contains(&name.as_str()) || name.ends_with(".html");
+        !(name.ends_with(UNFINISHED) || ours && known)
+    })
+}
+
 /// A folder being filled.
 pub struct HandOut(PathBuf);
 
@@ -20,28 +38,31 @@ impl HandOut {
     /// Takes the folder at `path`, which must be new, empty, or such a folder with the same `readme`.
     pub fn open(path: &Path, readme: &str) -> Result<Self, StoreError> {
         let marker = path.join(README);
-        let foreign = |found: String| StoreError::NotOurs { path: path.display().to_string(), found };
+        let other = |found: String| StoreError::NotOurs { path: path.display().to_string(), found };
         match fs::read_to_string(&marker) {
             Ok(found) if found == readme => return Ok(Self(path.to_owned())),
-            Ok(_) => return Err(foreign(README.to_owned())),
-            Err(_) if path.is_dir() => {
-                let entries = fs::read_dir(path).map_err(StoreError::io("read", path))?.flatten();
-                let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-                if let Some(found) = names.find(|name| !name.ends_with(UNFINISHED)) {
-                    return Err(foreign(found));
-                }
-            }
-            Err(_) => {}
+            Ok(_) => return Err(other(README.to_owned())),
+            Err(_) => Self::check(path)?,
         }
         let folder = Self(path.to_owned());
         folder.write(README, readme.as_bytes())?;
         Ok(folder)
     }
 
-    /// As [`HandOut::open`], for a folder of our own: what an earlier call wrote there for other sheets is removed.
+    /// An error if the folder is there and holds something that is not ours.
+    pub fn check(path: &Path) -> Result<(), StoreError> {
+        match foreign(path) {
+            Some(found) => Err(StoreError::NotOurs { path: path.display().to_string(), found }),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`HandOut::open`], for a folder of the run's own: what an earlier call wrote there for other sheets is removed, if
+    /// nothing else lies among it.
     pub fn renew(path: &Path, readme: &str) -> Result<Self, StoreError> {
         match Self::open(path, readme) {
-            Err(StoreError::NotOurs { found, .. }) if found == README => {
+            Err(StoreError::NotOurs { found, .. }) if found == README && !path.is_symlink() => {
+                Self::check(path)?;
                 fs::remove_dir_all(path).map_err(StoreError::io("remove", path))?;
                 Self::open(path, readme)
             }
@@ -54,9 +75,14 @@ impl HandOut {
         &self.0
     }
 
-    /// Whether the file `name` is there.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.join(name).is_file()
+    /// Writes the file `name` unless it is there; one with other bytes is an error.
+    pub fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        match fs::read(self.0.join(name)) {
+            Ok(found) if found != bytes => {
+                Err(StoreError::NotOurs { path: self.0.display().to_string(), found: name.to_owned() })
+            }
+            _ => self.write(name, bytes),
+        }
     }
 
     /// Writes the file `name` (a path inside the folder) unless the same bytes are there.
@@ -82,14 +108,27 @@ mod tests {
     fn files_have_one_date_and_foreign_folders_are_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
-        let out = HandOut::open(&path, "what this is").unwrap();
+        let (first, second) = ("Task sheets of the benchmark a", "Task sheets of the benchmark b");
+        let out = HandOut::open(&path, first).unwrap();
         out.write("images/a.jpg", b"a").unwrap();
         let date = |name: &str| fs::metadata(path.join(name)).unwrap().modified().unwrap();
         assert_eq!(date("images/a.jpg"), date(README));
-        assert!(HandOut::open(&path, "what this is").unwrap().has("images/a.jpg"));
-        assert!(HandOut::open(&path, "something else").is_err());
-        assert!(!HandOut::renew(&path, "something else").unwrap().has("images/a.jpg"));
-        out.write("images/a.jpg", b"a").unwrap();
-        assert!(HandOut::open(&path.join("images"), "x").is_err());
+        assert!(HandOut::open(&path, first).is_ok() && HandOut::open(&path, second).is_err());
+        assert!(HandOut::check(&path).is_ok() && HandOut::check(&path.join("images")).is_err());
+        fs::write(path.join("mine.txt"), "mine").unwrap();
+        assert!(HandOut::renew(&path, second).is_err(), "what others put there stays");
+        fs::remove_file(path.join("mine.txt")).unwrap();
+        HandOut::renew(&path, second).unwrap();
+        assert!(!path.join("images/a.jpg").exists());
+    }
+
+    #[test]
+    fn a_file_that_people_filled_in_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = HandOut::open(&dir.path().join("out"), "Task sheets of the benchmark a").unwrap();
+        out.write_new("tasks.csv", b"empty").unwrap();
+        out.write_new("tasks.csv", b"empty").unwrap();
+        fs::write(out.path().join("tasks.csv"), "filled in").unwrap();
+        assert!(out.write_new("tasks.csv", b"empty").is_err());
     }
 }

@@ -1,10 +1,11 @@
 //! The layout of a run directory (DESIGN 1.5), its spec and its locks.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::atomic::{UNFINISHED, link_whole, write_whole};
-use super::{Lock, StoreError, Unit};
+use super::{Lock, StoreError, Unit, read_map, write_map};
 use crate::domain::{ItemId, RunSpec};
 
 /// Version of the layout; raised when older tools could misread a run.
@@ -151,6 +152,25 @@ impl RunDir {
     /// How many rounds there are.
     pub fn rounds(&self) -> usize {
         (0..).take_while(|&index| self.round(index).record().is_some()).count()
+    }
+
+    /// Tasks of which people see a grey square, because their images cannot be shown any more.
+    pub fn blanks(&self) -> BTreeSet<String> {
+        let of = |source: &str| read_map::<bool>(&self.blank_path(source)).into_keys();
+        ["export", "server"].into_iter().flat_map(of).collect()
+    }
+
+    /// Remembers more of them, as found by `source`: `export` or `server`, which may be at work at the same time.
+    pub fn add_blanks(&self, source: &str, tasks: &BTreeSet<String>) -> Result<(), StoreError> {
+        let path = self.blank_path(source);
+        let mut known = read_map::<bool>(&path);
+        let before = known.len();
+        known.extend(tasks.iter().map(|task| (task.clone(), true)));
+        if known.len() > before { write_map(&path, &known) } else { Ok(()) }
+    }
+
+    fn blank_path(&self, source: &str) -> PathBuf {
+        self.batches().join(format!("blank.{source}.toml"))
     }
 
     /// The answers of one input: `answers/<name>.parquet` and its record.

@@ -9,7 +9,7 @@ mod supply;
 pub use choose::Candidate;
 pub use compose::SheetError;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -72,34 +72,51 @@ pub enum Wanted {
     Missing(Vec<Candidate>),
 }
 
-/// The round for what is wanted: the one that was made for that, else a new one with the items that are on no sheet yet.
+/// The round for what is wanted. Of the hard items: the one that was made for them, else a new one with those that are on no
+/// sheet yet, else the last one as it is. Of missing votes: a new one, else the last one that was made for such.
 pub fn round(ctx: &Context, spec: &RunSpec, wanted: Wanted) -> Result<Round, StageError> {
     let secret = ctx.run.secret()?;
     let hard = hard(ctx, spec)?;
     let earlier = read_all(ctx)?;
-    let (candidates, again) = match wanted {
-        Wanted::Hard => (choose::choose(&spec.annotate, hard, secret.seed("sample", &spec.seed.to_string())), false),
-        // What another mining does not find hard any more needs no votes.
-        Wanted::Missing(candidates) => {
-            let still: BTreeSet<ItemId> = hard.iter().map(|row| row.item_id).collect();
-            (candidates.into_iter().filter(|candidate| still.contains(&candidate.item_id)).collect(), true)
-        }
+    let (kind, candidates) = match wanted {
+        Wanted::Hard => (HARD, choose::choose(&spec.annotate, hard, secret.seed("sample", &spec.seed.to_string()))),
+        Wanted::Missing(candidates) => (MISSING, still_hard(candidates, &hard)),
     };
     let key = key(spec, &secret, &candidates);
-    if let Some(index) = (0..earlier.len()).find(|&index| ctx.run.round(index).done(key, Check::Sizes).is_some()) {
-        return read(ctx, index);
+    let of_kind = |index: &usize| ctx.run.round(*index).record().is_some_and(|record| kind_of(&record) == kind);
+    let mut known = (0..earlier.len()).filter(of_kind);
+    if let Some(index) =
+        known.clone().find(|&index| kind == HARD && ctx.run.round(index).done(key, Check::Sizes).is_some())
+    {
+        return Ok(earlier[index].clone());
     }
-    let on_sheets = candidates_of(&earlier);
-    let fresh: Vec<Candidate> =
-        candidates.into_iter().filter(|candidate| again || !on_sheets.contains(&candidate.item_id)).collect();
-    match (fresh.is_empty(), earlier.last()) {
-        (true, Some(last)) if !again => {
-            let text = "all of these images are on sheets already; they stay as they are, whatever the recipe says now";
-            ctx.progress.note(text);
-            Ok(last.clone())
+    let on_sheets = if kind == HARD { candidates_of(&earlier) } else { BTreeSet::new() };
+    let fresh = candidates.into_iter().filter(|candidate| !on_sheets.contains(&candidate.item_id)).collect();
+    let (fresh, lost) = readable(ctx, spec, fresh)?;
+    match (fresh.is_empty(), known.next_back()) {
+        (true, Some(last)) => {
+            ctx.progress
+                .note("all of these images are on sheets already; they stay as they are, whatever the recipe says now");
+            Ok(earlier[last].clone())
         }
-        _ => make(ctx, spec, (key, &secret), fresh, &earlier),
+        _ => make(ctx, spec, (kind, key, &secret), (fresh, lost), &earlier),
     }
+}
+
+/// What a round was made of, in its record.
+const KIND: &str = "kind";
+const HARD: &str = "hard";
+const MISSING: &str = "missing";
+
+fn kind_of(record: &ShardRecord) -> &str {
+    record.facts.get(KIND).map_or(HARD, String::as_str)
+}
+
+/// What the current mining does not find hard needs no more votes.
+pub fn still_hard(mut candidates: Vec<Candidate>, hard: &[crate::table::HardRow]) -> Vec<Candidate> {
+    let hard: BTreeSet<ItemId> = hard.iter().map(|row| row.item_id).collect();
+    candidates.retain(|candidate| hard.contains(&candidate.item_id));
+    candidates
 }
 
 /// Items that people are asked to judge.
@@ -132,7 +149,8 @@ pub fn read_all(ctx: &Context) -> Result<Vec<Round>, StageError> {
     (0..ctx.run.rounds()).map(|index| read(ctx, index)).collect()
 }
 
-fn hard(ctx: &Context, spec: &RunSpec) -> Result<Vec<crate::table::HardRow>, StageError> {
+/// The hard items of the current mining.
+pub fn hard(ctx: &Context, spec: &RunSpec) -> Result<Vec<crate::table::HardRow>, StageError> {
     let mined = ctx.run.mined(&spec.mining_id());
     match mined.is_file() {
         true => Ok(read_hard(&mined)?),
@@ -159,55 +177,72 @@ fn key(spec: &RunSpec, secret: &Secret, candidates: &[Candidate]) -> Sha256 {
 fn make(
     ctx: &Context,
     spec: &RunSpec,
-    (key, secret): (Sha256, &Secret),
-    mut candidates: Vec<Candidate>,
+    (kind, key, secret): (&str, Sha256, &Secret),
+    (candidates, lost): (Vec<Candidate>, Vec<DropRow>),
     earlier: &[Round],
 ) -> Result<Round, StageError> {
-    let (given, index) = (candidates.len() as u64, earlier.len());
+    let index = earlier.len();
     let used = earlier.iter().flat_map(|round| &round.tasks).map(|task| &task.image).collect();
     let mut supply = supply(ctx, spec, secret)?.unused_first(&used);
-    let mut lost = Vec::new();
+    let (kept, dropped) = (candidates.len() as u64, lost.len() as u64);
     let tasks = loop {
         let tasks = Design { spec: &spec.annotate, secret, round: index }.compose(candidates.clone(), &supply)?;
-        let bad = unreadable(ctx, spec, &tasks)?;
+        let images: BTreeSet<&TaskImage> = tasks.iter().map(|task| &task.image).collect();
+        let bad = unreadable(ctx, spec, &images)?;
         if bad.is_empty() {
             break tasks;
         }
-        let images: HashSet<TaskImage> = bad.iter().map(|(image, _)| image.clone()).collect();
-        supply.without(&images);
-        candidates.retain(|candidate| !images.contains(&TaskImage::Item(candidate.item_id)));
-        lost.extend(bad.iter().filter_map(|(image, reason)| left_out(ctx, image, reason)));
+        bad.iter().for_each(|(image, reason)| left_out(ctx, image, reason));
+        supply.without(&bad.into_iter().map(|(image, _)| image).collect());
     };
     let (all, sentinels) = tasks_table::encode(&tasks)?;
-    // Sentinels that were left out are no rows of the round's.
-    let kept = candidates.len() as u64;
-    lost.retain(|row| given > kept && !candidates.iter().any(|candidate| candidate.item_id == row.item_id));
-    lost.truncate((given - kept) as usize);
-    let rows = Rows { given, kept, dropped: given - kept, failed: 0 };
-    let record = ShardRecord { key, rows, files: Vec::new(), lost, facts: Default::default() };
+    let rows = Rows { given: kept + dropped, kept, dropped, failed: 0 };
+    let facts = [(KIND.to_owned(), kind.to_owned())].into();
+    let record = ShardRecord { key, rows, files: Vec::new(), lost, facts };
     ctx.run.round(index).commit(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;
     Ok(Round { index, tasks })
 }
 
-/// Images of the tasks that cannot be shown, and why.
-fn unreadable(ctx: &Context, spec: &RunSpec, tasks: &[Task]) -> Result<Vec<(TaskImage, String)>, StageError> {
-    let packer = Packer::open(ctx, spec, tasks)?;
-    let images: HashSet<&TaskImage> = tasks.iter().map(|task| &task.image).collect();
-    let images: Vec<&TaskImage> = images.into_iter().collect();
-    let problem = |image: &&TaskImage| packer.problem(image).map(|problem| ((*image).clone(), problem));
-    let mut bad: Vec<(TaskImage, String)> = ctx.pool()?.install(|| images.par_iter().filter_map(problem).collect());
-    bad.sort();
-    Ok(bad)
+/// The candidates whose images can be shown, and a row for each other one.
+fn readable(
+    ctx: &Context,
+    spec: &RunSpec,
+    candidates: Vec<Candidate>,
+) -> Result<(Vec<Candidate>, Vec<DropRow>), StageError> {
+    let images: Vec<TaskImage> = candidates.iter().map(|candidate| TaskImage::Item(candidate.item_id)).collect();
+    let bad: BTreeMap<TaskImage, String> = unreadable(ctx, spec, &images.iter().collect())?.into_iter().collect();
+    let (mut kept, mut lost) = (Vec::with_capacity(candidates.len()), Vec::new());
+    for (candidate, image) in candidates.into_iter().zip(&images) {
+        let Some(reason) = bad.get(image) else {
+            kept.push(candidate);
+            continue;
+        };
+        left_out(ctx, image, reason);
+        let (item_id, reason) = (candidate.item_id, reason.clone());
+        lost.push(DropRow { item_id, stage: Stage::Annotate, source: format!("item {item_id}"), reason });
+    }
+    Ok((kept, lost))
 }
 
-/// Tells people of an image that is left out; a row for an item.
-fn left_out(ctx: &Context, image: &TaskImage, reason: &str) -> Option<DropRow> {
-    let (item_id, source) = match image {
-        TaskImage::Item(item) => (Some(*item), format!("item {item}")),
-        TaskImage::Known(path) => (None, path.clone()),
+/// Images that cannot be shown, and why.
+fn unreadable(
+    ctx: &Context,
+    spec: &RunSpec,
+    images: &BTreeSet<&TaskImage>,
+) -> Result<Vec<(TaskImage, String)>, StageError> {
+    let packer = Packer::open(ctx, spec, images.iter().copied())?;
+    let images: Vec<&TaskImage> = images.iter().copied().collect();
+    let problem = |image: &&TaskImage| packer.problem(image).map(|problem| ((*image).clone(), problem));
+    Ok(ctx.pool()?.install(|| images.par_iter().filter_map(problem).collect()))
+}
+
+/// Tells people of an image that is left out.
+fn left_out(ctx: &Context, image: &TaskImage, reason: &str) {
+    let source = match image {
+        TaskImage::Item(item) => format!("item {item}"),
+        TaskImage::Known(path) => path.clone(),
     };
     ctx.progress.note(&format!("{source} is left out of the sheets: {reason}"));
-    item_id.map(|item_id| DropRow { item_id, stage: Stage::Annotate, source, reason: reason.to_owned() })
 }
 
 fn supply(ctx: &Context, spec: &RunSpec, secret: &Secret) -> Result<Supply, StageError> {

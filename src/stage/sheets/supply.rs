@@ -4,7 +4,7 @@
 //! this image: near, and surely not it. How near two categories are is the probability that images of the one get for the
 //! other, summed over images and surrogates.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::random::shuffle;
 use crate::domain::{CategorySet, ItemId, PlanRow, Prediction, Secret, Sentinels, TaskImage};
@@ -100,23 +100,41 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// What can serve, in the secret's order.
+    /// What can serve, in the secret's order. An image serves one kind: with two questions about it, two sheets would tell that
+    /// it is a sentinel. Of those that can serve either, half are negative, but more or fewer where a kind would lack some, and
+    /// all where there is a folder of known good images.
     pub fn supply(self, secret: &Secret) -> Supply {
         let id = |place: usize| self.categories.entries[place].id.clone();
         let near = self.near();
-        let mut supply = Supply::default();
+        let (mut positives, mut either) = (Vec::new(), Vec::new());
         for (&place, items) in &self.sure {
             for item in items {
                 let image = TaskImage::Item(item.item_id);
-                let other = near.get(&place).into_iter().flatten().find(|&&other| self.surely_not(item, other));
-                // An image serves one kind: with two questions about it, two sheets would tell that it is a sentinel.
-                match other.filter(|_| secret.seed("kind", &item.item_id.to_string()).is_multiple_of(2)) {
-                    Some(&other) => supply.negatives.push((id(other), image)),
-                    None => supply.positives.push((id(place), image)),
+                match near.get(&place).into_iter().flatten().find(|&&other| self.surely_not(item, other)) {
+                    Some(&other) => either.push((id(place), id(other), image)),
+                    None => positives.push((id(place), image)),
                 }
             }
         }
-        supply.shuffled(secret)
+        let negative = match self.rules.known_good {
+            Some(_) => either.len(),
+            None => self.negatives_of(either.len(), positives.len()),
+        };
+        let either = shuffle(either, secret.seed("kinds", ""));
+        let (first, rest) = either.split_at(negative);
+        positives.extend(rest.iter().map(|(own, _, image)| (own.clone(), image.clone())));
+        let negatives = first.iter().map(|(_, other, image)| (other.clone(), image.clone())).collect();
+        Supply { positives, negatives }.shuffled(secret)
+    }
+
+    /// How many of `either` images are to be negative, beside images that can be positive only.
+    fn negatives_of(&self, either: usize, positive_only: usize) -> usize {
+        let (positives, negatives) = (self.rules.positives as usize, self.rules.negatives as usize);
+        let half = either.div_ceil(2).max(negatives).min(either);
+        match positive_only + (either - half) < positives {
+            true => negatives.min(either),
+            false => half,
+        }
     }
 
     /// Categories that are mixed up with each one, nearest first; none that shares a class with it.
@@ -154,7 +172,7 @@ impl Supply {
     }
 
     /// Without some images.
-    pub fn without(&mut self, bad: &HashSet<TaskImage>) {
+    pub fn without(&mut self, bad: &BTreeSet<TaskImage>) {
         for images in [&mut self.positives, &mut self.negatives] {
             images.retain(|(_, image)| !bad.contains(image));
         }
