@@ -3,6 +3,7 @@
 pub mod annotate;
 mod policy;
 mod provenance;
+pub mod release;
 pub mod report;
 pub mod tasks;
 

@@ -13,7 +13,7 @@ mod page;
 mod people;
 mod sections;
 mod tables;
-mod text;
+pub(in crate::render) mod text;
 
 #[cfg(test)]
 mod tests;

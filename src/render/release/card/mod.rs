@@ -1,0 +1,54 @@
+//! `README.md`: the dataset card, metadata in YAML and then a datasheet.
+//!
+//! Holds always: the first paragraph says whether people have looked at the images; of the known limits the surrogates' bias
+//! comes first.
+
+mod front;
+mod sections;
+
+use super::Release;
+use super::text::markdown;
+use super::words;
+
+/// The card. Never fails: an empty release gives a card that says so.
+pub fn card(release: &Release) -> String {
+    let parts = [
+        front::matter(release),
+        heading(release),
+        sections::summary(release),
+        sections::images(release),
+        sections::making(release),
+        sections::mining(release),
+        sections::people(release),
+        sections::columns(release),
+        sections::loading(release),
+        sections::verifying(release),
+        sections::uses(release),
+        sections::limits(release),
+        sections::versions(release),
+        sections::licences(release),
+        sections::citing(release),
+        sections::categories(release),
+    ];
+    parts.concat()
+}
+
+fn heading(release: &Release) -> String {
+    let (bold, rest) = match words::status(release).split_once(": ") {
+        Some((bold, rest)) => (format!("{bold}."), capital(rest)),
+        None => (String::new(), words::status(release)),
+    };
+    let own = release.description.as_deref().map(markdown).filter(|text| !text.is_empty());
+    let own = own.map(|text| format!("{text}\n\n")).unwrap_or_default();
+    format!(
+        "\n# {}\n\n> **{bold}** {}\n\n{}\n\n{own}This card follows \"Datasheets for Datasets\" (Gebru et al., 2021).\n",
+        markdown(release.called()),
+        markdown(&rest),
+        markdown(&words::summary(release)),
+    )
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}

@@ -1,0 +1,257 @@
+//! The documents of a release: records in, text or bytes out.
+//!
+//! Does not read or write files, ask the clock, decode images or compute a statistic; whoever calls has counted and hashed.
+//! Holds always: the same records give the same bytes; whatever a name contains (markup, quotes, line breaks, marks of
+//! direction, `../`), each document stays valid and each name stays one value in it; a release that no person has looked at
+//! says so before anything else.
+//!
+//! Sources: Gebru et al., "Datasheets for Datasets" (2021), for what the card answers; the Hugging Face hub's dataset cards;
+//! Croissant 1.1 and its RAI vocabulary 1.0; Citation File Format 1.2.0.
+
+mod card;
+mod changes;
+mod citation;
+mod croissant;
+mod licence;
+mod names;
+mod sums;
+mod tables;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use card::card;
+pub use changes::{Changes, Relabelled, changes_md};
+pub use citation::{bibtex, citation_cff};
+pub use croissant::croissant;
+pub use names::{class_names, safe_name};
+pub use sums::sha256sums;
+pub use tables::{MetadataRow, QuestionRow, labels_json, metadata_jsonl, questions_csv};
+
+/// Where the data files of a release are: what the card and `croissant.json` say, relative to the release.
+pub const DATA_FILES: &str = "data/test-*.parquet";
+
+/// Everything that the documents of a release say. The order of every list is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// Short name, for example that of the pipeline.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// What people call it; the name stands in where it is empty.
+    pub title: String,
+    /// What made it, for example `hardset 0.1.0`.
+    pub tool: String,
+    /// The images' licence: an SPDX id or an id of the hub in any case, or other words, which documents then pass on.
+    pub license: String,
+    /// Its page; left out where it is not an `http` or `https` address.
+    pub homepage: Option<String>,
+    /// Who made it: `Family, Given` or any other name.
+    pub authors: Vec<String>,
+    /// What it is, in the maker's own words.
+    pub description: Option<String>,
+    /// Other works to cite with it, each as one text.
+    pub citation_of: Vec<String>,
+    /// What people said; `None` for a hard set that nobody has looked at.
+    pub verified: Option<PeopleFacts>,
+    /// Images in the release.
+    pub images: u64,
+    /// Images in the pool that was mined.
+    pub pool_items: u64,
+    /// Of the pool, those in the hard set.
+    pub hard_items: u64,
+    /// Hard images that are not in the release, as (reason, number).
+    pub excluded: Vec<(String, u64)>,
+    /// When an image is hard, for example `at-least=3`.
+    pub rule: String,
+    /// Among which classes a prediction is taken: `any-of-ids` or `masked`.
+    pub label_space: String,
+    /// Name of the mining, as in the run directory.
+    pub mining: String,
+    /// Where the images come from.
+    pub source: SourceFacts,
+    /// The categories; the place in this list is the image's label, from 0.
+    pub categories: Vec<CategoryFacts>,
+    /// Kinds of nuisance with their images; may be empty.
+    pub kinds: Vec<(String, u64)>,
+    /// The classifiers that mined.
+    pub surrogates: Vec<SurrogateFacts>,
+    /// Columns of the data files, in their order.
+    pub columns: Vec<ColumnFacts>,
+    /// The data files.
+    pub files: Vec<FileFacts>,
+    /// Hexadecimal SHA-256 of the resolved recipe.
+    pub recipe_sha256: String,
+    /// Date of the release as `YYYY-MM-DD`, where the maker gave one; left out where it is not such a date.
+    pub date: Option<String>,
+    /// What changed since an older release.
+    pub changes: Option<ChangeFacts>,
+}
+
+/// What people said of the images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeopleFacts {
+    /// People who took part.
+    pub people: u64,
+    /// Sheets that they filled in.
+    pub assignments: u64,
+    /// Of these, set aside for their sentinels.
+    pub set_aside: u64,
+    /// When an image is accepted, in words.
+    pub rule: String,
+    /// One for each question.
+    pub questions: Vec<QuestionFacts>,
+}
+
+/// One question to people and how far they agree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuestionFacts {
+    /// The question.
+    pub text: String,
+    /// Share of `yes`, in [0, 1], from which an image passes.
+    pub accept_at: f64,
+    /// Votes that count.
+    pub votes: u64,
+    /// Share of pairs of votes on one image that are equal, in [0, 1].
+    pub percent_agreement: Option<f64>,
+    /// Krippendorff's alpha, at most 1.
+    pub alpha: Option<f64>,
+    /// Its 95 % interval.
+    pub alpha_interval: Option<(f64, f64)>,
+}
+
+/// Where the images come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceFacts {
+    /// A folder of photographs.
+    Photographs {
+        /// The folder's name, without its path.
+        folder_name: String,
+    },
+    /// A text-to-image model.
+    Diffusion {
+        /// Its name.
+        model: String,
+        /// Hexadecimal SHA-256 of its weights.
+        model_sha256: String,
+        /// Its licence, where the recipe names one.
+        model_licence: Option<String>,
+        /// The sampler's name.
+        sampler: String,
+        /// Steps of the sampler.
+        steps: u32,
+        /// Scale of the classifier-free guidance.
+        guidance: f64,
+        /// Width of the images.
+        width_px: u32,
+        /// Their height.
+        height_px: u32,
+    },
+    /// Noise, for trying things out.
+    Fake,
+}
+
+/// One category.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CategoryFacts {
+    /// Its id, unique in the release.
+    pub id: String,
+    /// Its readable name.
+    pub name: String,
+    /// ImageNet-1k classes that count as right, each 0 to 999.
+    pub imagenet_ids: Vec<u32>,
+    /// Its images in the release.
+    pub images: u64,
+}
+
+/// One classifier that mined.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SurrogateFacts {
+    /// Its name.
+    pub name: String,
+    /// Hexadecimal SHA-256 of its weights.
+    pub weights_sha256: String,
+    /// Licence of the weights, where it is known.
+    pub licence: Option<String>,
+    /// Top-1 accuracy on the pool, in [0, 1]; NaN where there is none.
+    pub accuracy_on_pool: f64,
+    /// Top-1 accuracy on the images of the release, in [0, 1]; NaN where there is none.
+    pub accuracy_on_release: f64,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// `struct<bytes, path>`: an encoded image.
+    Image,
+    /// `int64`: place in [`Release::categories`].
+    ClassLabel,
+    /// UTF-8.
+    Text,
+    /// True or false.
+    Bool,
+    /// `int32`.
+    Int32,
+    /// `int64`.
+    Int64,
+    /// `uint32`.
+    UInt32,
+    /// `uint64`.
+    UInt64,
+    /// `float32`.
+    Float32,
+    /// `float64`.
+    Float64,
+    /// List of UTF-8.
+    TextList,
+    /// List of `int32`.
+    Int32List,
+    /// List of `float32`.
+    Float32List,
+}
+
+/// One column of the data files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnFacts {
+    /// Its name, as in the files.
+    pub name: String,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// What it means.
+    pub description: String,
+}
+
+/// One data file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileFacts {
+    /// Path relative to the release, with `/`.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// Hexadecimal SHA-256.
+    pub sha256: String,
+    /// Images in it.
+    pub rows: u64,
+}
+
+/// What changed since an older release, in numbers; [`Changes`] has the lists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeFacts {
+    /// Version of the older release.
+    pub base_version: String,
+    /// Images that are new.
+    pub added: u64,
+    /// Images that are gone.
+    pub removed: u64,
+    /// Images whose category is another one.
+    pub relabelled: u64,
+}
+
+impl Release {
+    /// What to call it: the title, or the name where there is none.
+    pub fn called(&self) -> &str {
+        if self.title.trim().is_empty() { &self.name } else { &self.title }
+    }
+}

@@ -1,0 +1,67 @@
+//! Tables for other people's loaders: ImageNet-D's questions, Hugging Face's `imagefolder`, FiftyOne.
+//!
+//! Cells and values are exact: programs compare them, so nothing is changed to please a spreadsheet.
+
+use std::collections::BTreeMap;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Value, json};
+
+use super::text::{ascii, json_document};
+
+/// One question with two choices, as ImageNet-D ships them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuestionRow {
+    /// Path of the image.
+    pub image_dir: String,
+    /// The true category.
+    pub gt_category: String,
+    /// The surrogate's best class.
+    pub top1_pred_cate: String,
+    /// Its second best.
+    pub top2_pred_cate: String,
+}
+
+/// `questions/<kind>.csv`: separated by tabs, with a header, line feeds; cells with tabs, quotes or line breaks are quoted.
+pub fn questions_csv(rows: &[QuestionRow]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().delimiter(b'\t').from_writer(Vec::new());
+    // Writing into memory does not fail, and all rows have four cells.
+    let _ = writer.write_record(["image_dir", "gt_category", "top1_pred_cate", "top2_pred_cate"]);
+    for row in rows {
+        let _ = writer.write_record([&row.image_dir, &row.gt_category, &row.top1_pred_cate, &row.top2_pred_cate]);
+    }
+    writer.into_inner().unwrap_or_default()
+}
+
+/// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the class of each image by its path below
+/// `data/` without the ending. Of two rows with one path the later counts.
+pub fn labels_json(classes: &[String], labels: &[(String, String)]) -> Vec<u8> {
+    let labels: BTreeMap<&str, &str> = labels.iter().map(|(stem, class)| (stem.as_str(), class.as_str())).collect();
+    json_document(&json!({ "classes": classes, "labels": labels }))
+}
+
+/// One image of an `imagefolder` with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetadataRow {
+    /// Path of the image relative to `metadata.jsonl`.
+    pub file_name: String,
+    /// The other columns, in their order; one called `file_name` is left out.
+    pub columns: Vec<(String, Value)>,
+}
+
+impl Serialize for MetadataRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("file_name", &self.file_name)?;
+        for (name, value) in self.columns.iter().filter(|(name, _)| name != "file_name") {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// `metadata.jsonl`: one JSON object on a line for each row, `file_name` first.
+pub fn metadata_jsonl(rows: &[MetadataRow]) -> Vec<u8> {
+    let line = |row: &MetadataRow| ascii(&serde_json::to_string(row).unwrap_or_default()) + "\n";
+    rows.iter().map(line).collect::<String>().into_bytes()
+}

@@ -1,0 +1,175 @@
+//! How data is written inside Markdown, YAML and JSON, so that it stays data.
+//!
+//! Does not decide what is said. Holds always: no text ends the value that it stands in, starts a block or a link, runs as
+//! markup, or turns the direction of what follows; YAML and JSON give back exactly what went in.
+
+use serde::Serialize;
+
+/// Whether a character shows nothing of its own: controls, marks of direction, tags, non-characters.
+///
+/// Joiners (U+200C, U+200D) are not among them: Persian and Indic names and emoji need them.
+pub fn is_invisible(c: char) -> bool {
+    let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}');
+    let is_mark = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}');
+    let is_other = matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || is_format || is_mark || is_other
+}
+
+/// One line: white space as single spaces, what cannot be seen as `[U+202E]`.
+pub fn visible(text: &str) -> String {
+    let words: Vec<String> = text.split(char::is_whitespace).filter(|word| !word.is_empty()).map(shown).collect();
+    words.join(" ")
+}
+
+fn shown(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    for c in word.chars() {
+        match is_invisible(c) {
+            true => out.push_str(&format!("[U+{:04X}]", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text for a paragraph, a list or a cell of GitHub's Markdown: no markup, no link, one line.
+pub fn markdown(text: &str) -> String {
+    let shown: Vec<char> = visible(text).chars().collect();
+    let mut out = String::with_capacity(shown.len() + 8);
+    for (at, &c) in shown.iter().enumerate() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A backslash before it would not do inside a table.
+            '|' => out.push_str("&#124;"),
+            c => {
+                if is_markup(&shown, at) {
+                    out.push('\\');
+                }
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// Whether the character at `at` could be read as markup where it stands.
+fn is_markup(text: &[char], at: usize) -> bool {
+    let (before, after) = (&text[..at], text.get(at + 1).copied());
+    let in_word = before.last().is_some_and(|c| c.is_alphanumeric()) && after.is_some_and(char::is_alphanumeric);
+    match text[at] {
+        '\\' | '`' | '*' | '[' | ']' | '~' | '$' | '#' | '@' => true,
+        '_' => !in_word,
+        // Bare addresses become links by themselves.
+        ':' => after.is_some_and(|c| !c.is_whitespace()),
+        '.' if after.is_some_and(char::is_alphabetic) => true,
+        // A number or a sign at the start of a line would begin a list or underline a heading.
+        '.' | ')' => at > 0 && before.iter().all(char::is_ascii_digit) && after.is_none_or(char::is_whitespace),
+        '-' | '+' | '=' => at == 0,
+        _ => false,
+    }
+}
+
+/// An id, a hash or a path as a code span; in plain [`markdown`] where a span could be broken out of.
+pub fn code(text: &str) -> String {
+    let shown = visible(text);
+    match shown.is_empty() || shown.contains(['`', '|', '\\']) {
+        true => markdown(text),
+        false => format!("`{shown}`"),
+    }
+}
+
+/// A row of a table of GitHub's Markdown; the cells are Markdown already.
+pub fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The first lines of a table; columns whose name ends in `#` hold numbers.
+pub fn table_head(columns: &[&str]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| column.trim_end_matches('#').to_owned()).collect();
+    let rules: Vec<String> =
+        columns.iter().map(|column| if column.ends_with('#') { "--:" } else { "---" }.to_owned()).collect();
+    row(&names) + &row(&rules)
+}
+
+/// A scalar of YAML in double quotes: on one line, printable, read alike by YAML 1.1 and 1.2.
+pub fn yaml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match (c, u32::from(c)) {
+            ('"' | '\\', _) => out.extend(['\\', c]),
+            ('\n', _) => out.push_str("\\n"),
+            (c, code) if is_invisible(c) => out.push_str(&match code {
+                0..=0xff => format!("\\x{code:02x}"),
+                0x100..=0xffff => format!("\\u{code:04x}"),
+                _ => format!("\\U{code:08x}"),
+            }),
+            (c, _) => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// JSON in ASCII alone: readers that take the machine's own encoding, or break lines at U+2028, read it too.
+pub fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        match c.is_ascii() && c != '\u{7f}' {
+            true => out.push(c),
+            // Beyond ASCII, characters stand in strings only.
+            false => c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    out
+}
+
+/// A whole JSON document, indented.
+pub fn json_document(value: &impl Serialize) -> Vec<u8> {
+    // Writing into memory does not fail, and all keys are text.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    (ascii(&text) + "\n").into_bytes()
+}
+
+/// The date if it is one: `YYYY-MM-DD` in the Gregorian calendar.
+pub fn iso_date(date: Option<&str>) -> Option<&str> {
+    let date = date?;
+    let (year, rest) = date.split_once('-')?;
+    let (month, day) = rest.split_once('-')?;
+    let number = |text: &str, digits: usize| match text.len() == digits && text.bytes().all(|b| b.is_ascii_digit()) {
+        true => text.parse::<u32>().ok(),
+        false => None,
+    };
+    let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    (year >= 1 && (1..=days).contains(&day)).then_some(date)
+}
+
+/// The address if it is one of the web's, with nothing in it that would end a link or a field.
+pub fn web_url(url: Option<&str>) -> Option<&str> {
+    let url = url?.trim();
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let is_safe = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}()'[]".contains(c);
+    (!rest.is_empty() && !rest.starts_with('/') && rest.chars().all(is_safe)).then_some(url)
+}
+
+/// The texts that say something, each once, in their order.
+pub fn distinct(texts: &[String]) -> Vec<&str> {
+    let mut kept: Vec<&str> = Vec::new();
+    for text in texts.iter().map(|text| text.trim()) {
+        if !text.is_empty() && !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+    kept
+}

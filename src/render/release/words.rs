@@ -1,0 +1,219 @@
+//! What several documents say of a release, in plain sentences.
+//!
+//! Holds always: the sentences are plain text with the data as it came; whoever puts them into a document escapes them.
+
+use super::{PeopleFacts, QuestionFacts, Release, SourceFacts, SurrogateFacts};
+use crate::render::report::text::{coefficient, count, counted, percent, share};
+
+/// Whether people have looked at the images: the first thing that each document says.
+pub fn status(release: &Release) -> String {
+    match &release.verified {
+        Some(_) => {
+            "Verified: people looked at the images, and only those that they accepted are in the release.".into()
+        }
+        None => {
+            "Unverified hard set: no person has looked at these images. Some of the labels are wrong, and an image \
+                 with a wrong label looks like a hard one."
+                .into()
+        }
+    }
+}
+
+/// The release in one sentence.
+pub fn summary(release: &Release) -> String {
+    format!(
+        "{} of {} on which image classifiers fail, mined from a pool of {}.",
+        counted(release.images, "image"),
+        categories(release),
+        counted(release.pool_items, "image"),
+    )
+}
+
+fn categories(release: &Release) -> String {
+    match release.categories.len() {
+        1 => "1 category".into(),
+        n => format!("{} categories", count(n as u64)),
+    }
+}
+
+/// Status, summary and the maker's own words.
+pub fn about(release: &Release) -> String {
+    let own = release.description.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let sentences = [Some(status(release)), Some(summary(release)), own.map(str::to_owned)];
+    sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Words by which it can be found.
+pub fn keywords(release: &Release) -> Vec<&'static str> {
+    let status = if release.verified.is_some() { "verified-by-people" } else { "unverified" };
+    let mut words = vec!["hardset", "benchmark", "robustness", "hard-examples", "imagenet", status];
+    match release.source {
+        SourceFacts::Diffusion { .. } => words.extend(["synthetic", "diffusion"]),
+        SourceFacts::Photographs { .. } => words.push("photographs"),
+        SourceFacts::Fake => words.push("noise"),
+    }
+    words
+}
+
+/// How the images were made.
+pub fn source(release: &Release) -> String {
+    match &release.source {
+        SourceFacts::Photographs { folder_name } => {
+            format!("Photographs from the folder {folder_name}. hardset read them and did not take them.")
+        }
+        SourceFacts::Diffusion { model, model_sha256, sampler, steps, guidance, width_px, height_px, .. } => format!(
+            "Pictures made from text by the model {model} (SHA-256 of the weights {model_sha256}) with the sampler \
+             {sampler}, {steps} steps and guidance {guidance}, {width_px} x {height_px} pixels. Prompts are templates filled \
+             in with a category and a nuisance; each row has its prompt and its seed."
+        ),
+        SourceFacts::Fake => {
+            "Noise, made for trying the program out. It shows nothing, and scores on it mean nothing.".into()
+        }
+    }
+}
+
+/// How the hard images were found.
+pub fn mining(release: &Release) -> String {
+    format!(
+        "Each image of the pool was shown to {}. An image is hard by the rule {}; a prediction is taken {}. Of {}, {} are hard \
+         ({}).",
+        counted(release.surrogates.len() as u64, "surrogate classifier"),
+        release.rule,
+        label_space(&release.label_space),
+        counted(release.pool_items, "image"),
+        count(release.hard_items),
+        share(release.hard_items, release.pool_items),
+    )
+}
+
+fn label_space(name: &str) -> String {
+    match name {
+        "any-of-ids" => {
+            "among all 1,000 ImageNet classes and is right if it is any class of the category (any-of-ids)".into()
+        }
+        "masked" => "among the ImageNet classes of the release's categories only (masked)".into(),
+        other => format!("in the label space {other}"),
+    }
+}
+
+/// One surrogate in a sentence.
+pub fn surrogate(surrogate: &SurrogateFacts) -> String {
+    let SurrogateFacts { name, weights_sha256, accuracy_on_pool, accuracy_on_release, .. } = surrogate;
+    format!(
+        "{name}: SHA-256 of the weights {weights_sha256}, top-1 accuracy {} on the pool and {} on the release.",
+        percent(*accuracy_on_pool),
+        percent(*accuracy_on_release)
+    )
+}
+
+/// So many people.
+pub fn people(number: u64) -> String {
+    if number == 1 { "1 person".into() } else { format!("{} people", count(number)) }
+}
+
+/// How people judged.
+pub fn annotation(facts: &PeopleFacts) -> String {
+    format!(
+        "{} filled in {}; {} set aside because of sentinels, images that check on care. {}",
+        people(facts.people),
+        counted(facts.assignments, "sheet"),
+        if facts.set_aside == 1 { "1 was".into() } else { format!("{} were", count(facts.set_aside)) },
+        facts.rule
+    )
+}
+
+/// How far people agree on one question.
+pub fn agreement(question: &QuestionFacts) -> String {
+    let interval = match question.alpha_interval {
+        Some((low, high)) => format!(" (95 % interval {} to {})", coefficient(Some(low)), coefficient(Some(high))),
+        None => String::new(),
+    };
+    format!(
+        "Question \"{}\": {} that count, accepted from {} yes; {} of pairs of votes on one image agree; Krippendorff's alpha \
+         {}{interval}.",
+        question.text,
+        counted(question.votes, "vote"),
+        percent(question.accept_at),
+        percent(question.percent_agreement.unwrap_or(f64::NAN)),
+        coefficient(question.alpha),
+    )
+}
+
+/// What the images must not be taken for: a heading and an explanation each, the surrogates' bias first.
+pub fn limits(release: &Release) -> Vec<(&'static str, String)> {
+    let mut limits =
+        vec![("Surrogate bias", surrogate_bias(release)), ("Labels", labels(release)), source_limit(release)];
+    limits.push((
+        "Selection",
+        "Only images that the surrogates get wrong are here. Accuracy on them says nothing of accuracy on images as they come, \
+         and numbers of two releases cannot be compared unless pool, surrogates and rule are the same."
+            .into(),
+    ));
+    limits.push((
+        "Categories",
+        format!(
+            "{}, each with the ImageNet-1k classes that its definition in the recipe accepts. Their numbers of images differ, so \
+             report accuracy for each category too.",
+            categories(release)
+        ),
+    ));
+    limits
+}
+
+/// What choosing by surrogates does to scores.
+pub fn surrogate_bias(release: &Release) -> String {
+    let names: Vec<&str> = release.surrogates.iter().map(|surrogate| surrogate.name.as_str()).collect();
+    format!(
+        "The images were chosen because these classifiers fail on them: {}. Their own scores are low by construction, so \
+         surrogates are never targets. Scores of models that resemble them (architecture, training data, distillation) come \
+         out too low as well, and models unlike them look better beside them.",
+        if names.is_empty() { "none named".into() } else { names.join(", ") }
+    )
+}
+
+fn labels(release: &Release) -> String {
+    match release.verified {
+        Some(_) => "People accepted each image, but people err and disagree; the section about people says how much. Selecting \
+                    by failure collects wrong labels, so more of them may be left than in images taken at random."
+            .into(),
+        None => "Nobody has checked the labels. Selecting by failure collects wrong labels: part of what looks like failure of \
+                 a model is an image that does not show its category. Say so wherever scores on this release are reported."
+            .into(),
+    }
+}
+
+fn source_limit(release: &Release) -> (&'static str, String) {
+    match release.source {
+        SourceFacts::Diffusion { .. } => (
+            "Generated images",
+            "No photograph is among them. They have the generator's artefacts and the biases of its training data, a prompt is \
+             not always followed, and results need not carry over to photographs."
+                .into(),
+        ),
+        SourceFacts::Photographs { .. } => (
+            "Photographs",
+            "Whatever bias the folder has is in the release, and models may have been trained on the same photographs.".into(),
+        ),
+        SourceFacts::Fake => ("Noise", "The images show nothing. Nothing can be concluded from them.".into()),
+    }
+}
+
+/// What is known of people and places in the images.
+pub fn personal(release: &Release) -> &'static str {
+    match release.source {
+        SourceFacts::Diffusion { .. } => {
+            "The images are generated; none was taken of a person. Generators can still render likenesses of people in their \
+             training data, and nobody has searched for them."
+        }
+        SourceFacts::Photographs { .. } => {
+            "The photographs may show people, number plates or private places. hardset has blurred and removed nothing."
+        }
+        SourceFacts::Fake => "None: the images are noise.",
+    }
+}
+
+/// What the release is for and what not.
+pub const USES: [&str; 2] = [
+    "Testing image classifiers that are not among the surrogates, with the surrogates named beside the scores.",
+    "Not for training, for choosing models or hyperparameters, or for decisions about people.",
+];
