@@ -25,6 +25,23 @@ pub struct Task {
     pub kind: TaskKind,
 }
 
+impl Task {
+    /// The item that people are to judge by this task; `None` for sentinels.
+    pub fn judged(&self) -> Option<ItemId> {
+        self.image.item().filter(|_| self.kind == TaskKind::Candidate)
+    }
+}
+
+impl TaskImage {
+    /// The item that is shown, if it is one of the run's.
+    pub fn item(&self) -> Option<ItemId> {
+        match self {
+            Self::Item(item) => Some(*item),
+            Self::Known(_) => None,
+        }
+    }
+}
+
 /// What a task shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskImage {

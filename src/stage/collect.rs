@@ -1,20 +1,21 @@
 //! annotate collect: files of answers -> `answers/`, `verdicts/`.
 //!
 //! An input is read once and kept by its hash, all rows of it, with people's ids replaced by keyed hashes; verdicts are made
-//! anew from all inputs, so that the order in which files come does not matter.
+//! anew from all inputs. Where answers have no time, and only there, it matters which input came last.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::decide::{Decided, decide};
+use super::judge::read_mining;
 use super::sheets::{self, Candidate, Round};
 use super::tally::{Tallied, is_done, tally};
 use super::{Context, StageError};
 use crate::answers::{self, MAX_BYTES};
 use crate::domain::{
     Agreement, Answer, AnswerRow, Assignment, Given, ItemId, ItemVerdict, KeyHasher, PersonRow, RunSpec, Secret,
-    Sha256, TaskImage, TaskKind,
+    Sha256, Task,
 };
 use crate::store::{self, Check, Rows, ShardRecord, Unit};
 use crate::table::{answers_table, verdicts_table};
@@ -62,7 +63,8 @@ pub struct Collected {
 
 /// Reads `files` (and the answers of the run's own server) and decides.
 pub fn collect(ctx: &Context, spec: &RunSpec, files: &[PathBuf]) -> Result<Collected, StageError> {
-    let rounds = rounds(ctx)?;
+    // Without sheets there is nothing to answer: said before anything is read.
+    rounds(ctx)?;
     let secret = ctx.run.secret()?;
     let ids: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     let mut files = files.to_vec();
@@ -80,12 +82,25 @@ pub fn collect(ctx: &Context, spec: &RunSpec, files: &[PathBuf]) -> Result<Colle
     copies(&parsed)?;
     let inputs = parsed.into_iter().map(|parsed| keep(ctx, parsed, &secret)).collect::<Result<Vec<_>, _>>()?;
     ctx.progress.finish();
-    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
-    let decided = decide(&spec.annotate, &rounds, &tallied, spec.seed);
+    let Standing { rounds, tallied, decided } = standing(ctx, spec)?;
     write(ctx, spec, (&tallied, &decided))?;
     let lacking = lacking(spec, &rounds, &tallied, &decided.items);
-    let missing = sheets::still_hard(lacking, &sheets::hard(ctx, spec)?).len() as u64;
+    let missing = sheets::still_hard(lacking, &read_mining(ctx, spec)?).len() as u64;
     Ok(Collected { inputs, missing, ..summed(&tallied, decided) })
+}
+
+/// How things stand by all answers that are kept.
+struct Standing {
+    rounds: Vec<Round>,
+    tallied: Tallied,
+    decided: Decided,
+}
+
+fn standing(ctx: &Context, spec: &RunSpec) -> Result<Standing, StageError> {
+    let rounds = rounds(ctx)?;
+    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
+    let decided = decide(&spec.annotate, &rounds, &tallied, spec.seed);
+    Ok(Standing { rounds, tallied, decided })
 }
 
 /// All rounds; none is an error.
@@ -255,11 +270,7 @@ fn lacking(spec: &RunSpec, rounds: &[Round], tallied: &Tallied, items: &[ItemVer
     let mut out: BTreeMap<ItemId, u32> = BTreeMap::new();
     for sheet in rounds.iter().flat_map(Round::sheets) {
         let people = sheet[0].people.saturating_sub(answered.get(sheet[0].batch.as_str()).copied().unwrap_or(0));
-        for task in sheet.iter().filter(|task| task.kind == TaskKind::Candidate) {
-            if let TaskImage::Item(item) = task.image {
-                *out.entry(item).or_default() += people;
-            }
-        }
+        sheet.iter().filter_map(Task::judged).for_each(|item| *out.entry(item).or_default() += people);
     }
     let candidate = |item: &ItemVerdict| {
         let least = item.tallies.iter().map(|tally| tally.votes.iter().sum::<u32>()).min().unwrap_or(0);
@@ -287,16 +298,12 @@ pub fn said(ctx: &Context, spec: &RunSpec) -> Result<Option<Said>, StageError> {
     if ctx.run.answered().is_empty() {
         return Ok(None);
     }
-    let rounds = rounds(ctx)?;
-    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
-    let Decided { items, agreement, people } = decide(&spec.annotate, &rounds, &tallied, spec.seed);
+    let Standing { tallied, decided: Decided { items, agreement, people }, .. } = standing(ctx, spec)?;
     Ok(Some(Said { assignments: tallied.assignments, items, agreement, people }))
 }
 
 /// Items that still lack votes.
 pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Vec<Candidate>, StageError> {
-    let rounds = rounds(ctx)?;
-    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
-    let items = decide(&spec.annotate, &rounds, &tallied, spec.seed).items;
-    Ok(lacking(spec, &rounds, &tallied, &items))
+    let Standing { rounds, tallied, decided } = standing(ctx, spec)?;
+    Ok(lacking(spec, &rounds, &tallied, &decided.items))
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::sheets::Round;
 use super::tally::Tallied;
 use crate::domain::{
-    Aggregate, Agreement, AnnotateSpec, Answer, ItemId, ItemVerdict, PersonRow, Question, Tally, Task, TaskImage,
-    TaskKind, Verdict, VoteRow,
+    Aggregate, Agreement, AnnotateSpec, Answer, ItemId, ItemVerdict, PersonRow, Question, Tally, Task, TaskKind,
+    Verdict, VoteRow,
 };
 use crate::stats::{
     Vote, VoteSet, agreement_with_others, alpha_interval, dawid_skene, krippendorff_alpha, majority,
@@ -66,13 +66,8 @@ pub fn decide(spec: &AnnotateSpec, rounds: &[Round], tallied: &Tallied, seed: u6
 
 /// Items that people were asked about, with their categories, by id.
 fn asked(rounds: &[Round]) -> BTreeMap<ItemId, String> {
-    let candidates = rounds.iter().flat_map(|round| &round.tasks).filter(|task| task.kind == TaskKind::Candidate);
-    candidates
-        .filter_map(|task| match task.image {
-            TaskImage::Item(item) => Some((item, task.category.clone())),
-            TaskImage::Known(_) => None,
-        })
-        .collect()
+    let tasks = rounds.iter().flat_map(|round| &round.tasks);
+    tasks.filter_map(|task| Some((task.judged()?, task.category.clone()))).collect()
 }
 
 impl<'a> Ballot<'a> {

@@ -1,10 +1,10 @@
-//! Reads the votes of one shard and judges them: what `select` and `report` share.
+//! Reads the votes of one shard and judges them, and the hard items of the current mining: what several stages share.
 
 use super::{Context, StageError};
-use crate::domain::SelectSpec;
+use crate::domain::{RunSpec, SelectSpec};
 use crate::stats::{Judged, VoteColumns, align, judge};
 use crate::table::predictions_table::{self, Votes};
-use crate::table::{ImagePaths, images_table};
+use crate::table::{HardRow, ImagePaths, images_table, read_hard};
 
 /// One shard as a mining sees it.
 pub struct JudgedShard {
@@ -32,4 +32,16 @@ pub fn judge_shard(ctx: &Context, select: &SelectSpec, shard: usize) -> Result<J
 fn columns(votes: Votes) -> VoteColumns {
     let Votes { item_id, top1_id, correct, true_prob, margin } = votes;
     VoteColumns { item_id, correct, top1_id, true_prob, margin }
+}
+
+/// The hard items of the current mining, which must be made.
+pub fn read_mining(ctx: &Context, spec: &RunSpec) -> Result<Vec<HardRow>, StageError> {
+    let mined = ctx.run.mined(&spec.mining_id());
+    match mined.is_file() {
+        true => Ok(read_hard(&mined)?),
+        false => Err(StageError::NotReady {
+            run: ctx.run.path().display().to_string(),
+            missing: "its mining is not made yet".to_owned(),
+        }),
+    }
 }

@@ -26,8 +26,7 @@ impl Packer {
         shown: impl Iterator<Item = &'a TaskImage>,
     ) -> Result<Self, StageError> {
         images::check_source(spec)?;
-        let item = |image: &TaskImage| if let TaskImage::Item(item) = image { Some(*item) } else { None };
-        let wanted: BTreeSet<ItemId> = shown.filter_map(item).collect();
+        let wanted: BTreeSet<ItemId> = shown.filter_map(TaskImage::item).collect();
         let mut rows = HashMap::with_capacity(wanted.len());
         for shard in 0..Planned::open(ctx, spec)?.ranges.len() {
             let found = images_table::decode(&ctx.run.images(shard).file("parquet"))?;

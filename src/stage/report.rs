@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::judge::{JudgedShard, judge_shard};
+use super::judge::{JudgedShard, judge_shard, read_mining};
 use super::library::all_described;
 use super::planned::Planned;
 use super::report_people::people;
@@ -18,7 +18,7 @@ use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
 use crate::store::write_whole;
-use crate::table::{HardRow, dropped_table, images_table, predictions_table, read_hard};
+use crate::table::{HardRow, dropped_table, images_table, predictions_table};
 
 /// Longest side of a thumbnail: twice what is shown on an ordinary screen, for sharp ones.
 const THUMBNAIL_PX: u32 = 256;
@@ -39,17 +39,9 @@ pub struct ReportResult {
 
 /// Writes the page with at most `max_images` hard items, those with most failures first.
 pub fn report(ctx: &Context, spec: &RunSpec, max_images: usize) -> Result<ReportResult, StageError> {
-    let missing = || StageError::NotReady {
-        run: ctx.run.path().display().to_string(),
-        missing: "its mining is not made yet".to_owned(),
-    };
-    let mined = ctx.run.mined(&spec.mining_id());
-    if !mined.is_file() {
-        return Err(missing());
-    }
+    let mut hard = read_mining(ctx, spec)?;
     let plan = Planned::open(ctx, spec)?;
     let figures = figures(ctx, spec, &plan)?;
-    let mut hard = read_hard(&mined)?;
     hard.sort_by_key(|row| (std::cmp::Reverse(row.n_failed), row.item_id));
     let left_out = hard.len().saturating_sub(max_images);
     hard.truncate(max_images);

@@ -6,7 +6,7 @@ use super::export::sheet_of;
 use super::pack::Packer;
 use super::sheets::{self, Round, Wanted};
 use super::{Context, StageError};
-use crate::domain::{RunSpec, Secret, Task, TaskImage, TaskKind};
+use crate::domain::{ItemId, RunSpec, Secret, Task};
 use crate::server::{self, Links, Site};
 use crate::store::{Lock, write_whole};
 
@@ -61,13 +61,8 @@ fn rounds(ctx: &Context, spec: &RunSpec) -> Result<Vec<Round>, StageError> {
 
 /// Numbers for the images of a sheet that are to be judged.
 fn judged(secret: &Secret, sheet: &[Task]) -> Vec<u64> {
-    let number = |task: &Task| match task.image {
-        TaskImage::Item(item) if task.kind == TaskKind::Candidate => {
-            Some(secret.seed("judged item", &item.to_string()))
-        }
-        _ => None,
-    };
-    sheet.iter().filter_map(number).collect()
+    let number = |item: ItemId| secret.seed("judged item", &item.to_string());
+    sheet.iter().filter_map(Task::judged).map(number).collect()
 }
 
 /// JPEGs by task, each made at the first call and kept in `batches/images/<side in px>/`.

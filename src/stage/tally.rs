@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::sheets::Round;
 use crate::domain::{
-    AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ItemId, Passed, Task, TaskImage, TaskKind, VoteRow,
-    parse_time,
+    AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ItemId, Passed, Task, TaskKind, VoteRow, parse_time,
 };
 
 /// What the answers came to.
@@ -208,7 +207,7 @@ fn votes(
     let mut votes = Vec::with_capacity(rows.len());
     for (row, first_reason) in rows.iter().zip(reasons) {
         let task = tasks.get(row.task.as_str()).copied();
-        let item_id = task.and_then(|task| if let TaskImage::Item(item) = task.image { Some(item) } else { None });
+        let item_id = task.and_then(|task| task.image.item());
         let mut reason = first_reason.or_else(|| secret_reason(task?, row, &aside));
         if let (None, Some(item)) = (&reason, item_id)
             && !judged.insert((&row.person, item, &row.question))
@@ -238,6 +237,7 @@ fn sentinel(task: &Task) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::TaskImage;
 
     /// ImageNet-D's first question alone.
     fn spec() -> AnnotateSpec {

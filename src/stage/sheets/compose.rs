@@ -1,7 +1,7 @@
 //! Candidates and sentinels -> sheets: who stands where, under which name.
 //!
-//! Holds always: every sheet has as many sentinels of each kind as the recipe says, or there is an error; names, order and
-//! places hang on the run's secret, and a place tells nothing of what stands there.
+//! Holds always: every sheet has as many sentinels of each kind as the recipe says, or there is an error (a sheet for which there
+//! are too few candidates may have fewer repeats); names, order and places hang on the run's secret, and a place tells nothing of what stands there.
 
 use super::choose::Candidate;
 use super::random::{Draws, shuffle};

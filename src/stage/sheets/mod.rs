@@ -16,12 +16,13 @@ use rayon::prelude::*;
 use self::compose::Design;
 use self::random::shuffle;
 use self::supply::{Supply, Survey};
+use super::judge::read_mining;
 use super::pack::Packer;
 use super::planned::Planned;
 use super::{Context, StageError};
-use crate::domain::{DropRow, ItemId, KeyHasher, RunSpec, Secret, Sha256, Stage, Task, TaskImage, TaskKind};
+use crate::domain::{DropRow, ItemId, KeyHasher, RunSpec, Secret, Sha256, Stage, Task, TaskImage};
 use crate::store::{Check, Rows, RunDir, ShardRecord, StoreError, Unit};
-use crate::table::{predictions_table, read_hard, tasks_table};
+use crate::table::{HardRow, predictions_table, tasks_table};
 
 /// Shards in which sentinels are looked for.
 const SURVEYED: usize = 64;
@@ -76,7 +77,7 @@ pub enum Wanted {
 /// sheet yet, else the last one as it is. Of missing votes: a new one, else the last one that was made for such.
 pub fn round(ctx: &Context, spec: &RunSpec, wanted: Wanted) -> Result<Round, StageError> {
     let secret = ctx.run.secret()?;
-    let hard = hard(ctx, spec)?;
+    let hard = read_mining(ctx, spec)?;
     let earlier = read_all(ctx)?;
     let (kind, candidates) = match wanted {
         Wanted::Hard => (HARD, choose::choose(&spec.annotate, hard, secret.seed("sample", &spec.seed.to_string()))),
@@ -113,7 +114,7 @@ fn kind_of(record: &ShardRecord) -> &str {
 }
 
 /// What the current mining does not find hard needs no more votes.
-pub fn still_hard(mut candidates: Vec<Candidate>, hard: &[crate::table::HardRow]) -> Vec<Candidate> {
+pub fn still_hard(mut candidates: Vec<Candidate>, hard: &[HardRow]) -> Vec<Candidate> {
     let hard: BTreeSet<ItemId> = hard.iter().map(|row| row.item_id).collect();
     candidates.retain(|candidate| hard.contains(&candidate.item_id));
     candidates
@@ -121,11 +122,7 @@ pub fn still_hard(mut candidates: Vec<Candidate>, hard: &[crate::table::HardRow]
 
 /// Items that people are asked to judge.
 fn candidates_of(rounds: &[Round]) -> BTreeSet<ItemId> {
-    let item = |task: &Task| match (&task.kind, &task.image) {
-        (TaskKind::Candidate, TaskImage::Item(item)) => Some(*item),
-        _ => None,
-    };
-    rounds.iter().flat_map(|round| &round.tasks).filter_map(item).collect()
+    rounds.iter().flat_map(|round| &round.tasks).filter_map(Task::judged).collect()
 }
 
 /// A round that is there.
@@ -147,18 +144,6 @@ pub fn whole(unit: &Unit, remedy: &str) -> Result<(), StageError> {
 /// All rounds that are there.
 pub fn read_all(ctx: &Context) -> Result<Vec<Round>, StageError> {
     (0..ctx.run.rounds()).map(|index| read(ctx, index)).collect()
-}
-
-/// The hard items of the current mining.
-pub fn hard(ctx: &Context, spec: &RunSpec) -> Result<Vec<crate::table::HardRow>, StageError> {
-    let mined = ctx.run.mined(&spec.mining_id());
-    match mined.is_file() {
-        true => Ok(read_hard(&mined)?),
-        false => Err(StageError::NotReady {
-            run: ctx.run.path().display().to_string(),
-            missing: "its mining is not made yet".to_owned(),
-        }),
-    }
 }
 
 /// Everything that sheets depend on; not what is only asked of people, nor what becomes of their answers.
