@@ -1,4 +1,5 @@
-//! Holds `imaging` against Pillow and torchvision: pixels equal bit for bit, files refused where Pillow refuses.
+//! Holds `imaging` against Pillow, torchvision and imagehash: pixels and hashes equal bit for bit, files refused where
+//! Pillow refuses.
 //!
 //! The golden numbers of `tests/golden/` are always checked. Real photographs and broken files are looked for in
 //! `$HARDSET_TEST_DATA` or `../shared/data`; where they are absent those tests say so on stderr and check nothing.
@@ -8,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hardset::domain::{Geometry, Interpolation, Resize};
-use hardset::imaging::{DecodeLimits, RgbImage, decode, dimensions, fit, thumbnail};
+use hardset::imaging::{DecodeLimits, RgbImage, decode, dimensions, fit, perceptual_hash, thumbnail};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -35,6 +36,20 @@ struct GoldenThumbnail {
     sha256: String,
 }
 
+/// `tests/golden/phash.json`, made by `make_phash.py` beside it; the photographs by file name.
+#[derive(Deserialize)]
+struct GoldenHashes {
+    synthetic: Vec<GoldenHash>,
+    photographs: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct GoldenHash {
+    pattern: String,
+    size: (u32, u32),
+    hash: String,
+}
+
 /// One entry of `edge/expected.json`: what Pillow sees, or the class of its error.
 #[derive(Deserialize)]
 struct Expected {
@@ -43,10 +58,10 @@ struct Expected {
     error: Option<String>,
 }
 
-fn golden() -> Golden {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/resample.json");
-    let text = fs::read_to_string(path).expect("tests/golden/resample.json is part of the checkout");
-    serde_json::from_str(&text).expect("tests/golden/resample.json has its fields")
+fn golden<T: serde::de::DeserializeOwned>(file: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    let text = fs::read_to_string(path).expect("tests/golden is part of the checkout");
+    serde_json::from_str(&text).expect("a golden file has its fields")
 }
 
 /// The folder `name` of the test data, or `None` after saying loudly that a test is skipped.
@@ -72,6 +87,39 @@ fn synthetic((width_px, height_px): (u32, u32)) -> RgbImage {
     RgbImage::new(width_px, height_px, pixels).expect("the sizes of the golden file are sizes")
 }
 
+/// The patterns of `make_phash.py`.
+fn pattern(name: &str, (width_px, height_px): (u32, u32)) -> RgbImage {
+    let noise = xorshift32((width_px * height_px * 3) as usize);
+    let noise_at = |x: u32, y: u32| [0, 1, 2].map(|channel| noise[((y * width_px + x) * 3 + channel) as usize]);
+    let at = &|x: u32, y: u32| match name {
+        "flat" => [200, 100, 50],
+        "ramp" => [x * 255 / width_px, y * 255 / height_px, (3 * x + 5 * y) % 256].map(|level| level as u8),
+        "checkers" if (x / 7 + y / 7) % 2 == 1 => [10, 40, 90],
+        "checkers" => [255; 3],
+        "noise" => noise_at(x, y),
+        "mirrored" => noise_at(x.min(width_px - 1 - x), y),
+        other => panic!("{other} is not known to this test"),
+    };
+    let pixels = (0..height_px).flat_map(|y| (0..width_px).flat_map(move |x| at(x, y))).collect();
+    RgbImage::new(width_px, height_px, pixels).expect("the sizes of the golden file are sizes")
+}
+
+/// The high bytes of the first `count` numbers.
+fn xorshift32(count: usize) -> Vec<u8> {
+    let mut state = 2_463_534_242_u32;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 24) as u8
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn hash(image: &RgbImage) -> String {
+    format!("{:016x}", perceptual_hash(image))
+}
+
 /// The geometry that a key of `crops.safetensors` names after its `|`.
 fn named_geometry(name: &str) -> Geometry {
     let (resize, interpolation, crop_px) = match name {
@@ -85,7 +133,7 @@ fn named_geometry(name: &str) -> Geometry {
 
 #[test]
 fn resampling_equals_pillow_on_synthetic_images() {
-    for case in golden().fits {
+    for case in golden::<Golden>("resample.json").fits {
         let made = fit(&synthetic(case.image), &case.geometry).expect("the golden crops fit");
         assert_eq!(sha256(&made), case.sha256, "{:?} {:?}", case.image, case.geometry);
     }
@@ -93,10 +141,27 @@ fn resampling_equals_pillow_on_synthetic_images() {
 
 #[test]
 fn thumbnails_equal_pillows_lanczos() {
-    for case in golden().thumbnails {
+    for case in golden::<Golden>("resample.json").thumbnails {
         let made = thumbnail(&synthetic(case.image), case.longest_px);
         assert_eq!((made.width_px(), made.height_px()), case.size);
         assert_eq!(sha256(&made), case.sha256, "{:?} at {} px", case.image, case.longest_px);
+    }
+}
+
+#[test]
+fn hashes_equal_imagehash_on_synthetic_images() {
+    for case in golden::<GoldenHashes>("phash.json").synthetic {
+        assert_eq!(hash(&pattern(&case.pattern, case.size)), case.hash, "{} {:?}", case.pattern, case.size);
+    }
+}
+
+#[test]
+fn hashes_of_photographs_equal_imagehash() {
+    let Some(photos) = data("photos") else { return };
+    for (file, expected) in golden::<GoldenHashes>("phash.json").photographs {
+        let bytes = fs::read(photos.join(&file)).expect("the photograph is there");
+        let image = decode(&bytes, &DecodeLimits::default()).expect("Pillow reads it");
+        assert_eq!(hash(&image), expected, "{file}");
     }
 }
 

@@ -6,13 +6,14 @@
 //! its header before memory is taken for its pixels.
 //!
 //! In reading order: `pixels` (the type), `decode` (which format, limits, errors), `jpeg` and `raster` (the formats),
-//! `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`.
+//! `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash` (which pictures look alike).
 
 mod decode;
 mod encode;
 mod fit;
 mod jpeg;
 mod passes;
+mod phash;
 mod pixels;
 mod raster;
 mod resample;
@@ -22,5 +23,6 @@ mod weights;
 pub use decode::{DecodeError, DecodeLimits, decode, dimensions};
 pub use encode::{EncodeError, encode_jpeg, encode_png};
 pub use fit::{FitError, fit, thumbnail};
+pub use phash::perceptual_hash;
 pub use pixels::{MAX_SIDE_PX, PixelsError, RgbImage};
 pub use sheet::{sheet_bytes, sheet_jpeg};

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod interval;
+mod near;
 mod predict;
 mod select;
 mod summary;
@@ -12,6 +13,7 @@ mod votes;
 
 pub use agreement::PairCounts;
 pub use interval::{Interval, wilson};
+pub use near::{Near, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use select::{Judged, VoteColumns, align, judge};
 pub use summary::{LeftOut, Summary};
