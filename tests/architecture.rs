@@ -21,6 +21,9 @@ const LAYERS: &[&[&str]] = &[
 /// Crates that may be named below one folder only; some below two.
 const HOMES: &[(&str, &str)] = &[
     ("polars", "table"),
+    ("parquet", "table/release"),
+    ("arrow_array", "table/release"),
+    ("arrow_schema", "table/release"),
     ("ort", "surrogate/onnx"),
     ("half", "surrogate/onnx"),
     ("libloading", "surrogate/onnx"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
-use crate::domain::{Devices, ExportFormat, LabelSpace, Precision, Rule};
+use crate::domain::{Devices, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
 use crate::stage::Part;
 
 /// Builds hard-example image benchmarks and keeps the evidence for every image in them.
@@ -64,6 +64,8 @@ pub enum Command {
     /// Have people look at the hard images: pack task sheets, show them, read the answers
     #[command(subcommand)]
     Annotate(AnnotateCommand),
+    /// Write the benchmark in the formats that people load: what people accepted, or the hard set if nobody was asked
+    Release(ReleaseArgs),
     /// Write the page of the current mining
     Report(ReportArgs),
     /// Say how far a run is
@@ -231,6 +233,45 @@ pub struct CollectArgs {
     /// Change one key of the run's section [annotate]; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Override>,
+}
+
+#[derive(Args)]
+pub struct ReleaseArgs {
+    /// The run directory
+    pub run: PathBuf,
+    /// A new or empty folder for the release
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Other forms to write beside the data files
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORM,…")]
+    pub also: Vec<Form>,
+    /// An older release: says what was added, removed and relabelled since
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<PathBuf>,
+    /// A folder of images that the release should not have; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub against: Vec<PathBuf>,
+    /// Change one key of the run's section [release]; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Override>,
+}
+
+/// Other forms of a release.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Imagefolder,
+    Webdataset,
+    Fiftyone,
+}
+
+impl From<Form> for ReleaseForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Imagefolder => Self::ImageFolder,
+            Form::Webdataset => Self::WebDataset,
+            Form::Fiftyone => Self::FiftyOne,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -42,6 +42,9 @@ fn code(error: &StageError) -> u8 {
         | StageError::NoSheets { .. }
         | StageError::Answers { .. }
         | StageError::TaskImage { .. }
+        | StageError::NothingToRelease { .. }
+        | StageError::ReleaseImage { .. }
+        | StageError::Version { .. }
         | StageError::NotReady { .. } => BAD_INPUT,
         StageError::Generator(error) if error.is_missing() => MISSING,
         StageError::Generator(_) | StageError::AllFailed { .. } | StageError::OtherDevice { .. } => BAD_INPUT,
@@ -67,6 +70,8 @@ fn store(error: &StoreError) -> u8 {
         StoreError::NotARun { .. }
         | StoreError::Foreign { .. }
         | StoreError::NotOurs { .. }
+        | StoreError::Taken { .. }
+        | StoreError::NotARelease { .. }
         | StoreError::Format { .. }
         | StoreError::Damaged { .. } => BAD_INPUT,
     }

@@ -14,6 +14,7 @@ mod mine;
 mod output;
 mod plan;
 mod progress;
+mod release;
 mod report;
 mod session;
 mod status;
@@ -39,6 +40,7 @@ pub fn run() -> ExitCode {
         Command::Generate(args) => generate::run(&session, args),
         Command::Mine(args) => mine::run(&session, args),
         Command::Annotate(command) => annotate::run(&session, command),
+        Command::Release(args) => release::run(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Status(args) => status::run(&session, args),
         Command::Verify(args) => verify::run(&session, args),

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use toml::Table;
-
 use super::{ConfigError, Override, real_path};
 use crate::domain::{AnnotateSpec, ExportFormat, parse_time};
 
@@ -117,17 +115,7 @@ const TAKEN: [&str; 20] = [
 impl Override {
     /// A stored section with some of its keys changed; `overrides` name them in full (`annotate.check.repeats`).
     pub fn annotate(spec: &AnnotateSpec, overrides: &[Self], file: &str) -> Result<AnnotateSpec, ConfigError> {
-        let cannot = |message: String| ConfigError::Toml { file: format!("{file} with --set"), message };
-        let section = toml::Value::try_from(spec).map_err(|e| cannot(e.to_string()))?;
-        let mut table = Table::from_iter([("annotate".to_owned(), section)]);
-        overrides.iter().try_for_each(|change| change.apply(&mut table, file))?;
-        let section = table.remove("annotate").filter(|_| table.is_empty());
-        let section = section.ok_or_else(|| cannot("only keys of [annotate] can be set here".to_owned()))?;
-        check(
-            section.try_into().map_err(|e: toml::de::Error| cannot(e.to_string().trim().to_owned()))?,
-            Path::new(""),
-            file,
-        )
+        check(Self::section("annotate", spec, overrides, file)?, Path::new(""), file)
     }
 }
 

@@ -151,7 +151,7 @@ fn diffusion(raw: RawDiffusion, found: &Found) -> Result<GenerateSpec, ConfigErr
     // A folder beside the recipe, or a name to look up; `stage` finds it.
     let path = found.dir.join(&raw.model);
     let path = if path.is_dir() { lookup::real_path(&path) } else { PathBuf::new() };
-    let model = DiffusionModel { name: raw.model, path, sha256: None, files: Vec::new() };
+    let model = DiffusionModel { name: raw.model, path, sha256: None, files: Vec::new(), licence: None };
     Ok(GenerateSpec::Diffusion(DiffusionSource {
         width_px,
         height_px,

@@ -12,6 +12,7 @@ mod manifest;
 mod nuisances;
 mod overrides;
 mod recipe;
+mod release;
 mod surrogate;
 
 pub use categories::{class_names, wordnet_ids};

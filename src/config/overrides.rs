@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::ConfigError;
@@ -36,6 +37,24 @@ impl Override {
         }
         place.insert(last.to_owned(), self.value.clone());
         Ok(())
+    }
+}
+
+impl Override {
+    /// The stored section `name` of a recipe with some of its keys changed; `overrides` name them in full (`name.a.b`).
+    pub(super) fn section<T: Serialize + DeserializeOwned>(
+        name: &str,
+        spec: &T,
+        overrides: &[Self],
+        file: &str,
+    ) -> Result<T, ConfigError> {
+        let cannot = |message: String| ConfigError::Toml { file: format!("{file} with --set"), message };
+        let section = Value::try_from(spec).map_err(|e| cannot(e.to_string()))?;
+        let mut table = Table::from_iter([(name.to_owned(), section)]);
+        overrides.iter().try_for_each(|change| change.apply(&mut table, file))?;
+        let section = table.remove(name).filter(|_| table.is_empty());
+        let section = section.ok_or_else(|| cannot(format!("only keys of [{name}] can be set here")))?;
+        section.try_into().map_err(|e: toml::de::Error| cannot(e.to_string().trim().to_owned()))
     }
 }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::generate::{self, RawGenerate};
-use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::Found, surrogate};
-use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, Rule, RuleError, SelectSpec};
+use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::Found, release, surrogate};
+use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
 
 /// Images per call of a model. Small batches are the fastest on a CPU (`docs/performance.md`).
 const BATCH: u32 = 2;
@@ -31,6 +31,8 @@ pub struct Recipe {
     pub mine: MineRecipe,
     /// How people look at them.
     pub annotate: AnnotateSpec,
+    /// What its release says of itself.
+    pub release: ReleaseSpec,
 }
 
 /// Who mines and how.
@@ -55,6 +57,8 @@ struct RawRecipe {
     mine: RawMine,
     #[serde(default)]
     annotate: AnnotateSpec,
+    #[serde(default)]
+    release: ReleaseSpec,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +114,7 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
         generate: generate::check(raw.generate, found)?,
         mine: mine(raw.mine, found)?,
         annotate: annotate::check(raw.annotate, &found.dir, file)?,
+        release: release::check(raw.release, file)?,
     })
 }
 

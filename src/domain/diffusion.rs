@@ -1,6 +1,6 @@
 //! What is asked of a diffusion model: the grid of prompts, and how an image is made from one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,16 @@ pub struct DiffusionModel {
     pub sha256: Option<Sha256>,
     /// Its files, paths relative to the folder.
     pub files: Vec<WeightsSpec>,
+    /// Its licence, as the data manifest has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+}
+
+impl DiffusionModel {
+    /// The last part of a path; names of models stay as they are.
+    pub fn short_name(&self) -> String {
+        Path::new(&self.name).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
 }
 
 /// In what numbers networks compute.

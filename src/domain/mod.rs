@@ -13,6 +13,7 @@ mod manifest;
 mod outcome;
 mod prediction;
 mod prompt;
+mod release;
 mod rng;
 mod rule;
 mod sampler_kind;
@@ -33,6 +34,10 @@ pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, Pi
 pub use outcome::Outcome;
 pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
+pub use release::{
+    BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, DataFileRecord, NearDuplicates, ReleaseForm,
+    ReleaseRecord, ReleaseRow, ReleaseSpec, SurrogateRecord,
+};
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
 pub use sampler_kind::{SamplerKind, UnknownSampler};
@@ -45,4 +50,4 @@ pub use task::{
     Agreement, AnswerRow, Assignment, Given, ItemVerdict, Passed, PersonRow, Tally, Task, TaskImage, TaskKind, Verdict,
     VoteRow, person_name,
 };
-pub use time::parse_time;
+pub use time::{is_date, parse_time};

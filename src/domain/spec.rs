@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, SelectSpec, Sha256};
+use super::{AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, ReleaseSpec, SelectSpec, Sha256};
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct RunSpec {
     /// How people look at them.
     #[serde(default)]
     pub annotate: AnnotateSpec,
+    /// What its release says of itself.
+    #[serde(default)]
+    pub release: ReleaseSpec,
     /// What the images show.
     pub categories: CategorySet,
 }
@@ -38,6 +41,30 @@ impl RunSpec {
     pub fn voters(&self) -> Vec<&SurrogateSpec> {
         let of = |name: &String| self.mine.surrogates.iter().find(|surrogate| surrogate.name == *name);
         self.mine.select.surrogates.iter().filter_map(of).collect()
+    }
+
+    /// The same with paths reduced to their last parts: what may be published.
+    pub fn published(&self) -> Self {
+        let mut spec = self.clone();
+        let shorten = |path: &mut PathBuf| *path = path.file_name().map(PathBuf::from).unwrap_or_default();
+        match &mut spec.generate {
+            GenerateSpec::Folder(source) => {
+                shorten(&mut source.root);
+                source.labels_csv.iter_mut().for_each(|csv| shorten(&mut csv.path));
+            }
+            GenerateSpec::Diffusion(source) => {
+                source.model.path = PathBuf::new();
+                source.model.name = source.model.short_name();
+            }
+            GenerateSpec::Fake(_) => {}
+        }
+        for surrogate in &mut spec.mine.surrogates {
+            if let SurrogateModel::Onnx(onnx) = &mut surrogate.model {
+                shorten(&mut onnx.weights.path);
+            }
+        }
+        spec.annotate.sentinels.known_good.iter_mut().for_each(shorten);
+        spec
     }
 
     /// Name of the current mining's table: readable, and different for every different rule, bound, order or model.
@@ -58,6 +85,7 @@ impl SurrogateSpec {
         let mut model = self.model.clone();
         if let SurrogateModel::Onnx(onnx) = &mut model {
             onnx.weights.path = PathBuf::new();
+            onnx.licence = None;
         }
         serde_json::to_vec(&model).unwrap_or_default()
     }
@@ -82,6 +110,7 @@ impl GenerateSpec {
         if let Self::Diffusion(source) = &mut spec {
             source.model.path = PathBuf::new();
             source.model.name = String::new();
+            source.model.licence = None;
         }
         serde_json::to_vec(&spec).unwrap_or_default()
     }
@@ -183,6 +212,9 @@ pub struct OnnxModel {
     pub input: InputSpec,
     /// From the output tensor to ImageNet classes.
     pub output: OutputSpec,
+    /// Licence of the weights, as the data manifest has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
 }
 
 /// A file, with the hash that it had when the recipe was resolved.
@@ -367,6 +399,7 @@ mod tests {
             generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
             mine: MineSpec { batch: 1, select, surrogates: names.iter().map(surrogate).collect() },
             annotate: AnnotateSpec::default(),
+            release: ReleaseSpec::default(),
             categories: CategorySet { name: String::new(), sha256: Sha256::of(b""), entries: Vec::new() },
         }
     }

@@ -15,6 +15,18 @@ pub fn parse_time(text: &str) -> Option<i64> {
     Some(seconds * 1000 + clock_ms(clock)? - offset_minutes(offset)? * 60_000)
 }
 
+/// Whether `text` is a date of the Gregorian calendar as `YYYY-MM-DD`, from year 1 on.
+pub fn is_date(text: &str) -> bool {
+    let mut numbers = text.splitn(3, '-').map(|part| digits(part).filter(|_| part.len() == 2 || part.len() == 4));
+    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) = (numbers.next(), numbers.next(), numbers.next())
+    else {
+        return false;
+    };
+    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let last = (1..=12).contains(&month).then(|| days(next.0, next.1, 1) - days(year, month, 1));
+    text.len() == 10 && text.as_bytes()[4] == b'-' && year >= 1 && day >= 1 && last.is_some_and(|last| day <= last)
+}
+
 fn digits(text: &str) -> Option<i64> {
     (!text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
@@ -79,6 +91,25 @@ mod tests {
             "2026-1é-22T10:00:00Z",
         ] {
             assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (text, is) in [
+            ("2026-11-22", true),
+            ("2024-02-29", true),
+            ("2026-02-29", false),
+            ("1900-02-29", false),
+            ("2026-12-31", true),
+            ("2026-13-01", false),
+            ("2026-00-10", false),
+            ("2026-1-010", false),
+            ("0000-01-01", false),
+            ("2026-11-2é", false),
+            ("", false),
+        ] {
+            assert_eq!(is_date(text), is, "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 pub use examine::{Benchmark, Compared, benchmark_model, compare_model, load_model, model_facts, model_files};
+pub use folder::images_below;
 pub use grid::Grid;
 
 use crate::domain::{CategorySet, Device, DropRow, GenerateSpec, Outcome, PlanRow, Sha256};

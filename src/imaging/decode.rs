@@ -89,6 +89,17 @@ enum Format {
     Bmp,
 }
 
+/// How the name of a file with these bytes ends: `jpg`, `png`, `webp` or `bmp`; `img` for bytes that are no picture.
+pub fn extension(bytes: &[u8]) -> &'static str {
+    match identify(bytes, &DecodeLimits { max_file_bytes: u64::MAX, max_pixels: u64::MAX }) {
+        Ok(Format::Jpeg) => "jpg",
+        Ok(Format::Png) => "png",
+        Ok(Format::WebP) => "webp",
+        Ok(Format::Bmp) => "bmp",
+        Err(_) => "img",
+    }
+}
+
 /// First bytes of picture formats that people do have and that are not read here.
 const UNSUPPORTED: [(&[u8], &str); 8] = [
     (b"GIF8", "GIF"),

@@ -20,7 +20,7 @@ mod resample;
 mod sheet;
 mod weights;
 
-pub use decode::{DecodeError, DecodeLimits, decode, dimensions};
+pub use decode::{DecodeError, DecodeLimits, decode, dimensions, extension};
 pub use encode::{EncodeError, encode_jpeg, encode_png};
 pub use fit::{FitError, fit, thumbnail};
 pub use phash::perceptual_hash;

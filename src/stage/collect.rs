@@ -15,7 +15,7 @@ use super::{Context, StageError};
 use crate::answers::{self, MAX_BYTES};
 use crate::domain::{
     Agreement, Answer, AnswerRow, Assignment, Given, ItemId, ItemVerdict, KeyHasher, PersonRow, RunSpec, Secret,
-    Sha256, Task,
+    Sha256, Task, VoteRow,
 };
 use crate::store::{self, Check, Rows, ShardRecord, Unit};
 use crate::table::{answers_table, verdicts_table};
@@ -285,6 +285,8 @@ fn lacking(spec: &RunSpec, rounds: &[Round], tallied: &Tallied, items: &[ItemVer
 pub struct Said {
     /// Assignments.
     pub assignments: Vec<Assignment>,
+    /// Votes, also those that do not count.
+    pub votes: Vec<VoteRow>,
     /// Items.
     pub items: Vec<ItemVerdict>,
     /// How far people agree.
@@ -299,7 +301,7 @@ pub fn said(ctx: &Context, spec: &RunSpec) -> Result<Option<Said>, StageError> {
         return Ok(None);
     }
     let Standing { tallied, decided: Decided { items, agreement, people }, .. } = standing(ctx, spec)?;
-    Ok(Some(Said { assignments: tallied.assignments, items, agreement, people }))
+    Ok(Some(Said { assignments: tallied.assignments, votes: tallied.votes, items, agreement, people }))
 }
 
 /// Items that still lack votes.

@@ -179,6 +179,30 @@ pub enum StageError {
     /// The page for people cannot be served.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// A release would be empty.
+    #[error("{run} has no image to release: {why}")]
+    NothingToRelease {
+        /// The run directory.
+        run: String,
+        /// Why.
+        why: String,
+    },
+    /// An image of a release went away while the release was made.
+    #[error("item {item} cannot be released: {reason}; run the same command again to leave it out")]
+    ReleaseImage {
+        /// The item.
+        item: String,
+        /// Why.
+        reason: String,
+    },
+    /// A release must be newer than the one that it is based on.
+    #[error("version {new} is not newer than {old} of the older release; give another with --set release.version=…")]
+    Version {
+        /// The older one's.
+        old: String,
+        /// The new one's.
+        new: String,
+    },
     /// No threads could be started.
     #[error("cannot start threads: {0}")]
     Threads(String),

@@ -53,7 +53,8 @@ fn fetch_file(ctx: &Context, entry: DataEntry) -> Result<FetchResult, StageError
 
 fn fetch_model(ctx: &Context, entry: ModelEntry) -> Result<FetchResult, StageError> {
     ctx.check_stop()?;
-    let named = DiffusionModel { name: entry.id.clone(), path: PathBuf::new(), sha256: None, files: Vec::new() };
+    let named =
+        DiffusionModel { name: entry.id.clone(), path: PathBuf::new(), sha256: None, files: Vec::new(), licence: None };
     let before = super::model::look_up(ctx, &entry.id).is_some();
     let found = super::model::find(ctx, &named)?;
     let sha256 = found.sha256.map(|hash| hash.to_string()).unwrap_or_default();

@@ -32,15 +32,19 @@ pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8
     }
 }
 
-/// The picture, or why it cannot be used.
-pub fn read(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Outcome<RgbImage> {
-    let limits = match &spec.generate {
+/// How large an image may be.
+pub fn limits(spec: &RunSpec) -> DecodeLimits {
+    match &spec.generate {
         GenerateSpec::Folder(source) => {
             DecodeLimits { max_pixels: source.max_pixels, max_file_bytes: source.max_file_bytes }
         }
         GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => DecodeLimits::default(),
-    };
+    }
+}
+
+/// The picture, or why it cannot be used.
+pub fn read(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Outcome<RgbImage> {
     let decoded =
-        read_bytes(run, spec, row).and_then(|bytes| imaging::decode(&bytes, &limits).map_err(|e| e.to_string()));
+        read_bytes(run, spec, row).and_then(|bytes| imaging::decode(&bytes, &limits(spec)).map_err(|e| e.to_string()));
     decoded.map_or_else(Outcome::Dropped, Outcome::Kept)
 }

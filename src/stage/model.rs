@@ -18,11 +18,12 @@ pub fn find(ctx: &Context, model: &DiffusionModel) -> Result<DiffusionModel, Sta
         (true, None) => fetched(ctx, entry.as_ref(), &model.name)?,
     };
     let files = hashed(&path, &model.name)?;
+    let licence = entry.as_ref().map(|entry| entry.licence.clone());
     if let Some(entry) = entry.filter(|_| model.path.as_os_str().is_empty()) {
         check_hashes(ctx, &entry, &path, &files)?;
     }
     let sha256 = Some(identity(&files));
-    Ok(DiffusionModel { name: model.name.clone(), path, sha256, files })
+    Ok(DiffusionModel { name: model.name.clone(), path, sha256, files, licence })
 }
 
 fn fetched(ctx: &Context, entry: Option<&ModelEntry>, name: &str) -> Result<PathBuf, StageError> {

@@ -148,11 +148,6 @@ fn assemble(
     })
 }
 
-/// The last part of a path; names of models stay as they are.
-fn short_name(name: &str) -> String {
-    std::path::Path::new(name).file_name().unwrap_or_default().display().to_string()
-}
-
 fn facts(spec: &RunSpec) -> Vec<(String, String)> {
     let select = &spec.mine.select;
     let source = match &spec.generate {
@@ -160,7 +155,7 @@ fn facts(spec: &RunSpec) -> Vec<(String, String)> {
         GenerateSpec::Folder(folder) => format!("folder {}", folder.root.file_name().unwrap_or_default().display()),
         GenerateSpec::Diffusion(source) => {
             let grid = source.prompts.nuisances.iter().map(|set| set.kind.as_str()).collect::<Vec<_>>().join(", ");
-            format!("diffusion model {}, {} steps, over {grid}", short_name(&source.model.name), source.steps)
+            format!("diffusion model {}, {} steps, over {grid}", source.model.short_name(), source.steps)
         }
         GenerateSpec::Fake(_) => "noise (fake)".to_owned(),
     };

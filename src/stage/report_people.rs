@@ -48,7 +48,7 @@ pub fn people(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Option<Pe
 }
 
 /// When an image is accepted, in words.
-fn rule(spec: &RunSpec) -> String {
+pub(super) fn rule(spec: &RunSpec) -> String {
     let annotate = &spec.annotate;
     let bounds: Vec<String> =
         annotate.questions.iter().map(|question| format!("{} >= {}", question.id, question.accept_at)).collect();

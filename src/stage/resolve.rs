@@ -8,18 +8,22 @@ use crate::domain::{
 };
 use crate::store::FORMAT;
 
+/// What writes runs and releases.
+pub(super) const TOOL: &str = concat!("hardset ", env!("CARGO_PKG_VERSION"));
+
 /// The spec of `recipe`; `shard_items` where the recipe leaves it open.
 pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSpec, StageError> {
     let surrogates = recipe.mine.surrogates.iter().map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
     Ok(RunSpec {
         format: FORMAT,
-        tool: concat!("hardset ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tool: TOOL.to_owned(),
         name: recipe.name.clone(),
         seed: recipe.seed,
         shard_items: recipe.shard_items.unwrap_or(shard_items),
         generate: resolve_source(ctx, &recipe.generate)?,
         mine: MineSpec { batch: recipe.mine.batch, select: recipe.mine.select.clone(), surrogates },
         annotate: recipe.annotate.clone(),
+        release: recipe.release.clone(),
         categories: recipe.categories.clone(),
     })
 }
@@ -42,6 +46,10 @@ pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateS
             preprocess: onnx.preprocess,
             input: onnx.input.clone(),
             output: onnx.output.clone(),
+            licence: match &onnx.weights {
+                WeightsRef::Entry(entry) => Some(entry.licence.clone()),
+                WeightsRef::Path { .. } => None,
+            },
         }),
     };
     Ok(SurrogateSpec { name: def.name.clone(), model })

@@ -35,6 +35,11 @@ impl PendingFile {
         })
     }
 
+    /// The name that it shall have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Gives the file its name, after everything is on the disk.
     pub fn commit(mut self) -> Result<(), StoreError> {
         self.sync().map_err(StoreError::io("write", &self.path))?;
@@ -114,7 +119,8 @@ pub(super) fn link_whole(existing: &Path, path: &Path) -> Result<(), StoreError>
     sync_folder(path)
 }
 
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
+/// Makes sure that the entry of `path` in its folder is on the disk.
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("write", path))
 }

@@ -41,6 +41,22 @@ pub enum StoreError {
         /// One of them.
         found: String,
     },
+    /// A place for a release that is taken.
+    #[error(
+        "{path} holds other files or another release ({found}), and a release never changes; choose a new folder with --out"
+    )]
+    Taken {
+        /// The folder.
+        path: String,
+        /// What is there.
+        found: String,
+    },
+    /// Not a release.
+    #[error("{path} is no release: it has no release.json; make one with `hardset release RUN --out DIR`")]
+    NotARelease {
+        /// The folder.
+        path: String,
+    },
     /// Not a run directory.
     #[error("{path} is no run directory: it has no spec.toml; make one with `hardset build PIPELINE`")]
     NotARun {

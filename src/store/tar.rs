@@ -1,10 +1,10 @@
-//! Image shards: WebDataset tars, written in memory, read by offset.
+//! Image shards: WebDataset tars, written in memory, read by offset; those of releases, written as they are filled.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::StoreError;
+use super::{PendingFile, StoreError};
 
 /// A tar being filled; members carry no time, owner or machine, so that equal images give equal bytes.
 pub struct TarShard(tar::Builder<Vec<u8>>);
@@ -23,10 +23,7 @@ impl TarShard {
 
     /// Appends a member and returns the offset of its first byte.
     pub fn push(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<u64> {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(0);
+        let mut header = header(bytes);
         // Names are eight digits and an extension, so that the header is one block of 512 bytes.
         let offset = self.0.get_ref().len() as u64 + 512;
         self.0.append_data(&mut header, name, bytes)?;
@@ -37,6 +34,37 @@ impl TarShard {
     pub fn finish(self) -> std::io::Result<Vec<u8>> {
         self.0.into_inner()
     }
+}
+
+/// A tar that is written as it is filled, for members of any size.
+pub struct TarFile(tar::Builder<PendingFile>);
+
+impl TarFile {
+    /// An empty one.
+    pub fn new(target: PendingFile) -> Self {
+        Self(tar::Builder::new(target))
+    }
+
+    /// Appends a member.
+    pub fn push(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let mut header = header(bytes);
+        self.0.append_data(&mut header, name, bytes)
+    }
+
+    /// Writes the end and gives the file its name.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let path = self.0.get_ref().path().to_owned();
+        self.0.into_inner().map_err(StoreError::io("write", &path))?.commit()
+    }
+}
+
+/// No time, owner or machine.
+fn header(bytes: &[u8]) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header
 }
 
 /// The `bytes` bytes of the file at `path` from `offset` on.

@@ -32,6 +32,17 @@ pub enum TableError {
     /// Encoding failed; on a full disk, writing.
     #[error("cannot encode table: {0}")]
     Encode(#[from] PolarsError),
+    /// Encoding a data file of a release failed; on a full disk, writing.
+    #[error("cannot encode a data file: {0}")]
+    EncodeRelease(String),
+    /// Not a data file of a release.
+    #[error("{file} is no data file of a release: {problem}")]
+    ReadRelease {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 /// Rows per row group: small enough to skip through, large enough to compress.

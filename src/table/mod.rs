@@ -1,4 +1,4 @@
-//! One file per Parquet table: schema, encode, decode. The only place that knows polars.
+//! One file per Parquet table: schema, encode, decode. The only place that knows polars and, in `release`, arrow.
 //!
 //! Does not decide what is in a table and writes no files: encoders return bytes or write into what they are given.
 //! Holds always: the same rows give the same bytes.
@@ -10,6 +10,7 @@ mod images;
 mod mined;
 mod plan;
 mod predictions;
+mod release;
 mod tasks;
 mod verdicts;
 
@@ -17,6 +18,7 @@ pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
 pub use mined::{EncodedChunk, HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
 pub use plan::{PlanSlice, PlanTable};
+pub use release::{ReleaseFile, ReleaseWriter, StoredRow};
 
 /// `answers/<input>.parquet`.
 pub mod answers_table {

@@ -285,7 +285,7 @@ mod tests {
 
     fn loaded() -> Diffusion {
         let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sd-second"));
-        let model = DiffusionModel { name: "second".into(), path, sha256: None, files: Vec::new() };
+        let model = DiffusionModel { name: "second".into(), path, sha256: None, files: Vec::new(), licence: None };
         let prompts = PromptGrid {
             negative_prompt: String::new(),
             images_per_prompt: 1,

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use super::citation::bibtex;
 use super::licence::licence;
 use super::text::{distinct, iso_date, json_document, web_url};
-use super::{ColumnFacts, ColumnKind, DATA_FILES, FileFacts, Release, SourceFacts, class_names, safe_name, words};
+use super::{DATA_FILES, FileFacts, Release, SourceFacts, class_names, safe_name, words};
+use crate::domain::{ColumnFacts, ColumnKind};
 
 /// Terms of Croissant that go by their own names.
 const TERMS: &str = "annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field fileObject \

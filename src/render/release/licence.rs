@@ -48,6 +48,7 @@ const KNOWN: &[Licence] = &[
     listed("cdla-sharing-1.0", "CDLA-Sharing-1.0"),
     listed("cdla-permissive-1.0", "CDLA-Permissive-1.0"),
     Licence { hub: "cdla-permissive-2.0", spdx: Some("CDLA-Permissive-2.0"), in_cff: false },
+    unlisted("unknown"),
     unlisted("openrail"),
     unlisted("openrail++"),
     unlisted("creativeml-openrail-m"),

@@ -22,13 +22,17 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::domain::ColumnFacts;
+
 pub use card::card;
 pub use changes::{Changes, Relabelled, changes_md};
 pub use citation::{bibtex, citation_cff};
 pub use croissant::croissant;
-pub use names::{class_names, safe_name};
+pub use names::{class_names, safe_name, safe_names};
 pub use sums::sha256sums;
-pub use tables::{MetadataRow, QuestionRow, labels_json, metadata_jsonl, questions_csv};
+pub use tables::{
+    ExcludedRow, MetadataRow, NearRow, QuestionRow, excluded_csv, labels_json, metadata_jsonl, near_csv, questions_csv,
+};
 
 /// Where the data files of a release are: what the card and `croissant.json` say, relative to the release.
 pub const DATA_FILES: &str = "data/test-*.parquet";
@@ -64,6 +68,10 @@ pub struct Release {
     pub hard_items: u64,
     /// Hard images that are not in the release, as (reason, number).
     pub excluded: Vec<(String, u64)>,
+    /// What was done about images that look alike, in words.
+    pub near_duplicates: String,
+    /// Other forms beside the data files, as (folder, what it is).
+    pub forms: Vec<(String, String)>,
     /// When an image is hard, for example `at-least=3`.
     pub rule: String,
     /// Among which classes a prediction is taken: `any-of-ids` or `masked`.
@@ -179,48 +187,6 @@ pub struct SurrogateFacts {
     pub accuracy_on_pool: f64,
     /// Top-1 accuracy on the images of the release, in [0, 1]; NaN where there is none.
     pub accuracy_on_release: f64,
-}
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnKind {
-    /// `struct<bytes, path>`: an encoded image.
-    Image,
-    /// `int64`: place in [`Release::categories`].
-    ClassLabel,
-    /// UTF-8.
-    Text,
-    /// True or false.
-    Bool,
-    /// `int32`.
-    Int32,
-    /// `int64`.
-    Int64,
-    /// `uint32`.
-    UInt32,
-    /// `uint64`.
-    UInt64,
-    /// `float32`.
-    Float32,
-    /// `float64`.
-    Float64,
-    /// List of UTF-8.
-    TextList,
-    /// List of `int32`.
-    Int32List,
-    /// List of `float32`.
-    Float32List,
-}
-
-/// One column of the data files.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ColumnFacts {
-    /// Its name, as in the files.
-    pub name: String,
-    /// What it holds.
-    pub kind: ColumnKind,
-    /// What it means.
-    pub description: String,
 }
 
 /// One data file.

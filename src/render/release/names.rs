@@ -2,7 +2,7 @@
 //!
 //! Holds always: a name of a file stays inside its folder, on every common file system; two texts never share one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Sha256;
 
@@ -19,9 +19,25 @@ const HASH_DIGITS: usize = 12;
 /// A text that is such a name stays as it is. Any other is changed and gets the first digits of its SHA-256, so that
 /// different texts keep different names; capital and small letters are told apart, which some file systems do not.
 pub fn safe_name(text: &str) -> String {
-    if is_plain(text) {
-        return text.to_owned();
-    }
+    if is_plain(text) { text.to_owned() } else { changed(text) }
+}
+
+/// Names for files or folders that lie beside each other, one for each text: as [`safe_name`], and no two differ in capital and
+/// small letters alone.
+pub fn safe_names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, String> {
+    let mut taken = BTreeSet::new();
+    let texts: BTreeSet<&str> = texts.collect();
+    let name = |text| {
+        let name = safe_name(text);
+        let name = if taken.contains(&name.to_ascii_lowercase()) { changed(text) } else { name };
+        taken.insert(name.to_ascii_lowercase());
+        (text, name)
+    };
+    texts.into_iter().map(name).collect()
+}
+
+/// A text made a name, with the first digits of its hash.
+fn changed(text: &str) -> String {
     let replaced: String = text.chars().map(|c| if is_kept(c) { c } else { '_' }).collect();
     let stem = replaced.trim_start_matches(['.', '-']);
     let stem = &stem[..stem.len().min(MAX_BYTES - HASH_DIGITS - 1)];
@@ -54,11 +70,21 @@ fn looks_changed(text: &str) -> bool {
     })
 }
 
-/// Names of the classes by label: readable, or the ids if two categories have one name, since loaders want them distinct.
+/// Names of the classes by label: readable, with the id behind a name that several categories have, since loaders want them
+/// distinct; the ids alone where that is not enough.
 ///
 /// The data files' own metadata must say the same.
 pub fn class_names(categories: &[CategoryFacts]) -> Vec<String> {
-    let distinct: BTreeSet<&str> = categories.iter().map(|category| category.name.as_str()).collect();
-    let has_names = distinct.len() == categories.len() && distinct.iter().all(|name| !name.trim().is_empty());
-    categories.iter().map(|category| if has_names { &category.name } else { &category.id }).cloned().collect()
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    categories.iter().for_each(|category| *uses.entry(&category.name).or_default() += 1);
+    let name = |category: &CategoryFacts| match uses[category.name.as_str()] {
+        1 => category.name.clone(),
+        _ => format!("{} ({})", category.name, category.id),
+    };
+    let names: Vec<String> = categories.iter().map(name).collect();
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    match distinct.len() == categories.len() && names.iter().all(|name| !name.trim().is_empty()) {
+        true => names,
+        false => categories.iter().map(|category| category.id.clone()).collect(),
+    }
 }

@@ -33,6 +33,58 @@ pub fn questions_csv(rows: &[QuestionRow]) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
+/// A hard image that is not in the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExcludedRow {
+    /// Its number in the run.
+    pub item_id: String,
+    /// Its category's id.
+    pub category: String,
+    /// Why it is left out.
+    pub reason: String,
+    /// What more there is to say.
+    pub detail: String,
+}
+
+/// `excluded.csv`: every hard image that is not in the release, with the reason.
+pub fn excluded_csv(rows: &[ExcludedRow]) -> Vec<u8> {
+    let rows = rows.iter().map(|row| [&row.item_id, &row.category, &row.reason, &row.detail].map(String::as_str));
+    comma_separated(["item_id", "category", "reason", "detail"], rows)
+}
+
+/// A hard image that looks like another image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearRow {
+    /// Its number in the run.
+    pub item_id: u32,
+    /// Whether the other one is an item of the run.
+    pub is_item: bool,
+    /// The other one: `item N`, or folder and path.
+    pub like: String,
+    /// Bits in which the perceptual hashes differ, 0 to 64.
+    pub distance: u32,
+    /// Whether it is left out for that.
+    pub excluded: bool,
+}
+
+/// `near-duplicates.csv`.
+pub fn near_csv(rows: &[NearRow]) -> Vec<u8> {
+    let cells: Vec<[String; 4]> = (rows.iter())
+        .map(|row| {
+            [format!("{:08}", row.item_id), row.like.clone(), row.distance.to_string(), row.excluded.to_string()]
+        })
+        .collect();
+    let rows = cells.iter().map(|row| row.each_ref().map(String::as_str));
+    comma_separated(["item_id", "like", "distance_bits", "excluded"], rows)
+}
+
+fn comma_separated<'a>(head: [&'a str; 4], rows: impl Iterator<Item = [&'a str; 4]>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing into memory does not fail, and all rows have four cells.
+    std::iter::once(head).chain(rows).for_each(|row| drop(writer.write_record(row)));
+    writer.into_inner().unwrap_or_default()
+}
+
 /// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the class of each image by its path below
 /// `data/` without the ending. Of two rows with one path the later counts.
 pub fn labels_json(classes: &[String], labels: &[(String, String)]) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::Sha256;
+use crate::domain::{ColumnFacts, ColumnKind, Sha256};
 
 /// One name that tries to end every kind of value.
 const HOSTILE: &str =
@@ -64,6 +64,8 @@ fn release(text: &str) -> Release {
         pool_items: 12_345,
         hard_items: 8,
         excluded: vec![(text.into(), 2)],
+        near_duplicates: text.into(),
+        forms: vec![("imagefolder".into(), text.into())],
         rule: "at-least=3".into(),
         label_space: "any-of-ids".into(),
         mining: text.into(),
@@ -320,8 +322,20 @@ fn a_release_of_nothing_has_documents() {
 #[test]
 fn two_categories_of_one_name_go_by_their_ids() {
     assert_eq!(class_names(&[category("a", "crane", 1), category("b", "mug", 1)]), ["crane", "mug"]);
-    assert_eq!(class_names(&[category("a", "crane", 1), category("b", "crane", 1)]), ["a", "b"]);
+    assert_eq!(class_names(&[category("a", "crane", 1), category("b", "crane", 1)]), ["crane (a)", "crane (b)"]);
+    let three = [category("a", "crane", 1), category("b", "crane", 1), category("c", "crane (a)", 1)];
+    assert_eq!(class_names(&three), ["a", "b", "c"]);
     assert_eq!(class_names(&[category("a", " ", 1), category("b", "crane", 1)]), ["a", "b"]);
+}
+
+#[test]
+fn folders_beside_each_other_differ_on_every_file_system() {
+    let names = safe_names(["mug", "Mug", "a/b", "../a"].into_iter());
+    let mut folded: Vec<String> = names.values().map(|name| name.to_lowercase()).collect();
+    folded.sort();
+    folded.dedup();
+    assert_eq!((folded.len(), names["mug"].contains('/'), names["Mug"].as_str()), (4, false, "Mug"));
+    assert!(names["mug"].starts_with("mug-"), "{names:?}");
 }
 
 #[test]

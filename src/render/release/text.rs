@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::domain::is_date;
+
 /// Whether a character shows nothing of its own: controls, marks of direction, tags, non-characters.
 ///
 /// Joiners (U+200C, U+200D) are not among them: Persian and Indic names and emoji need them.
@@ -136,23 +138,7 @@ pub fn json_document(value: &impl Serialize) -> Vec<u8> {
 
 /// The date if it is one: `YYYY-MM-DD` in the Gregorian calendar.
 pub fn iso_date(date: Option<&str>) -> Option<&str> {
-    let date = date?;
-    let (year, rest) = date.split_once('-')?;
-    let (month, day) = rest.split_once('-')?;
-    let number = |text: &str, digits: usize| match text.len() == digits && text.bytes().all(|b| b.is_ascii_digit()) {
-        true => text.parse::<u32>().ok(),
-        false => None,
-    };
-    let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (year >= 1 && (1..=days).contains(&day)).then_some(date)
+    date.filter(|date| is_date(date))
 }
 
 /// The address if it is one of the web's, with nothing in it that would end a link or a field.

@@ -30,7 +30,8 @@ pub fn summary(release: &Release) -> String {
 }
 
 fn categories(release: &Release) -> String {
-    match release.categories.len() {
+    // A set may have categories of which no image is hard.
+    match release.categories.iter().filter(|category| category.images > 0).count() {
         1 => "1 category".into(),
         n => format!("{} categories", count(n as u64)),
     }

@@ -4,9 +4,10 @@
 //!
 //! Sources: the hub's specification of dataset cards; `datasets`, `Features._from_yaml_list` and `SplitDict._from_yaml_list`.
 
+use crate::domain::{ColumnFacts, ColumnKind};
 use crate::render::release::licence::licence;
 use crate::render::release::text::yaml;
-use crate::render::release::{ColumnFacts, ColumnKind, DATA_FILES, Release, class_names, words};
+use crate::render::release::{DATA_FILES, Release, class_names, words};
 
 /// From `---` to `---`.
 pub fn matter(release: &Release) -> String {

@@ -2,8 +2,9 @@
 //!
 //! Holds always: every text from the data goes through [`markdown`] or [`code`].
 
+use crate::domain::ColumnKind;
 use crate::render::release::text::{code, distinct, iso_date, markdown, row, table_head, web_url};
-use crate::render::release::{ColumnKind, PeopleFacts, QuestionFacts, Release, SourceFacts, SurrogateFacts};
+use crate::render::release::{PeopleFacts, QuestionFacts, Release, SourceFacts, SurrogateFacts};
 use crate::render::release::{citation, class_names, licence, words};
 use crate::render::report::text::{coefficient, count, counted, percent, share};
 
@@ -22,7 +23,7 @@ pub fn summary(release: &Release) -> String {
         ("Version", Some(code(&release.version))),
         ("Date", iso_date(release.date.as_deref()).map(code)),
         ("Images", Some(count(release.images))),
-        ("Categories", Some(count(release.categories.len() as u64))),
+        ("Categories", Some(count(release.categories.iter().filter(|category| category.images > 0).count() as u64))),
         ("Verified by people", Some(verified(release))),
         ("Source", Some(source_name(release))),
         ("Pool", Some(counted(release.pool_items, "image"))),
@@ -78,7 +79,8 @@ pub fn making(release: &Release) -> String {
         true => String::new(),
         false => format!(" The others were left out:\n\n{}{rows}", table_head(&["Reason", "Images#"])),
     };
-    section("How they were made", &format!("{source}\n\n{part}{excluded}"))
+    let near = markdown(&release.near_duplicates);
+    section("How they were made", &format!("{source}\n\n{part}{excluded}\n\n{near}"))
 }
 
 /// Rule, label space and surrogates.
@@ -170,16 +172,17 @@ fn kind_name(kind: ColumnKind) -> &'static str {
     }
 }
 
-/// `datasets`, polars and Croissant.
-pub fn loading(_release: &Release) -> String {
-    section(
-        "How to load",
-        "```python\nfrom datasets import load_dataset\n\nrelease = load_dataset(\".\", split=\"test\")  # the folder of this \
+/// `datasets`, polars, Croissant and the other forms.
+pub fn loading(release: &Release) -> String {
+    let form = |(folder, what): &(String, String)| format!("- {}: {}\n", code(folder), markdown(what));
+    let forms: String = release.forms.iter().map(form).collect();
+    let forms = if forms.is_empty() { forms } else { format!("\n\nThe same images in other forms:\n\n{forms}") };
+    let body = "```python\nfrom datasets import load_dataset\n\nrelease = load_dataset(\".\", split=\"test\")  # the folder of this \
          card\nimage, label = release[0][\"image\"], release[0][\"label\"]\nprint(release.features[\"label\"].int2str(label))\n\
          ```\n\nThe evidence without the images:\n\n```python\nimport polars\n\n\
          evidence = polars.scan_parquet(\"data/test-*.parquet\").drop(\"image\").collect()\n```\n\n\
-         `croissant.json` describes the same files for loaders of Croissant.",
-    )
+         `croissant.json` describes the same files for loaders of Croissant.";
+    section("How to load", &(body.to_owned() + &forms))
 }
 
 /// Hashes and the program's own check.

@@ -1,0 +1,61 @@
+//! `hardset release`: the benchmark in the formats that people load.
+
+use serde_json::json;
+
+use super::args::ReleaseArgs;
+use super::output::Output;
+use super::session::Session;
+use crate::config::Override;
+use crate::stage::{self, ReleaseTo, Released, StageError};
+
+pub fn run(session: &Session, args: &ReleaseArgs) -> anyhow::Result<Output> {
+    let ctx = session.context(&args.run);
+    let _lock = ctx.run.lock().map_err(StageError::from)?;
+    let mut spec = ctx.run.spec().map_err(StageError::from)?;
+    let file = args.run.join("spec.toml").display().to_string();
+    spec.release = Override::release(&spec.release, &args.set, &file).map_err(StageError::from)?;
+    let to = ReleaseTo {
+        out: args.out.clone(),
+        base: args.base.clone(),
+        also: args.also.iter().map(|form| (*form).into()).collect(),
+        against: args.against.clone(),
+    };
+    let released = stage::release(&ctx, &spec, &to)?;
+    // Changes that led to nothing are not kept.
+    ctx.run.write_spec(&spec).map_err(StageError::from)?;
+    Ok(Output::new(text(&released), as_json(&released)).lost(released.unreadable))
+}
+
+fn text(released: &Released) -> String {
+    let Released { out, record, left_out, was_there, .. } = released;
+    let with_images = record.categories.iter().filter(|category| category.images > 0).count();
+    let mut lines = vec![format!(
+        "{} {}: {} images of {with_images} categories{}",
+        record.name,
+        record.version,
+        record.images,
+        if *was_there { ", made earlier" } else { "" },
+    )];
+    lines.push(match record.verified {
+        true => "verified: people accepted each of them".to_owned(),
+        false => "UNVERIFIED: nobody has looked at them, and card and metadata say so".to_owned(),
+    });
+    if let Some(base) = &record.base {
+        let (version, added) = (&base.version, base.added);
+        let (removed, relabelled) = (base.removed, base.relabelled);
+        lines.push(format!("since {version}: {added} added, {removed} removed, {relabelled} relabelled"));
+    }
+    lines.extend(left_out.iter().map(|(reason, images)| format!("left out: {images} {reason}")));
+    lines.push(format!("release: {}", out.display()));
+    lines.join("\n")
+}
+
+fn as_json(released: &Released) -> serde_json::Value {
+    let Released { out, record, left_out, unreadable, was_there } = released;
+    let left_out: serde_json::Map<_, _> = left_out.iter().map(|(reason, n)| (reason.clone(), json!(n))).collect();
+    json!({
+        "out": out.display().to_string(), "name": record.name, "version": record.version, "verified": record.verified,
+        "images": record.images, "files": record.files.len(), "base": record.base, "left_out": left_out,
+        "unreadable": unreadable, "was_there": was_there,
+    })
+}

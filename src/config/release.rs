@@ -1,0 +1,83 @@
+//! `[release]`: what a recipe says of its release, checked.
+
+use super::{ConfigError, Override};
+use crate::domain::{ReleaseSpec, is_date};
+
+/// Hashes farther apart have nothing to do with each other: of unlike images some 32 of 64 bits differ.
+const MAX_DISTANCE: u32 = 16;
+/// More than any documented text needs.
+const MAX_TEXT: usize = 10_000;
+
+/// Checks the section of the recipe `file`.
+pub fn check(spec: ReleaseSpec, file: &str) -> Result<ReleaseSpec, ConfigError> {
+    let refuse = |key: &str, problem: String| Err(ConfigError::value(file, &format!("release.{key}"), problem));
+    if let Err(error) = semver::Version::parse(&spec.version) {
+        return refuse("version", format!("is `{}`, no semantic version such as 1.0.0: {error}", spec.version));
+    }
+    if spec.license.trim().is_empty() {
+        return refuse("license", "is empty; name a licence, or write \"unknown\"".to_owned());
+    }
+    if let Some(date) = spec.date.as_deref().filter(|date| !is_date(date)) {
+        return refuse("date", format!("is `{date}`, no date such as \"2026-12-01\""));
+    }
+    if let Some(page) =
+        spec.homepage.as_deref().filter(|page| !page.starts_with("https://") && !page.starts_with("http://"))
+    {
+        return refuse("homepage", format!("is `{page}`, which does not begin with https:// or http://"));
+    }
+    if spec.max_distance > MAX_DISTANCE {
+        return refuse("max_distance", format!("lies outside 0 to {MAX_DISTANCE}"));
+    }
+    let texts = [Some(&spec.title), Some(&spec.license), spec.description.as_ref()].into_iter().flatten();
+    let longest = texts.chain(&spec.authors).chain(&spec.cite).map(String::len).max().unwrap_or(0);
+    if longest > MAX_TEXT {
+        return refuse("description", format!("or another text has {longest} bytes, more than {MAX_TEXT}"));
+    }
+    Ok(spec)
+}
+
+impl Override {
+    /// A stored section with some of its keys changed; `overrides` name them in full (`release.version`).
+    pub fn release(spec: &ReleaseSpec, overrides: &[Self], file: &str) -> Result<ReleaseSpec, ConfigError> {
+        check(Self::section("release", spec, overrides, file)?, file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> Result<ReleaseSpec, String> {
+        check(toml::from_str(text).map_err(|e| e.to_string())?, "x.toml").map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_empty_section_is_a_first_release_without_near_duplicates() {
+        let spec = checked("").unwrap();
+        assert_eq!((spec.version.as_str(), spec.license.as_str(), spec.max_distance), ("1.0.0", "unknown", 4));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_key() {
+        for (text, key) in [
+            ("version = '1.0'", "release.version"),
+            ("version = '../1'", "release.version"),
+            ("license = ' '", "release.license"),
+            ("date = '2026-02-30'", "release.date"),
+            ("homepage = 'javascript:x'", "release.homepage"),
+            ("max_distance = 17", "release.max_distance"),
+            ("near_duplicates = 'sometimes'", "near_duplicates"),
+            ("surprise = 1", "surprise"),
+        ] {
+            let message = checked(text).unwrap_err();
+            assert!(message.contains(key), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_stored_section_takes_changes_of_its_own_keys_only() {
+        let change = |text: &str| Override::release(&ReleaseSpec::default(), &[text.parse().unwrap()], "spec.toml");
+        assert_eq!(change("release.version=1.1.0").unwrap().version, "1.1.0");
+        assert!(change("annotate.image_px=64").unwrap_err().to_string().contains("[release]"));
+    }
+}

@@ -1,0 +1,244 @@
+//! The nouns of a release: what a recipe says of it, its columns and cells, what it says of itself.
+//!
+//! Holds always: a cell has the type of its column; a release never changes, a corrected one has another version.
+
+use serde::{Deserialize, Serialize};
+
+use super::Sha256;
+
+/// The section `[release]` of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// Semantic version.
+    pub version: String,
+    /// What people call it; empty: the recipe's name.
+    pub title: String,
+    /// Licence of the images: an SPDX id, an id of the Hugging Face hub, or other words.
+    pub license: String,
+    /// Who made it: `Family, Given` or any other name.
+    pub authors: Vec<String>,
+    /// What it is, in the maker's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// Other works to cite with it.
+    pub cite: Vec<String>,
+    /// Date as `YYYY-MM-DD`; a release never asks the clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// What becomes of near duplicates.
+    pub near_duplicates: NearDuplicates,
+    /// Perceptual hashes that differ in at most so many of their 64 bits are near duplicates.
+    pub max_distance: u32,
+}
+
+impl Default for ReleaseSpec {
+    fn default() -> Self {
+        Self {
+            version: "1.0.0".to_owned(),
+            title: String::new(),
+            license: "unknown".to_owned(),
+            authors: Vec::new(),
+            description: None,
+            homepage: None,
+            cite: Vec::new(),
+            date: None,
+            near_duplicates: NearDuplicates::Exclude,
+            max_distance: MAX_DISTANCE,
+        }
+    }
+}
+
+/// Decision 0013 says why.
+const MAX_DISTANCE: u32 = 4;
+
+/// What becomes of images that look like another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NearDuplicates {
+    /// One of them stays, the others are left out and listed.
+    Exclude,
+    /// All stay; they are listed.
+    Keep,
+}
+
+/// Other forms in which a release is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseForm {
+    /// ImageNet-D's tree, `<kind>/<category>/<file>`, with `metadata.jsonl`.
+    ImageFolder,
+    /// Tar files.
+    WebDataset,
+    /// A folder of images with `labels.json`.
+    FiftyOne,
+}
+
+impl ReleaseForm {
+    /// The folder inside the release.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::ImageFolder => "imagefolder",
+            Self::WebDataset => "webdataset",
+            Self::FiftyOne => "fiftyone",
+        }
+    }
+}
+
+/// What a column of a release holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// `struct<bytes, path>`: an encoded image.
+    Image,
+    /// `int64`: place in the list of categories.
+    ClassLabel,
+    /// UTF-8.
+    Text,
+    /// True or false.
+    Bool,
+    /// `int32`.
+    Int32,
+    /// `int64`.
+    Int64,
+    /// `uint32`.
+    UInt32,
+    /// `uint64`.
+    UInt64,
+    /// `float32`.
+    Float32,
+    /// `float64`.
+    Float64,
+    /// List of UTF-8.
+    TextList,
+    /// List of `int32`.
+    Int32List,
+    /// List of `float32`.
+    Float32List,
+}
+
+/// One column of the data files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnFacts {
+    /// Its name, as in the files.
+    pub name: String,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// What it means.
+    pub description: String,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the variants are those of `ColumnKind`")]
+pub enum Cell {
+    /// Nothing is known.
+    Null,
+    /// Encoded image and the name of its file.
+    Image(Vec<u8>, String),
+    Text(String),
+    Bool(bool),
+    Int32(i32),
+    /// Also class labels.
+    Int64(i64),
+    UInt32(u32),
+    UInt64(u64),
+    Float32(f32),
+    Float64(f64),
+    TextList(Vec<String>),
+    Int32List(Vec<i32>),
+    Float32List(Vec<f32>),
+}
+
+impl Cell {
+    /// Text, or nothing.
+    pub fn text(text: Option<&str>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
+    }
+}
+
+/// One row of the data files: as many cells as there are columns, the image first.
+pub type ReleaseRow = Vec<Cell>;
+
+/// `release.json`: what a release says of itself, for programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRecord {
+    /// Version of the layout of a release.
+    pub format: u32,
+    /// What made it.
+    pub tool: String,
+    /// Hash of all that it was made from and of how.
+    pub key: Sha256,
+    /// Name of the recipe.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// Whether people have accepted its images.
+    pub verified: bool,
+    /// Name of the mining.
+    pub mining: String,
+    /// Images.
+    pub images: u64,
+    /// Categories by label, with their images.
+    pub categories: Vec<CategoryCount>,
+    /// Surrogates with the hashes of their weights; `None`: made up.
+    pub surrogates: Vec<SurrogateRecord>,
+    /// Data files with their images.
+    pub files: Vec<DataFileRecord>,
+    /// Other forms that lie beside the data files.
+    pub also: Vec<ReleaseForm>,
+    /// What changed since an older release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseRecord>,
+}
+
+/// A category of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CategoryCount {
+    /// Its id.
+    pub id: String,
+    /// Its class in the data files.
+    pub class: String,
+    /// Its images.
+    pub images: u64,
+}
+
+/// A surrogate of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurrogateRecord {
+    /// Its name.
+    pub name: String,
+    /// Hash of its weights; none for one that is made up.
+    pub weights_sha256: Option<Sha256>,
+}
+
+/// A data file of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFileRecord {
+    /// Its path.
+    pub path: String,
+    /// Its images.
+    pub images: u64,
+}
+
+/// What changed since an older release, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseRecord {
+    /// Version of the older release.
+    pub version: String,
+    /// Its key.
+    pub key: Sha256,
+    /// Images that are new.
+    pub added: u64,
+    /// Images that are gone.
+    pub removed: u64,
+    /// Images whose category is another one.
+    pub relabelled: u64,
+}

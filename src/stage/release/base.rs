@@ -1,0 +1,69 @@
+//! What changed since an older release, image for image.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use semver::Version;
+
+use super::evidence::Kept;
+use crate::domain::{BaseRecord, ReleaseRecord, ReleaseSpec};
+use crate::render::release::{Changes, Relabelled};
+use crate::stage::StageError;
+use crate::store::{ReleaseDir, StoreError};
+use crate::table::ReleaseFile;
+
+/// An older release.
+pub struct Base {
+    record: ReleaseRecord,
+    /// Categories by the images' hashes.
+    images: BTreeMap<String, String>,
+}
+
+impl Base {
+    /// Reads the release at `path`, which must be older than `release` says.
+    pub fn read(path: &Path, release: &ReleaseSpec) -> Result<Self, StageError> {
+        let none = || StoreError::NotARelease { path: path.display().to_string() };
+        let folder = ReleaseDir::find(path).ok_or_else(none)?;
+        let record = folder.record()?;
+        let newer = Version::parse(&record.version).ok().zip(Version::parse(&release.version).ok());
+        if !newer.is_some_and(|(old, new)| new > old) {
+            return Err(StageError::Version { old: record.version, new: release.version.clone() });
+        }
+        let mut images = BTreeMap::new();
+        for file in &record.files {
+            ReleaseFile::open(&path.join(&file.path))?.rows(false, |row| {
+                images.insert(row.sha256, row.category);
+            })?;
+        }
+        Ok(Self { record, images })
+    }
+
+    /// What is different in the release of `kept`.
+    pub fn changes(&self, title: &str, release: &ReleaseSpec, kept: &[Kept]) -> Changes {
+        let new: BTreeMap<String, &String> =
+            kept.iter().map(|kept| (kept.image.sha256.to_string(), &kept.hard.category)).collect();
+        let relabelled = self.images.iter().filter_map(|(item, from)| {
+            let to = *new.get(item)?;
+            (to != from).then(|| Relabelled { item: item.clone(), from: from.clone(), to: to.clone() })
+        });
+        Changes {
+            title: title.to_owned(),
+            version: release.version.clone(),
+            base_version: self.record.version.clone(),
+            added: new.keys().filter(|item| !self.images.contains_key(*item)).cloned().collect(),
+            removed: self.images.keys().filter(|item| !new.contains_key(*item)).cloned().collect(),
+            relabelled: relabelled.collect(),
+        }
+    }
+
+    /// The same in numbers.
+    pub fn record(&self, changes: &Changes) -> BaseRecord {
+        BaseRecord {
+            version: self.record.version.clone(),
+            key: self.record.key,
+            added: changes.added.len() as u64,
+            removed: changes.removed.len() as u64,
+            relabelled: changes.relabelled.len() as u64,
+        }
+    }
+}

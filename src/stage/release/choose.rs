@@ -1,0 +1,96 @@
+//! Which hard items a release may have: those that people accepted; where nobody was asked, all of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::domain::{ItemId, RunSpec, Verdict};
+use crate::stage::collect::{Said, said};
+use crate::stage::judge::read_mining;
+use crate::stage::{Context, StageError};
+use crate::table::HardRow;
+
+/// Why a hard item is not in the release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// People said no.
+    Rejected,
+    /// Too few valid votes.
+    Undecided,
+    /// People were shown others only.
+    NotAsked,
+    /// The image is gone, has changed or is broken.
+    Unreadable,
+    /// Byte for byte another item's image.
+    SameImage,
+    /// It looks like another item's image.
+    NearDuplicate,
+    /// It looks like an image in a folder that was compared.
+    NearOther,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rejected => "rejected by people",
+            Self::Undecided => "undecided: too few valid votes",
+            Self::NotAsked => "not shown to people",
+            Self::Unreadable => "the image cannot be read any more",
+            Self::SameImage => "the same file as another image",
+            Self::NearDuplicate => "near duplicate of another image",
+            Self::NearOther => "near duplicate of an image in a folder that was compared",
+        })
+    }
+}
+
+/// A hard item that is not in the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The item.
+    pub item_id: ItemId,
+    /// Its category's id.
+    pub category: String,
+    /// Why.
+    pub reason: Reason,
+    /// What more there is to say.
+    pub detail: String,
+}
+
+impl LeftOut {
+    /// The item of `row`.
+    pub fn new(row: &HardRow, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { item_id: row.item_id, category: row.category.clone(), reason, detail: detail.into() }
+    }
+}
+
+/// What a release may have.
+pub struct Chosen {
+    /// Items, ascending.
+    pub items: Vec<HardRow>,
+    /// The other hard items.
+    pub left_out: Vec<LeftOut>,
+    /// What people said; `None` if nobody has answered.
+    pub said: Option<Said>,
+}
+
+/// Chooses among the hard items of the current mining.
+pub fn choose(ctx: &Context, spec: &RunSpec) -> Result<Chosen, StageError> {
+    let hard = read_mining(ctx, spec)?;
+    let Some(said) = said(ctx, spec)? else {
+        return Ok(Chosen { items: hard, left_out: Vec::new(), said: None });
+    };
+    let verdicts: BTreeMap<ItemId, Verdict> = said.items.iter().map(|item| (item.item_id, item.verdict)).collect();
+    let (mut items, mut left_out) = (Vec::new(), Vec::new());
+    for row in hard {
+        let reason = match verdicts.get(&row.item_id) {
+            Some(Verdict::Accept) => {
+                items.push(row);
+                continue;
+            }
+            Some(Verdict::Reject) => Reason::Rejected,
+            Some(Verdict::Undecided) => Reason::Undecided,
+            None => Reason::NotAsked,
+        };
+        left_out.push(LeftOut::new(&row, reason, ""));
+    }
+    Ok(Chosen { items, left_out, said: Some(said) })
+}

@@ -1,0 +1,128 @@
+//! The data files: rows in groups small enough for viewers and for memory, groups in files that the hub likes.
+
+use std::ops::Range;
+
+use super::columns::Column;
+use super::evidence::{Kept, Reader};
+use crate::domain::{ColumnFacts, ReleaseRow};
+use crate::stage::{Context, StageError};
+use crate::store::{Draft, PendingFile};
+use crate::table::ReleaseWriter;
+
+/// Rows of a group: what the hub's viewer shows on a page (`datasets` writes images in groups of as many).
+const GROUP_ROWS: usize = 100;
+/// Images of a group, in bytes: bounds memory and what a viewer fetches for one page.
+const GROUP_BYTES: u64 = 32 << 20;
+/// Images of a file, in bytes: the hub asks for files below 500 MB.
+const FILE_BYTES: u64 = 400_000_000;
+
+/// A data file, as places in the list of items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// `test-NNNNN-of-NNNNN`.
+    pub stem: String,
+    /// Its row groups.
+    pub groups: Vec<Range<usize>>,
+}
+
+impl DataFile {
+    /// Path in the release.
+    pub fn path(&self) -> String {
+        format!("data/{}.parquet", self.stem)
+    }
+
+    /// Places of all its items.
+    pub fn items(&self) -> Range<usize> {
+        let (first, last) = (self.groups.first(), self.groups.last());
+        first.map_or(0, |group| group.start)..last.map_or(0, |group| group.end)
+    }
+}
+
+/// Cuts the items into groups and files; depends on their number and sizes alone.
+pub fn cut(kept: &[Kept]) -> Vec<DataFile> {
+    let sizes: Vec<u64> = kept.iter().map(|kept| kept.image.bytes).collect();
+    let groups = fill(&sizes, GROUP_BYTES, GROUP_ROWS);
+    let sizes: Vec<u64> = groups.iter().map(|group| sizes[group.clone()].iter().sum()).collect();
+    let files = fill(&sizes, FILE_BYTES, usize::MAX);
+    let all = files.len();
+    let file = |(at, part): (usize, Range<usize>)| DataFile {
+        stem: format!("test-{at:05}-of-{all:05}"),
+        groups: groups[part].to_vec(),
+    };
+    files.into_iter().enumerate().map(file).collect()
+}
+
+/// Ranges of at most `most` neighbours with at most `bytes` together; something larger stands alone.
+fn fill(sizes: &[u64], bytes: u64, most: usize) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let (mut start, mut sum) = (0, 0);
+    for (at, size) in sizes.iter().enumerate() {
+        if at > start && (at - start == most || sum + size > bytes) {
+            ranges.push(start..at);
+            (start, sum) = (at, 0);
+        }
+        sum += size;
+    }
+    if start < sizes.len() {
+        ranges.push(start..sizes.len());
+    }
+    ranges
+}
+
+/// Writes the files that are not there yet.
+pub fn write(
+    ctx: &Context,
+    reader: &mut Reader,
+    (columns, classes): (&[Column], &[String]),
+    (draft, files): (&Draft, &[DataFile]),
+) -> Result<(), StageError> {
+    let facts: Vec<ColumnFacts> = columns.iter().map(|column| column.facts.clone()).collect();
+    ctx.progress.start("write data", reader.kept().len() as u64);
+    for file in files {
+        if draft.has(&file.path()) {
+            ctx.progress.advance(file.items().len() as u64);
+            continue;
+        }
+        let mut target = draft.start(&file.path())?;
+        let writer = ReleaseWriter::new(&mut target, &facts, classes).map_err(StageError::from);
+        let filled = writer.and_then(|writer| fill_file(ctx, reader, (columns, writer), &file.groups));
+        match filled {
+            Ok(()) => target.commit()?,
+            // The table's own error does not say which file, nor that the disk is full.
+            Err(error) => return Err(target.failure().map_or(error, StageError::from)),
+        }
+    }
+    ctx.progress.finish();
+    Ok(())
+}
+
+fn fill_file(
+    ctx: &Context,
+    reader: &mut Reader,
+    (columns, mut writer): (&[Column], ReleaseWriter<&mut PendingFile>),
+    groups: &[Range<usize>],
+) -> Result<(), StageError> {
+    for group in groups {
+        let mut rows: Vec<ReleaseRow> = Vec::with_capacity(group.len());
+        reader.read(group.clone(), true, |evidence| {
+            rows.push(columns.iter().map(|column| column.cell(evidence)).collect());
+            Ok(())
+        })?;
+        writer.group(&rows)?;
+        ctx.progress.advance(group.len() as u64);
+    }
+    Ok(writer.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_full_and_hold_everything_once() {
+        assert_eq!(fill(&[1, 1, 1, 5, 9, 1], 6, 2), [0..2, 2..4, 4..5, 5..6]);
+        assert_eq!(fill(&[1; 5], 100, 2), [0..2, 2..4, 4..5]);
+        assert_eq!(fill(&[], 100, 2), []);
+        assert_eq!(fill(&[7], 3, 2), [0..1]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Writes the documents of a release, and last the hashes of all of its files.
+
+use std::fs::File;
+
+use rayon::prelude::*;
+
+use super::choose::LeftOut;
+use super::data::DataFile;
+use crate::domain::Sha256;
+use crate::render::release::{
+    Changes, ExcludedRow, FileFacts, NearRow, Release, card, changes_md, citation_cff, croissant, excluded_csv,
+    near_csv, sha256sums,
+};
+use crate::stage::{Context, StageError};
+use crate::store::{Draft, StoreError};
+
+/// Sizes and hashes of the data files.
+pub fn file_facts(ctx: &Context, draft: &Draft, files: &[DataFile]) -> Result<Vec<FileFacts>, StageError> {
+    let facts = |file: &DataFile| {
+        let path = draft.folder().join(file.path());
+        let bytes = std::fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
+        let sha256 = hash(&path)?.to_string();
+        Ok(FileFacts { path: file.path(), bytes, sha256, rows: file.items().len() as u64 })
+    };
+    ctx.pool()?.install(|| files.par_iter().map(facts).collect())
+}
+
+fn hash(path: &std::path::Path) -> Result<Sha256, StoreError> {
+    File::open(path).and_then(|mut file| Sha256::of_reader(&mut file)).map_err(StoreError::io("read", path))
+}
+
+/// Card, Croissant and citation.
+pub fn write(draft: &Draft, facts: &Release) -> Result<(), StageError> {
+    draft.put("README.md", card(facts).as_bytes())?;
+    draft.put("croissant.json", &croissant(facts))?;
+    draft.put("CITATION.cff", citation_cff(facts).as_bytes())?;
+    Ok(())
+}
+
+/// What is not in the release, what looks alike, what changed.
+pub fn write_lists(
+    draft: &Draft,
+    left_out: &[LeftOut],
+    near: &[NearRow],
+    changes: Option<&Changes>,
+) -> Result<(), StageError> {
+    let row = |row: &LeftOut| ExcludedRow {
+        item_id: row.item_id.to_string(),
+        category: row.category.clone(),
+        reason: row.reason.to_string(),
+        detail: row.detail.clone(),
+    };
+    draft.put("excluded.csv", &excluded_csv(&left_out.iter().map(row).collect::<Vec<_>>()))?;
+    draft.put("near-duplicates.csv", &near_csv(near))?;
+    match changes {
+        Some(changes) => Ok(draft.put("CHANGES.md", changes_md(changes).as_bytes())?),
+        None => Ok(()),
+    }
+}
+
+/// `SHA256SUMS` over everything that is there; `known`: files that have been hashed already.
+pub fn write_sums(ctx: &Context, draft: &Draft, known: &[FileFacts]) -> Result<(), StageError> {
+    let names = draft.files()?;
+    let sum = |name: &String| match known.iter().find(|file| file.path == *name) {
+        Some(file) => Ok((name.clone(), file.sha256.clone())),
+        None => Ok((name.clone(), hash(&draft.folder().join(name))?.to_string())),
+    };
+    let sums: Result<Vec<_>, StageError> = ctx.pool()?.install(|| names.par_iter().map(sum).collect());
+    Ok(draft.put("SHA256SUMS", sha256sums(&sums?).as_bytes())?)
+}

@@ -1,0 +1,130 @@
+//! The same release in other forms: ImageNet-D's tree, tar files, FiftyOne.
+
+use serde_json::{Map, Number, Value};
+
+use super::columns::Column;
+use super::data::DataFile;
+use super::evidence::{Evidence, Reader};
+use crate::domain::{Cell, ColumnKind, ReleaseForm};
+use crate::render::release::{MetadataRow, labels_json, metadata_jsonl};
+use crate::stage::{Context, StageError};
+use crate::store::{Draft, StoreError, TarFile};
+
+/// What a release is written from.
+pub struct Forms<'a, 'b> {
+    /// Whom to tell.
+    pub ctx: &'a Context<'a>,
+    /// The evidence.
+    pub reader: &'a mut Reader<'b>,
+    /// Its columns.
+    pub columns: &'a [Column],
+    /// Names of the labels.
+    pub classes: &'a [String],
+    /// Where it is written.
+    pub draft: &'a Draft,
+    /// How it is cut.
+    pub files: &'a [DataFile],
+}
+
+impl Forms<'_, '_> {
+    /// Writes one of them.
+    pub fn write(&mut self, form: ReleaseForm) -> Result<(), StageError> {
+        self.ctx.progress.start(form.folder(), self.reader.kept().len() as u64);
+        match form {
+            ReleaseForm::ImageFolder => self.image_folder()?,
+            ReleaseForm::WebDataset => self.web_dataset()?,
+            ReleaseForm::FiftyOne => self.fifty_one()?,
+        }
+        self.ctx.progress.finish();
+        Ok(())
+    }
+
+    fn each(&mut self, mut each: impl FnMut(&Evidence) -> Result<(), StageError>) -> Result<(), StageError> {
+        for group in self.files.iter().flat_map(|file| &file.groups) {
+            self.reader.read(group.clone(), true, &mut each)?;
+            self.ctx.progress.advance(group.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn image_folder(&mut self) -> Result<(), StageError> {
+        let (draft, columns) = (self.draft, self.columns);
+        let mut rows = Vec::new();
+        self.each(|evidence| {
+            draft.put(&format!("imagefolder/{}", evidence.kept.path), &evidence.bytes)?;
+            let columns = facts(columns, evidence);
+            rows.push(MetadataRow { file_name: evidence.kept.path.clone(), columns });
+            Ok(())
+        })?;
+        Ok(draft.put("imagefolder/metadata.jsonl", &metadata_jsonl(&rows))?)
+    }
+
+    fn fifty_one(&mut self) -> Result<(), StageError> {
+        let (draft, classes) = (self.draft, self.classes);
+        let mut labels = Vec::new();
+        self.each(|evidence| {
+            let file = evidence.kept.file();
+            draft.put(&format!("fiftyone/data/{file}"), &evidence.bytes)?;
+            let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+            labels.push((stem.to_owned(), classes[evidence.kept.label].clone()));
+            Ok(())
+        })?;
+        Ok(draft.put("fiftyone/labels.json", &labels_json(classes, &labels))?)
+    }
+
+    /// Samples of image, class and evidence (`<item>.png`, `.cls`, `.json`), in files cut as the data files are.
+    fn web_dataset(&mut self) -> Result<(), StageError> {
+        for file in self.files {
+            let name = format!("webdataset/{}.tar", file.stem);
+            let mut tar = TarFile::new(self.draft.start(&name)?);
+            for group in &file.groups {
+                self.reader.read(group.clone(), true, |evidence| {
+                    sample(&mut tar, self.columns, evidence).map_err(StoreError::io("write", name.as_ref()))?;
+                    Ok(())
+                })?;
+                self.ctx.progress.advance(group.len() as u64);
+            }
+            tar.commit()?;
+        }
+        Ok(())
+    }
+}
+
+fn sample(tar: &mut TarFile, columns: &[Column], evidence: &Evidence) -> std::io::Result<()> {
+    let file = evidence.kept.file();
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let json: Map<String, Value> = facts(columns, evidence).into_iter().collect();
+    tar.push(file, &evidence.bytes)?;
+    tar.push(&format!("{stem}.cls"), evidence.kept.label.to_string().as_bytes())?;
+    tar.push(&format!("{stem}.json"), Value::Object(json).to_string().as_bytes())
+}
+
+/// All columns but the image.
+fn facts(columns: &[Column], evidence: &Evidence) -> Vec<(String, Value)> {
+    let columns = columns.iter().filter(|column| column.facts.kind != ColumnKind::Image);
+    columns.map(|column| (column.facts.name.clone(), json(column.cell(evidence)))).collect()
+}
+
+/// A cell as JSON. 64-bit seeds are text: most readers of JSON have no such numbers.
+fn json(cell: Cell) -> Value {
+    let number = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number);
+    match cell {
+        Cell::Null | Cell::Image(..) => Value::Null,
+        Cell::Text(text) => text.into(),
+        Cell::Bool(flag) => flag.into(),
+        Cell::Int32(n) => n.into(),
+        Cell::Int64(n) => n.into(),
+        Cell::UInt32(n) => n.into(),
+        Cell::UInt64(n) => n.to_string().into(),
+        Cell::Float32(n) => number(shortest(n)),
+        Cell::Float64(n) => number(n),
+        Cell::TextList(list) => list.into(),
+        Cell::Int32List(list) => list.into(),
+        Cell::Float32List(list) => list.into_iter().map(|n| number(shortest(n))).collect(),
+    }
+}
+
+/// The double that is written as the float is: 0.1, not 0.10000000149011612.
+fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
+}

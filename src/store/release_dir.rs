@@ -1,0 +1,316 @@
+//! A release: a folder that appears under its name whole or not at all.
+//!
+//! It is filled beside its place, in `<name>.unfinished`, and takes its name by one rename when all is on the disk. A draft has
+//! the key of what it is made from: a later call with the same key goes on with the data files that are whole, one with another
+//! key begins anew.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::atomic::{PendingFile, UNFINISHED, sync_folder, write_whole};
+use super::{Lock, StoreError};
+use crate::domain::{ReleaseRecord, Sha256};
+
+/// Version of the layout; raised when older tools could misread a release.
+pub const RELEASE_FORMAT: u32 = 1;
+
+/// What a release says of itself.
+const RECORD: &str = "release.json";
+/// The key of a draft.
+const KEY: &str = "key";
+/// The lock of a draft.
+const LOCK: &str = "lock";
+/// The only folder of a draft whose files a later call takes over.
+const DATA: &str = "data";
+
+/// A release that is there.
+#[derive(Debug, Clone)]
+pub struct ReleaseDir(PathBuf);
+
+impl ReleaseDir {
+    /// The one at `path`, if its record is there.
+    pub fn find(path: &Path) -> Option<Self> {
+        path.join(RECORD).is_file().then(|| Self(path.to_owned()))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What it says of itself.
+    pub fn record(&self) -> Result<ReleaseRecord, StoreError> {
+        let path = self.0.join(RECORD);
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let record = serde_json::from_slice(&bytes).map_err(|e| e.to_string());
+        let record = record.and_then(|record: ReleaseRecord| match record.format {
+            RELEASE_FORMAT => Ok(record),
+            other => Err(format!("it has format {other}, but this hardset reads format {RELEASE_FORMAT}")),
+        });
+        record.map_err(|problem| StoreError::Damaged {
+            path: path.display().to_string(),
+            problem,
+            remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
+        })
+    }
+
+    /// All files below it, as paths with `/`, in their order.
+    pub fn files(&self) -> Result<Vec<String>, StoreError> {
+        files(&self.0)
+    }
+
+    /// Removes what a process left that was killed when all was done.
+    fn sweep(&self) -> Result<(), StoreError> {
+        for path in [LOCK, KEY].map(|name| self.0.join(name)).into_iter().filter(|path| path.is_file()) {
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+}
+
+/// All files below `folder` but those of a draft itself, as paths with `/`, in the order of their bytes.
+fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for inside in folders(folder)? {
+        for entry in fs::read_dir(&inside).map_err(StoreError::io("read", &inside))? {
+            let path = entry.map_err(StoreError::io("read", &inside))?.path();
+            if path.is_symlink() || !path.is_dir() {
+                let parts = path.strip_prefix(folder).unwrap_or(&path).iter().map(|part| part.to_string_lossy());
+                found.push(parts.collect::<Vec<_>>().join("/"));
+            }
+        }
+    }
+    found.retain(|name| name != LOCK && name != KEY);
+    found.sort();
+    Ok(found)
+}
+
+/// `folder` and all folders below it; those behind links are not followed.
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = vec![folder.to_owned()];
+    let mut at = 0;
+    while let Some(inside) = found.get(at).cloned() {
+        for entry in fs::read_dir(&inside).map_err(StoreError::io("read", &inside))? {
+            let entry = entry.map_err(StoreError::io("read", &inside))?;
+            if entry.file_type().map_err(StoreError::io("read", &inside))?.is_dir() {
+                found.push(entry.path());
+            }
+        }
+        at += 1;
+    }
+    Ok(found)
+}
+
+/// What is at the place of a release.
+pub enum Place {
+    /// The very release, made earlier.
+    Done(ReleaseDir),
+    /// A draft to fill.
+    Draft(Draft),
+}
+
+/// A release being filled.
+pub struct Draft {
+    place: PathBuf,
+    folder: PathBuf,
+    _lock: Lock,
+}
+
+impl Draft {
+    /// Takes the place `out` for the release with this key: new, an empty folder, or that release itself.
+    pub fn open(out: &Path, key: Sha256) -> Result<Place, StoreError> {
+        let place = std::path::absolute(out).map_err(StoreError::io("find", out))?;
+        if let Some(done) = check_place(&place, key)? {
+            return Ok(Place::Done(done));
+        }
+        let mut name = place.file_name().unwrap_or_default().to_owned();
+        name.push(UNFINISHED);
+        let folder = place.with_file_name(name);
+        refuse_foreign(&folder)?;
+        let lock = Lock::take_new(&folder)?;
+        let draft = Self { place, folder, _lock: lock };
+        draft.take_over(key)?;
+        Ok(Place::Draft(draft))
+    }
+
+    /// Removes what cannot be used again.
+    fn take_over(&self, key: Sha256) -> Result<(), StoreError> {
+        let same = fs::read_to_string(self.folder.join(KEY)).is_ok_and(|found| found == key.to_string());
+        for entry in fs::read_dir(&self.folder).map_err(StoreError::io("read", &self.folder))?.flatten() {
+            let (name, path) = (entry.file_name(), entry.path());
+            let stays = name == LOCK || same && (name == KEY || name == DATA);
+            let removed = match (stays, entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+                (true, _) => Ok(()),
+                (false, true) => fs::remove_dir_all(&path),
+                (false, false) => fs::remove_file(&path),
+            };
+            removed.map_err(StoreError::io("remove", &path))?;
+        }
+        write_whole(&self.folder.join(KEY), key.to_string().as_bytes())
+    }
+
+    /// Where it is filled.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the file `name` below `data/` is there, whole.
+    pub fn has(&self, name: &str) -> bool {
+        self.folder.join(name).is_file()
+    }
+
+    /// Starts the file `name` (a path inside with `/`), which appears whole.
+    pub fn start(&self, name: &str) -> Result<PendingFile, StoreError> {
+        PendingFile::create(&self.folder.join(name))
+    }
+
+    /// Writes one of many small files; it is on the disk after [`Draft::commit`] only.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.folder.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
+        }
+        let written = File::create(&path).and_then(|mut file| file.write_all(bytes));
+        written.map_err(StoreError::io("write", &path))
+    }
+
+    /// All files of the release so far, as paths with `/`, in their order.
+    pub fn files(&self) -> Result<Vec<String>, StoreError> {
+        files(&self.folder)
+    }
+
+    /// Writes what the release says of itself.
+    pub fn put_record(&self, record: &ReleaseRecord) -> Result<(), StoreError> {
+        let text = serde_json::to_string_pretty(record).unwrap_or_default() + "\n";
+        self.put(RECORD, text.as_bytes())
+    }
+
+    /// Gives the release its name, after everything is on the disk.
+    pub fn commit(self) -> Result<ReleaseDir, StoreError> {
+        for name in files(&self.folder)? {
+            sync(&self.folder.join(name))?;
+        }
+        for folder in folders(&self.folder)? {
+            sync(&folder)?;
+        }
+        fs::rename(&self.folder, &self.place).map_err(StoreError::io("write", &self.place))?;
+        sync_folder(&self.place)?;
+        let done = ReleaseDir(self.place.clone());
+        done.sweep()?;
+        Ok(done)
+    }
+}
+
+fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(StoreError::io("write", path))
+}
+
+/// The release at `place`, if it is the one with this key; an error if anything else is there.
+fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreError> {
+    let taken = |found: String| StoreError::Taken { path: place.display().to_string(), found };
+    if let Some(there) = ReleaseDir::find(place) {
+        let record = there.record()?;
+        if record.key != key {
+            return Err(taken(format!("{} {}", record.name, record.version)));
+        }
+        there.sweep()?;
+        return Ok(Some(there));
+    }
+    match fs::read_dir(place) {
+        Ok(mut entries) => match entries.next() {
+            Some(Ok(entry)) => Err(taken(entry.file_name().to_string_lossy().into_owned())),
+            _ => Ok(None),
+        },
+        Err(_) if place.symlink_metadata().is_ok() => Err(taken("it is no folder".to_owned())),
+        Err(_) => Ok(None),
+    }
+}
+
+/// An error if the folder of the draft is there and is none.
+fn refuse_foreign(folder: &Path) -> Result<(), StoreError> {
+    let Ok(mut entries) = fs::read_dir(folder) else { return Ok(()) };
+    match entries.next() {
+        Some(Ok(entry)) if !folder.join(LOCK).is_file() => {
+            let found = entry.file_name().to_string_lossy().into_owned();
+            Err(StoreError::Taken { path: folder.display().to_string(), found })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(key: &[u8]) -> ReleaseRecord {
+        ReleaseRecord {
+            format: 1,
+            tool: "hardset".to_owned(),
+            key: Sha256::of(key),
+            name: "a".to_owned(),
+            version: "1.0.0".to_owned(),
+            verified: false,
+            mining: String::new(),
+            images: 0,
+            categories: Vec::new(),
+            surrogates: Vec::new(),
+            files: Vec::new(),
+            also: Vec::new(),
+            base: None,
+        }
+    }
+
+    fn draft(out: &Path, key: &[u8]) -> Draft {
+        match Draft::open(out, Sha256::of(key)).unwrap() {
+            Place::Draft(draft) => draft,
+            Place::Done(_) => panic!("nothing is there yet"),
+        }
+    }
+
+    #[test]
+    fn a_release_appears_whole_and_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("r");
+        let filled = draft(&out, b"k");
+        filled.put("README.md", b"card").unwrap();
+        filled.put("imagefolder/a/1.png", b"1").unwrap();
+        assert!(!out.exists());
+        assert!(Draft::open(&out, Sha256::of(b"k")).is_err(), "somebody fills it");
+        filled.put_record(&record(b"k")).unwrap();
+        let done = filled.commit().unwrap();
+        assert_eq!(done.files().unwrap(), ["README.md", "imagefolder/a/1.png", "release.json"]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(!out.join(KEY).exists() && !out.join(LOCK).exists());
+        assert!(matches!(Draft::open(&out, Sha256::of(b"k")), Ok(Place::Done(_))));
+        assert!(Draft::open(&out, Sha256::of(b"other")).err().unwrap().to_string().contains("a 1.0.0"));
+    }
+
+    #[test]
+    fn a_draft_goes_on_with_its_data_files_if_it_has_the_same_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("r");
+        let first = draft(&out, b"k");
+        write_whole(&first.folder().join("data/x.parquet"), b"x").unwrap();
+        first.put("README.md", b"half").unwrap();
+        drop(first);
+        let second = draft(&out, b"k");
+        assert!(second.has("data/x.parquet") && !second.has("README.md"));
+        drop(second);
+        assert!(!draft(&out, b"other").has("data/x.parquet"));
+    }
+
+    #[test]
+    fn what_others_put_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("r")).unwrap();
+        fs::write(dir.path().join("r/mine.txt"), "mine").unwrap();
+        assert!(Draft::open(&dir.path().join("r"), Sha256::of(b"k")).is_err());
+        fs::create_dir(dir.path().join("s.unfinished")).unwrap();
+        fs::write(dir.path().join("s.unfinished/mine.txt"), "mine").unwrap();
+        assert!(Draft::open(&dir.path().join("s"), Sha256::of(b"k")).is_err());
+        assert!(dir.path().join("s.unfinished/mine.txt").is_file());
+        fs::create_dir(dir.path().join("t")).unwrap();
+        draft(&dir.path().join("t"), b"k").commit().unwrap();
+    }
+}

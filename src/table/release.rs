@@ -1,0 +1,365 @@
+//! The data files of a release: Parquet as Hugging Face's `datasets` loads it, an image column and class labels among it.
+//!
+//! Written with the crate `parquet`, since polars has no image column. Holds always: the same rows in the same groups give the
+//! same bytes; every column may hold nulls, as `datasets` wants it.
+//!
+//! Source of the metadata: `datasets`, `Features.arrow_schema` (the key `huggingface` of the Arrow schema).
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int32Type, Int64Type, UInt32Type};
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, StructArray, UInt32Array, UInt64Array,
+};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use serde_json::{Value, json};
+
+use super::frame::TableError;
+use crate::domain::{Cell, ColumnFacts, ColumnKind, ReleaseRow};
+
+/// Rows that are read at a time: bounds memory.
+const BATCH: usize = 16;
+
+/// Writes one data file.
+pub struct ReleaseWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    schema: SchemaRef,
+    kinds: Vec<ColumnKind>,
+}
+
+impl<W: Write + Send> ReleaseWriter<W> {
+    /// A file with these columns; `classes`: names of the labels, from 0.
+    pub fn new(target: W, columns: &[ColumnFacts], classes: &[String]) -> Result<Self, TableError> {
+        let schema = schema(columns, classes);
+        let images = columns.iter().filter(|column| column.kind == ColumnKind::Image);
+        // Encoded images neither repeat nor compress, and nobody looks for the smallest one.
+        let properties = images.fold(WriterProperties::builder(), |properties, column| {
+            let bytes = ColumnPath::new(vec![column.name.clone(), "bytes".to_owned()]);
+            properties
+                .set_column_dictionary_enabled(bytes.clone(), false)
+                .set_column_statistics_enabled(bytes, EnabledStatistics::None)
+        });
+        let properties = properties.set_created_by("hardset".to_owned()).build();
+        let writer = ArrowWriter::try_new(target, Arc::clone(&schema), Some(properties)).map_err(encode_error)?;
+        Ok(Self { writer, schema, kinds: columns.iter().map(|column| column.kind).collect() })
+    }
+
+    /// Writes rows as one row group.
+    pub fn group(&mut self, rows: &[ReleaseRow]) -> Result<(), TableError> {
+        let arrays = self.kinds.iter().enumerate().map(|(at, kind)| {
+            let cells: Vec<&Cell> = rows.iter().filter_map(|row| row.get(at)).collect();
+            array(*kind, &cells)
+        });
+        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)?;
+        self.writer.write(&batch).and_then(|()| self.writer.flush()).map_err(encode_error)
+    }
+
+    /// Writes the footer.
+    pub fn finish(self) -> Result<(), TableError> {
+        self.writer.close().map(|_| ()).map_err(encode_error)
+    }
+}
+
+fn encode_error(error: impl std::fmt::Display) -> TableError {
+    TableError::EncodeRelease(error.to_string())
+}
+
+fn schema(columns: &[ColumnFacts], classes: &[String]) -> SchemaRef {
+    let fields: Vec<Field> = columns.iter().map(|c| Field::new(&c.name, data_type(c.kind), true)).collect();
+    let features: serde_json::Map<String, Value> =
+        columns.iter().map(|column| (column.name.clone(), feature(column.kind, classes))).collect();
+    let metadata = json!({ "info": { "features": features } }).to_string();
+    Arc::new(Schema::new_with_metadata(fields, HashMap::from([("huggingface".to_owned(), metadata)])))
+}
+
+fn data_type(kind: ColumnKind) -> DataType {
+    let list = |item| DataType::List(Arc::new(Field::new("item", item, true)));
+    match kind {
+        ColumnKind::Image => DataType::Struct(image_fields()),
+        ColumnKind::Text => DataType::Utf8,
+        ColumnKind::Bool => DataType::Boolean,
+        ColumnKind::Int32 => DataType::Int32,
+        ColumnKind::Int64 | ColumnKind::ClassLabel => DataType::Int64,
+        ColumnKind::UInt32 => DataType::UInt32,
+        ColumnKind::UInt64 => DataType::UInt64,
+        ColumnKind::Float32 => DataType::Float32,
+        ColumnKind::Float64 => DataType::Float64,
+        ColumnKind::TextList => list(DataType::Utf8),
+        ColumnKind::Int32List => list(DataType::Int32),
+        ColumnKind::Float32List => list(DataType::Float32),
+    }
+}
+
+fn image_fields() -> Fields {
+    Fields::from(vec![Field::new("bytes", DataType::Binary, true), Field::new("path", DataType::Utf8, true)])
+}
+
+fn feature(kind: ColumnKind, classes: &[String]) -> Value {
+    let value = |dtype: &str| json!({ "dtype": dtype, "_type": "Value" });
+    let list = |dtype: &str| json!({ "feature": value(dtype), "_type": "Sequence" });
+    match kind {
+        ColumnKind::Image => json!({ "_type": "Image" }),
+        ColumnKind::ClassLabel => json!({ "names": classes, "_type": "ClassLabel" }),
+        ColumnKind::Text => value("string"),
+        ColumnKind::Bool => value("bool"),
+        ColumnKind::Int32 => value("int32"),
+        ColumnKind::Int64 => value("int64"),
+        ColumnKind::UInt32 => value("uint32"),
+        ColumnKind::UInt64 => value("uint64"),
+        ColumnKind::Float32 => value("float32"),
+        ColumnKind::Float64 => value("float64"),
+        ColumnKind::TextList => list("string"),
+        ColumnKind::Int32List => list("int32"),
+        ColumnKind::Float32List => list("float32"),
+    }
+}
+
+/// The cells of one column; one of another type is a bug, and an error that says so.
+fn array(kind: ColumnKind, cells: &[&Cell]) -> Result<ArrayRef, TableError> {
+    /// Values of one variant, nulls as `None`.
+    macro_rules! values {
+        ($variant:ident) => {
+            cells.iter().map(|cell| match cell {
+                Cell::$variant(value) => Ok(Some(value)),
+                Cell::Null => Ok(None),
+                other => Err(encode_error(format!("a column of {kind:?} holds {}", name_of(other)))),
+            })
+        };
+    }
+    /// The same in an array of numbers.
+    macro_rules! numbers {
+        ($variant:ident, $array:ty) => {{
+            let values = values!($variant).map(|value| Ok(value?.copied()));
+            Arc::new(<$array>::from(values.collect::<Result<Vec<_>, TableError>>()?))
+        }};
+    }
+    /// The same in lists of numbers.
+    macro_rules! lists {
+        ($variant:ident, $number:ty) => {{
+            let values = values!($variant).map(|value| Ok(value?.map(|list| list.iter().copied().map(Some))));
+            let values = values.collect::<Result<Vec<_>, TableError>>()?;
+            Arc::new(ListArray::from_iter_primitive::<$number, _, _>(values))
+        }};
+    }
+    Ok(match kind {
+        ColumnKind::Image => images(cells)?,
+        ColumnKind::Text => Arc::new(values!(Text).collect::<Result<StringArray, _>>()?),
+        ColumnKind::Bool => numbers!(Bool, BooleanArray),
+        ColumnKind::Int32 => numbers!(Int32, Int32Array),
+        ColumnKind::Int64 | ColumnKind::ClassLabel => numbers!(Int64, Int64Array),
+        ColumnKind::UInt32 => numbers!(UInt32, UInt32Array),
+        ColumnKind::UInt64 => numbers!(UInt64, UInt64Array),
+        ColumnKind::Float32 => numbers!(Float32, Float32Array),
+        ColumnKind::Float64 => numbers!(Float64, Float64Array),
+        ColumnKind::Int32List => lists!(Int32List, Int32Type),
+        ColumnKind::Float32List => lists!(Float32List, Float32Type),
+        ColumnKind::TextList => text_lists(values!(TextList).collect::<Result<_, _>>()?),
+    })
+}
+
+/// The variant's name; an image's bytes would fill the screen.
+fn name_of(cell: &Cell) -> String {
+    format!("{cell:?}").split('(').next().unwrap_or_default().to_owned()
+}
+
+fn images(cells: &[&Cell]) -> Result<ArrayRef, TableError> {
+    let image = |cell: &&Cell| match cell {
+        Cell::Image(bytes, path) => Ok((bytes.clone(), path.clone())),
+        other => Err(encode_error(format!("a column of images holds {}", name_of(other)))),
+    };
+    let (bytes, paths): (Vec<_>, Vec<_>) = cells.iter().map(image).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let bytes: BinaryArray = bytes.iter().map(|bytes| Some(bytes.as_slice())).collect();
+    let paths: StringArray = paths.iter().map(Some).collect();
+    let image = StructArray::try_new(image_fields(), vec![Arc::new(bytes), Arc::new(paths)], None);
+    Ok(Arc::new(image.map_err(encode_error)?))
+}
+
+fn text_lists(rows: Vec<Option<&Vec<String>>>) -> ArrayRef {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for row in rows {
+        row.into_iter().flatten().for_each(|text| builder.values().append_value(text));
+        builder.append(row.is_some());
+    }
+    Arc::new(builder.finish())
+}
+
+/// What a check of a release, or a comparison with it, looks at in one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Number of the item in its run.
+    pub item_id: u32,
+    /// The label.
+    pub label: i64,
+    /// The category's id.
+    pub category: String,
+    /// Hash of the image, as the row says.
+    pub sha256: String,
+    /// The image; empty where it was not asked for.
+    pub image: Vec<u8>,
+}
+
+const STORED: [&str; 4] = ["item_id", "label", "category", "sha256"];
+
+/// A data file that is there.
+pub struct ReleaseFile {
+    path: std::path::PathBuf,
+    builder: ParquetRecordBatchReaderBuilder<File>,
+}
+
+impl ReleaseFile {
+    /// Opens the file at `path`.
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        let cannot = |source| TableError::Open { file: path.display().to_string(), source };
+        let file = File::open(path).map_err(cannot)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
+        Ok(Self { path: path.to_owned(), builder })
+    }
+
+    /// Names of the columns, and names of the labels as the metadata has them.
+    pub fn columns(&self) -> (Vec<String>, Vec<String>) {
+        let schema = self.builder.schema();
+        let metadata = schema.metadata().get("huggingface").map(String::as_str).unwrap_or_default();
+        let metadata: Value = serde_json::from_str(metadata).unwrap_or_default();
+        let classes = metadata["info"]["features"]["label"]["names"].as_array().into_iter().flatten();
+        let classes = classes.map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+        (schema.fields().iter().map(|field| field.name().clone()).collect(), classes)
+    }
+
+    /// Gives each row to `each`, with its image where `images` is said.
+    pub fn rows(self, images: bool, mut each: impl FnMut(StoredRow)) -> Result<(), TableError> {
+        let path = self.path;
+        let names = STORED.into_iter().chain(images.then_some("image"));
+        let missing = names.clone().find(|name| self.builder.schema().field_with_name(name).is_err());
+        if let Some(name) = missing {
+            return Err(read_error(&path, format!("it has no column {name}")));
+        }
+        let mask = ProjectionMask::columns(self.builder.parquet_schema(), names);
+        let reader = self.builder.with_projection(mask).with_batch_size(BATCH).build();
+        for batch in reader.map_err(|e| read_error(&path, e))? {
+            let batch = batch.map_err(|e| read_error(&path, e))?;
+            stored(&batch, images)
+                .ok_or_else(|| read_error(&path, "a column has another type"))?
+                .into_iter()
+                .for_each(&mut each);
+        }
+        Ok(())
+    }
+}
+
+fn read_error(path: &Path, problem: impl std::fmt::Display) -> TableError {
+    TableError::ReadRelease { file: path.display().to_string(), problem: problem.to_string() }
+}
+
+/// The rows of a batch; `None` where a column has another type.
+fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
+    let column = |name: &str| batch.column_by_name(name);
+    let items = column("item_id")?.as_primitive_opt::<UInt32Type>()?;
+    let labels = column("label")?.as_primitive_opt::<Int64Type>()?;
+    let (categories, hashes) = (column("category")?.as_string_opt::<i32>()?, column("sha256")?.as_string_opt::<i32>()?);
+    let bytes = match images {
+        true => Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?),
+        false => None,
+    };
+    let row = |at: usize| StoredRow {
+        item_id: items.value(at),
+        label: labels.value(at),
+        category: categories.value(at).to_owned(),
+        sha256: hashes.value(at).to_owned(),
+        image: bytes.map(|bytes| bytes.value(at).to_vec()).unwrap_or_default(),
+    };
+    Some((0..batch.num_rows()).map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, kind: ColumnKind) -> ColumnFacts {
+        ColumnFacts { name: name.to_owned(), kind, description: String::new() }
+    }
+
+    fn columns() -> Vec<ColumnFacts> {
+        vec![
+            column("image", ColumnKind::Image),
+            column("label", ColumnKind::ClassLabel),
+            column("item_id", ColumnKind::UInt32),
+            column("category", ColumnKind::Text),
+            column("sha256", ColumnKind::Text),
+            column("a.top5_ids", ColumnKind::Int32List),
+            column("votes", ColumnKind::TextList),
+        ]
+    }
+
+    fn row(item: u32) -> ReleaseRow {
+        vec![
+            Cell::Image(vec![item as u8; 9], format!("{item}.png")),
+            Cell::Int64(1),
+            Cell::UInt32(item),
+            Cell::Text("mug".to_owned()),
+            Cell::Text("ab".to_owned()),
+            Cell::Int32List(vec![1, 2]),
+            if item == 0 { Cell::Null } else { Cell::TextList(vec!["yes".to_owned()]) },
+        ]
+    }
+
+    fn written(groups: &[&[ReleaseRow]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let classes = ["cup".to_owned(), "mug".to_owned()];
+        let mut writer = ReleaseWriter::new(&mut bytes, &columns(), &classes).unwrap();
+        groups.iter().for_each(|rows| writer.group(rows).unwrap());
+        writer.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn rows_come_back_as_they_went_in_and_the_same_rows_give_the_same_bytes() {
+        let rows: Vec<ReleaseRow> = (0..40).map(row).collect();
+        let bytes = written(&[&rows[..30], &rows[30..]]);
+        assert_eq!(bytes, written(&[&rows[..30], &rows[30..]]));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let (names, classes) = ReleaseFile::open(file.path()).unwrap().columns();
+        assert_eq!((names.len(), classes), (7, vec!["cup".to_owned(), "mug".to_owned()]));
+        for images in [true, false] {
+            let mut found = Vec::new();
+            ReleaseFile::open(file.path()).unwrap().rows(images, |row| found.push(row)).unwrap();
+            let expected = |item: u32| StoredRow {
+                item_id: item,
+                label: 1,
+                category: "mug".to_owned(),
+                sha256: "ab".to_owned(),
+                image: if images { vec![item as u8; 9] } else { Vec::new() },
+            };
+            assert_eq!(found, (0..40).map(expected).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_cell_of_another_type_is_an_error_not_a_null() {
+        let mut wrong = row(1);
+        wrong[2] = Cell::Text("one".to_owned());
+        let mut writer = ReleaseWriter::new(Vec::new(), &columns(), &[]).unwrap();
+        let message = writer.group(&[wrong]).unwrap_err().to_string();
+        assert!(message.contains("UInt32 holds Text"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_table_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"PAR1 not parquet PAR1").unwrap();
+        let message = ReleaseFile::open(file.path()).err().unwrap().to_string();
+        assert!(message.contains(&file.path().display().to_string()), "{message}");
+    }
+}
