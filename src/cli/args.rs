@@ -70,7 +70,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Say how far a run is
     Status(RunArgs),
-    /// Check every file of a run
+    /// Check every file of a run or of a release
     Verify(RunArgs),
     /// Fetch external files into the cache
     Fetch(FetchArgs),
@@ -114,7 +114,7 @@ pub struct PlanArgs {
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// The run directory
+    /// The run directory; for `verify` also a release
     pub run: PathBuf,
 }
 

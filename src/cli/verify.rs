@@ -6,13 +6,19 @@ use super::args::RunArgs;
 use super::output::Output;
 use super::session::Session;
 use crate::stage::{self, StageError};
+use crate::store::ReleaseDir;
 
 pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
     let ctx = session.context(&args.run);
-    let _lock = ctx.run.lock().map_err(StageError::from)?;
-    let verified = stage::verify(&ctx)?;
+    let verified = match ReleaseDir::find(&args.run) {
+        Some(release) => stage::verify_release(&ctx, &release)?,
+        None => {
+            let _lock = ctx.run.lock().map_err(StageError::from)?;
+            stage::verify(&ctx)?
+        }
+    };
     let text = match verified.problems.len() {
-        0 => format!("{}: {} files are what their records say", args.run.display(), verified.files),
+        0 => format!("{}: {} files are what they should be", args.run.display(), verified.files),
         n => format!("{}\n{n} problem(s) in {} files", verified.problems.join("\n"), verified.files),
     };
     let json = json!({ "run": args.run.display().to_string(), "files": verified.files, "problems": verified.problems });

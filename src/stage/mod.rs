@@ -31,6 +31,7 @@ mod sheets;
 mod status;
 mod tally;
 mod verify;
+mod verify_release;
 
 pub use crate::domain::Agreement;
 pub use crate::generator::{Benchmark, Compared};
@@ -55,3 +56,4 @@ pub use serve::{ServeAt, serve};
 pub use shards::{Part, Tally};
 pub use status::{Status, SurrogateStatus, status};
 pub use verify::{Verified, verify};
+pub use verify_release::verify_release;

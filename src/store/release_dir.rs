@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic::{PendingFile, UNFINISHED, sync_folder, write_whole};
 use super::{Lock, StoreError};
-use crate::domain::{ReleaseRecord, Sha256};
+use crate::domain::{ReleaseRecord, RunSpec, Sha256};
 
 /// Version of the layout; raised when older tools could misread a release.
 pub const RELEASE_FORMAT: u32 = 1;
@@ -51,6 +51,17 @@ impl ReleaseDir {
         record.map_err(|problem| StoreError::Damaged {
             path: path.display().to_string(),
             problem,
+            remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
+        })
+    }
+
+    /// The recipe that was published with it.
+    pub fn recipe(&self) -> Result<RunSpec, StoreError> {
+        let path = self.0.join("recipe.toml");
+        let text = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
+        toml::from_str(&text).map_err(|e: toml::de::Error| StoreError::Damaged {
+            path: path.display().to_string(),
+            problem: e.to_string().trim().to_owned(),
             remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
         })
     }

@@ -24,12 +24,12 @@ mod tests;
 
 use crate::domain::ColumnFacts;
 
-pub use card::card;
+pub use card::{card, card_lacks};
 pub use changes::{Changes, Relabelled, changes_md};
 pub use citation::{bibtex, citation_cff};
 pub use croissant::croissant;
 pub use names::{class_names, safe_name, safe_names};
-pub use sums::sha256sums;
+pub use sums::{read_sums, sha256sums};
 pub use tables::{
     ExcludedRow, MetadataRow, NearRow, QuestionRow, excluded_csv, labels_json, metadata_jsonl, near_csv, questions_csv,
 };

@@ -22,6 +22,8 @@ use super::{Context, StageError};
 use crate::domain::{CategoryCount, DataFileRecord, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256};
 use crate::render::release::{CategoryFacts, ChangeFacts, Changes, NearRow, class_names};
 use crate::store::{Draft, Place, RELEASE_FORMAT, ReleaseDir};
+pub(super) use facts::surrogate_records;
+
 use base::Base;
 use choose::{Chosen, LeftOut, Reason, choose};
 use evidence::{Kept, Reader};
@@ -197,7 +199,7 @@ impl Work<'_> {
             mining: self.spec.mining_id(),
             images: self.kept.len() as u64,
             categories: categories.iter().zip(classes).map(count).collect(),
-            surrogates: facts::surrogate_records(self.spec),
+            surrogates: surrogate_records(self.spec),
             files: files.iter().map(file).collect(),
             also: self.also.clone(),
             base: base.map(|(base, changes)| base.record(changes)),

@@ -9,6 +9,7 @@ mod sections;
 use super::Release;
 use super::text::markdown;
 use super::words;
+use crate::domain::ReleaseRecord;
 
 /// The card. Never fails: an empty release gives a card that says so.
 pub fn card(release: &Release) -> String {
@@ -51,4 +52,23 @@ fn heading(release: &Release) -> String {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}
+
+/// What a card must say of the release `record` and does not, one text each.
+pub fn card_lacks(card: &str, record: &ReleaseRecord) -> Vec<String> {
+    let mut lacks = Vec::new();
+    for surrogate in &record.surrogates {
+        let weights = surrogate.weights_sha256.map(|hash| hash.to_string());
+        if !card.contains(&surrogate.name) || weights.is_some_and(|weights| !card.contains(&weights)) {
+            lacks.push(format!("the surrogate {} or the hash of its weights is missing", surrogate.name));
+        }
+    }
+    if !card.contains(&format!("    num_examples: {}\n", record.images)) {
+        lacks.push(format!("it does not say that there are {} images", record.images));
+    }
+    let status = if record.verified { "> **Verified.**" } else { "> **Unverified hard set.**" };
+    if !card.contains(status) {
+        lacks.push("it does not say, or says wrongly, whether people have looked at the images".to_owned());
+    }
+    lacks
 }
