@@ -164,14 +164,14 @@ fn kinds(kept: &[Kept]) -> Vec<(String, u64)> {
 
 fn near_duplicates(spec: &RunSpec, near: &[NearRow]) -> String {
     let distance = spec.release.max_distance;
-    let became = match spec.release.near_duplicates {
-        NearDuplicates::Exclude => "were left out",
-        NearDuplicates::Keep => "were kept",
+    let became = match (near.len(), spec.release.near_duplicates) {
+        (0, _) => "none was found".to_owned(),
+        (found, NearDuplicates::Exclude) => format!("{found} were found and left out, which near-duplicates.csv lists"),
+        (found, NearDuplicates::Keep) => format!("{found} were found and kept, which near-duplicates.csv lists"),
     };
     format!(
-        "Images whose perceptual hashes (pHash, 64 bits) differ in at most {distance} bits are near duplicates: {} were found and \
-         {became}; near-duplicates.csv lists them. Mirrored and strongly cropped copies are not found this way.",
-        near.len()
+        "Images whose perceptual hashes (pHash, 64 bits) differ in at most {distance} bits are near duplicates: {became}. Mirrored \
+         and strongly cropped copies are not found this way."
     )
 }
 
