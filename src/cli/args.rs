@@ -68,7 +68,7 @@ pub enum Command {
     Release(ReleaseArgs),
     /// Write the page of the current mining
     Report(ReportArgs),
-    /// Say how far a run is
+    /// Say how far a run is, or what a release is
     Status(RunArgs),
     /// Check every file of a run or of a release
     Verify(RunArgs),
@@ -114,7 +114,7 @@ pub struct PlanArgs {
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// The run directory; for `verify` also a release
+    /// The run directory, or a release
     pub run: PathBuf,
 }
 

@@ -1,13 +1,19 @@
-//! `hardset status`: how far a run is.
+//! `hardset status`: how far a run is, or what a release is.
 
 use serde_json::json;
 
 use super::args::RunArgs;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::{self, Status};
+use crate::domain::ReleaseRecord;
+use crate::stage::{self, StageError, Status};
+use crate::store::ReleaseDir;
 
 pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
+    if let Some(release) = ReleaseDir::find(&args.run) {
+        let record = release.record().map_err(StageError::from)?;
+        return Ok(Output::new(of_release(&record), serde_json::to_value(&record)?));
+    }
     let status = stage::status(&session.context(&args.run).run)?;
     let surrogates = status.surrogates.iter().map(|s| {
         json!({ "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "runtime": s.runtime })
@@ -19,6 +25,22 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });
     Ok(Output::new(text(&status), json))
+}
+
+fn of_release(record: &ReleaseRecord) -> String {
+    let verified = if record.verified { "people accepted each image" } else { "UNVERIFIED: nobody has looked at it" };
+    let with_images = record.categories.iter().filter(|category| category.images > 0).count();
+    let mut text = format!("{} {} ({})\n{verified}\n", record.name, record.version, record.tool);
+    text += &format!("images    {} of {with_images} categories, in {} file(s)\n", record.images, record.files.len());
+    if let Some(base) = &record.base {
+        let (added, removed, relabelled) = (base.added, base.removed, base.relabelled);
+        text += &format!("since {}: {added} added, {removed} removed, {relabelled} relabelled\n", base.version);
+    }
+    for surrogate in &record.surrogates {
+        let weights = surrogate.weights_sha256.map_or_else(|| "made up".to_owned(), |hash| hash.to_string());
+        text += &format!("surrogate {} ({weights})\n", surrogate.name);
+    }
+    text + &format!("mining    {}", record.mining)
 }
 
 fn text(status: &Status) -> String {

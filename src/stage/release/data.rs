@@ -77,6 +77,8 @@ pub fn write(
     (draft, files): (&Draft, &[DataFile]),
 ) -> Result<(), StageError> {
     let facts: Vec<ColumnFacts> = columns.iter().map(|column| column.facts.clone()).collect();
+    let bytes: u64 = reader.kept().iter().map(|kept| kept.image.bytes).sum();
+    ctx.progress.detail(&format!("{} MB of images, and as much again for each other form", bytes / 1_000_000));
     ctx.progress.start("write data", reader.kept().len() as u64);
     for file in files {
         if draft.has(&file.path()) {
