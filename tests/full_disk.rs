@@ -1,5 +1,5 @@
-//! A full disk stops a build or a release with a clear message and harms nothing: after making room the same command finishes, and the
-//! result is the one of a run elsewhere.
+//! A full disk stops a build or a release with a clear message and harms nothing: after making room the same command
+//! finishes, and the result is the one of a run elsewhere.
 //!
 //! Mounts a small tmpfs, which needs root on Linux; says so loudly and checks nothing where that is not permitted.
 
