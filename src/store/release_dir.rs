@@ -34,6 +34,11 @@ impl ReleaseDir {
         path.join(RECORD).is_file().then(|| Self(path.to_owned()))
     }
 
+    /// Whether the folder at `path` was a release and has lost its record.
+    pub fn has_lost_record(path: &Path) -> bool {
+        !path.join(RECORD).is_file() && path.join("SHA256SUMS").is_file()
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
@@ -140,6 +145,15 @@ impl Draft {
         let folder = place.with_file_name(name);
         refuse_foreign(&folder)?;
         let lock = Lock::take_new(&folder)?;
+        // Another process may have finished its release between the look and the lock.
+        let settled = check_place(&place, key);
+        if !matches!(settled, Ok(None)) {
+            // Nothing can be done about a failure here: an empty folder is left.
+            let _ = fs::remove_file(folder.join(LOCK)).and_then(|()| fs::remove_dir(&folder));
+        }
+        if let Some(done) = settled? {
+            return Ok(Place::Done(done));
+        }
         let draft = Self { place, folder, _lock: lock };
         draft.take_over(key)?;
         Ok(Place::Draft(draft))

@@ -26,7 +26,7 @@ impl Base {
         let folder = ReleaseDir::find(path).ok_or_else(none)?;
         let record = folder.record()?;
         let newer = Version::parse(&record.version).ok().zip(Version::parse(&release.version).ok());
-        if !newer.is_some_and(|(old, new)| new > old) {
+        if newer.is_none_or(|(old, new)| new <= old) {
             return Err(StageError::Version { old: record.version, new: release.version.clone() });
         }
         let mut images = BTreeMap::new();

@@ -101,13 +101,16 @@ fn others(ctx: &Context, folders: &[PathBuf]) -> Result<Vec<(String, u64)>, Stag
     let mut hashes = Vec::new();
     for folder in folders {
         let paths = generator::images_below(folder)?;
+        // `.` and `x/..` have no name of their own.
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        let called = real.file_name().unwrap_or_default().to_string_lossy();
         ctx.progress.start("compare", paths.len() as u64);
         let mut unread = 0;
         for block in paths.chunks(BLOCK) {
             ctx.check_stop()?;
             let found: Vec<Option<u64>> =
                 pool.install(|| block.par_iter().map(|path| hash(&folder.join(path))).collect());
-            let name = |path: &String| format!("{}/{path}", folder.file_name().unwrap_or_default().to_string_lossy());
+            let name = |path: &String| format!("{called}/{path}");
             hashes.extend(block.iter().zip(&found).filter_map(|(path, hash)| Some((name(path), (*hash)?))));
             unread += found.iter().filter(|hash| hash.is_none()).count();
             ctx.progress.advance(block.len() as u64);
