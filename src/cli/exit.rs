@@ -42,6 +42,10 @@ fn code(error: &StageError) -> u8 {
         | StageError::NoSheets { .. }
         | StageError::Answers { .. }
         | StageError::TaskImage { .. }
+        | StageError::BaseDamaged { .. }
+        | StageError::NotCollected { .. }
+        | StageError::NothingToCompare { .. }
+        | StageError::ReleaseInside { .. }
         | StageError::NothingToRelease { .. }
         | StageError::ReleaseImage { .. }
         | StageError::Version { .. }
@@ -56,7 +60,7 @@ fn code(error: &StageError) -> u8 {
         StageError::Surrogate(error) => surrogate(error),
         StageError::Table(_) => BAD_INPUT,
         StageError::Share { code, .. } => code.unwrap_or(UNEXPECTED),
-        StageError::Accounting { .. } | StageError::Threads(_) => UNEXPECTED,
+        StageError::Accounting { .. } | StageError::Recipe(_) | StageError::Threads(_) => UNEXPECTED,
     }
 }
 

@@ -104,8 +104,9 @@ fn row(item_id: ItemId, path: String, (category, ids): (&str, &[u32]), seed: u64
     }
 }
 
-/// For comparing with other images: paths of all images below `root`, relative to it with `/` between parts, in their order; what cannot be an image of a run is
-/// passed over.
+/// For comparing with other images: paths of all images below `root`, relative to it with `/` between parts, in their order.
+///
+/// What cannot be an image of a run is passed over; a folder that cannot be read is an error.
 pub fn images_below(root: &Path) -> Result<Vec<String>, GeneratorError> {
     let mut search = Search { recursive: true, above: Vec::new(), found: Vec::new() };
     search.folder(root, "").map_err(|e| GeneratorError::Compare { path: root.to_owned(), source: e })?;

@@ -153,7 +153,8 @@ fn all_forms_hold_the_same_images_with_the_same_labels() {
         assert_eq!((&sample[0].1, &sample[1].1), (&row.image, &row.label.to_string().into_bytes()));
         let json: Value = serde_json::from_slice(&sample[2].1).expect("JSON");
         assert_eq!((&json["category"], &json["sha256"]), (&row.category.as_str().into(), &row.sha256.as_str().into()));
-        assert_eq!(labels["labels"][&stem], classes[row.label as usize]["class"]);
+        assert_eq!(labels["labels"][&stem], row.label);
+        assert_eq!(labels["classes"][row.label as usize], classes[row.label as usize]["class"]);
     }
 }
 

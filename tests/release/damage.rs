@@ -3,13 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hardset::domain::{Cell, ColumnFacts, ColumnKind};
+use hardset::domain::Cell;
+use hardset::stage::release_columns;
 use hardset::table::{ReleaseFile, ReleaseWriter};
 use serde_json::Value;
 
-use crate::common::{Hardset, hashes};
+use crate::common::{Hardset, hashes, sha256};
 use crate::pages::{ALSO, copy, fake_run, release};
 
+/// Place of the hash among the columns; image, label and item are the first three.
+const HASH: usize = 5;
 const DATA: &str = "data/test-00000-of-00001.parquet";
 
 /// A good release in `good`, to be copied and damaged.
@@ -182,7 +185,7 @@ fn a_record_that_counts_otherwise_is_found_though_its_sums_are_right() {
             edit_record(bad, |record| one_more(record.pointer_mut(pointer).expect("it has this")));
         });
     }
-    found(&hardset, 3, &[&format!("bad/{DATA}"), "names of labels"], |bad| {
+    found(&hardset, 3, &[&format!("bad/{DATA}"), "metadata for loaders"], |bad| {
         edit_record(bad, |record| record["categories"][0]["class"] = "clock".into());
     });
     found(&hardset, 3, &["bad/data/other.parquet"], |bad| {
@@ -195,33 +198,24 @@ fn a_record_that_counts_otherwise_is_found_though_its_sums_are_right() {
 
 /// Writes the data file anew with what a check looks at, after `edit` of its rows (item, label, category, hash, image).
 fn rewritten(bad: &Path, edit: impl FnOnce(&mut Vec<Vec<Cell>>)) {
-    let kinds = [
-        ("image", ColumnKind::Image),
-        ("label", ColumnKind::ClassLabel),
-        ("item_id", ColumnKind::UInt32),
-        ("category", ColumnKind::Text),
-        ("sha256", ColumnKind::Text),
-        ("prompt", ColumnKind::Text),
-        ("seed", ColumnKind::UInt64),
-        ("failed_by", ColumnKind::TextList),
-        ("fake-a_top5_ids", ColumnKind::Int32List),
-        ("fake-b_top5_ids", ColumnKind::Int32List),
-        ("fake-c_top5_ids", ColumnKind::Int32List),
-    ];
-    let columns = kinds.map(|(name, kind)| ColumnFacts { name: name.to_owned(), kind, description: String::new() });
+    let recipe = fs::read_to_string(bad.join("recipe.toml")).expect("it is there");
+    let columns = release_columns(&toml::from_str(&recipe).expect("it is a recipe"), false);
+    let record: Value =
+        serde_json::from_slice(&fs::read(bad.join("release.json")).expect("it is there")).expect("JSON");
+    let classes = record["categories"].as_array().expect("a list").iter();
+    let classes: Vec<String> = classes.map(|row| row["class"].as_str().expect("a name").to_owned()).collect();
     let path: PathBuf = bad.join(DATA);
-    let (_, classes) = ReleaseFile::open(&path).expect("it is there").columns();
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     let read = ReleaseFile::open(&path).expect("it is there").rows(true, |row| {
-        let image = Cell::Image(row.image, format!("{}.png", row.item_id));
-        let known = vec![
-            image,
-            Cell::Int64(row.label),
-            Cell::UInt32(row.item_id),
-            Cell::Text(row.category),
-            Cell::Text(row.sha256),
-        ];
-        rows.push(known.into_iter().chain(std::iter::repeat_n(Cell::Null, 6)).collect());
+        let cell = |name: &str| match name {
+            "image" => Cell::Image(row.image.clone(), format!("{}.png", row.item_id)),
+            "label" => Cell::Int64(row.label),
+            "item_id" => Cell::UInt32(row.item_id),
+            "category" => Cell::Text(row.category.clone()),
+            "sha256" => Cell::Text(row.sha256.clone()),
+            _ => Cell::Null,
+        };
+        rows.push(columns.iter().map(|column| cell(&column.name)).collect());
     });
     read.expect("its rows can be read");
     edit(&mut rows);
@@ -229,7 +223,10 @@ fn rewritten(bad: &Path, edit: impl FnOnce(&mut Vec<Vec<Cell>>)) {
     let mut writer = ReleaseWriter::new(&mut bytes, &columns, &classes).expect("it can be written");
     writer.group(&rows).expect("rows can be written");
     writer.finish().expect("it can be finished");
+    let (old, new) = (sha256(&fs::read(&path).expect("it is there")), sha256(&bytes));
     fs::write(&path, bytes).expect("it can be written");
+    let croissant = fs::read_to_string(bad.join("croissant.json")).expect("it is there");
+    fs::write(bad.join("croissant.json"), croissant.replace(&old, &new)).expect("it can be written");
     with_sums(bad);
 }
 
@@ -241,8 +238,8 @@ fn rows_that_are_wrong_in_themselves_are_found_though_all_sums_are_right() {
     let check =
         |part: &str, edit: fn(&mut Vec<Vec<Cell>>)| found(&hardset, 3, &[&name, part], |bad| rewritten(bad, edit));
     check("the same image stands there twice", |rows| {
-        let (image, hash) = (rows[0][0].clone(), rows[0][4].clone());
-        (rows[1][0], rows[1][4]) = (image, hash);
+        let (image, hash) = (rows[0][0].clone(), rows[0][HASH].clone());
+        (rows[1][0], rows[1][HASH]) = (image, hash);
     });
     check("the image is not the one of its SHA-256", |rows| {
         let image = rows[0][0].clone();

@@ -59,10 +59,10 @@ impl Release {
     pub fn table(&self) -> DataFrame {
         let files: Vec<PathBuf> = self.data_files().collect();
         let [path] = &files[..] else { panic!("{files:?}") };
-        let (columns, _) = ReleaseFile::open(path).expect("it is a data file").columns();
-        let columns = columns.into_iter().filter(|name| name != "image").collect();
-        let file = fs::File::open(path).expect("it is there");
-        ParquetReader::new(file).with_columns(Some(columns)).finish().expect("polars reads it")
+        let mut reader = ParquetReader::new(fs::File::open(path).expect("it is there"));
+        let schema = reader.schema().expect("it is a data file");
+        let columns = schema.iter_names().map(|name| name.to_string()).filter(|name| name != "image").collect();
+        reader.with_columns(Some(columns)).finish().expect("polars reads it")
     }
 
     /// The rows with their images.

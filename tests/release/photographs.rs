@@ -18,7 +18,7 @@ fn jpeg(seed: u64) -> Vec<u8> {
 /// Item 0 and its copies: 1 byte for byte, 2 encoded anew; 3 and 4 are others.
 fn with_copies() -> Hardset {
     let hardset = Hardset::new();
-    let files = [("a.png", png(1), "mug"), ("b.png", png(1), "vase"), ("c.jpg", jpeg(1), "mug")];
+    let files = [("a.png", png(1), "mug"), ("b.png", png(1), "mug"), ("c.jpg", jpeg(1), "mug")];
     let others = [("d.png", png(2), "mug"), ("e.png", png(3), "tie")];
     let files: Vec<_> =
         files.into_iter().chain(others).map(|(name, bytes, label)| (name.to_owned(), bytes, label)).collect();
@@ -28,7 +28,7 @@ fn with_copies() -> Hardset {
 
 const SAME: &str = "the same file as another image";
 const NEAR: &str = "near duplicate of another image";
-const NEAR_OTHER: &str = "near duplicate of an image in a folder that was compared";
+const NEAR_OTHER: &str = "near duplicate of an image that the release should not have";
 
 /// Releases with these options: the items, and what is excluded for which reason.
 #[track_caller]
@@ -55,12 +55,44 @@ fn of_pictures_that_look_alike_one_stays() {
     assert!(excluded[&1].1.contains("item 00000000") && excluded[&2].1.contains("item 00000000"), "{excluded:?}");
 }
 
+/// The pool of [`with_copies`] with another label for the copy, and what a release of it has and has not.
+#[track_caller]
+fn relabelled(label: &str, items: &[u32], excluded: &[(u32, &str)]) {
+    let hardset = Hardset::new();
+    let files = [("a.png", png(1), "mug"), ("b.png", png(1), label), ("c.png", png(2), "mug")];
+    let files: Vec<_> = files.into_iter().map(|(name, bytes, label)| (name.to_owned(), bytes, label)).collect();
+    photographed(&hardset, "pool", &files);
+    check(&hardset, "", items, excluded);
+}
+
+#[test]
+fn a_file_under_two_categories_is_in_no_release() {
+    const OTHER: &str = "the pool has the same file under another category";
+    relabelled("mug", &[0, 2], &[(1, SAME)]);
+    relabelled("vase", &[2], &[(0, OTHER), (1, OTHER)]);
+}
+
+#[test]
+fn what_the_release_should_not_have_goes_whatever_becomes_of_near_duplicates() {
+    let hardset = with_copies();
+    hardset.write("train/d.png", png(2));
+    let options = "--against train --set release.near_duplicates=keep";
+    check(&hardset, options, &[0, 2, 4], &[(1, SAME), (3, NEAR_OTHER)]);
+    assert!(release(&hardset, "out").text("README.md").contains("compared with 1 images of train"));
+    // A release can be compared with, too; a folder without images is a mistake.
+    fs::rename(hardset.path("out"), hardset.path("older")).expect("it can be moved");
+    let again = "release pool-run --out out --against older";
+    hardset.line(&format!("{again} --set release.near_duplicates=exclude")).ok();
+    assert_eq!(release(&hardset, "out").items(), [3]);
+    hardset.line("release pool-run --out other --against older/data").refused(2, &["older/data", "--against"]);
+}
+
 #[test]
 fn what_looks_alike_stays_on_request_but_never_the_same_file_twice() {
     let hardset = with_copies();
     check(&hardset, "--set release.near_duplicates=keep", &[0, 2, 3, 4], &[(1, SAME)]);
     assert_eq!(release(&hardset, "out").near(), [(2, "item 00000000".to_owned(), false)]);
-    assert!(release(&hardset, "out").text("README.md").contains("1 were found and were kept"));
+    assert!(release(&hardset, "out").text("README.md").contains("1 were found and listed in"));
 }
 
 #[test]
@@ -104,7 +136,10 @@ fn a_photograph_that_is_gone_or_changed_costs_itself_alone() {
     assert_eq!(out.items(), [0]);
     let excluded = out.excluded();
     let details = [3, 4].map(|item| excluded[&item].clone());
-    assert!(details.iter().all(|(reason, _)| reason == "the image cannot be read any more"), "{excluded:?}");
+    assert!(
+        details.iter().all(|(reason, _)| reason == "the image cannot be read any more, or has changed"),
+        "{excluded:?}"
+    );
     assert!(details[0].1.contains("d.png") && details[1].1.contains("changed"), "{excluded:?}");
     // What the machine calls the folder is nobody's business.
     let home = hardset.path("").canonicalize().expect("it is there").display().to_string();

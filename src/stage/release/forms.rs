@@ -66,7 +66,7 @@ impl Forms<'_, '_> {
             let file = evidence.kept.file();
             draft.put(&format!("fiftyone/data/{file}"), &evidence.bytes)?;
             let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-            labels.push((stem.to_owned(), classes[evidence.kept.label].clone()));
+            labels.push((stem.to_owned(), evidence.kept.label));
             Ok(())
         })?;
         Ok(draft.put("fiftyone/labels.json", &labels_json(classes, &labels))?)
