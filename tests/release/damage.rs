@@ -127,7 +127,7 @@ fn a_record_that_cannot_be_read_is_said() {
 #[test]
 fn sums_that_lead_out_of_the_folder_are_not_followed() {
     let hardset = good();
-    let stolen = crate::common::sha256(&fs::read(hardset.path("recipe.toml")).expect("it is there"));
+    let stolen = sha256(&fs::read(hardset.path("recipe.toml")).expect("it is there"));
     for path in ["../recipe.toml", "data/../../recipe.toml", "/etc/hostname"] {
         found(&hardset, 3, &["bad/SHA256SUMS", "1 of its lines cannot be read"], |bad| {
             change(&bad.join("SHA256SUMS"), |text| format!("{text}{stolen}  {path}\n"));
