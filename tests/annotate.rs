@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{Hardset, Run, fake_recipe, hashes, ort_library, strings, table, test_data};
+use common::{Hardset, Run, copy, fake_recipe, hashes, ort_library, strings, table, test_data};
 use hardset::domain::{Answer, ItemId, Philox, Task, TaskImage, TaskKind};
 use hardset::table::tasks_table;
 use serde_json::{Value, json};
@@ -218,17 +218,6 @@ fn fresh(hardset: &Hardset, name: &str) -> PathBuf {
     let run = hardset.path(name);
     copy(&hardset.path("run"), &run);
     run
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("folders can be made");
-    for entry in fs::read_dir(from).expect("it is a folder").flatten() {
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).expect("files can be copied")),
-        }
-    }
 }
 
 fn collect(hardset: &Hardset, run: &Path, files: &[PathBuf]) -> Value {

@@ -80,6 +80,14 @@ impl RunSpec {
 }
 
 impl SurrogateSpec {
+    /// Hash of its weights; `None` for one that is made up.
+    pub fn weights_sha256(&self) -> Option<Sha256> {
+        match &self.model {
+            SurrogateModel::Onnx(onnx) => Some(onnx.weights.sha256),
+            SurrogateModel::Fake(_) => None,
+        }
+    }
+
     /// What its numbers depend on; not where its weights lie.
     pub fn identity(&self) -> Vec<u8> {
         let mut model = self.model.clone();

@@ -1,11 +1,12 @@
 //! annotate export: task sheets for people, in the format of the tool that they use. `sentinels` never leave the run.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::inside::is_inside;
 use super::pack::Packer;
 use super::sheets::{self, Round, Wanted};
 use super::{Context, StageError, missing};
@@ -234,26 +235,4 @@ pub fn export_all(ctx: &Context, spec: &RunSpec) -> Result<Vec<Exported>, StageE
         export(ctx, spec, &ExportTo { format, out: folder(format), image_url: None, missing: false, own: true })
     };
     spec.annotate.export.iter().map(to).collect()
-}
-
-/// Whether a folder, which need not exist yet, lies inside the folder `run`, where whoever gets it would find more than they should.
-pub(super) fn is_inside(run: &Path, out: &Path) -> bool {
-    let absolute = |path: &Path| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        // `a/../b`, also where there is no `a`.
-        path.components().fold(PathBuf::new(), |mut plain, part| {
-            match part {
-                Component::ParentDir => drop(plain.pop()),
-                part => plain.push(part),
-            }
-            plain
-        })
-    };
-    let real = |path: &Path| {
-        let path = absolute(path);
-        let existing = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
-        existing
-            .map_or_else(|| path.clone(), |(above, real)| real.join(path.strip_prefix(above).unwrap_or(Path::new(""))))
-    };
-    real(out).starts_with(real(run))
 }

@@ -12,6 +12,7 @@ mod export;
 mod fetch;
 mod generate;
 mod images;
+mod inside;
 mod judge;
 mod library;
 mod mine;

@@ -13,7 +13,7 @@ use super::planned::Planned;
 use super::report_people::people;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SurrogateModel, SurrogateSpec};
+use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SurrogateSpec};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
@@ -198,10 +198,8 @@ fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> 
 
 fn weights(spec: &RunSpec, name: &str) -> String {
     let surrogate: Option<&SurrogateSpec> = spec.mine.surrogates.iter().find(|surrogate| surrogate.name == name);
-    match surrogate.map(|surrogate| &surrogate.model) {
-        Some(SurrogateModel::Onnx(model)) => model.weights.sha256.to_string(),
-        _ => "none (fake)".to_owned(),
-    }
+    let hash = surrogate.and_then(SurrogateSpec::weights_sha256);
+    hash.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string())
 }
 
 /// Without any item there is no proportion; the page shows a dash for NaN.

@@ -158,7 +158,7 @@ impl Draft {
         if ReleaseDir::find(&place).is_some() {
             return Ok(());
         }
-        check_place(&place, Sha256::of(b"")).map(|_| ())
+        check_free(&place)
     }
 
     /// Takes the place `out` for the release with this key: new, an empty folder, or that release itself.
@@ -292,13 +292,19 @@ fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreErr
         there.sweep()?;
         return Ok(Some(there));
     }
+    check_free(place).map(|()| None)
+}
+
+/// An error if there is anything at `place` but an empty folder.
+fn check_free(place: &Path) -> Result<(), StoreError> {
+    let taken = |found: String| Err(StoreError::Taken { path: place.display().to_string(), found });
     match fs::read_dir(place) {
         Ok(mut entries) => match entries.next() {
-            Some(Ok(entry)) => Err(taken(entry.file_name().to_string_lossy().into_owned())),
-            _ => Ok(None),
+            Some(Ok(entry)) => taken(entry.file_name().to_string_lossy().into_owned()),
+            _ => Ok(()),
         },
-        Err(_) if place.symlink_metadata().is_ok() => Err(taken("it is no folder".to_owned())),
-        Err(_) => Ok(None),
+        Err(_) if place.symlink_metadata().is_ok() => taken("it is no folder".to_owned()),
+        Err(_) => Ok(()),
     }
 }
 

@@ -8,8 +8,8 @@ use hardset::stage::release_columns;
 use hardset::table::{ReleaseFile, ReleaseWriter};
 use serde_json::Value;
 
-use crate::common::{Hardset, hashes, sha256};
-use crate::pages::{ALSO, copy, fake_run, release};
+use crate::common::{Hardset, copy, hashes, sha256};
+use crate::pages::{ALSO, fake_run, release};
 
 /// Place of the hash among the columns; image, label and item are the first three.
 const HASH: usize = 5;

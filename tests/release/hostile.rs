@@ -148,7 +148,7 @@ fn categories_of_any_name_stay_inside_and_come_back_exactly() {
 fn kinds_and_prompts_of_any_name_stay_inside_and_come_back_exactly() {
     let hardset = Hardset::new();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second");
-    crate::pages::copy(&model, &hardset.path("model"));
+    crate::common::copy(&model, &hardset.path("model"));
     hardset.write(
         "few.toml",
         "categories = [\n  { id = \"../<b>,\", name = \"a <b>, \\\"c\\\"\", imagenet_ids = [504] },\n]\n",

@@ -141,17 +141,6 @@ pub fn lists(table: &DataFrame, column: &str) -> Vec<Vec<String>> {
     (0..column.len()).map(|row| column.get_as_series(row).map(texts).unwrap_or_default()).collect()
 }
 
-pub fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("folders can be made");
-    for entry in fs::read_dir(from).expect("it is a folder").flatten() {
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).expect("files can be copied")),
-        }
-    }
-}
-
 /// A picture of soft blotches, 96 px a side; those of two seeds have nothing to do with each other.
 pub fn picture(seed: u64) -> RgbImage {
     const SIDE: usize = 96;

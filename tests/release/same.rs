@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::common::{Hardset, Run, assert_same};
-use crate::pages::{ALSO, copy, release};
+use crate::common::{Hardset, Run, assert_same, copy};
+use crate::pages::{ALSO, release};
 use crate::people::answered;
 
 /// Makes the release into `out` in a way of its own, and holds it against `undisturbed`.

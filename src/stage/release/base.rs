@@ -44,42 +44,33 @@ impl Base {
         Ok(Self { record, images })
     }
 
-    /// What is different in the release of `kept` of the recipe `name`.
-    pub fn changes(&self, name: &str, release: &ReleaseSpec, kept: &[Kept]) -> Changes {
+    /// What is different in the release of `kept` of the recipe `name`: in numbers, and image for image.
+    pub fn changes(&self, name: &str, release: &ReleaseSpec, kept: &[Kept]) -> (BaseRecord, Changes) {
         let new: BTreeMap<String, &String> =
             kept.iter().map(|kept| (kept.image.sha256.to_string(), &kept.hard.category)).collect();
         let relabelled = self.images.iter().filter_map(|(item, from)| {
             let to = *new.get(item)?;
             (to != from).then(|| Relabelled { item: item.clone(), from: from.clone(), to: to.clone() })
         });
-        Changes {
-            title: if release.title.trim().is_empty() { name.to_owned() } else { release.title.clone() },
-            version: release.version.clone(),
-            base_version: self.numbers(name).called(),
-            added: new.keys().filter(|item| !self.images.contains_key(*item)).cloned().collect(),
-            removed: self.images.keys().filter(|item| !new.contains_key(*item)).cloned().collect(),
-            relabelled: relabelled.collect(),
-        }
-    }
-
-    /// The same in numbers.
-    pub fn record(&self, name: &str, changes: &Changes) -> BaseRecord {
-        BaseRecord {
-            added: changes.added.len() as u64,
-            removed: changes.removed.len() as u64,
-            relabelled: changes.relabelled.len() as u64,
-            ..self.numbers(name)
-        }
-    }
-
-    fn numbers(&self, name: &str) -> BaseRecord {
-        BaseRecord {
+        let relabelled: Vec<Relabelled> = relabelled.collect();
+        let added: Vec<String> = new.keys().filter(|item| !self.images.contains_key(*item)).cloned().collect();
+        let removed: Vec<String> = self.images.keys().filter(|item| !new.contains_key(*item)).cloned().collect();
+        let record = BaseRecord {
             name: (self.record.name != name).then(|| self.record.name.clone()),
             version: self.record.version.clone(),
             key: self.record.key,
-            added: 0,
-            removed: 0,
-            relabelled: 0,
-        }
+            added: added.len() as u64,
+            removed: removed.len() as u64,
+            relabelled: relabelled.len() as u64,
+        };
+        let changes = Changes {
+            title: if release.title.trim().is_empty() { name.to_owned() } else { release.title.clone() },
+            version: release.version.clone(),
+            base_version: record.called(),
+            added,
+            removed,
+            relabelled,
+        };
+        (record, changes)
     }
 }

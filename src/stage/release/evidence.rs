@@ -1,6 +1,6 @@
 //! What a run knows of each item of a release: plan, image, predictions, verdicts and votes, read one shard at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -34,7 +34,7 @@ pub struct Kept {
 impl Kept {
     /// Kind of its nuisance, or what stands for none.
     pub fn kind(&self) -> &str {
-        self.hard.nuisance.as_ref().map_or(NO_KIND, |(kind, _)| kind)
+        kind(&self.hard)
     }
 
     /// The folder of its kind.
@@ -48,20 +48,23 @@ impl Kept {
     }
 }
 
+fn kind(hard: &HardRow) -> &str {
+    hard.nuisance.as_ref().map_or(NO_KIND, |(kind, _)| kind)
+}
+
 /// The items of the release, with the paths that their images have.
 pub fn kept(spec: &RunSpec, seen: Vec<Seen>) -> Vec<Kept> {
     let entries = &spec.categories.entries;
     let labels: HashMap<&str, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.id.as_str(), at)).collect();
     let folders = safe_names(entries.iter().map(|entry| entry.id.as_str()));
-    let kind = |seen: &Seen| seen.hard.nuisance.as_ref().map_or_else(|| NO_KIND.to_owned(), |(kind, _)| kind.clone());
-    let kinds: Vec<String> = seen.iter().map(kind).collect();
+    let kinds: BTreeSet<String> = seen.iter().map(|seen| kind(&seen.hard).to_owned()).collect();
     let kind_folders = safe_names(kinds.iter().map(String::as_str));
-    let item = |(seen, kind): (Seen, &String)| {
+    let item = |seen: Seen| {
         let (label, folder) = (labels.get(seen.hard.category.as_str())?, folders.get(seen.hard.category.as_str())?);
-        let path = format!("{}/{folder}/{}.{}", kind_folders[kind.as_str()], seen.image.item_id, seen.extension);
+        let path = format!("{}/{folder}/{}.{}", kind_folders[kind(&seen.hard)], seen.image.item_id, seen.extension);
         Some(Kept { hard: seen.hard, image: seen.image, label: *label, path, shard: seen.shard })
     };
-    seen.into_iter().zip(&kinds).filter_map(item).collect()
+    seen.into_iter().filter_map(item).collect()
 }
 
 /// One valid vote.
@@ -191,26 +194,26 @@ impl<'a> Reader<'a> {
     }
 
     fn load(&self, index: usize) -> Result<Shard, StageError> {
-        let wanted: BTreeMap<ItemId, ()> =
-            self.kept.iter().filter(|kept| kept.shard == index).map(|kept| (kept.image.item_id, ())).collect();
+        let here = self.kept.iter().filter(|kept| kept.shard == index);
+        let wanted: HashSet<ItemId> = here.map(|kept| kept.image.item_id).collect();
         let select = &self.spec.mine.select;
-        let plans = self.plan.rows(index)?.into_iter().filter(|row| wanted.contains_key(&row.item_id));
+        let plans = self.plan.rows(index)?.into_iter().filter(|row| wanted.contains(&row.item_id));
         let judged = judge_shard(self.ctx, select, index)?.judged.into_iter();
         let failed = judged.map(|judged| (ItemId(judged.item_id), judged.failed));
         let predictions = select.surrogates.iter().map(|name| -> Result<HashMap<_, _>, StageError> {
             let rows = predictions_table::decode(&self.ctx.run.predictions(name, index).file("parquet"))?;
-            Ok(rows.into_iter().filter(|row| wanted.contains_key(&row.item_id)).map(|row| (row.item_id, row)).collect())
+            Ok(rows.into_iter().filter(|row| wanted.contains(&row.item_id)).map(|row| (row.item_id, row)).collect())
         });
         Ok(Shard {
             index,
             plans: plans.map(|row| (row.item_id, row)).collect(),
             predictions: predictions.collect::<Result<_, _>>()?,
-            failed: failed.filter(|(item, _)| wanted.contains_key(item)).collect(),
+            failed: failed.filter(|(item, _)| wanted.contains(item)).collect(),
         })
     }
 }
 
-/// The votes that count, by item. People get numbers of the release's own, in the order of their hashes.
+/// The votes that count, by item. People get numbers, in the order of their keyed hashes.
 fn votes(spec: &RunSpec, said: &Said) -> HashMap<ItemId, Vec<Ballot>> {
     let valid = || said.votes.iter().filter(|vote| vote.reason.is_none());
     let mut names: Vec<&str> = valid().map(|vote| vote.given.person.as_str()).collect();

@@ -109,7 +109,9 @@ impl Contents<'_> {
         let released = self.kept.len() as f64;
         let facts = |(surrogate, (on_pool, on_release)): (&SurrogateSpec, &(u64, u64))| SurrogateFacts {
             name: surrogate.name.clone(),
-            weights_sha256: weights(surrogate).map_or_else(|| "none (made up)".to_owned(), |hash| hash.to_string()),
+            weights_sha256: surrogate
+                .weights_sha256()
+                .map_or_else(|| "none (made up)".to_owned(), |hash| hash.to_string()),
             licence: match &surrogate.model {
                 SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
                 SurrogateModel::Fake(_) => None,
@@ -121,18 +123,11 @@ impl Contents<'_> {
     }
 }
 
-fn weights(surrogate: &SurrogateSpec) -> Option<crate::domain::Sha256> {
-    match &surrogate.model {
-        SurrogateModel::Onnx(onnx) => Some(onnx.weights.sha256),
-        SurrogateModel::Fake(_) => None,
-    }
-}
-
 /// Surrogates of the mining with their weights.
 pub fn surrogate_records(spec: &RunSpec) -> Vec<SurrogateRecord> {
     let record = |surrogate: &SurrogateSpec| SurrogateRecord {
         name: surrogate.name.clone(),
-        weights_sha256: weights(surrogate),
+        weights_sha256: surrogate.weights_sha256(),
     };
     spec.voters().into_iter().map(record).collect()
 }

@@ -19,10 +19,10 @@ mod questions;
 use std::path::PathBuf;
 
 use super::collect::Said;
-use super::export::is_inside;
+use super::inside::is_inside;
 use super::{Context, StageError};
 use crate::domain::{
-    CategoryCount, DataFileRecord, GenerateSpec, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256,
+    BaseRecord, CategoryCount, DataFileRecord, GenerateSpec, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256,
 };
 use crate::render::release::{CategoryFacts, ChangeFacts, Changes, NearRow, class_names};
 use crate::store::{Draft, Place, RELEASE_FORMAT, ReleaseDir};
@@ -74,27 +74,27 @@ pub fn release(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<Released
     left_out.sort_by_key(|row| row.item_id);
     let kept = evidence::kept(spec, thinned.stays);
     if kept.is_empty() {
-        return Err(nothing(ctx, said.as_ref(), &left_out));
+        return Err(nothing(ctx, &left_out));
     }
-    let changes = base.as_ref().map(|base| base.changes(&spec.name, &spec.release, &kept));
+    let since = base.map(|base| base.changes(&spec.name, &spec.release, &kept));
     let mut also = to.also.clone();
     also.sort();
     also.dedup();
     let near = &thinned.found;
-    let work = Work { ctx, spec, kept: &kept, left_out: &left_out, near, others: &others, said: said.as_ref(), also };
-    let key =
-        work.key(base.as_ref().zip(changes.as_ref()).map(|(base, changes)| base.record(&spec.name, changes).key))?;
-    let done = match Draft::open(&to.out, key)? {
+    let work =
+        Work { ctx, spec, kept: &kept, left_out: &left_out, near, others: &others, said: said.as_ref(), also, since };
+    let key = work.key()?;
+    let (done, was_there) = match Draft::open(&to.out, key)? {
         Place::Done(done) => (done, true),
-        Place::Draft(draft) => (work.fill(draft, key, base.as_ref().zip(changes.as_ref()))?, false),
+        Place::Draft(draft) => (work.fill(draft, key)?, false),
     };
     let reasons = facts::excluded(&left_out);
     Ok(Released {
         out: to.out.clone(),
-        record: done.0.record()?,
+        record: done.record()?,
         left_out: reasons.iter().map(|(reason, images)| (reason.to_string(), *images)).collect(),
         unreadable: reasons.get(&Reason::Unreadable).copied().unwrap_or(0),
-        was_there: done.1,
+        was_there,
     })
 }
 
@@ -112,12 +112,12 @@ fn check(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<(), StageError
     others::check(&to.against)
 }
 
-fn nothing(ctx: &Context, said: Option<&Said>, left_out: &[LeftOut]) -> StageError {
+fn nothing(ctx: &Context, left_out: &[LeftOut]) -> StageError {
     let reasons: Vec<String> =
         facts::excluded(left_out).iter().map(|(reason, images)| format!("{images} {reason}")).collect();
-    let why = match (reasons.is_empty(), said) {
-        (true, _) => "no item is hard; mine with another rule".to_owned(),
-        (false, _) => format!("of its hard items {}", reasons.join(", ")),
+    let why = match reasons.is_empty() {
+        true => "no item is hard; mine with another rule".to_owned(),
+        false => format!("of its hard items {}", reasons.join(", ")),
     };
     StageError::NothingToRelease { run: ctx.run.path().display().to_string(), why }
 }
@@ -132,15 +132,18 @@ struct Work<'a> {
     others: &'a Others,
     said: Option<&'a Said>,
     also: Vec<ReleaseForm>,
+    /// What changed since an older release, in numbers and image for image.
+    since: Option<(BaseRecord, Changes)>,
 }
 
 impl Work<'_> {
     /// Hash of everything that the release depends on.
-    fn key(&self, base: Option<Sha256>) -> Result<Sha256, StageError> {
+    fn key(&self) -> Result<Sha256, StageError> {
         let (run, spec) = (&self.ctx.run, self.spec);
         let mut key = KeyHasher::new().field("stage", "release 1").field("tool", super::resolve::TOOL);
         key = key.field("recipe", recipe(spec)?).field("also", format!("{:?}", self.also));
-        key = key.field("base", base.map(|base| base.to_string()).unwrap_or_default());
+        let base = self.since.as_ref().map(|(base, _)| base.key.to_string());
+        key = key.field("base", base.unwrap_or_default());
         let shards = super::planned::Planned::open(self.ctx, spec)?.ranges.len();
         let predictions = (0..shards).flat_map(|at| spec.mine.select.surrogates.iter().map(move |name| (name, at)));
         let records =
@@ -159,7 +162,7 @@ impl Work<'_> {
         Ok(key.finish())
     }
 
-    fn fill(&self, draft: Draft, key: Sha256, base: Option<(&Base, &Changes)>) -> Result<ReleaseDir, StageError> {
+    fn fill(&self, draft: Draft, key: Sha256) -> Result<ReleaseDir, StageError> {
         let (ctx, spec) = (self.ctx, self.spec);
         let columns = columns::columns(spec, self.said.is_some());
         let categories = facts::categories(spec, self.kept);
@@ -174,9 +177,9 @@ impl Work<'_> {
         self.also.iter().try_for_each(|form| forms.write(*form))?;
         let recipe = recipe(spec)?;
         draft.put("recipe.toml", recipe.as_bytes())?;
-        documents::write_lists(&draft, self.left_out, self.near, base.map(|(_, changes)| changes))?;
+        documents::write_lists(&draft, self.left_out, self.near, self.since.as_ref().map(|(_, changes)| changes))?;
         let file_facts = documents::file_facts(ctx, &draft, &files)?;
-        let record = self.record(key, &files, (&categories, &classes), base);
+        let record = self.record(key, &files, (&categories, &classes));
         let contents = Contents {
             spec,
             kept: self.kept,
@@ -202,7 +205,6 @@ impl Work<'_> {
         key: Sha256,
         files: &[data::DataFile],
         (categories, classes): (&[CategoryFacts], &[String]),
-        base: Option<(&Base, &Changes)>,
     ) -> ReleaseRecord {
         let count = |(category, class): (&CategoryFacts, &String)| CategoryCount {
             id: category.id.clone(),
@@ -223,12 +225,12 @@ impl Work<'_> {
             surrogates: surrogate_records(self.spec),
             files: files.iter().map(file).collect(),
             also: self.also.clone(),
-            base: base.map(|(base, changes)| base.record(&self.spec.name, changes)),
+            base: self.since.as_ref().map(|(base, _)| base.clone()),
         }
     }
 }
 
-fn change_facts(base: &crate::domain::BaseRecord) -> ChangeFacts {
+fn change_facts(base: &BaseRecord) -> ChangeFacts {
     ChangeFacts { base_version: base.called(), added: base.added, removed: base.removed, relabelled: base.relabelled }
 }
 
