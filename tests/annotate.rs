@@ -470,6 +470,10 @@ fn through_the_server(hardset: &Hardset, run: &Path, said: &[Said]) {
         }
         server.child.kill().expect("kill -9");
     }
+    // What the server has and nobody has collected would be missing from a release.
+    let out = hardset.path("too-early");
+    let args = ["release".into(), run.to_owned(), "--out".into(), out];
+    hardset.run(&args).refused(2, &["annotate collect"]);
 }
 
 #[test]

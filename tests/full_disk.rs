@@ -1,5 +1,5 @@
-//! A full disk stops a build with a clear message and harms nothing: after making room the same command finishes, and the
-//! result is the one of a run elsewhere.
+//! A full disk stops a build or a release with a clear message and harms nothing: after making room the same command
+//! finishes, and the result is the one of a run elsewhere.
 //!
 //! Mounts a small tmpfs, which needs root on Linux; says so loudly and checks nothing where that is not permitted.
 
@@ -122,4 +122,49 @@ fn a_disk_that_stays_full_gives_the_same_message_again_and_spoils_nothing() {
     disk.resize(1 << 26);
     build(&hardset, "disk/run").ok();
     assert_same(&hardset.path("disk/run"), &hardset.path("elsewhere"));
+}
+
+const ALSO: &str = "--also imagefolder,webdataset,fiftyone";
+
+fn release(hardset: &Hardset, out: &str) -> Run {
+    hardset.line(&format!("release run --out {out} {ALSO} -q"))
+}
+
+/// Lets the disk be full so many bytes before a release is done; the message names a file below `part`.
+#[track_caller]
+fn check_release(hardset: &Hardset, part: &str, room: u64) {
+    let name = format!("disk-{}", part.replace('/', "-"));
+    let Some(disk) = SmallDisk::mount(&hardset.path(&name), room) else { return };
+    let out = format!("{name}/out");
+    let unfinished = format!("{out}.unfinished/{part}");
+    let said =
+        release(hardset, &out).refused(4, &["No space left", "make room", "run the same command again", &unfinished]);
+    eprintln!("{part}: {}", said.stderr.trim());
+    assert!(!hardset.path(&out).exists(), "{}", said.stderr);
+    let again = release(hardset, &out).refused(4, &["No space left"]);
+    assert_eq!(again.stderr, said.stderr, "it is the same each time");
+    disk.resize(1 << 28);
+    release(hardset, &out).ok();
+    assert_same(&hardset.path(&out), &hardset.path("elsewhere"));
+    assert!(!hardset.path(&format!("{out}.unfinished")).exists());
+    hardset.line(&format!("verify {out}")).ok();
+}
+
+#[test]
+fn a_disk_that_is_full_in_any_step_of_a_release_leaves_none_until_there_is_room() {
+    let hardset = Hardset::new();
+    hardset.write("recipe.toml", fake_recipe("full", "images_per_category = 4", "rule = \"at-least=2\""));
+    build(&hardset, "run").ok();
+    release(&hardset, "elsewhere").ok();
+    let elsewhere = hardset.path("elsewhere");
+    let mut before = 2 * 4096;
+    // In the order in which they are written.
+    for part in ["data/", "questions/", "imagefolder/", "webdataset/", "fiftyone/"] {
+        let size = pages(&elsewhere, &[part]);
+        if part != "questions/" {
+            check_release(&hardset, part, before + size / 2 / 4096 * 4096);
+        }
+        before += size;
+    }
+    check_release(&hardset, "README.md", before + pages(&elsewhere, &["recipe.toml", "excluded", "near"]));
 }

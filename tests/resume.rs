@@ -1,5 +1,5 @@
-//! Kills builds and goes on: the result is byte for byte the one of an undisturbed run, and two processes never work on
-//! one run directory.
+//! Kills builds and releases and goes on: the result is byte for byte the one of an undisturbed run, and two processes never
+//! work on one run directory or one release.
 //!
 //! Moments are drawn from a fixed seed over the measured length of an undisturbed build. The same with real classifiers:
 //! `scripts/kill_real.py`.
@@ -176,4 +176,162 @@ fn unfinished_files_of_a_killed_process_are_swept() {
         hardset.line(command).expect(3);
         assert_eq!(common::hashes(&hardset.path("run")), before, "{command}");
     }
+}
+
+/// A mined run of some nine hundred made-up images, so that a release takes long enough to be killed.
+fn mined() -> Hardset {
+    let hardset = Hardset::new();
+    let recipe = fake_recipe("released", "images_per_category = 8", "rule = \"at-least=1\"");
+    let recipe = recipe.replace("size_px = 32", "size_px = 64").replace("shard_items = 64", "shard_items = 500");
+    hardset.write("released.toml", recipe);
+    hardset.line("build released.toml -q --run-dir run --max-images 1").ok();
+    hardset
+}
+
+fn release(run: &str, out: &str, more: &[&str]) -> Vec<String> {
+    let line = format!("release {run} --out {out} --also imagefolder,webdataset,fiftyone -q");
+    line.split(' ').chain(more.iter().copied()).map(str::to_owned).collect()
+}
+
+fn start_release(hardset: &Hardset, run: &str, out: &str, more: &[&str]) -> Child {
+    let mut command = hardset.command(&release(run, out, more));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started")
+}
+
+/// Waits until `is_time`, or the program has ended, and kills it; whether it was still running then.
+fn killed_when(mut child: Child, is_time: impl Fn() -> bool) -> bool {
+    while !is_time() && child.try_wait().expect("the program can be asked").is_none() {
+        sleep(Duration::from_micros(200));
+    }
+    let running = child.try_wait().expect("the program can be asked").is_none();
+    child.kill().expect("the program can be killed");
+    child.wait().expect("the program can be waited for");
+    running
+}
+
+/// A release that was killed is not there, or is there whole.
+#[track_caller]
+fn whole_or_absent(hardset: &Hardset, out: &str) {
+    if hardset.path(out).exists() {
+        hardset.line(&format!("verify {out}")).ok();
+    }
+}
+
+/// The same command finishes what was killed, and leaves nothing beside it.
+#[track_caller]
+fn finishes(hardset: &Hardset, out: &str) {
+    hardset.run(&release("run", out, &[])).ok();
+    assert_same(&hardset.path(out), &hardset.path("undisturbed"));
+    assert!(!hardset.path(&format!("{out}.unfinished")).exists());
+    hardset.line(&format!("verify {out}")).ok();
+}
+
+#[test]
+fn a_release_killed_at_any_moment_is_whole_or_absent_and_ends_in_the_bytes_of_an_undisturbed_one() {
+    let hardset = mined();
+    let started = Instant::now();
+    hardset.run(&release("run", "undisturbed", &[])).ok();
+    let mut length = started.elapsed();
+    let mut moments = Moments(0x5eed_0f1e_a5e5_0001);
+    let mut landed = 0;
+    for out in 0..RUNS {
+        let out = format!("killed-{out}");
+        for _ in 0..KILLS {
+            let (started, delay) = (Instant::now(), length.mul_f64(moments.next()));
+            let child = start_release(&hardset, "run", &out, &[]);
+            match killed_when(child, || started.elapsed() >= delay) {
+                true => landed += 1,
+                // The first one was slower, because other tests ran beside it.
+                false => length = length.min(started.elapsed()),
+            }
+            whole_or_absent(&hardset, &out);
+        }
+        finishes(&hardset, &out);
+    }
+    eprintln!("{landed} kills of a release of {:.2} s landed", length.as_secs_f64());
+    assert!(landed > 0, "no kill landed in {length:?}");
+}
+
+#[test]
+fn a_release_killed_in_each_of_its_steps_goes_on() {
+    let hardset = mined();
+    hardset.run(&release("run", "undisturbed", &[])).ok();
+    let data = "data/test-00000-of-00001.parquet";
+    let mut landed = Vec::new();
+    for (at, step) in [
+        "key",
+        "data/test-00000-of-00001.parquet.unfinished",
+        data,
+        "imagefolder/noise",
+        "imagefolder/metadata.jsonl",
+        "webdataset/test-00000-of-00001.tar.unfinished",
+        "fiftyone/data",
+        "release.json",
+        "SHA256SUMS",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out = format!("step-{at}");
+        let file = hardset.path(&format!("{out}.unfinished/{step}"));
+        if killed_when(start_release(&hardset, "run", &out, &[]), || file.exists()) {
+            landed.push(step);
+        }
+        whole_or_absent(&hardset, &out);
+        let kept =
+            fs::metadata(hardset.path(&format!("{out}.unfinished/{data}"))).and_then(|data| data.modified()).ok();
+        finishes(&hardset, &out);
+        // What was whole is not written again: a large release does not begin anew.
+        let data = fs::metadata(hardset.path(&out).join(data)).and_then(|data| data.modified()).ok();
+        assert!(kept.is_none() || kept == data, "{step}");
+    }
+    eprintln!("killed at {landed:?}");
+    assert!(landed.len() >= 6, "too few kills landed: {landed:?}");
+}
+
+#[test]
+fn a_draft_of_another_release_is_not_taken_over() {
+    let hardset = mined();
+    hardset.run(&release("run", "undisturbed", &[])).ok();
+    let file = hardset.path("out.unfinished/imagefolder/metadata.jsonl");
+    let child = start_release(&hardset, "run", "out", &["--set", "release.version=3.0.0"]);
+    assert!(killed_when(child, || file.exists()), "it was too fast");
+    finishes(&hardset, "out");
+}
+
+#[test]
+fn of_releases_into_one_folder_at_once_one_wins_and_the_others_say_why() {
+    let hardset = Hardset::new();
+    hardset.write("small.toml", fake_recipe("small", "images_per_category = 1", "rule = \"at-least=2\""));
+    let runs = ["run-0", "run-1", "run-2", "run-3"];
+    runs.iter().for_each(|run| drop(hardset.line(&format!("build small.toml -q --run-dir {run}")).ok()));
+    for round in 0..6 {
+        let out = format!("out-{round}");
+        let versions = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"].map(|version| format!("release.version={version}"));
+        let start = |(run, version): (&&str, &String)| start_release(&hardset, run, &out, &["--set", version]);
+        let children: Vec<Child> = runs.iter().zip(&versions).map(start).collect();
+        let ended: Vec<Run> = children.into_iter().map(finished).collect();
+        let won = ended.iter().filter(|run| run.code == Some(0)).count();
+        assert_eq!(won, 1, "{ended:?}");
+        for lost in ended.into_iter().filter(|run| run.code != Some(0)) {
+            let code = if lost.stderr.contains("in use by") { 4 } else { 2 };
+            lost.refused(code, &[&out]);
+        }
+        hardset.line(&format!("verify {out}")).ok();
+        assert!(!hardset.path(&format!("{out}.unfinished")).exists());
+    }
+}
+
+#[test]
+fn a_run_is_released_by_one_process_at_a_time() {
+    let hardset = mined();
+    let first = start_release(&hardset, "run", "first", &[]);
+    wait_for(&hardset, "first.unfinished/key");
+    signal(&first, "STOP");
+    hardset.run(&release("run", "second", &[])).refused(4, &["run is in use by", &format!("process {} ", first.id())]);
+    hardset.line("mine run").refused(4, &["run is in use by"]);
+    signal(&first, "CONT");
+    finished(first).ok();
+    hardset.line("verify first").ok();
+    assert!(!hardset.path("second").exists());
 }

@@ -43,6 +43,10 @@ fn code(error: &StageError) -> u8 {
         | StageError::Answers { .. }
         | StageError::TaskImage { .. }
         | StageError::TargetVotes { .. }
+        | StageError::BaseDamaged { .. }
+        | StageError::NotCollected { .. }
+        | StageError::NothingToCompare { .. }
+        | StageError::ReleaseInside { .. }
         | StageError::NothingToRelease { .. }
         | StageError::ReleaseImage { .. }
         | StageError::Version { .. }
@@ -57,7 +61,7 @@ fn code(error: &StageError) -> u8 {
         StageError::Surrogate(error) => surrogate(error),
         StageError::Table(_) => BAD_INPUT,
         StageError::Share { code, .. } => code.unwrap_or(UNEXPECTED),
-        StageError::Accounting { .. } | StageError::Threads(_) => UNEXPECTED,
+        StageError::Accounting { .. } | StageError::Recipe(_) | StageError::Threads(_) => UNEXPECTED,
     }
 }
 

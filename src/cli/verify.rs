@@ -6,12 +6,16 @@ use super::args::RunArgs;
 use super::output::Output;
 use super::session::Session;
 use crate::stage::{self, StageError};
-use crate::store::ReleaseDir;
+use crate::store::{ReleaseDir, StoreError};
 
 pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
     let ctx = session.context(&args.run);
     let verified = match ReleaseDir::find(&args.run) {
         Some(release) => stage::verify_release(&ctx, &release)?,
+        None if ReleaseDir::has_lost_record(&args.run) => {
+            let path = args.run.display().to_string();
+            return Err(StageError::from(StoreError::NotARelease { path }).into());
+        }
         None => {
             let _lock = ctx.run.lock().map_err(StageError::from)?;
             stage::verify(&ctx)?

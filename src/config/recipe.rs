@@ -124,13 +124,15 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
 
 fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
     let file = &found.file;
-    let load =
-        |names: &[String]| names.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>();
+    let load = |names: &[String]| {
+        names.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()
+    };
     let (surrogates, targets) = (load(&raw.surrogates)?, load(&raw.targets)?);
     let mut names: Vec<&str> = surrogates.iter().chain(&targets).map(|def| def.name.as_str()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]).filter(|_| !targets.is_empty()) {
-        let problem = format!("names `{}`, which stands there twice or among the surrogates; a surrogate is no target", twice[0]);
+        let problem =
+            format!("names `{}`, which stands there twice or among the surrogates; a surrogate is no target", twice[0]);
         return Err(ConfigError::value(file, "mine.targets", problem));
     }
     let select = SelectSpec {

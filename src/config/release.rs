@@ -1,7 +1,7 @@
 //! `[release]`: what a recipe says of its release, checked.
 
 use super::{ConfigError, Override};
-use crate::domain::{ReleaseSpec, is_date};
+use crate::domain::{ReleaseSpec, is_date, is_web_address};
 
 /// Hashes farther apart have nothing to do with each other: of unlike images some 32 of 64 bits differ.
 const MAX_DISTANCE: u32 = 16;
@@ -20,10 +20,8 @@ pub fn check(spec: ReleaseSpec, file: &str) -> Result<ReleaseSpec, ConfigError> 
     if let Some(date) = spec.date.as_deref().filter(|date| !is_date(date)) {
         return refuse("date", format!("is `{date}`, no date such as \"2026-12-01\""));
     }
-    if let Some(page) =
-        spec.homepage.as_deref().filter(|page| !page.starts_with("https://") && !page.starts_with("http://"))
-    {
-        return refuse("homepage", format!("is `{page}`, which does not begin with https:// or http://"));
+    if let Some(page) = spec.homepage.as_deref().filter(|page| !is_web_address(page)) {
+        return refuse("homepage", format!("is `{page}`, no address of the web without blanks, quotes and brackets"));
     }
     if spec.max_distance > MAX_DISTANCE {
         return refuse("max_distance", format!("lies outside 0 to {MAX_DISTANCE}"));
@@ -65,6 +63,7 @@ mod tests {
             ("license = ' '", "release.license"),
             ("date = '2026-02-30'", "release.date"),
             ("homepage = 'javascript:x'", "release.homepage"),
+            ("homepage = 'https://a b'", "release.homepage"),
             ("max_distance = 17", "release.max_distance"),
             ("near_duplicates = 'sometimes'", "near_duplicates"),
             ("surprise = 1", "surprise"),

@@ -36,7 +36,7 @@ pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
     BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, DataFileRecord, NearDuplicates, ReleaseForm,
-    ReleaseRecord, ReleaseRow, ReleaseSpec, SurrogateRecord,
+    ReleaseRecord, ReleaseRow, ReleaseSpec, SurrogateRecord, is_web_address,
 };
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};

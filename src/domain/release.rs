@@ -55,6 +55,13 @@ impl Default for ReleaseSpec {
 /// Decision 0013 says why.
 const MAX_DISTANCE: u32 = 4;
 
+/// Whether `text` is an address of the web, with nothing in it that would end a link or a field of a document.
+pub fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_safe = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}()'[]".contains(c);
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(is_safe))
+}
+
 /// What becomes of images that look like another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -231,6 +238,9 @@ pub struct DataFileRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseRecord {
+    /// Name of the older release, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Version of the older release.
     pub version: String,
     /// Its key.
@@ -241,4 +251,11 @@ pub struct BaseRecord {
     pub removed: u64,
     /// Images whose category is another one.
     pub relabelled: u64,
+}
+
+impl BaseRecord {
+    /// Its version, with its name where that is another one.
+    pub fn called(&self) -> String {
+        self.name.as_ref().map_or_else(|| self.version.clone(), |name| format!("{name} {}", self.version))
+    }
 }

@@ -104,11 +104,12 @@ fn row(item_id: ItemId, path: String, (category, ids): (&str, &[u32]), seed: u64
     }
 }
 
-/// Paths of all images below `root`, relative to it with `/` between parts, in their order; what cannot be an image of a run is
-/// passed over.
+/// For comparing with other images: paths of all images below `root`, relative to it with `/` between parts, in their order.
+///
+/// What cannot be an image of a run is passed over; a folder that cannot be read is an error.
 pub fn images_below(root: &Path) -> Result<Vec<String>, GeneratorError> {
     let mut search = Search { recursive: true, above: Vec::new(), found: Vec::new() };
-    search.folder(root, "").map_err(|e| GeneratorError::Folder { path: root.to_owned(), source: e })?;
+    search.folder(root, "").map_err(|e| GeneratorError::Compare { path: root.to_owned(), source: e })?;
     let mut found: Vec<String> =
         search.found.into_iter().filter(|(_, problem)| problem.is_none()).map(|(path, _)| path).collect();
     found.sort();

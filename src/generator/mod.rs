@@ -150,6 +150,22 @@ pub enum GeneratorError {
         /// The cause.
         source: std::io::Error,
     },
+    /// It was there when the run was made.
+    #[error("cannot read folder {}: {source}; mount it or put it back, then run the same command again", path.display())]
+    Gone {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A folder to compare with cannot be read.
+    #[error("cannot read folder {}: {source}; give --against a folder of images", path.display())]
+    Compare {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// It has no images.
     #[error("no image (jpg, jpeg, png, webp, bmp) lies below {}; name another folder with --set generate.root=DIR", .0.display())]
     Empty(PathBuf),
@@ -189,7 +205,7 @@ impl GeneratorError {
     /// Whether something that is needed is not there, rather than wrong: a folder, a file, a device, a part of this build.
     pub fn is_missing(&self) -> bool {
         match self {
-            Self::Folder { .. } | Self::NoDiffusion => true,
+            Self::Folder { .. } | Self::Gone { .. } | Self::Compare { .. } | Self::NoDiffusion => true,
             #[cfg(feature = "candle")]
             Self::Diffusion(error) => error.is_missing(),
             _ => false,

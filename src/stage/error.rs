@@ -59,7 +59,9 @@ pub enum StageError {
         missing: String,
     },
     /// A target must not vote.
-    #[error("`{name}` is a target of this run and never votes; take it out of mine.targets and build again to mine with it")]
+    #[error(
+        "`{name}` is a target of this run and never votes; take it out of mine.targets and build again to mine with it"
+    )]
     TargetVotes {
         /// The target.
         name: String,
@@ -193,6 +195,43 @@ pub enum StageError {
         /// Why.
         why: String,
     },
+    /// The server has answers that are not in the verdicts.
+    #[error(
+        "the server of {run} has {answers} answer(s) that are not collected; run `hardset annotate collect {run}` first"
+    )]
+    NotCollected {
+        /// The run directory.
+        run: String,
+        /// How many.
+        answers: u64,
+    },
+    /// A folder to compare with has no images.
+    #[error(
+        "no image (jpg, jpeg, png, webp, bmp) lies below {folder}; give --against a folder of images, or a release"
+    )]
+    NothingToCompare {
+        /// The folder.
+        folder: String,
+    },
+    /// A release must lie elsewhere.
+    #[error("{out} lies inside {folder}; choose a folder outside with --out")]
+    ReleaseInside {
+        /// The place of the release.
+        out: String,
+        /// The run, or the folder of photographs.
+        folder: String,
+    },
+    /// The older release is not what it says.
+    #[error("{file} {problem}; check it with `hardset verify`")]
+    BaseDamaged {
+        /// The data file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The recipe cannot be written down.
+    #[error("cannot write the recipe as TOML: {0}; please report this bug")]
+    Recipe(String),
     /// An image of a release went away while the release was made.
     #[error("item {item} cannot be released: {reason}; run the same command again to leave it out")]
     ReleaseImage {

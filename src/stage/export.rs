@@ -58,7 +58,7 @@ pub fn export(ctx: &Context, spec: &RunSpec, to: &ExportTo) -> Result<Exported, 
     if to.format == ExportFormat::Prolific && to.image_url.is_none() {
         return Err(StageError::ImageUrl);
     }
-    if !to.own && inside(ctx.run.path(), &to.out) {
+    if !to.own && is_inside(ctx.run.path(), &to.out) {
         return Err(StageError::OutInside { out: to.out.display().to_string() });
     }
     // A round that nobody could be given is not made.
@@ -236,8 +236,8 @@ pub fn export_all(ctx: &Context, spec: &RunSpec) -> Result<Vec<Exported>, StageE
     spec.annotate.export.iter().map(to).collect()
 }
 
-/// Whether a folder, which need not exist yet, lies inside the run, where people who get it would find more than they should.
-fn inside(run: &Path, out: &Path) -> bool {
+/// Whether a folder, which need not exist yet, lies inside the folder `run`, where whoever gets it would find more than they should.
+pub(super) fn is_inside(run: &Path, out: &Path) -> bool {
     let absolute = |path: &Path| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // `a/../b`, also where there is no `a`.

@@ -4,14 +4,14 @@ use super::StageError;
 use crate::domain::{GenerateSpec, ImageRow, Outcome, RunSpec, Sha256};
 use crate::generator::GeneratorError;
 use crate::imaging::{self, DecodeLimits, RgbImage};
-use crate::store::{RunDir, read_member};
+use crate::store::{RunDir, StoreError, read_member};
 
 /// An error if the folder of photographs is gone: a disk that is not mounted must not empty a run.
 pub fn check_source(spec: &RunSpec) -> Result<(), StageError> {
     match &spec.generate {
         GenerateSpec::Folder(source) => std::fs::read_dir(&source.root)
             .map(|_| ())
-            .map_err(|e| GeneratorError::Folder { path: source.root.clone(), source: e }.into()),
+            .map_err(|e| GeneratorError::Gone { path: source.root.clone(), source: e }.into()),
         GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => Ok(()),
     }
 }
@@ -22,7 +22,12 @@ pub fn read_bytes(run: &RunDir, spec: &RunSpec, row: &ImageRow) -> Result<Vec<u8
         GenerateSpec::Folder(source) => source.root.as_path(),
         GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => run.path(),
     };
-    let bytes = read_member(&folder.join(&row.path), row.offset, row.bytes).map_err(|e| e.to_string())?;
+    // Reasons are published: they say which file, not where on this machine it lies.
+    let cannot = |error| match error {
+        StoreError::Io { source, .. } => format!("cannot read {}: {source}", row.path),
+        other => other.to_string(),
+    };
+    let bytes = read_member(&folder.join(&row.path), row.offset, row.bytes).map_err(cannot)?;
     match Sha256::of(&bytes) == row.sha256 {
         true => Ok(bytes),
         false => {

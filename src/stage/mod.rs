@@ -48,7 +48,7 @@ pub use generate::{generate, generated};
 pub use mine::{Mining, mine};
 pub use model::check as check_model;
 pub use plan::{Counts, count, plan};
-pub use release::{ReleaseTo, Released, release};
+pub use release::{ReleaseTo, Released, release, release_columns};
 pub use report::{ReportResult, report};
 pub use resolve::{adopt, resolve, resolve_surrogate};
 pub use score::{Scored, score};

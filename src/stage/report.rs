@@ -14,7 +14,9 @@ use super::report_groups::Groups;
 use super::report_people::people;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec};
+use crate::domain::{
+    GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
+};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};

@@ -6,17 +6,26 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::release::{release_columns, surrogate_records};
 use super::verify::Verified;
 use super::{Context, StageError};
-use crate::domain::{ReleaseForm, ReleaseRecord, Sha256};
+use crate::domain::{ColumnFacts, DataFileRecord, ReleaseForm, ReleaseRecord, RunSpec, Sha256, Verdict};
 use crate::render::release::{card_lacks, read_sums};
 use crate::store::ReleaseDir;
 use crate::table::{ReleaseFile, StoredRow};
 
 /// The file that names all others.
 const SUMS: &str = "SHA256SUMS";
-/// Columns that every release has.
-const COLUMNS: [&str; 8] = ["image", "label", "item_id", "category", "sha256", "prompt", "seed", "failed_by"];
+/// Documents that every release has.
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "CITATION.cff",
+    "croissant.json",
+    "excluded.csv",
+    "near-duplicates.csv",
+    "recipe.toml",
+    "release.json",
+];
 
 /// What is wrong with the file at `path`.
 fn wrong(verified: &mut Verified, path: &Path, problem: &str) {
@@ -33,16 +42,17 @@ pub fn verify_release(ctx: &Context, release: &ReleaseDir) -> Result<Verified, S
     if !verified.problems.is_empty() {
         return Ok(verified);
     }
-    let mut found = Found::default();
+    let recipe = release.recipe()?;
+    let mut found = Found { columns: release_columns(&recipe, record.verified), ..Found::default() };
     ctx.progress.start("verify", record.images);
     for file in &record.files {
         ctx.check_stop()?;
-        data_file(release, &record, &file.path, file.images, (&mut found, &mut verified));
+        data_file(release, &record, file, (&mut found, &mut verified));
         ctx.progress.advance(file.images);
     }
     ctx.progress.finish();
     totals(release, &record, &found, &mut verified);
-    documents(release, &record, &mut verified)?;
+    documents(release, &record, &recipe, (&names, &mut verified));
     forms(release, &record, &names, &mut verified);
     Ok(verified)
 }
@@ -63,8 +73,9 @@ fn listed(release: &ReleaseDir, verified: &mut Verified) -> Result<BTreeMap<Stri
     for name in strangers.filter(|name| !names.contains_key(name)) {
         wrong(verified, &release.path().join(name), &format!("{SUMS} does not have it"));
     }
-    for file in release.record()?.files.iter().filter(|file| !names.contains_key(&file.path)) {
-        wrong(verified, &release.path().join(&file.path), &format!("{SUMS} does not have it"));
+    let data = release.record()?.files.into_iter().map(|file| file.path);
+    for name in DOCUMENTS.map(str::to_owned).into_iter().chain(data).filter(|name| !names.contains_key(name)) {
+        wrong(verified, &release.path().join(name), &format!("{SUMS} does not have it"));
     }
     Ok(names)
 }
@@ -92,10 +103,10 @@ fn sums(
     Ok(())
 }
 
-/// What the data files have.
+/// What the data files should have, and what they have.
 #[derive(Default)]
 struct Found {
-    columns: Option<Vec<String>>,
+    columns: Vec<ColumnFacts>,
     last_item: Option<u32>,
     hashes: HashSet<String>,
     labels: BTreeMap<i64, u64>,
@@ -104,16 +115,18 @@ struct Found {
 fn data_file(
     release: &ReleaseDir,
     record: &ReleaseRecord,
-    name: &str,
-    images: u64,
+    file: &DataFileRecord,
     (found, verified): (&mut Found, &mut Verified),
 ) {
-    let path = release.path().join(name);
-    let file = match ReleaseFile::open(&path) {
+    let (path, images) = (release.path().join(&file.path), file.images);
+    let file = match release.data(file).map_err(StageError::from).and_then(|path| Ok(ReleaseFile::open(&path)?)) {
         Ok(file) => file,
         Err(error) => return wrong(verified, &path, &error.to_string()),
     };
-    schema(&path, record, &file, (found, verified));
+    let classes: Vec<String> = record.categories.iter().map(|category| category.class.clone()).collect();
+    if let Some(difference) = file.differs(&found.columns, &classes) {
+        wrong(verified, &path, &difference);
+    }
     let mut rows = 0;
     let mut problems = BTreeMap::new();
     let read = file.rows(true, |row| {
@@ -133,24 +146,6 @@ fn data_file(
     }
 }
 
-fn schema(path: &Path, record: &ReleaseRecord, file: &ReleaseFile, (found, verified): (&mut Found, &mut Verified)) {
-    let (columns, classes) = file.columns();
-    let top5 = record.surrogates.iter().map(|surrogate| format!("{}_top5_ids", surrogate.name));
-    let verdict = record.verified.then(|| "verdict".to_owned());
-    for name in COLUMNS.map(str::to_owned).into_iter().chain(top5).chain(verdict) {
-        if !columns.contains(&name) {
-            wrong(verified, path, &format!("it has no column {name}"));
-        }
-    }
-    if !classes.iter().eq(record.categories.iter().map(|category| &category.class)) {
-        wrong(verified, path, "its names of labels are not those of release.json");
-    }
-    match &found.columns {
-        Some(first) if *first != columns => wrong(verified, path, "it has other columns than the first data file"),
-        _ => found.columns = Some(columns),
-    }
-}
-
 impl Found {
     /// What is wrong with a row.
     fn problem(&mut self, record: &ReleaseRecord, row: &StoredRow) -> Option<&'static str> {
@@ -164,6 +159,9 @@ impl Found {
             () if !ascends => Some("items do not ascend"),
             () if category.is_none_or(|category| category.id != row.category) => {
                 Some("the label is not that of its category")
+            }
+            () if record.verified && row.verdict.as_deref() != Some(Verdict::Accept.name()) => {
+                Some("people have not accepted it")
             }
             () => None,
         }
@@ -184,20 +182,28 @@ fn totals(release: &ReleaseDir, record: &ReleaseRecord, found: &Found, verified:
     }
 }
 
-/// The card and the recipe must name the surrogates with their weights, and say what people did.
-fn documents(release: &ReleaseDir, record: &ReleaseRecord, verified: &mut Verified) -> Result<(), StageError> {
+/// The card and the recipe must name the surrogates with their weights, and say what people did; Croissant must have the hashes.
+fn documents(
+    release: &ReleaseDir,
+    record: &ReleaseRecord,
+    recipe: &RunSpec,
+    (names, verified): (&BTreeMap<String, String>, &mut Verified),
+) {
+    let read = |name: &str| std::fs::read_to_string(release.path().join(name)).unwrap_or_default();
     let path = release.path().join("README.md");
-    let card = std::fs::read_to_string(&path).unwrap_or_default();
-    card_lacks(&card, record).iter().for_each(|lack| wrong(verified, &path, lack));
-    let recipe = release.recipe()?;
+    card_lacks(&read("README.md"), record).iter().for_each(|lack| wrong(verified, &path, lack));
+    let croissant = read("croissant.json");
+    let hashes = record.files.iter().filter_map(|file| names.get(&file.path));
+    if hashes.into_iter().any(|hash| !croissant.contains(hash.as_str())) {
+        wrong(verified, &release.path().join("croissant.json"), "it does not have the hashes of the data files");
+    }
     let path = release.path().join("recipe.toml");
-    if !super::release::surrogate_records(&recipe).iter().eq(&record.surrogates) {
+    if !surrogate_records(recipe).iter().eq(&record.surrogates) {
         wrong(verified, &path, "its surrogates or their weights are not those of release.json");
     }
     if recipe.mining_id() != record.mining || recipe.release.version != record.version {
         wrong(verified, &path, "its mining or version is not that of release.json");
     }
-    Ok(())
 }
 
 /// As many images in each other form.

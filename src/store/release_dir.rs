@@ -6,11 +6,11 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::atomic::{PendingFile, UNFINISHED, sync_folder, write_whole};
 use super::{Lock, StoreError};
-use crate::domain::{ReleaseRecord, RunSpec, Sha256};
+use crate::domain::{DataFileRecord, ReleaseRecord, RunSpec, Sha256};
 
 /// Version of the layout; raised when older tools could misread a release.
 pub const RELEASE_FORMAT: u32 = 1;
@@ -31,7 +31,13 @@ pub struct ReleaseDir(PathBuf);
 impl ReleaseDir {
     /// The one at `path`, if its record is there.
     pub fn find(path: &Path) -> Option<Self> {
-        path.join(RECORD).is_file().then(|| Self(path.to_owned()))
+        let is_draft = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(UNFINISHED));
+        (!is_draft && path.join(RECORD).is_file()).then(|| Self(path.to_owned()))
+    }
+
+    /// Whether the folder at `path` was a release and has lost its record.
+    pub fn has_lost_record(path: &Path) -> bool {
+        !path.join(RECORD).is_file() && path.join("SHA256SUMS").is_file()
     }
 
     /// Its path.
@@ -53,6 +59,23 @@ impl ReleaseDir {
             problem,
             remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
         })
+    }
+
+    /// Where one of its data files lies; an error for a path that leads out of it.
+    pub fn data(&self, file: &DataFileRecord) -> Result<PathBuf, StoreError> {
+        let stays = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
+        match stays && !file.path.is_empty() {
+            true => Ok(self.0.join(&file.path)),
+            false => Err(self.damaged(format!("names the data file {:?}, which is not inside", file.path))),
+        }
+    }
+
+    fn damaged(&self, problem: String) -> StoreError {
+        StoreError::Damaged {
+            path: self.0.display().to_string(),
+            problem,
+            remedy: "get or make it again in another folder; `hardset verify` says more".to_owned(),
+        }
     }
 
     /// The recipe that was published with it.
@@ -129,9 +152,18 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// An error if something that is no release is at the place `out`: said before any work is done.
+    pub fn check(out: &Path) -> Result<(), StoreError> {
+        let place = place_of(out)?;
+        if ReleaseDir::find(&place).is_some() {
+            return Ok(());
+        }
+        check_place(&place, Sha256::of(b"")).map(|_| ())
+    }
+
     /// Takes the place `out` for the release with this key: new, an empty folder, or that release itself.
     pub fn open(out: &Path, key: Sha256) -> Result<Place, StoreError> {
-        let place = std::path::absolute(out).map_err(StoreError::io("find", out))?;
+        let place = place_of(out)?;
         if let Some(done) = check_place(&place, key)? {
             return Ok(Place::Done(done));
         }
@@ -140,6 +172,15 @@ impl Draft {
         let folder = place.with_file_name(name);
         refuse_foreign(&folder)?;
         let lock = Lock::take_new(&folder)?;
+        // Another process may have finished its release between the look and the lock.
+        let settled = check_place(&place, key);
+        if !matches!(settled, Ok(None)) {
+            // Nothing can be done about a failure here: an empty folder is left.
+            let _ = fs::remove_file(folder.join(LOCK)).and_then(|()| fs::remove_dir(&folder));
+        }
+        if let Some(done) = settled? {
+            return Ok(Place::Done(done));
+        }
         let draft = Self { place, folder, _lock: lock };
         draft.take_over(key)?;
         Ok(Place::Draft(draft))
@@ -217,6 +258,25 @@ fn sync(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(StoreError::io("write", path))
 }
 
+/// The place itself, also where `out` is a link to it; one to which nothing can be renamed is an error.
+fn place_of(out: &Path) -> Result<PathBuf, StoreError> {
+    let taken = |found: &str| StoreError::Taken { path: out.display().to_string(), found: found.to_owned() };
+    let place = match out.canonicalize() {
+        Ok(real) => real,
+        Err(_) => std::path::absolute(out).map_err(StoreError::io("find", out))?,
+    };
+    let Some((parent, _)) = place.parent().zip(place.file_name()) else { return Err(taken("it has no name")) };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+        if device(&place).is_some_and(|own| device(parent) != Some(own)) {
+            return Err(taken("it is a mount point; give a folder inside it"));
+        }
+    }
+    Ok(place)
+}
+
 /// The release at `place`, if it is the one with this key; an error if anything else is there.
 fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreError> {
     let taken = |found: String| StoreError::Taken { path: place.display().to_string(), found };
@@ -224,6 +284,10 @@ fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreErr
         let record = there.record()?;
         if record.key != key {
             return Err(taken(format!("{} {}", record.name, record.version)));
+        }
+        let mut missing = record.files.iter().filter(|file| there.data(file).map_or(true, |path| !path.is_file()));
+        if let Some(file) = missing.next() {
+            return Err(there.damaged(format!("its data file {} is missing", file.path)));
         }
         there.sweep()?;
         return Ok(Some(there));
@@ -240,13 +304,17 @@ fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreErr
 
 /// An error if the folder of the draft is there and is none.
 fn refuse_foreign(folder: &Path) -> Result<(), StoreError> {
-    let Ok(mut entries) = fs::read_dir(folder) else { return Ok(()) };
-    match entries.next() {
-        Some(Ok(entry)) if !folder.join(LOCK).is_file() => {
-            let found = entry.file_name().to_string_lossy().into_owned();
-            Err(StoreError::Taken { path: folder.display().to_string(), found })
-        }
-        _ => Ok(()),
+    let key = fs::read_to_string(folder.join(KEY)).unwrap_or_default();
+    if Sha256::try_from(key).is_ok() {
+        return Ok(());
+    }
+    // A draft that was killed before it had its key.
+    let first = [LOCK.to_owned(), KEY.to_owned(), format!("{KEY}{UNFINISHED}")];
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.find(|name| !first.contains(name)) {
+        Some(found) => Err(StoreError::Taken { path: folder.display().to_string(), found }),
+        None => Ok(()),
     }
 }
 
@@ -321,6 +389,11 @@ mod tests {
         fs::write(dir.path().join("s.unfinished/mine.txt"), "mine").unwrap();
         assert!(Draft::open(&dir.path().join("s"), Sha256::of(b"k")).is_err());
         assert!(dir.path().join("s.unfinished/mine.txt").is_file());
+        // A run has a file `lock`, too.
+        fs::create_dir(dir.path().join("u.unfinished")).unwrap();
+        fs::write(dir.path().join("u.unfinished/lock"), "").unwrap();
+        fs::write(dir.path().join("u.unfinished/spec.toml"), "").unwrap();
+        assert!(Draft::open(&dir.path().join("u"), Sha256::of(b"k")).is_err());
         fs::create_dir(dir.path().join("t")).unwrap();
         draft(&dir.path().join("t"), b"k").commit().unwrap();
     }

@@ -15,8 +15,8 @@ use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type, UInt32Type};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    StringArray, StructArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -206,6 +206,8 @@ pub struct StoredRow {
     pub category: String,
     /// Hash of the image, as the row says.
     pub sha256: String,
+    /// What people decided, where the file says so.
+    pub verdict: Option<String>,
     /// The image; empty where it was not asked for.
     pub image: Vec<u8>,
 }
@@ -227,14 +229,21 @@ impl ReleaseFile {
         Ok(Self { path: path.to_owned(), builder })
     }
 
-    /// Names of the columns, and names of the labels as the metadata has them.
-    pub fn columns(&self) -> (Vec<String>, Vec<String>) {
-        let schema = self.builder.schema();
-        let metadata = schema.metadata().get("huggingface").map(String::as_str).unwrap_or_default();
-        let metadata: Value = serde_json::from_str(metadata).unwrap_or_default();
-        let classes = metadata["info"]["features"]["label"]["names"].as_array().into_iter().flatten();
-        let classes = classes.map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
-        (schema.fields().iter().map(|field| field.name().clone()).collect(), classes)
+    /// How its schema differs from that of a file with these columns and classes, if it does.
+    pub fn differs(&self, columns: &[ColumnFacts], classes: &[String]) -> Option<String> {
+        let (found, expected) = (self.builder.schema(), schema(columns, classes));
+        let lacks = |schema: &Schema, field: &Field| schema.fields().iter().all(|one| one.as_ref() != field);
+        if let Some(field) = expected.fields().iter().find(|field| lacks(found, field)) {
+            return Some(format!("it has no column {} of type {}", field.name(), field.data_type()));
+        }
+        if let Some(field) = found.fields().iter().find(|field| lacks(&expected, field)) {
+            return Some(format!("its column {} is none of a release's", field.name()));
+        }
+        let features = |schema: &Schema| {
+            let text = schema.metadata().get("huggingface").map(String::as_str).unwrap_or_default();
+            serde_json::from_str::<Value>(text).unwrap_or_default()
+        };
+        (features(found) != features(&expected)).then(|| "its metadata for loaders says something else".to_owned())
     }
 
     /// Gives each row to `each`, with its image where `images` is said.
@@ -245,6 +254,8 @@ impl ReleaseFile {
         if let Some(name) = missing {
             return Err(read_error(&path, format!("it has no column {name}")));
         }
+        let has_verdict = self.builder.schema().field_with_name("verdict").is_ok();
+        let names = names.chain(has_verdict.then_some("verdict"));
         let mask = ProjectionMask::columns(self.builder.parquet_schema(), names);
         let reader = self.builder.with_projection(mask).with_batch_size(BATCH).build();
         for batch in reader.map_err(|e| read_error(&path, e))? {
@@ -268,6 +279,7 @@ fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
     let items = column("item_id")?.as_primitive_opt::<UInt32Type>()?;
     let labels = column("label")?.as_primitive_opt::<Int64Type>()?;
     let (categories, hashes) = (column("category")?.as_string_opt::<i32>()?, column("sha256")?.as_string_opt::<i32>()?);
+    let verdicts = column("verdict").and_then(|column| column.as_string_opt::<i32>());
     let bytes = match images {
         true => Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?),
         false => None,
@@ -277,6 +289,7 @@ fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
         label: labels.value(at),
         category: categories.value(at).to_owned(),
         sha256: hashes.value(at).to_owned(),
+        verdict: verdicts.filter(|column| !column.is_null(at)).map(|column| column.value(at).to_owned()),
         image: bytes.map(|bytes| bytes.value(at).to_vec()).unwrap_or_default(),
     };
     Some((0..batch.num_rows()).map(row).collect())
@@ -330,8 +343,15 @@ mod tests {
         assert_eq!(bytes, written(&[&rows[..30], &rows[30..]]));
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        let (names, classes) = ReleaseFile::open(file.path()).unwrap().columns();
-        assert_eq!((names.len(), classes), (7, vec!["cup".to_owned(), "mug".to_owned()]));
+        let differs = |columns: &[ColumnFacts], classes: [&str; 2]| {
+            ReleaseFile::open(file.path()).unwrap().differs(columns, &classes.map(str::to_owned))
+        };
+        assert_eq!(differs(&columns(), ["cup", "mug"]), None);
+        assert!(differs(&columns(), ["mug", "cup"]).is_some_and(|said| said.contains("metadata")));
+        assert!(differs(&columns()[1..], ["cup", "mug"]).is_some_and(|said| said.contains("column image is none")));
+        let mut other = columns();
+        other[2].kind = ColumnKind::Int64;
+        assert!(differs(&other, ["cup", "mug"]).is_some_and(|said| said.contains("no column item_id of type Int64")));
         for images in [true, false] {
             let mut found = Vec::new();
             ReleaseFile::open(file.path()).unwrap().rows(images, |row| found.push(row)).unwrap();
@@ -340,6 +360,7 @@ mod tests {
                 label: 1,
                 category: "mug".to_owned(),
                 sha256: "ab".to_owned(),
+                verdict: None,
                 image: if images { vec![item as u8; 9] } else { Vec::new() },
             };
             assert_eq!(found, (0..40).map(expected).collect::<Vec<_>>());

@@ -101,6 +101,8 @@ pub struct Release {
 /// What people said of the images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeopleFacts {
+    /// Images that they judged, in the release or not.
+    pub judged: u64,
     /// People who took part.
     pub people: u64,
     /// Sheets that they filled in.

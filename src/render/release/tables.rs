@@ -57,8 +57,6 @@ pub fn excluded_csv(rows: &[ExcludedRow]) -> Vec<u8> {
 pub struct NearRow {
     /// Its number in the run.
     pub item_id: u32,
-    /// Whether the other one is an item of the run.
-    pub is_item: bool,
     /// The other one: `item N`, or folder and path.
     pub like: String,
     /// Bits in which the perceptual hashes differ, 0 to 64.
@@ -85,10 +83,12 @@ fn comma_separated<'a>(head: [&'a str; 4], rows: impl Iterator<Item = [&'a str; 
     writer.into_inner().unwrap_or_default()
 }
 
-/// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the class of each image by its path below
+/// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the label of each image by its path below
 /// `data/` without the ending. Of two rows with one path the later counts.
-pub fn labels_json(classes: &[String], labels: &[(String, String)]) -> Vec<u8> {
-    let labels: BTreeMap<&str, &str> = labels.iter().map(|(stem, class)| (stem.as_str(), class.as_str())).collect();
+///
+/// Source: FiftyOne's documentation: where there are `classes`, targets are places in that list.
+pub fn labels_json(classes: &[String], labels: &[(String, usize)]) -> Vec<u8> {
+    let labels: BTreeMap<&str, usize> = labels.iter().map(|(stem, label)| (stem.as_str(), *label)).collect();
     json_document(&json!({ "classes": classes, "labels": labels }))
 }
 

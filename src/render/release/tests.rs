@@ -106,6 +106,7 @@ fn verified() -> Release {
         alpha_interval: Some((0.55, 0.67)),
     };
     let people = PeopleFacts {
+        judged: 90,
         people: 30,
         assignments: 90,
         set_aside: 1,
@@ -385,9 +386,9 @@ fn metadata_is_one_line_for_each_image_with_its_file_first() {
 
 #[test]
 fn labels_give_each_image_its_class() {
-    let labels = [("b/2".into(), HOSTILE.into()), ("a/1".into(), "mug".into())];
+    let labels = [("b/2".into(), 1), ("a/1".into(), 0)];
     let value: Value = serde_json::from_slice(&labels_json(&["mug".into(), HOSTILE.into()], &labels)).unwrap();
-    assert_eq!(value, json!({ "classes": ["mug", HOSTILE], "labels": { "a/1": "mug", "b/2": HOSTILE } }));
+    assert_eq!(value, json!({ "classes": ["mug", HOSTILE], "labels": { "a/1": 0, "b/2": 1 } }));
 }
 
 #[test]
@@ -463,7 +464,8 @@ fn changes_are_listed_in_order() {
 /// Every document of a release, by name.
 fn documents(release: &Release) -> Vec<(&'static str, Vec<u8>)> {
     let classes = class_names(&release.categories);
-    let labels: Vec<(String, String)> = classes.iter().map(|class| (safe_name(class), class.clone())).collect();
+    let labels: Vec<(String, usize)> =
+        classes.iter().zip(0..).map(|(class, label)| (safe_name(class), label)).collect();
     let row = QuestionRow {
         image_dir: "a/b.png".into(),
         gt_category: HOSTILE.into(),

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::domain::is_date;
+use crate::domain::{is_date, is_web_address};
 
 /// Whether a character shows nothing of its own: controls, marks of direction, tags, non-characters.
 ///
@@ -143,10 +143,7 @@ pub fn iso_date(date: Option<&str>) -> Option<&str> {
 
 /// The address if it is one of the web's, with nothing in it that would end a link or a field.
 pub fn web_url(url: Option<&str>) -> Option<&str> {
-    let url = url?.trim();
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let is_safe = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}()'[]".contains(c);
-    (!rest.is_empty() && !rest.starts_with('/') && rest.chars().all(is_safe)).then_some(url)
+    url.map(str::trim).filter(|url| is_web_address(url))
 }
 
 /// The texts that say something, each once, in their order.

@@ -115,11 +115,13 @@ pub fn people(number: u64) -> String {
 /// How people judged.
 pub fn annotation(facts: &PeopleFacts) -> String {
     format!(
-        "{} filled in {}; {} set aside because of sentinels, images that check on care. {}",
+        "{} filled in {}; {} set aside because of sentinels, images that check on care. {} All figures about people are over \
+         the {} that they judged, also those that are not in the release.",
         people(facts.people),
         counted(facts.assignments, "sheet"),
         if facts.set_aside == 1 { "1 was".into() } else { format!("{} were", count(facts.set_aside)) },
-        facts.rule
+        facts.rule,
+        counted(facts.judged, "image"),
     )
 }
 

@@ -20,7 +20,11 @@ fn card(id: &str, n_failed: u32, suspect_label: bool, text: &str) -> Card {
     Card {
         item_id: id.into(),
         file: format!("photos/{id}.jpg {text}"),
-        made_from: Some(MadeFrom { kind: format!("background {text}"), value: text.into(), prompt: format!("A photo {text}") }),
+        made_from: Some(MadeFrom {
+            kind: format!("background {text}"),
+            value: text.into(),
+            prompt: format!("A photo {text}"),
+        }),
         label: format!("tench {text}"),
         category: format!("fish {text}"),
         thumbnail_jpeg: vec![0xff, 0xd8, 0xff],
@@ -165,9 +169,18 @@ fn an_empty_report_is_a_page_that_says_so() {
 #[test]
 fn every_section_figure_and_card_is_there() {
     let page = markup(&report("plain"));
-    for anchor in
-        ["accuracy", "targets", "failures", "agreement", "leave-one-out", "confusions", "categories", "nuisances", "gallery", "dropped"]
-    {
+    for anchor in [
+        "accuracy",
+        "targets",
+        "failures",
+        "agreement",
+        "leave-one-out",
+        "confusions",
+        "categories",
+        "nuisances",
+        "gallery",
+        "dropped",
+    ] {
         assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
     }
     assert_eq!(page.matches("<li class=\"card\"").count(), 2);

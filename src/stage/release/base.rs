@@ -26,20 +26,26 @@ impl Base {
         let folder = ReleaseDir::find(path).ok_or_else(none)?;
         let record = folder.record()?;
         let newer = Version::parse(&record.version).ok().zip(Version::parse(&release.version).ok());
-        if !newer.is_some_and(|(old, new)| new > old) {
+        if newer.is_none_or(|(old, new)| new <= old) {
             return Err(StageError::Version { old: record.version, new: release.version.clone() });
         }
         let mut images = BTreeMap::new();
         for file in &record.files {
-            ReleaseFile::open(&path.join(&file.path))?.rows(false, |row| {
+            let (path, mut rows) = (folder.data(file)?, 0);
+            ReleaseFile::open(&path)?.rows(false, |row| {
+                rows += 1;
                 images.insert(row.sha256, row.category);
             })?;
+            if rows != file.images {
+                let problem = format!("has {rows} rows, but its release.json says {}", file.images);
+                return Err(StageError::BaseDamaged { file: path.display().to_string(), problem });
+            }
         }
         Ok(Self { record, images })
     }
 
-    /// What is different in the release of `kept`.
-    pub fn changes(&self, title: &str, release: &ReleaseSpec, kept: &[Kept]) -> Changes {
+    /// What is different in the release of `kept` of the recipe `name`.
+    pub fn changes(&self, name: &str, release: &ReleaseSpec, kept: &[Kept]) -> Changes {
         let new: BTreeMap<String, &String> =
             kept.iter().map(|kept| (kept.image.sha256.to_string(), &kept.hard.category)).collect();
         let relabelled = self.images.iter().filter_map(|(item, from)| {
@@ -47,9 +53,9 @@ impl Base {
             (to != from).then(|| Relabelled { item: item.clone(), from: from.clone(), to: to.clone() })
         });
         Changes {
-            title: title.to_owned(),
+            title: if release.title.trim().is_empty() { name.to_owned() } else { release.title.clone() },
             version: release.version.clone(),
-            base_version: self.record.version.clone(),
+            base_version: self.numbers(name).called(),
             added: new.keys().filter(|item| !self.images.contains_key(*item)).cloned().collect(),
             removed: self.images.keys().filter(|item| !new.contains_key(*item)).cloned().collect(),
             relabelled: relabelled.collect(),
@@ -57,13 +63,23 @@ impl Base {
     }
 
     /// The same in numbers.
-    pub fn record(&self, changes: &Changes) -> BaseRecord {
+    pub fn record(&self, name: &str, changes: &Changes) -> BaseRecord {
         BaseRecord {
-            version: self.record.version.clone(),
-            key: self.record.key,
             added: changes.added.len() as u64,
             removed: changes.removed.len() as u64,
             relabelled: changes.relabelled.len() as u64,
+            ..self.numbers(name)
+        }
+    }
+
+    fn numbers(&self, name: &str) -> BaseRecord {
+        BaseRecord {
+            name: (self.record.name != name).then(|| self.record.name.clone()),
+            version: self.record.version.clone(),
+            key: self.record.key,
+            added: 0,
+            removed: 0,
+            relabelled: 0,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::{ItemId, RunSpec, Verdict};
 use crate::stage::collect::{Said, said};
 use crate::stage::judge::read_mining;
 use crate::stage::{Context, StageError};
+use crate::store::read_ballots;
 use crate::table::HardRow;
 
 /// Why a hard item is not in the release.
@@ -20,6 +21,8 @@ pub enum Reason {
     NotAsked,
     /// The image is gone, has changed or is broken.
     Unreadable,
+    /// The pool has the very file under another category too.
+    OtherCategory,
     /// Byte for byte another item's image.
     SameImage,
     /// It looks like another item's image.
@@ -34,10 +37,11 @@ impl fmt::Display for Reason {
             Self::Rejected => "rejected by people",
             Self::Undecided => "undecided: too few valid votes",
             Self::NotAsked => "not shown to people",
-            Self::Unreadable => "the image cannot be read any more",
+            Self::Unreadable => "the image cannot be read any more, or has changed",
+            Self::OtherCategory => "the pool has the same file under another category",
             Self::SameImage => "the same file as another image",
             Self::NearDuplicate => "near duplicate of another image",
-            Self::NearOther => "near duplicate of an image in a folder that was compared",
+            Self::NearOther => "near duplicate of an image that the release should not have",
         })
     }
 }
@@ -72,9 +76,27 @@ pub struct Chosen {
     pub said: Option<Said>,
 }
 
+/// An error if the run's own server has answers that nobody has collected: what people said would be left out.
+fn check_collected(ctx: &Context) -> Result<(), StageError> {
+    let ballots = ctx.run.ballots();
+    if !ballots.is_file() {
+        return Ok(());
+    }
+    let (id, given) = read_ballots(&ballots, true)?;
+    let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
+    match given.len() as u64 {
+        answers if answers == collected => Ok(()),
+        answers => Err(StageError::NotCollected {
+            run: ctx.run.path().display().to_string(),
+            answers: answers.saturating_sub(collected),
+        }),
+    }
+}
+
 /// Chooses among the hard items of the current mining.
 pub fn choose(ctx: &Context, spec: &RunSpec) -> Result<Chosen, StageError> {
     let hard = read_mining(ctx, spec)?;
+    check_collected(ctx)?;
     let Some(said) = said(ctx, spec)? else {
         return Ok(Chosen { items: hard, left_out: Vec::new(), said: None });
     };

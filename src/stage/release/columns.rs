@@ -57,6 +57,11 @@ pub fn columns(spec: &RunSpec, verified: bool) -> Vec<Column> {
     columns
 }
 
+/// The same, as documents and files say them.
+pub fn release_columns(spec: &RunSpec, verified: bool) -> Vec<ColumnFacts> {
+    columns(spec, verified).into_iter().map(|column| column.facts).collect()
+}
+
 fn identity() -> Vec<Column> {
     vec![
         Column::new("item_id", ColumnKind::UInt32, "Number of the item in its run; its file is named after it.", |e| {
@@ -189,9 +194,9 @@ fn surrogate(at: usize, name: &str, masked: bool) -> Vec<Column> {
 }
 
 fn question(at: usize, question: &Question) -> Vec<Column> {
-    let id = &question.id;
+    let (id, text) = (&question.id, question.about("the category"));
     let count = |place: usize, answer: &Answer| {
-        let meaning = format!("Valid votes \"{}\" on: {}", answer.name(), question.text);
+        let meaning = format!("Valid votes \"{}\" on: {}", answer.name(), text);
         Column::new(&format!("{id}_{}", answer.name()), ColumnKind::UInt32, &meaning, move |e| {
             e.verdict.and_then(|item| item.tallies.get(at)).map_or(Cell::Null, |tally| Cell::UInt32(tally.votes[place]))
         })

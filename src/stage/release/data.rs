@@ -124,7 +124,7 @@ mod tests {
     fn ranges_are_full_and_hold_everything_once() {
         assert_eq!(fill(&[1, 1, 1, 5, 9, 1], 6, 2), [0..2, 2..4, 4..5, 5..6]);
         assert_eq!(fill(&[1; 5], 100, 2), [0..2, 2..4, 4..5]);
-        assert_eq!(fill(&[], 100, 2), []);
-        assert_eq!(fill(&[7], 3, 2), [0..1]);
+        assert!(fill(&[], 100, 2).is_empty());
+        assert_eq!(fill(&[7, 7], 3, 2), [0..1, 1..2]);
     }
 }

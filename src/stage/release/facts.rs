@@ -56,6 +56,8 @@ pub struct Contents<'a> {
     pub left_out: &'a [LeftOut],
     /// Near duplicates.
     pub near: &'a [NearRow],
+    /// Folders that were compared with: name, images read, images that could not be.
+    pub others: &'a [(String, u64, u64)],
     /// The columns.
     pub columns: &'a [Column],
     /// What people said.
@@ -86,7 +88,7 @@ impl Contents<'_> {
             pool_items: pool.items,
             hard_items: pool.hard,
             excluded: excluded(self.left_out).into_iter().map(|(reason, n)| (reason.to_string(), n)).collect(),
-            near_duplicates: near_duplicates(spec, self.near),
+            near_duplicates: near_duplicates(spec, self.near, self.others),
             forms: self.forms.iter().map(|form| (form.folder().to_owned(), form_words(*form).to_owned())).collect(),
             rule: rule_words(spec),
             label_space: spec.mine.select.label_space.to_string(),
@@ -162,16 +164,23 @@ fn kinds(kept: &[Kept]) -> Vec<(String, u64)> {
     kinds.into_iter().map(|(kind, images)| (kind.to_owned(), images)).collect()
 }
 
-fn near_duplicates(spec: &RunSpec, near: &[NearRow]) -> String {
+fn near_duplicates(spec: &RunSpec, near: &[NearRow], others: &[(String, u64, u64)]) -> String {
     let distance = spec.release.max_distance;
     let became = match (near.len(), spec.release.near_duplicates) {
         (0, _) => "none was found".to_owned(),
         (found, NearDuplicates::Exclude) => format!("{found} were found and left out, which near-duplicates.csv lists"),
-        (found, NearDuplicates::Keep) => format!("{found} were found and kept, which near-duplicates.csv lists"),
+        (found, NearDuplicates::Keep) => {
+            format!("{found} were found and listed in near-duplicates.csv; those of each other were kept")
+        }
     };
+    let other = |(name, read, unread): &(String, u64, u64)| match unread {
+        0 => format!(" They were compared with {read} images of {name} too."),
+        unread => format!(" They were compared with {read} images of {name} too; {unread} more could not be read."),
+    };
+    let others: String = others.iter().map(other).collect();
     format!(
         "Images whose perceptual hashes (pHash, 64 bits) differ in at most {distance} bits are near duplicates: {became}. Mirrored \
-         and strongly cropped copies are not found this way."
+         and strongly cropped copies are not found this way.{others}"
     )
 }
 
@@ -224,6 +233,7 @@ fn people(spec: &RunSpec, said: &Said) -> PeopleFacts {
         alpha_interval: agreement.interval,
     });
     PeopleFacts {
+        judged: said.items.len() as u64,
         people: said.people.len() as u64,
         assignments: said.assignments.len() as u64,
         set_aside: said.assignments.iter().filter(|row| row.reason.is_some()).count() as u64,

@@ -66,7 +66,7 @@ impl Forms<'_, '_> {
             let file = evidence.kept.file();
             draft.put(&format!("fiftyone/data/{file}"), &evidence.bytes)?;
             let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-            labels.push((stem.to_owned(), classes[evidence.kept.label].clone()));
+            labels.push((stem.to_owned(), evidence.kept.label));
             Ok(())
         })?;
         Ok(draft.put("fiftyone/labels.json", &labels_json(classes, &labels))?)
@@ -76,10 +76,11 @@ impl Forms<'_, '_> {
     fn web_dataset(&mut self) -> Result<(), StageError> {
         for file in self.files {
             let name = format!("webdataset/{}.tar", file.stem);
+            let path = self.draft.folder().join(&name);
             let mut tar = TarFile::new(self.draft.start(&name)?);
             for group in &file.groups {
                 self.reader.read(group.clone(), true, |evidence| {
-                    sample(&mut tar, self.columns, evidence).map_err(StoreError::io("write", name.as_ref()))?;
+                    sample(&mut tar, self.columns, evidence).map_err(StoreError::io("write", &path))?;
                     Ok(())
                 })?;
                 self.ctx.progress.advance(group.len() as u64);

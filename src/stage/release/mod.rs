@@ -13,21 +13,27 @@ mod facts;
 mod forms;
 mod look;
 mod near;
+mod others;
 mod questions;
 
 use std::path::PathBuf;
 
 use super::collect::Said;
+use super::export::is_inside;
 use super::{Context, StageError};
-use crate::domain::{CategoryCount, DataFileRecord, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256};
+use crate::domain::{
+    CategoryCount, DataFileRecord, GenerateSpec, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256,
+};
 use crate::render::release::{CategoryFacts, ChangeFacts, Changes, NearRow, class_names};
 use crate::store::{Draft, Place, RELEASE_FORMAT, ReleaseDir};
+pub use columns::release_columns;
 pub(super) use facts::surrogate_records;
 
 use base::Base;
 use choose::{Chosen, LeftOut, Reason, choose};
 use evidence::{Kept, Reader};
 use facts::Contents;
+use others::Others;
 
 /// What a release is asked to be.
 pub struct ReleaseTo {
@@ -58,22 +64,26 @@ pub struct Released {
 
 /// Makes the release.
 pub fn release(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<Released, StageError> {
+    check(ctx, spec, to)?;
     let base = to.base.as_deref().map(|path| Base::read(path, &spec.release)).transpose()?;
     let Chosen { items, mut left_out, said } = choose(ctx, spec)?;
     let (seen, unread) = look::look(ctx, spec, items)?;
-    let thinned = near::thin(ctx, spec, seen, &to.against)?;
+    let others = Others::read(ctx, &to.against)?;
+    let thinned = near::thin(ctx, spec, seen, &others)?;
     left_out.extend(unread.into_iter().chain(thinned.left_out));
     left_out.sort_by_key(|row| row.item_id);
     let kept = evidence::kept(spec, thinned.stays);
     if kept.is_empty() {
         return Err(nothing(ctx, said.as_ref(), &left_out));
     }
-    let changes = base.as_ref().map(|base| base.changes(&title(spec), &spec.release, &kept));
+    let changes = base.as_ref().map(|base| base.changes(&spec.name, &spec.release, &kept));
     let mut also = to.also.clone();
     also.sort();
     also.dedup();
-    let work = Work { ctx, spec, kept: &kept, left_out: &left_out, near: &thinned.found, said: said.as_ref(), also };
-    let key = work.key(base.as_ref().zip(changes.as_ref()).map(|(base, changes)| base.record(changes).key))?;
+    let near = &thinned.found;
+    let work = Work { ctx, spec, kept: &kept, left_out: &left_out, near, others: &others, said: said.as_ref(), also };
+    let key =
+        work.key(base.as_ref().zip(changes.as_ref()).map(|(base, changes)| base.record(&spec.name, changes).key))?;
     let done = match Draft::open(&to.out, key)? {
         Place::Done(done) => (done, true),
         Place::Draft(draft) => (work.fill(draft, key, base.as_ref().zip(changes.as_ref()))?, false),
@@ -88,6 +98,20 @@ pub fn release(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<Released
     })
 }
 
+/// What can be said before any work is done.
+fn check(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<(), StageError> {
+    let pool = match &spec.generate {
+        GenerateSpec::Folder(source) => Some(source.root.as_path()),
+        GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => None,
+    };
+    if let Some(folder) = pool.into_iter().chain([ctx.run.path()]).find(|folder| is_inside(folder, &to.out)) {
+        let (out, folder) = (to.out.display().to_string(), folder.display().to_string());
+        return Err(StageError::ReleaseInside { out, folder });
+    }
+    Draft::check(&to.out)?;
+    others::check(&to.against)
+}
+
 fn nothing(ctx: &Context, said: Option<&Said>, left_out: &[LeftOut]) -> StageError {
     let reasons: Vec<String> =
         facts::excluded(left_out).iter().map(|(reason, images)| format!("{images} {reason}")).collect();
@@ -98,11 +122,6 @@ fn nothing(ctx: &Context, said: Option<&Said>, left_out: &[LeftOut]) -> StageErr
     StageError::NothingToRelease { run: ctx.run.path().display().to_string(), why }
 }
 
-/// What the release is called.
-fn title(spec: &RunSpec) -> String {
-    if spec.release.title.trim().is_empty() { spec.name.clone() } else { spec.release.title.clone() }
-}
-
 /// Everything that a release is written from.
 struct Work<'a> {
     ctx: &'a Context<'a>,
@@ -110,6 +129,7 @@ struct Work<'a> {
     kept: &'a [Kept],
     left_out: &'a [LeftOut],
     near: &'a [NearRow],
+    others: &'a Others,
     said: Option<&'a Said>,
     also: Vec<ReleaseForm>,
 }
@@ -119,7 +139,7 @@ impl Work<'_> {
     fn key(&self, base: Option<Sha256>) -> Result<Sha256, StageError> {
         let (run, spec) = (&self.ctx.run, self.spec);
         let mut key = KeyHasher::new().field("stage", "release 1").field("tool", super::resolve::TOOL);
-        key = key.field("recipe", recipe(spec)).field("also", format!("{:?}", self.also));
+        key = key.field("recipe", recipe(spec)?).field("also", format!("{:?}", self.also));
         key = key.field("base", base.map(|base| base.to_string()).unwrap_or_default());
         let shards = super::planned::Planned::open(self.ctx, spec)?.ranges.len();
         let predictions = (0..shards).flat_map(|at| spec.mine.select.surrogates.iter().map(move |name| (name, at)));
@@ -131,7 +151,7 @@ impl Work<'_> {
         for kept in self.kept {
             key = key.field("item", format!("{} {}", kept.image.sha256, kept.path));
         }
-        key = key.field("left out", format!("{:?}{:?}", self.left_out, self.near));
+        key = key.field("left out", format!("{:?}{:?}{:?}", self.left_out, self.near, self.others.folders));
         if let Some(said) = self.said {
             key = key.field("items", format!("{:?}{:?}", said.items, said.agreement));
             key = said.votes.iter().fold(key, |key, vote| key.field("vote", format!("{vote:?}")));
@@ -152,7 +172,7 @@ impl Work<'_> {
         let mut forms =
             forms::Forms { ctx, reader, columns: &columns, classes: &classes, draft: draft_ref, files: &files };
         self.also.iter().try_for_each(|form| forms.write(*form))?;
-        let recipe = recipe(spec);
+        let recipe = recipe(spec)?;
         draft.put("recipe.toml", recipe.as_bytes())?;
         documents::write_lists(&draft, self.left_out, self.near, base.map(|(_, changes)| changes))?;
         let file_facts = documents::file_facts(ctx, &draft, &files)?;
@@ -162,6 +182,7 @@ impl Work<'_> {
             kept: self.kept,
             left_out: self.left_out,
             near: self.near,
+            others: &self.others.folders,
             columns: &columns,
             said: self.said,
             forms: &self.also,
@@ -202,22 +223,16 @@ impl Work<'_> {
             surrogates: surrogate_records(self.spec),
             files: files.iter().map(file).collect(),
             also: self.also.clone(),
-            base: base.map(|(base, changes)| base.record(changes)),
+            base: base.map(|(base, changes)| base.record(&self.spec.name, changes)),
         }
     }
 }
 
 fn change_facts(base: &crate::domain::BaseRecord) -> ChangeFacts {
-    ChangeFacts {
-        base_version: base.version.clone(),
-        added: base.added,
-        removed: base.removed,
-        relabelled: base.relabelled,
-    }
+    ChangeFacts { base_version: base.called(), added: base.added, removed: base.removed, relabelled: base.relabelled }
 }
 
 /// The recipe as it is published.
-fn recipe(spec: &RunSpec) -> String {
-    // Everything in it came from TOML.
-    toml::to_string(&spec.published()).unwrap_or_default()
+fn recipe(spec: &RunSpec) -> Result<String, StageError> {
+    toml::to_string(&spec.published()).map_err(|e| StageError::Recipe(e.to_string()))
 }

@@ -1,24 +1,20 @@
 //! No image twice: equal files go, and images that merely look alike go too unless the recipe keeps them.
 //!
-//! Of several the one with the most failing surrogates stays, of equal ones the first in the plan.
+//! Of several the one with the most failing surrogates stays, of equal ones the first in the plan. A file that the pool has
+//! under several categories is wrong under all but one, and nobody can tell which: all of them go.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
+use std::collections::HashMap;
 
 use super::choose::{LeftOut, Reason};
 use super::look::Seen;
+use super::others::Others;
 use crate::domain::{ItemId, NearDuplicates, RunSpec, Sha256};
-use crate::generator;
-use crate::imaging::{self, DecodeLimits};
 use crate::render::release::NearRow;
+use crate::stage::planned::Planned;
 use crate::stage::{Context, StageError};
 use crate::stats::{near_duplicates, nearest};
-
-/// Images that are hashed between two looks at the signals.
-const BLOCK: usize = 64;
+use crate::table::images_table;
 
 /// What the search for duplicates came to.
 pub struct Thinned {
@@ -30,99 +26,109 @@ pub struct Thinned {
     pub found: Vec<NearRow>,
 }
 
-/// Leaves duplicates out; `folders`: images that the release should not have either.
-pub fn thin(ctx: &Context, spec: &RunSpec, seen: Vec<Seen>, folders: &[PathBuf]) -> Result<Thinned, StageError> {
-    let others = others(ctx, folders)?;
+/// Leaves duplicates out; `others`: images that the release should not have either.
+pub fn thin(ctx: &Context, spec: &RunSpec, seen: Vec<Seen>, others: &Others) -> Result<Thinned, StageError> {
     let mut seen = seen;
     seen.sort_by_key(|seen| (Reverse(seen.hard.n_failed), seen.image.item_id));
-    let (mut seen, mut left_out) = without_equal(seen);
-    let mut found = near_rows(spec, &seen, &others);
-    if spec.release.near_duplicates == NearDuplicates::Exclude {
-        let gone: HashMap<ItemId, &NearRow> = found.iter().map(|row| (ItemId(row.item_id), row)).collect();
-        left_out.extend(seen.iter().filter_map(|seen| Some(near(seen, gone.get(&seen.image.item_id)?))));
-        seen.retain(|seen| !gone.contains_key(&seen.image.item_id));
-    }
+    let mut left_out = Vec::new();
+    let conflicts = conflicts(ctx, spec, &seen)?;
+    take_out(&mut seen, &mut left_out, conflicts);
+    let equal = equal(&seen);
+    take_out(&mut seen, &mut left_out, equal);
+    let mut found = near_others(&seen, others, spec.release.max_distance);
+    take_out(&mut seen, &mut left_out, found.iter().map(|row| of_row(row, Reason::NearOther)).collect());
+    let alike = near_each_other(spec, &seen);
+    let gone = alike.iter().filter(|row| row.excluded).map(|row| of_row(row, Reason::NearDuplicate)).collect();
+    take_out(&mut seen, &mut left_out, gone);
+    found.extend(alike);
     seen.sort_by_key(|seen| seen.image.item_id);
     found.sort_by_key(|row| row.item_id);
     Ok(Thinned { stays: seen, left_out, found })
 }
 
-fn near(seen: &Seen, row: &NearRow) -> LeftOut {
-    let reason = if row.is_item { Reason::NearDuplicate } else { Reason::NearOther };
-    LeftOut::new(&seen.hard, reason, format!("{} of 64 bits from {}", row.distance, row.like))
+/// Why items go, and what more there is to say.
+type Gone = HashMap<ItemId, (Reason, String)>;
+
+fn take_out(seen: &mut Vec<Seen>, left_out: &mut Vec<LeftOut>, gone: Gone) {
+    seen.retain(|seen| {
+        let gone = gone.get(&seen.image.item_id);
+        left_out.extend(gone.map(|(reason, detail)| LeftOut::new(&seen.hard, *reason, detail.as_str())));
+        gone.is_none()
+    });
 }
 
-/// Of files with equal bytes the first alone.
-fn without_equal(seen: Vec<Seen>) -> (Vec<Seen>, Vec<LeftOut>) {
+fn of_row(row: &NearRow, reason: Reason) -> (ItemId, (Reason, String)) {
+    (ItemId(row.item_id), (reason, format!("{} of 64 bits from {}", row.distance, row.like)))
+}
+
+/// Items whose very file is in the pool, hard or not, under another category.
+fn conflicts(ctx: &Context, spec: &RunSpec, seen: &[Seen]) -> Result<Gone, StageError> {
+    let mut items: HashMap<Sha256, Vec<&Seen>> = HashMap::new();
+    seen.iter().for_each(|seen| items.entry(seen.image.sha256).or_default().push(seen));
+    let plan = Planned::open(ctx, spec)?;
+    let mut gone = Gone::new();
+    for shard in 0..plan.ranges.len() {
+        ctx.check_stop()?;
+        let mut rows = images_table::decode(&ctx.run.images(shard).file("parquet"))?;
+        rows.retain(|row| {
+            items.get(&row.sha256).is_some_and(|found| found[0].image.item_id != row.item_id || found.len() > 1)
+        });
+        if rows.is_empty() {
+            continue;
+        }
+        let categories: HashMap<ItemId, String> =
+            plan.rows(shard)?.into_iter().map(|row| (row.item_id, row.category)).collect();
+        for row in rows {
+            let Some(category) = categories.get(&row.item_id) else { continue };
+            for seen in items[&row.sha256].iter().filter(|seen| seen.hard.category != *category) {
+                let detail = || (Reason::OtherCategory, format!("item {} is {category}", row.item_id));
+                gone.entry(seen.image.item_id).or_insert_with(detail);
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// Of files with equal bytes all but the first.
+fn equal(seen: &[Seen]) -> Gone {
     let mut first: HashMap<Sha256, ItemId> = HashMap::with_capacity(seen.len());
-    let (mut stays, mut left_out) = (Vec::with_capacity(seen.len()), Vec::new());
-    for seen in seen {
-        let kept = *first.entry(seen.image.sha256).or_insert(seen.image.item_id);
-        match kept == seen.image.item_id {
-            true => stays.push(seen),
-            false => left_out.push(LeftOut::new(&seen.hard, Reason::SameImage, format!("item {kept}"))),
-        }
-    }
-    (stays, left_out)
+    let later = seen.iter().filter_map(|seen| {
+        let stays = *first.entry(seen.image.sha256).or_insert(seen.image.item_id);
+        let item = seen.image.item_id;
+        (stays != item).then(|| (item, (Reason::SameImage, format!("item {stays}"))))
+    });
+    later.collect()
 }
 
-/// Near duplicates of other folders' images, then among the rest those of each other.
-fn near_rows(spec: &RunSpec, seen: &[Seen], others: &[(String, u64)]) -> Vec<NearRow> {
-    let release = &spec.release;
-    let excluded = release.near_duplicates == NearDuplicates::Exclude;
-    let hashes: Vec<u64> = others.iter().map(|(_, hash)| *hash).collect();
-    let row = |seen: &Seen, is_item: bool, like: String, distance: u32| NearRow {
-        item_id: seen.image.item_id.0,
-        is_item,
-        like,
-        distance,
-        excluded,
+/// Items that look like an image to compare with; these are always left out.
+fn near_others(seen: &[Seen], others: &Others, max_distance: u32) -> Vec<NearRow> {
+    let hashes: Vec<u64> = others.images.iter().map(|(_, hash)| *hash).collect();
+    let row = |seen: &Seen| {
+        let (at, distance) = nearest(seen.hash, &hashes, max_distance)?;
+        let like = others.images[at].0.clone();
+        Some(NearRow { item_id: seen.image.item_id.0, like, distance, excluded: true })
     };
-    let mut rows = Vec::new();
-    let mut gone = HashSet::new();
-    for one in seen {
-        if let Some((at, distance)) = nearest(one.hash, &hashes, release.max_distance) {
-            rows.push(row(one, false, others[at].0.clone(), distance));
-            gone.insert(one.image.item_id);
-        }
-    }
-    let rest: Vec<&Seen> = seen.iter().filter(|seen| !gone.contains(&seen.image.item_id)).collect();
-    let hashes: Vec<u64> = rest.iter().map(|seen| seen.hash).collect();
-    for near in near_duplicates(&hashes, release.max_distance) {
-        let like = format!("item {}", rest[near.stays].image.item_id);
-        rows.push(row(rest[near.left_out], true, like, near.distance));
-    }
-    rows
+    seen.iter().filter_map(row).collect()
 }
 
-/// Names (`folder/path`) and hashes of the images below the folders; what is no image is passed over with a note.
-fn others(ctx: &Context, folders: &[PathBuf]) -> Result<Vec<(String, u64)>, StageError> {
-    let pool = ctx.pool()?;
-    let mut hashes = Vec::new();
-    for folder in folders {
-        let paths = generator::images_below(folder)?;
-        ctx.progress.start("compare", paths.len() as u64);
-        let mut unread = 0;
-        for block in paths.chunks(BLOCK) {
-            ctx.check_stop()?;
-            let found: Vec<Option<u64>> =
-                pool.install(|| block.par_iter().map(|path| hash(&folder.join(path))).collect());
-            let name = |path: &String| format!("{}/{path}", folder.file_name().unwrap_or_default().to_string_lossy());
-            hashes.extend(block.iter().zip(&found).filter_map(|(path, hash)| Some((name(path), (*hash)?))));
-            unread += found.iter().filter(|hash| hash.is_none()).count();
-            ctx.progress.advance(block.len() as u64);
+/// Items that look like an earlier one that stays; where all stay, like any earlier one.
+fn near_each_other(spec: &RunSpec, seen: &[Seen]) -> Vec<NearRow> {
+    let max_distance = spec.release.max_distance;
+    let hashes: Vec<u64> = seen.iter().map(|seen| seen.hash).collect();
+    let excluded = spec.release.near_duplicates == NearDuplicates::Exclude;
+    let pairs: Vec<(usize, usize, u32)> = match excluded {
+        true => near_duplicates(&hashes, max_distance).iter().map(|n| (n.left_out, n.stays, n.distance)).collect(),
+        false => (0..hashes.len())
+            .filter_map(|at| nearest(hashes[at], &hashes[..at], max_distance).map(|(other, bits)| (at, other, bits)))
+            .collect(),
+    };
+    let row = |(at, other, distance): (usize, usize, u32)| {
+        let (one, other) = (&seen[at], &seen[other]);
+        let mut like = format!("item {}", other.image.item_id);
+        if other.hard.category != one.hard.category {
+            like += &format!(", which is {}", other.hard.category);
         }
-        ctx.progress.finish();
-        if unread > 0 {
-            ctx.progress.note(&format!("{}: {unread} image(s) cannot be read and were not compared", folder.display()));
-        }
-    }
-    Ok(hashes)
-}
-
-fn hash(path: &Path) -> Option<u64> {
-    let limits = DecodeLimits::default();
-    let size = std::fs::metadata(path).ok()?.len();
-    let bytes = if size <= limits.max_file_bytes { std::fs::read(path).ok()? } else { return None };
-    imaging::decode(&bytes, &limits).ok().map(|picture| imaging::perceptual_hash(&picture))
+        NearRow { item_id: one.image.item_id.0, like, distance, excluded }
+    };
+    pairs.into_iter().map(row).collect()
 }

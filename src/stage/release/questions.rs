@@ -37,7 +37,12 @@ fn row(evidence: &Evidence, categories: &CategorySet, names: &[&str]) -> Questio
         ),
         Err(_) => class.to_string(),
     };
-    let mut top = top_names(&evidence.predictions, name).into_iter();
+    let mut top = top_names(&evidence.predictions, name);
+    // Few broad categories may take up all that the surrogates name.
+    let rest = categories.entries.iter().map(|category| category.name.clone());
+    let rest: Vec<String> = rest.filter(|name| !top.contains(name)).take(2).collect();
+    top.extend(rest);
+    let mut top = top.into_iter();
     QuestionRow {
         image_dir: evidence.kept.path.clone(),
         gt_category: own.clone(),

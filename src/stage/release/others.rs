@@ -1,0 +1,102 @@
+//! Images that a release should not have: those of folders, and those of other releases.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::generator;
+use crate::imaging::{self, DecodeLimits};
+use crate::stage::{Context, StageError};
+use crate::store::ReleaseDir;
+use crate::table::ReleaseFile;
+
+/// Images that are hashed between two looks at the signals.
+const BLOCK: usize = 64;
+
+/// What was compared with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Names of the images (`folder/path`) and their perceptual hashes.
+    pub images: Vec<(String, u64)>,
+    /// Each folder's name, with its images that were read and those that could not be.
+    pub folders: Vec<(String, u64, u64)>,
+}
+
+/// An error if one of the folders cannot be read or has nothing to compare with: said before any work is done.
+pub fn check(folders: &[PathBuf]) -> Result<(), StageError> {
+    for folder in folders {
+        if ReleaseDir::find(folder).is_none() && generator::images_below(folder)?.is_empty() {
+            return Err(StageError::NothingToCompare { folder: folder.display().to_string() });
+        }
+    }
+    Ok(())
+}
+
+impl Others {
+    /// Reads and hashes all images of the folders.
+    pub fn read(ctx: &Context, folders: &[PathBuf]) -> Result<Self, StageError> {
+        let mut others = Self::default();
+        for folder in folders {
+            // `.` and `x/..` have no name of their own.
+            let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+            let called = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let found = match ReleaseDir::find(folder) {
+                Some(release) => of_release(ctx, &release)?,
+                None => of_folder(ctx, folder)?,
+            };
+            let read = found.iter().filter(|(_, hash)| hash.is_some()).count() as u64;
+            let unread = found.len() as u64 - read;
+            if unread > 0 {
+                ctx.progress
+                    .note(&format!("{}: {unread} image(s) cannot be read and were not compared", folder.display()));
+            }
+            let images = found.into_iter().filter_map(|(path, hash)| Some((format!("{called}/{path}"), hash?)));
+            others.images.extend(images);
+            others.folders.push((called, read, unread));
+        }
+        Ok(others)
+    }
+}
+
+/// Paths with their hashes; `None` where an image cannot be read.
+type Hashes = Vec<(String, Option<u64>)>;
+
+fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, StageError> {
+    let (pool, paths) = (ctx.pool()?, generator::images_below(folder)?);
+    ctx.progress.start("compare", paths.len() as u64);
+    let mut hashes = Hashes::with_capacity(paths.len());
+    for block in paths.chunks(BLOCK) {
+        ctx.check_stop()?;
+        let hash = |path: &String| (path.clone(), hash_of_file(&folder.join(path)));
+        hashes.extend(pool.install(|| block.par_iter().map(hash).collect::<Hashes>()));
+        ctx.progress.advance(block.len() as u64);
+    }
+    ctx.progress.finish();
+    Ok(hashes)
+}
+
+fn of_release(ctx: &Context, release: &ReleaseDir) -> Result<Hashes, StageError> {
+    let record = release.record()?;
+    let mut hashes = Hashes::new();
+    ctx.progress.start("compare", record.images);
+    for file in &record.files {
+        ctx.check_stop()?;
+        ReleaseFile::open(&release.data(file)?)?
+            .rows(true, |row| hashes.push((format!("{:08}", row.item_id), hash(&row.image))))?;
+        ctx.progress.advance(file.images);
+    }
+    ctx.progress.finish();
+    Ok(hashes)
+}
+
+fn hash_of_file(path: &Path) -> Option<u64> {
+    let size = std::fs::metadata(path).ok()?.len();
+    if size > DecodeLimits::default().max_file_bytes {
+        return None;
+    }
+    hash(&std::fs::read(path).ok()?)
+}
+
+fn hash(bytes: &[u8]) -> Option<u64> {
+    imaging::decode(bytes, &DecodeLimits::default()).ok().map(|picture| imaging::perceptual_hash(&picture))
+}
