@@ -28,7 +28,7 @@ def plain():
     layers = []
     for inputs, outputs in zip(widths, widths[1:]):
         layers += [conv(inputs, outputs, 2), nn.ReLU(), conv(outputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers[2:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 12))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 12))
 
 
 class Residual(nn.Module):

@@ -36,7 +36,7 @@ def cosine(step: int, steps: int, warm: int) -> float:
     if step < warm:
         return (step + 1) / warm
     share = min(1.0, (step - warm) / max(1, steps - warm))
-    return 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share))
+    return float(0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
 
 
 def trapezoid(step: int, steps: int, warm: int) -> float:
@@ -47,7 +47,7 @@ def trapezoid(step: int, steps: int, warm: int) -> float:
     if step < warm:
         return (step + 1) / warm
     share = max(0.0, (step - 0.7 * steps) / (0.3 * steps))
-    return 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, share)))
+    return float(0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, share))))
 
 
 class Curve:

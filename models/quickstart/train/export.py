@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import save_file
@@ -40,7 +41,10 @@ def write_part(folder: Path, stem: str, network, config: dict):
 
 
 def plain_config(network) -> dict:
-    return {key: value for key, value in json.loads(network.to_json_string()).items() if key != "_name_or_path"}
+    """What the library writes into config.json."""
+    with TemporaryDirectory() as folder:
+        network.save_config(folder) if hasattr(network, "save_config") else network.config.save_pretrained(folder)
+        return json.loads((Path(folder) / "config.json").read_text())
 
 
 def write_model(options, out: Path):
