@@ -198,8 +198,8 @@ def right(network, pictures) -> np.ndarray:
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--names", nargs="*", default=[*NAMES, "judge"])
-    parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--judge-steps", type=int, default=1000)
     parser.add_argument("--pictures", type=int, default=8000)
     parser.add_argument("--judge-pictures", type=int, default=20000)
     parser.add_argument("--test", type=int, default=1200)

@@ -52,7 +52,7 @@ def built(options, recipe: Path, run: Path, *more: str):
     subprocess.run(command, check=True)
 
 
-def images(run: Path) -> dict[str, np.ndarray]:
+def images(run: Path) -> dict[int, np.ndarray]:
     """Pixels by item id."""
     found = {}
     for shard in sorted((run / "images").glob("*.tar")):
@@ -60,7 +60,7 @@ def images(run: Path) -> dict[str, np.ndarray]:
             for member in tar:
                 data = tar.extractfile(member)
                 if member.name.endswith(".png") and data:
-                    found[Path(member.name).stem] = np.asarray(Image.open(BytesIO(data.read())).convert("RGB"))
+                    found[int(Path(member.name).stem)] = np.asarray(Image.open(BytesIO(data.read())).convert("RGB"))
     return found
 
 

@@ -2,7 +2,8 @@
 
 It begins as what shrinks a picture four times by averaging and blows it up again, and learns what that loses: from random
 weights the same quality took many times the steps, because group normalisation hides brightness and colour.
-Loss: absolute difference of pixels and of their slopes, and a little KL divergence. Resumes from <work>/vae.pt.
+Loss: absolute difference of pixels and of their slopes, and a little KL divergence. Resumes from <work>/vae.pt. `--refine N` trains the
+decoder alone on it, which needs no new latents.
 """
 
 import torch
@@ -104,27 +105,42 @@ def loss_of(vae, x):
     return pixels + 0.5 * edges + 1e-3 * kl, pixels, edges, kl
 
 
+def restored(path, vae, optimizer) -> int:
+    """The step from which training goes on."""
+    if not path.exists():
+        return 0
+    state = torch.load(path)
+    vae.load_state_dict(state["vae"])
+    if "optimizer" in state:
+        optimizer.load_state_dict(state["optimizer"])
+    return state["step"]
+
+
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--pictures", type=int, default=8000)
+    parser.add_argument("--refine", type=int, default=0, help="so many steps of the decoder alone: latents stay as they are")
     options = parser.parse_args()
     rng = begin(options)
-    steps = max(20, int(options.steps * options.scale))
+    steps = max(20, int((options.refine or options.steps) * options.scale))
     pictures = Pictures(options.work, "everything", max(400, int(options.pictures * options.scale)), 10000)
     vae = new_vae()
     begin_as_average(vae)
-    vae.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
+    trained = vae.parameters()
     path, start = options.work / "vae.pt", 0
-    if path.exists():
-        state = torch.load(path)
-        vae.load_state_dict(state["vae"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = state["step"]
-    curve = Curve(options.work / "vae.csv", 50)
+    if options.refine:
+        vae = vae.requires_grad_(False)
+        trained = [*vae.decoder.requires_grad_(True).parameters(), *vae.post_quant_conv.requires_grad_(True).parameters()]
+    optimizer = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
+    vae.to(memory_format=torch.channels_last)
+    if options.refine:
+        vae.load_state_dict(torch.load(path)["vae"])
+    else:
+        start = restored(path, vae, optimizer)
+    curve = Curve(options.work / ("vae-refined.csv" if options.refine else "vae.csv"), 50)
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = options.rate * cosine(step, steps, 50)
@@ -138,7 +154,8 @@ def main():
         optimizer.step()
         curve.note(step, pixels=pixels, edges=edges, kl=kl)
         if (step + 1) % 250 == 0 or step + 1 == steps:
-            save(path, {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1})
+            state = {"vae": vae.state_dict(), "step": options.steps if options.refine else step + 1}
+            save(path, state if options.refine else state | {"optimizer": optimizer.state_dict()})
 
 
 if __name__ == "__main__":

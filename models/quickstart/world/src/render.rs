@@ -182,7 +182,13 @@ impl<'a> Placed<'a> {
     /// What a mirror shows: the place, brightened above and darkened below so that metal has contrast.
     fn reflection(&self, p: Vec3, towards: Vec3) -> Vec3 {
         let around = self.scene.place.seen(v(p.x, p.y.max(0.05), p.z), towards).colour;
-        let band = if towards.y > 0.25 { 1.15 } else if towards.y > -0.1 { 0.75 } else { 0.45 };
+        let band = if towards.y > 0.25 {
+            1.15
+        } else if towards.y > -0.1 {
+            0.75
+        } else {
+            0.45
+        };
         let grey = v(band, band, band);
         grey.mix(around, 0.35)
     }

@@ -117,9 +117,7 @@ fn prompt(kind: &str, value: usize, noun: &str) -> (&'static str, String) {
             let words = format!("{} {noun}", TEXTURES[value].1);
             (TEXTURES[value].0, format!("A photo of {}", with_article(&words)))
         }
-        "material" => {
-            (MATERIALS[value].0, format!("A photo of {} made of {}", with_article(noun), MATERIALS[value].1))
-        }
+        "material" => (MATERIALS[value].0, format!("A photo of {} made of {}", with_article(noun), MATERIALS[value].1)),
         _ => ("", format!("A photo of {}", with_article(noun))),
     }
 }
@@ -191,7 +189,6 @@ fn usual_covers(category: Category, r: &mut Random) -> [Finish; 3] {
         (Category::Wheel, _) => [dark, metal, dark],
     }
 }
-
 
 /// Nearly black green, or brown.
 fn bottle_colour(n: usize) -> Vec3 {

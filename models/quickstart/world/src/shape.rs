@@ -51,18 +51,65 @@ pub struct Shape {
 
 enum Form {
     /// An outline turned about the y axis, and a ring as a handle.
-    Mug { outline: Vec<(f32, f32)>, handle: (Vec3, f32, f32) },
-    Umbrella { outline: Vec<(f32, f32)>, length: f32, hook: f32 },
-    Chair { seat: Vec3, legs: f32, back: f32, slats: usize },
+    Mug {
+        outline: Vec<(f32, f32)>,
+        handle: (Vec3, f32, f32),
+    },
+    Umbrella {
+        outline: Vec<(f32, f32)>,
+        length: f32,
+        hook: f32,
+    },
+    Chair {
+        seat: Vec3,
+        legs: f32,
+        back: f32,
+        slats: usize,
+    },
     /// An outline turned about the y axis, of which the part between two heights is another one.
-    Turned { outline: Vec<(f32, f32)>, label: (f32, f32) },
-    DeskLamp { elbow: Vec3, head: Vec3, aim: Rotation, shade: Vec<(f32, f32)>, base: f32 },
-    Hammer { grip: f32, head: f32, claw: f32 },
-    Bench { half_length: f32, legs: f32, back: f32, planks: usize },
-    Bucket { outline: Vec<(f32, f32)>, top: (f32, f32), swing: f32 },
-    Teapot { outline: Vec<(f32, f32)>, spout: Vec3, girth: f32, handle: f32 },
-    Plate { outline: Vec<(f32, f32)>, rim: f32 },
-    Wheel { spokes: f32, tyre: f32, hub: f32, spoke: f32 },
+    Turned {
+        outline: Vec<(f32, f32)>,
+        label: (f32, f32),
+    },
+    DeskLamp {
+        elbow: Vec3,
+        head: Vec3,
+        aim: Rotation,
+        shade: Vec<(f32, f32)>,
+        base: f32,
+    },
+    Hammer {
+        grip: f32,
+        head: f32,
+        claw: f32,
+    },
+    Bench {
+        half_length: f32,
+        legs: f32,
+        back: f32,
+        planks: usize,
+    },
+    Bucket {
+        outline: Vec<(f32, f32)>,
+        top: (f32, f32),
+        swing: f32,
+    },
+    Teapot {
+        outline: Vec<(f32, f32)>,
+        spout: Vec3,
+        girth: f32,
+        handle: f32,
+    },
+    Plate {
+        outline: Vec<(f32, f32)>,
+        rim: f32,
+    },
+    Wheel {
+        spokes: f32,
+        tyre: f32,
+        hub: f32,
+        spoke: f32,
+    },
 }
 
 impl Shape {
@@ -134,14 +181,7 @@ fn form(category: Category, r: &mut Random) -> Form {
 fn mug(r: &mut Random) -> Form {
     let (low, high, tall) = (r.between(0.38, 0.5), r.between(0.44, 0.52), r.between(0.85, 1.2));
     let wall = 0.07;
-    let outline = vec![
-        (0.0, 0.0),
-        (low, 0.0),
-        (high, tall),
-        (high - wall, tall),
-        (low - wall, 0.1),
-        (0.0, 0.1),
-    ];
+    let outline = vec![(0.0, 0.0), (low, 0.0), (high, tall), (high - wall, tall), (low - wall, 0.1), (0.0, 0.1)];
     let size = r.between(0.22, 0.32).min(0.42 * tall);
     let at = v((low + high) / 2.0 + 0.04, tall * r.between(0.48, 0.58), 0.0);
     Form::Mug { outline, handle: (at, size, r.between(0.055, 0.08)) }
@@ -231,14 +271,7 @@ fn wine_bottle(r: &mut Random) -> Form {
 
 fn plate(r: &mut Random) -> Form {
     let (well, rim) = (r.between(0.5, 0.68), r.between(0.06, 0.12));
-    let outline = vec![
-        (0.0, 0.0),
-        (well, 0.0),
-        (1.0, rim),
-        (1.0, rim + 0.04),
-        (well + 0.02, 0.06),
-        (0.0, 0.06),
-    ];
+    let outline = vec![(0.0, 0.0), (well, 0.0), (1.0, rim), (1.0, rim + 0.04), (well + 0.02, 0.06), (0.0, 0.06)];
     Form::Plate { outline, rim: well + 0.03 }
 }
 

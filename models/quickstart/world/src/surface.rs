@@ -205,7 +205,13 @@ fn material(kind: usize, x: f32, y: f32, c: &[Vec3; 3]) -> Skin {
         }
         7 => {
             let grain = cell((x * 6.0).floor() as i32, (y * 6.0).floor() as i32);
-            let colour = if grain < 0.28 { c[1] } else if grain > 0.75 { c[2] } else { c[0] };
+            let colour = if grain < 0.28 {
+                c[1]
+            } else if grain > 0.75 {
+                c[2]
+            } else {
+                c[0]
+            };
             Skin { colour, gloss: 0.3, ..plain }
         }
         _ => {
