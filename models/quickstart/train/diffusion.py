@@ -151,8 +151,8 @@ def started(options):
 
 def main():
     parser = arguments(__doc__)
-    parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=24000)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=7e-4)
     parser.add_argument("--sets", type=int, default=1, help="sets of pictures, each of another seed")
     parser.add_argument("--pictures", type=int, default=20000, help="pictures of each set")

@@ -147,11 +147,35 @@ def main():
     if not options.skip_quickstart:
         built(options, root / "pipelines/quickstart.toml", options.work / "run-quickstart")
         agreement("Nuisance prompts", options.work / "run-quickstart", judge)
+        fifth = MAKERS["quick-mixer"]()
+        fifth.load_state_dict(torch.load(options.work / "quick-mixer.pt"))
+        mined(options.work / "run-quickstart", judge, fifth.eval())
+
+
+def mined(run: Path, judge, network):
+    """Share that is hard; what the unused fifth classifier and the judge say about the hard set."""
+    import polars
+
+    found = images(run)
+    rows = [row for row in polars.read_parquet(run / "manifest.parquet").to_dicts() if row["item_id"] in found]
+    wanted = np.array([CATEGORIES.index(row["category"]) for row in rows])
+    hard = np.array([bool(row["hard"]) for row in rows])
+    pixels = np.stack([found[row["item_id"]] for row in rows])
+    with torch.no_grad():
+        fifth = torch.cat([network(numbers(pixels[at : at + 100])).argmax(1) for at in range(0, len(rows), 100)]).numpy()
+    judges, _ = judged(judge, pixels)
+    print(f"* hard: {interval(int(hard.sum()), len(hard))}")
+    for name, part in [("pool", np.ones_like(hard)), ("hard set", hard)]:
+        print(f"* fifth classifier on the {name}: {interval(int((fifth == wanted)[part].sum()), int(part.sum()))}")
+    confirmed = (judges == wanted)[hard]
+    print(f"* hard images that show their category, says the judge: {interval(int(confirmed.sum()), len(confirmed))}")
 
 
 def nearest(made: np.ndarray, train: np.ndarray, unseen: np.ndarray):
     """Root mean square distance of pixels to the nearest training picture, for images made and for unseen renders."""
-    small = lambda x: torch.nn.functional.avg_pool2d(numbers(x) * 127.5, 2).flatten(1)
+    def small(x):
+        return torch.nn.functional.avg_pool2d(numbers(x) * 127.5, 2).flatten(1)
+
     table = torch.cat([small(train[at : at + 1000]) for at in range(0, len(train), 1000)])
     for name, part in [("images made", made), ("unseen renders", unseen)]:
         least = torch.cdist(small(part), table).min(1).values / table.shape[1] ** 0.5
