@@ -17,7 +17,13 @@ while [ $# -gt 0 ]; do
         *) echo "usage: train.sh [--scale SHARE] [--out DIR]" >&2; exit 2 ;;
     esac
 done
-for stage in vae diffusion classifiers; do
-    "$python" "$here/train/$stage.py" --work "$work" --scale "$scale"
-done
+stage() {
+    name=$1
+    shift
+    "$python" "$here/train/$name.py" --work "$work" --scale "$scale" "$@"
+}
+stage vae
+stage vae --refine 3500
+stage diffusion --threads 1
+stage classifiers
 "$python" "$here/train/export.py" --work "$work" --out "$out" --judge "$work"

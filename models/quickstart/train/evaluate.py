@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--model", type=Path, default=HERE / "model")
     parser.add_argument("--plain", type=int, default=2000)
     parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--sampler", default="dpmpp-2m")
     parser.add_argument("--skip-quickstart", action="store_true")
     options = parser.parse_args()
