@@ -42,6 +42,7 @@ fn code(error: &StageError) -> u8 {
         | StageError::NoSheets { .. }
         | StageError::Answers { .. }
         | StageError::TaskImage { .. }
+        | StageError::TargetVotes { .. }
         | StageError::BaseDamaged { .. }
         | StageError::NotCollected { .. }
         | StageError::NothingToCompare { .. }

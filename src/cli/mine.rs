@@ -29,6 +29,10 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
 /// The stored spec with the mining that the arguments ask for.
 fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, StageError> {
     let mut spec = stored.clone();
+    let is_target = |name: &&String| stored.mine.targets.contains(name);
+    if let Some(name) = args.surrogates.iter().flatten().find(is_target) {
+        return Err(StageError::TargetVotes { name: name.clone() });
+    }
     for name in args.surrogates.iter().flatten() {
         if !spec.mine.surrogates.iter().any(|known| known.name == *name) {
             let added = stage::resolve_surrogate(ctx, &SurrogateDef::load(name, Path::new("."))?)?;

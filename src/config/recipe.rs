@@ -44,6 +44,8 @@ pub struct MineRecipe {
     pub select: SelectSpec,
     /// The surrogates, in the order of the recipe.
     pub surrogates: Vec<SurrogateDef>,
+    /// Models that are scored and never vote.
+    pub targets: Vec<SurrogateDef>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +67,8 @@ struct RawRecipe {
 #[serde(deny_unknown_fields)]
 struct RawMine {
     surrogates: Vec<String>,
+    #[serde(default)]
+    targets: Vec<String>,
     rule: Option<Rule>,
     label_space: Option<LabelSpace>,
     max_true_prob: Option<f64>,
@@ -120,8 +124,17 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
 
 fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
     let file = &found.file;
-    let surrogates =
-        raw.surrogates.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()?;
+    let load = |names: &[String]| {
+        names.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()
+    };
+    let (surrogates, targets) = (load(&raw.surrogates)?, load(&raw.targets)?);
+    let mut names: Vec<&str> = surrogates.iter().chain(&targets).map(|def| def.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]).filter(|_| !targets.is_empty()) {
+        let problem =
+            format!("names `{}`, which stands there twice or among the surrogates; a surrogate is no target", twice[0]);
+        return Err(ConfigError::value(file, "mine.targets", problem));
+    }
     let select = SelectSpec {
         surrogates: surrogates.iter().map(|surrogate| surrogate.name.clone()).collect(),
         rule: raw.rule.unwrap_or(Rule::All),
@@ -132,7 +145,7 @@ fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
     };
     select.check().map_err(|source: RuleError| ConfigError::Rule { file: file.clone(), source })?;
     match raw.batch.unwrap_or(BATCH) {
-        batch @ 1..=1024 => Ok(MineRecipe { batch, select, surrogates }),
+        batch @ 1..=1024 => Ok(MineRecipe { batch, select, surrogates, targets }),
         _ => Err(ConfigError::value(file, "mine.batch", "lies outside 1 to 1024")),
     }
 }

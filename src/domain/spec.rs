@@ -39,8 +39,21 @@ pub struct RunSpec {
 impl RunSpec {
     /// The surrogates that vote in the current mining, in its order.
     pub fn voters(&self) -> Vec<&SurrogateSpec> {
-        let of = |name: &String| self.mine.surrogates.iter().find(|surrogate| surrogate.name == *name);
-        self.mine.select.surrogates.iter().filter_map(of).collect()
+        self.named(&self.mine.select.surrogates)
+    }
+
+    /// The models that are scored like surrogates and have no say.
+    pub fn targets(&self) -> Vec<&SurrogateSpec> {
+        self.named(&self.mine.targets)
+    }
+
+    /// Everybody whose predictions the current mining wants: surrogates, then targets.
+    pub fn scored(&self) -> Vec<&SurrogateSpec> {
+        self.voters().into_iter().chain(self.targets()).collect()
+    }
+
+    fn named(&self, names: &[String]) -> Vec<&SurrogateSpec> {
+        names.iter().filter_map(|name| self.mine.surrogates.iter().find(|one| one.name == *name)).collect()
     }
 
     /// The same with paths reduced to their last parts: what may be published.
@@ -174,7 +187,10 @@ pub struct MineSpec {
     pub batch: u32,
     /// The current mining.
     pub select: SelectSpec,
-    /// All surrogates whose predictions the run keeps.
+    /// Names of models whose predictions are kept and which never vote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// All surrogates and targets whose predictions the run keeps.
     pub surrogates: Vec<SurrogateSpec>,
 }
 
@@ -405,7 +421,7 @@ mod tests {
             seed: 0,
             shard_items: 1,
             generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
-            mine: MineSpec { batch: 1, select, surrogates: names.iter().map(surrogate).collect() },
+            mine: MineSpec { batch: 1, select, targets: Vec::new(), surrogates: names.iter().map(surrogate).collect() },
             annotate: AnnotateSpec::default(),
             release: ReleaseSpec::default(),
             categories: CategorySet { name: String::new(), sha256: Sha256::of(b""), entries: Vec::new() },

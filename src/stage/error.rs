@@ -58,6 +58,14 @@ pub enum StageError {
         /// What is missing.
         missing: String,
     },
+    /// A target must not vote.
+    #[error(
+        "`{name}` is a target of this run and never votes; take it out of mine.targets and build again to mine with it"
+    )]
+    TargetVotes {
+        /// The target.
+        name: String,
+    },
     /// Predictions that are there were made on another device than the one asked for.
     #[error(
         "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is asked for; leave --device out to use them, or delete {folder} to make them again"

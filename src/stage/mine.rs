@@ -9,7 +9,7 @@ use crate::store::Check;
 /// What a mining did.
 #[derive(Debug, Clone)]
 pub struct Mining {
-    /// For each selected surrogate, what was scored just now and what was there.
+    /// For each selected surrogate and each target, what was scored just now and what was there.
     pub scored: Vec<Scored>,
     /// The selection.
     pub selected: Selected,

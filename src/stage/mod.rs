@@ -22,6 +22,7 @@ mod plan;
 mod planned;
 mod release;
 mod report;
+mod report_groups;
 mod report_people;
 mod resolve;
 mod score;

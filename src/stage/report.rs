@@ -10,10 +10,11 @@ use rayon::prelude::*;
 use super::judge::{JudgedShard, judge_shard, read_mining};
 use super::library::all_described;
 use super::planned::Planned;
+use super::report_groups::Groups;
 use super::report_people::people;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, Prediction, RunSpec, SurrogateSpec};
+use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateSpec};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
@@ -62,6 +63,10 @@ struct Figures {
     confusions: BTreeMap<(String, i32), (u64, u64)>,
     /// Runtime of each surrogate.
     runtimes: Vec<String>,
+    /// Runtime of each target.
+    target_runtimes: Vec<String>,
+    /// By nuisance, and of targets.
+    groups: Groups,
 }
 
 fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, StageError> {
@@ -71,13 +76,18 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         categories: BTreeMap::new(),
         confusions: BTreeMap::new(),
         runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
+        target_runtimes: spec.mine.targets.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
+        groups: Groups::new(spec),
     };
     ctx.progress.start("report", plan.record.rows.kept);
     for (shard, range) in plan.ranges.iter().enumerate() {
         ctx.check_stop()?;
         let JudgedShard { votes, judged, .. } = judge_shard(ctx, select, shard)?;
         figures.summary.add(&votes, &judged);
-        let categories = plan.rows(shard)?.into_iter().map(|row| (row.item_id.0, row.category)).collect();
+        let rows = plan.rows(shard)?;
+        figures.groups.add_nuisances(&votes, &judged, &rows);
+        figures.groups.add_targets(ctx, spec, shard, &judged)?;
+        let categories = rows.into_iter().map(|row| (row.item_id.0, row.category)).collect();
         figures.count(&votes, &judged, &categories);
         ctx.progress.advance(range.len() as u64);
     }
@@ -127,6 +137,8 @@ fn assemble(
         dropped_items: dropped.len() as u64,
         near_ties: summary.near_ties(),
         surrogates: surrogate_rows(spec, &figures),
+        targets: figures.groups.target_rows(spec, &figures.target_runtimes),
+        nuisances: figures.groups.nuisance_rows(names.len()),
         failures_histogram: summary.histogram().to_vec(),
         hard_from_failures: Some(needed),
         agreement: page::Agreement {
@@ -180,11 +192,11 @@ fn bound(value: f64, none: f64) -> String {
 
 fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> {
     let (items, hard) = (figures.summary.items(), figures.summary.hard());
-    let row = |(bit, name): (usize, &String)| {
+    let row = |(bit, surrogate): (usize, &SurrogateSpec)| {
         let (correct, correct_on_hard) = figures.summary.correct(bit);
         page::SurrogateRow {
-            name: name.clone(),
-            weights_sha256: weights(spec, name),
+            name: surrogate.name.clone(),
+            weights_sha256: weights(surrogate),
             accuracy: interval(wilson(correct, items)),
             items,
             correct,
@@ -193,17 +205,16 @@ fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> 
             runtime: figures.runtimes[bit].clone(),
         }
     };
-    spec.mine.select.surrogates.iter().enumerate().map(row).collect()
+    spec.voters().into_iter().enumerate().map(row).collect()
 }
 
-fn weights(spec: &RunSpec, name: &str) -> String {
-    let surrogate: Option<&SurrogateSpec> = spec.mine.surrogates.iter().find(|surrogate| surrogate.name == name);
-    let hash = surrogate.and_then(SurrogateSpec::weights_sha256);
-    hash.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string())
+/// The hash of a surrogate's weights, as text.
+pub(super) fn weights(surrogate: &SurrogateSpec) -> String {
+    surrogate.weights_sha256().map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string())
 }
 
 /// Without any item there is no proportion; the page shows a dash for NaN.
-fn interval(interval: Option<Interval>) -> page::Interval {
+pub(super) fn interval(interval: Option<Interval>) -> page::Interval {
     interval.map_or(page::Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN }, |i| page::Interval {
         value: i.value,
         low: i.low,
@@ -270,7 +281,11 @@ fn cards(ctx: &Context, spec: &RunSpec, hard: &[HardRow], plan: &Planned) -> Res
             continue;
         }
         let predictions = predictions(ctx, spec, shard, &hard)?;
-        let card = |image: &ImageRow| card(ctx, spec, image, hard[&image.item_id], &predictions);
+        let rows: HashMap<ItemId, PlanRow> = plan.rows(shard)?.into_iter().map(|row| (row.item_id, row)).collect();
+        let card = |image: &ImageRow| {
+            let made_from = rows.get(&image.item_id).and_then(made_from);
+            card(ctx, spec, (image, made_from), hard[&image.item_id], &predictions)
+        };
         let made: Vec<page::Card> = pool.install(|| images.par_iter().map(card).collect());
         ctx.progress.advance(made.len() as u64);
         cards.extend(made);
@@ -288,7 +303,7 @@ fn predictions(
     here: &BTreeMap<ItemId, &HardRow>,
 ) -> Result<Predictions, StageError> {
     let mut predictions = Predictions::new();
-    for name in &spec.mine.select.surrogates {
+    for name in spec.scored().into_iter().map(|surrogate| &surrogate.name) {
         let rows = predictions_table::decode(&ctx.run.predictions(name, shard).file("parquet"))?;
         for row in rows.into_iter().filter(|row| here.contains_key(&row.item_id)) {
             predictions.entry(row.item_id).or_default().push((name.clone(), row));
@@ -297,9 +312,29 @@ fn predictions(
     Ok(predictions)
 }
 
-fn card(ctx: &Context, spec: &RunSpec, image: &ImageRow, hard: &HardRow, predictions: &Predictions) -> page::Card {
+/// What a made image was asked to be.
+fn made_from(row: &PlanRow) -> Option<page::MadeFrom> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (row.nuisance.is_some() || row.prompt.is_some()).then(|| page::MadeFrom {
+        kind: text(&row.nuisance_kind),
+        value: text(&row.nuisance),
+        prompt: text(&row.prompt),
+    })
+}
+
+fn card(
+    ctx: &Context,
+    spec: &RunSpec,
+    (image, made_from): (&ImageRow, Option<page::MadeFrom>),
+    hard: &HardRow,
+    predictions: &Predictions,
+) -> page::Card {
     let agreed_wrong = hard.agreed_wrong.map(|(class, count)| (class_name(class), count));
-    let verdicts = predictions.get(&image.item_id).into_iter().flatten();
+    let said = predictions.get(&image.item_id).into_iter().flatten();
+    let (targets, surrogates): (Vec<_>, Vec<_>) = said.partition(|(name, _)| spec.mine.targets.contains(name));
+    let verdicts = |said: Vec<&(String, Prediction)>| {
+        said.into_iter().map(|(name, prediction)| verdict(spec, name, prediction)).collect()
+    };
     page::Card {
         item_id: image.item_id.to_string(),
         file: image.path.clone(),
@@ -308,7 +343,9 @@ fn card(ctx: &Context, spec: &RunSpec, image: &ImageRow, hard: &HardRow, predict
         thumbnail_jpeg: thumbnail_of(ctx, spec, image),
         width_px: image.width_px,
         height_px: image.height_px,
-        verdicts: verdicts.map(|(name, prediction)| verdict(spec, name, prediction)).collect(),
+        made_from,
+        verdicts: verdicts(surrogates),
+        targets: verdicts(targets),
         n_failed: hard.n_failed,
         agreed_wrong,
         near_tie: hard.near_tie,

@@ -2,7 +2,7 @@
 
 use super::{Context, StageError};
 use crate::assets::{self, AssetError, Located};
-use crate::config::{ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
+use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
 use crate::domain::{
     DataEntry, GenerateSpec, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
 };
@@ -13,7 +13,10 @@ pub(super) const TOOL: &str = concat!("hardset ", env!("CARGO_PKG_VERSION"));
 
 /// The spec of `recipe`; `shard_items` where the recipe leaves it open.
 pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSpec, StageError> {
-    let surrogates = recipe.mine.surrogates.iter().map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
+    let MineRecipe { surrogates, targets, select, batch } = &recipe.mine;
+    let targets_named = targets.iter().map(|def| def.name.clone()).collect();
+    let surrogates =
+        surrogates.iter().chain(targets).map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
     Ok(RunSpec {
         format: FORMAT,
         tool: TOOL.to_owned(),
@@ -21,7 +24,7 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
         seed: recipe.seed,
         shard_items: recipe.shard_items.unwrap_or(shard_items),
         generate: resolve_source(ctx, &recipe.generate)?,
-        mine: MineSpec { batch: recipe.mine.batch, select: recipe.mine.select.clone(), surrogates },
+        mine: MineSpec { batch: *batch, select: select.clone(), targets: targets_named, surrogates },
         annotate: recipe.annotate.clone(),
         release: recipe.release.clone(),
         categories: recipe.categories.clone(),

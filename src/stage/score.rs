@@ -56,10 +56,10 @@ type Engine = BTreeMap<usize, Box<dyn Surrogate>>;
 /// Outcomes of one block: for each pending surrogate, one per image.
 type BlockScores = Vec<Vec<Outcome<Prediction>>>;
 
-/// Runs the stage for the surrogates of the current mining; `images` are the records of `generate`.
+/// Runs the stage for the surrogates of the current mining and for the targets; `images` are the records of `generate`.
 pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check) -> Result<Vec<Scored>, StageError> {
-    let names = &spec.mine.select.surrogates;
-    let surrogates = spec.voters();
+    let surrogates = spec.scored();
+    let names: Vec<String> = surrogates.iter().map(|surrogate| surrogate.name.clone()).collect();
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
     let stage = Score {
@@ -78,7 +78,7 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
     surrogates_on_device(ctx, &stage.surrogates, ranges.len())?;
     let tallies = for_each_shard(ctx, &ranges, check, stage)?;
     let tallies = if tallies.is_empty() { vec![Tally::default(); names.len()] } else { tallies };
-    Ok(names.iter().cloned().zip(tallies).map(|(surrogate, tally)| Scored { surrogate, tally }).collect())
+    Ok(names.into_iter().zip(tallies).map(|(surrogate, tally)| Scored { surrogate, tally }).collect())
 }
 
 /// The weights must still be the ones that the spec names.

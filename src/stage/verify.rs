@@ -84,7 +84,7 @@ fn verify_shard(ctx: &Context, spec: &RunSpec, shard: usize, verified: &mut Veri
         ids = images_table::decode(path)?.into_iter().map(|row| row.item_id).collect();
         Ok(ids.len() as u64)
     }));
-    for name in &spec.mine.select.surrogates {
+    for name in spec.scored().into_iter().map(|surrogate| &surrogate.name) {
         let unit = ctx.run.predictions(name, shard);
         let mut strangers = 0;
         records.extend(verified.unit(&unit, |path| {

@@ -18,11 +18,16 @@ const Z: f64 = 1.959_963_984_540_054;
 ///
 /// `None` where there was no trial: there is no proportion then.
 pub fn wilson(successes: u64, trials: u64) -> Option<Interval> {
+    (trials > 0).then(|| wilson_mean(successes as f64 / trials as f64, trials)).flatten()
+}
+
+/// The same of a mean `p` in [0, 1] of `trials` shares, each in [0, 1]: too wide rather than too narrow, because shares vary no
+/// more than ones and zeros of the same mean. `None` where there was no trial.
+pub fn wilson_mean(p: f64, trials: u64) -> Option<Interval> {
     if trials == 0 {
         return None;
     }
     let n = trials as f64;
-    let p = successes as f64 / n;
     let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
     let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     Some(Interval { value: p, low: (centre - half).max(0.0), high: (centre + half).min(1.0) })

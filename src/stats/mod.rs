@@ -12,7 +12,7 @@ mod summary;
 mod votes;
 
 pub use agreement::PairCounts;
-pub use interval::{Interval, wilson};
+pub use interval::{Interval, wilson, wilson_mean};
 pub use near::{Near, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use select::{Judged, VoteColumns, align, judge};

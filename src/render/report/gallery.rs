@@ -61,11 +61,17 @@ fn full(cards: &[Card], left_out: u64) -> Markup {
 fn filters(cards: &[Card]) -> Markup {
     let categories: BTreeSet<&str> = cards.iter().map(|card| card.category.as_str()).collect();
     let failures: BTreeSet<u32> = cards.iter().map(|card| card.n_failed).collect();
+    let kinds: BTreeSet<&str> =
+        cards.iter().filter_map(|card| card.made_from.as_ref()).map(|made| made.kind.as_str()).collect();
     html! {
         form.filters id="filters" role="search" aria-label="Filter the images" autocomplete="off" hidden {
             label { span { "Search " kbd { "/" } } input type="search" name="q" placeholder="class, file, prediction …"; }
             label { span { "Category" } input name="cat" list="categories" placeholder="all"; }
             datalist id="categories" { @for category in &categories { option value=(category) {} } }
+            label hidden[kinds.len() < 2] { span { "Nuisance" } select name="kind" {
+                option value="" { "any" }
+                @for kind in &kinds { option value=(kind) { (kind) } }
+            } }
             label { span { "Failures" } select name="n" {
                 option value="" { "any" }
                 @for n in failures.iter().rev() { option value=(n) { (n) } }
@@ -99,13 +105,17 @@ fn group(id: &str, title: &str, note: &str, cards: &[&Card]) -> Markup {
 
 fn card(card: &Card) -> Markup {
     html! {
-        li.card data-failed=(card.n_failed) data-cat=(card.category) data-p=(format!("{:.6}", mean_true_prob(card))) {
+        li.card data-failed=(card.n_failed) data-cat=(card.category) data-kind=[card.made_from.as_ref().map(|made| &made.kind)] data-p=(format!("{:.6}", mean_true_prob(card))) {
             button.open type="button" aria-label={ "Larger view: " (card.label) ", " (card.file) } { (thumbnail(card)) }
             div.words {
                 h4 { (phrase(&card.label)) }
                 (badges(card))
                 (origin(card))
                 ul.verdicts { @for verdict in &card.verdicts { (self::verdict(verdict)) } }
+                @if !card.targets.is_empty() {
+                    p.apart { "Without a say:" }
+                    ul.verdicts { @for verdict in &card.targets { (self::verdict(verdict)) } }
+                }
             }
         }
     }
@@ -140,6 +150,10 @@ fn origin(card: &Card) -> Markup {
     html! {
         p.origin {
             span.full { "Category " (phrase(&card.category)) " · item " (name(&card.item_id)) " · " (card.width_px) " × " (card.height_px) " px" br; }
+            @if let Some(made) = &card.made_from {
+                @if !made.prompt.is_empty() { span.prompt { (phrase(&made.prompt)) } br; }
+                @if !made.kind.is_empty() { (phrase(&made.kind)) ": " (phrase(&made.value)) br; }
+            }
             (name(&card.file))
         }
     }

@@ -9,6 +9,7 @@
 
 mod charts;
 mod gallery;
+mod groups;
 mod page;
 mod people;
 mod sections;
@@ -35,6 +36,10 @@ pub struct Report {
     pub near_ties: u64,
     /// One row for each classifier that mined.
     pub surrogates: Vec<SurrogateRow>,
+    /// One row for each model that was scored and had no say.
+    pub targets: Vec<TargetRow>,
+    /// One row for each value of a nuisance; empty for photographs.
+    pub nuisances: Vec<NuisanceRow>,
     /// Images by number of failing surrogates: index 0..=k.
     pub failures_histogram: Vec<u64>,
     /// Fewest failures that make an image hard, where the rule is a count (`at-least=3` gives 3); bars from there on are
@@ -147,6 +152,40 @@ pub struct SurrogateRow {
     pub runtime: String,
 }
 
+/// A model that had no say, over the pool and over the hard set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetRow {
+    /// Its name.
+    pub name: String,
+    /// Hexadecimal SHA-256 of the weights.
+    pub weights_sha256: String,
+    /// Top-1 accuracy on the pool.
+    pub on_pool: Interval,
+    /// Images of the pool that it has scored.
+    pub items: u64,
+    /// Top-1 accuracy on the hard set; `None` without hard images.
+    pub on_hard: Option<Interval>,
+    /// Hard images that it has scored.
+    pub hard_items: u64,
+    /// What ran it.
+    pub runtime: String,
+}
+
+/// The images with one value of a nuisance, or with any value of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NuisanceRow {
+    /// The kind.
+    pub kind: String,
+    /// The value; `None` for all of the kind.
+    pub value: Option<String>,
+    /// Its images in the pool.
+    pub items: u64,
+    /// Those of them in the hard set.
+    pub hard: u64,
+    /// Top-1 accuracy, the mean over the surrogates.
+    pub accuracy: Interval,
+}
+
 /// A proportion with its 95 % Wilson interval, all in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -224,6 +263,8 @@ pub struct Card {
     pub item_id: String,
     /// Where the image came from: shown, never opened.
     pub file: String,
+    /// Kind and value of its nuisance, and the prompt, if it was made from one.
+    pub made_from: Option<MadeFrom>,
     /// The true class, readable.
     pub label: String,
     /// The category, by which the page filters.
@@ -236,6 +277,8 @@ pub struct Card {
     pub height_px: u32,
     /// One for each surrogate.
     pub verdicts: Vec<Verdict>,
+    /// One for each target.
+    pub targets: Vec<Verdict>,
     /// Surrogates that are wrong: 0 to the number of `verdicts`.
     pub n_failed: u32,
     /// The class that most failing surrogates gave, and how many gave it.
@@ -244,6 +287,17 @@ pub struct Card {
     pub near_tie: bool,
     /// Most failing surrogates (the caller says how many that is) agree on one wrong class: perhaps the label is wrong.
     pub suspect_label: bool,
+}
+
+/// What a made image was asked to be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MadeFrom {
+    /// Kind of nuisance; may be empty.
+    pub kind: String,
+    /// Its value.
+    pub value: String,
+    /// The prompt; may be empty.
+    pub prompt: String,
 }
 
 /// What one surrogate said of one image.

@@ -6,7 +6,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::policy;
-use super::{Report, gallery, people, sections, text};
+use super::{Report, gallery, groups, people, sections, text};
 
 /// The whole document.
 pub fn page(report: &Report) -> Markup {
@@ -20,7 +20,7 @@ pub fn page(report: &Report) -> Markup {
             body {
                 a.skip href="#gallery" { "Skip to the images" }
                 (header(report))
-                (contents(report.people.is_some()))
+                (contents(report))
                 main { (main_sections(report)) }
                 (footer())
                 script { (PreEscaped(script)) }
@@ -91,22 +91,30 @@ fn title(report: &Report) -> &str {
 }
 
 /// Anchors and their short titles, in the order of the page.
-const CONTENTS: [(&str, &str); 9] = [
+const CONTENTS: [(&str, &str); 11] = [
     ("accuracy", "Accuracy"),
+    ("targets", "Targets"),
     ("failures", "Failures"),
     ("agreement", "Agreement"),
     ("leave-one-out", "Leave one out"),
     ("confusions", "Confusions"),
     ("categories", "Categories"),
+    ("nuisances", "Nuisances"),
     ("people", "People"),
     ("gallery", "Images"),
     ("dropped", "Dropped"),
 ];
 
-fn contents(people: bool) -> Markup {
+fn contents(report: &Report) -> Markup {
+    let is_there = |anchor: &str| match anchor {
+        "people" => report.people.is_some(),
+        "targets" => !report.targets.is_empty(),
+        "nuisances" => !report.nuisances.is_empty(),
+        _ => true,
+    };
     html! {
         nav.contents aria-label="Sections" {
-            ul { @for (anchor, title) in CONTENTS.iter().filter(|(anchor, _)| people || *anchor != "people") { li { a href={ "#" (anchor) } { (title) } } } }
+            ul { @for (anchor, title) in CONTENTS.iter().filter(|(anchor, _)| is_there(anchor)) { li { a href={ "#" (anchor) } { (title) } } } }
         }
     }
 }
@@ -114,11 +122,13 @@ fn contents(people: bool) -> Markup {
 fn main_sections(report: &Report) -> Markup {
     html! {
         (sections::accuracy(&report.surrogates))
+        (groups::targets(&report.targets))
         (sections::failures(&report.failures_histogram, report.hard_from_failures))
         (sections::agreement(&report.agreement))
         (sections::leave_one_out(&report.leave_one_out))
         (sections::confusions(&report.confusions))
         (sections::categories(&report.categories))
+        (groups::nuisances(&report.nuisances))
         (people::people(report.people.as_ref()))
         (gallery::gallery(report))
         (sections::dropped(&report.dropped, report.dropped_items))

@@ -6,7 +6,7 @@
   if (!form) return;
   const byId = (id) => document.getElementById(id);
   const viewer = byId("viewer"), help = byId("help"), single = byId("single-keys"), shownBox = byId("shown"), none = byId("none");
-  const fields = ["q", "cat", "n", "group", "sort"];
+  const fields = ["q", "cat", "kind", "n", "group", "sort"];
   const groups = [...document.querySelectorAll(".group")].map((box) => ({
     id: box.id, box, list: box.querySelector(".cards"), count: box.querySelector(".count"),
   }));
@@ -16,6 +16,7 @@
     text: (box.querySelector(".words").textContent + " " + box.dataset.cat).toLowerCase(),
     failed: box.dataset.failed,
     category: box.dataset.cat.toLowerCase(),
+    kind: box.dataset.kind,
     p: Number(box.dataset.p),
   })));
   const byBox = new Map(cards.map((card) => [card.box, card]));
@@ -32,6 +33,7 @@
     return (card) =>
       (!value.group || card.group.id === value.group) &&
       (!value.n || card.failed === value.n) &&
+      (!value.kind || card.kind === value.kind) &&
       (!category || (exact ? card.category === category : card.category.includes(category))) &&
       words.every((word) => card.text.includes(word));
   }

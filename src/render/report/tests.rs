@@ -20,12 +20,18 @@ fn card(id: &str, n_failed: u32, suspect_label: bool, text: &str) -> Card {
     Card {
         item_id: id.into(),
         file: format!("photos/{id}.jpg {text}"),
+        made_from: Some(MadeFrom {
+            kind: format!("background {text}"),
+            value: text.into(),
+            prompt: format!("A photo {text}"),
+        }),
         label: format!("tench {text}"),
         category: format!("fish {text}"),
         thumbnail_jpeg: vec![0xff, 0xd8, 0xff],
         width_px: 500,
         height_px: 375,
         verdicts: (0..3).map(verdict).collect(),
+        targets: vec![verdict(4)],
         n_failed,
         agreed_wrong: Some((format!("eel {text}"), 2)),
         near_tie: true,
@@ -52,7 +58,25 @@ fn report(text: &str) -> Report {
         accuracy_on_pool: interval(0.9),
     };
     let confusion = Confusion { label: text.into(), predicted: text.into(), items: 2, surrogates: vec![text.into()] };
+    let nuisance = |value: Option<&str>| NuisanceRow {
+        kind: text.into(),
+        value: value.map(str::to_owned),
+        items: 9,
+        hard: 2,
+        accuracy: interval(0.5),
+    };
+    let target = TargetRow {
+        name: text.into(),
+        weights_sha256: "ab".repeat(32),
+        on_pool: interval(0.9),
+        items: 4321,
+        on_hard: Some(interval(0.5)),
+        hard_items: 2,
+        runtime: text.into(),
+    };
     Report {
+        targets: vec![target],
+        nuisances: vec![nuisance(None), nuisance(Some(text)), nuisance(Some("other"))],
         people: None,
         title: text.into(),
         facts: vec![(text.into(), text.into())],
@@ -145,15 +169,24 @@ fn an_empty_report_is_a_page_that_says_so() {
 #[test]
 fn every_section_figure_and_card_is_there() {
     let page = markup(&report("plain"));
-    for anchor in
-        ["accuracy", "failures", "agreement", "leave-one-out", "confusions", "categories", "gallery", "dropped"]
-    {
+    for anchor in [
+        "accuracy",
+        "targets",
+        "failures",
+        "agreement",
+        "leave-one-out",
+        "confusions",
+        "categories",
+        "nuisances",
+        "gallery",
+        "dropped",
+    ] {
         assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
     }
     assert_eq!(page.matches("<li class=\"card\"").count(), 2);
-    assert_eq!(page.matches("<svg class=\"bar\"").count(), 7, "three verdicts twice and one category");
+    assert_eq!(page.matches("<svg class=\"bar\"").count(), 12, "four verdicts twice, one category, three nuisances");
     assert_eq!(page.matches("<svg class=\"histogram\"").count(), 1);
-    assert_eq!(page.matches("<svg class=\"strip\"").count(), 2);
+    assert_eq!(page.matches("<svg class=\"strip\"").count(), 6);
     assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 2);
     assert!(page.contains("2 of 4,321 images") && page.contains("5 further hard images"));
 }

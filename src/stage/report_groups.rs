@@ -1,0 +1,118 @@
+//! The report's figures by nuisance, and those of targets: counted shard by shard, so that their size does not depend on the pool's.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::report::{interval, weights};
+use super::{Context, StageError};
+use crate::domain::{PlanRow, RunSpec, SurrogateSpec};
+use crate::render::report::{NuisanceRow, TargetRow};
+use crate::stats::{Judged, VoteColumns, wilson, wilson_mean};
+use crate::table::predictions_table;
+
+/// Counts of some images.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    items: u64,
+    hard: u64,
+    /// Right answers of all surrogates together.
+    right: u64,
+}
+
+/// Counts of one target.
+#[derive(Debug, Clone, Copy, Default)]
+struct TargetCount {
+    items: u64,
+    right: u64,
+    hard: u64,
+    right_on_hard: u64,
+}
+
+/// Running counts.
+pub struct Groups {
+    values: BTreeMap<(String, String), Count>,
+    targets: Vec<TargetCount>,
+}
+
+impl Groups {
+    /// Nothing counted yet.
+    pub fn new(spec: &RunSpec) -> Self {
+        Self { values: BTreeMap::new(), targets: vec![TargetCount::default(); spec.mine.targets.len()] }
+    }
+
+    /// Adds the images of one shard that have a nuisance.
+    pub fn add_nuisances(&mut self, votes: &[VoteColumns], judged: &[Judged], plan: &[PlanRow]) {
+        let nuisance = |row: &PlanRow| Some((row.item_id.0, (row.nuisance_kind.clone()?, row.nuisance.clone()?)));
+        let nuisances: HashMap<u32, (String, String)> = plan.iter().filter_map(nuisance).collect();
+        for (at, verdict) in judged.iter().enumerate() {
+            let Some(nuisance) = nuisances.get(&verdict.item_id) else { continue };
+            let right = votes.iter().filter(|votes| votes.correct[at]).count() as u64;
+            let count = self.values.entry(nuisance.clone()).or_default();
+            count.items += 1;
+            count.hard += u64::from(verdict.hard);
+            count.right += right;
+        }
+    }
+
+    /// Adds what the targets said of the images of shard `shard` that were judged.
+    pub fn add_targets(
+        &mut self,
+        ctx: &Context,
+        spec: &RunSpec,
+        shard: usize,
+        judged: &[Judged],
+    ) -> Result<(), StageError> {
+        let hard: HashMap<u32, bool> = judged.iter().map(|verdict| (verdict.item_id, verdict.hard)).collect();
+        for (name, count) in spec.mine.targets.iter().zip(&mut self.targets) {
+            let votes = predictions_table::read_votes(
+                &ctx.run.predictions(name, shard).file("parquet"),
+                &spec.mine.select,
+                &[],
+            )?;
+            for (item, right) in votes.item_id.iter().zip(&votes.correct) {
+                let Some(&is_hard) = hard.get(item) else { continue };
+                count.items += 1;
+                count.right += u64::from(*right);
+                count.hard += u64::from(is_hard);
+                count.right_on_hard += u64::from(*right && is_hard);
+            }
+        }
+        Ok(())
+    }
+
+    /// A row for each kind and for each of its values.
+    pub fn nuisance_rows(&self, surrogates: usize) -> Vec<NuisanceRow> {
+        let mut kinds: BTreeMap<&str, Count> = BTreeMap::new();
+        for ((kind, _), count) in &self.values {
+            let sum = kinds.entry(kind).or_default();
+            sum.items += count.items;
+            sum.hard += count.hard;
+            sum.right += count.right;
+        }
+        let row = |kind: &str, value: Option<&str>, count: &Count| NuisanceRow {
+            kind: kind.to_owned(),
+            value: value.map(str::to_owned),
+            items: count.items,
+            hard: count.hard,
+            accuracy: interval(wilson_mean(
+                count.right as f64 / (count.items * surrogates.max(1) as u64) as f64,
+                count.items,
+            )),
+        };
+        let of_kinds = kinds.iter().map(|(kind, count)| row(kind, None, count));
+        of_kinds.chain(self.values.iter().map(|((kind, value), count)| row(kind, Some(value), count))).collect()
+    }
+
+    /// A row for each target; `runtimes` in their order.
+    pub fn target_rows(&self, spec: &RunSpec, runtimes: &[String]) -> Vec<TargetRow> {
+        let row = |((surrogate, count), runtime): ((&SurrogateSpec, &TargetCount), &String)| TargetRow {
+            name: surrogate.name.clone(),
+            weights_sha256: weights(surrogate),
+            on_pool: interval(wilson(count.right, count.items)),
+            items: count.items,
+            on_hard: wilson(count.right_on_hard, count.hard).map(|found| interval(Some(found))),
+            hard_items: count.hard,
+            runtime: runtime.clone(),
+        };
+        spec.targets().into_iter().zip(&self.targets).zip(runtimes).map(row).collect()
+    }
+}
