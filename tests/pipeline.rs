@@ -198,6 +198,8 @@ fn wrong_recipes_are_refused_with_file_and_key() {
     check_refused("", "--set mine.rule=at-least=4", &["tiny.toml", "at-least=4", "3 surrogate"]);
     check_refused("max_true_prob = 2.0", "", &["tiny.toml", "mine.max_true_prob", "0 to 1"]);
     check_refused("", "--set mine.surrogates=['fake-z']", &["fake-z", "fake-a, fake-b, fake-c"]);
+    check_refused("targets = ['fake-a']", "", &["tiny.toml", "mine.targets", "fake-a", "surrogate"]);
+    check_refused("targets = ['fake-z']", "", &["fake-z", "fake-a, fake-b, fake-c"]);
     check_refused("", "--set categories=none-such", &["none-such", "imagenet-1k, imagenet-d"]);
     check_refused("", "--set name=../up", &["tiny.toml", "name"]);
 }
@@ -286,6 +288,63 @@ fn an_added_surrogate_is_the_only_one_that_scores() {
     // From now on it goes by its name.
     let json = hardset.line("mine run --surrogates fake-d,fake-a --rule all --format json").ok().json();
     assert!(fresh(&json).iter().all(|(_, fresh)| *fresh == 0), "{json}");
+}
+
+#[test]
+fn targets_are_scored_and_have_no_say() {
+    let hardset = Hardset::new();
+    let generate = "images_per_category = 2";
+    let recipe = fake_recipe("tiny", generate, "rule = \"all\"").replace(", \"fake-c\"", "");
+    hardset.write("without.toml", &recipe);
+    hardset.write("with.toml", recipe + "targets = [\"fake-c\"]\n");
+    hardset.line("build without.toml --run-dir without").ok();
+    hardset.line("build with.toml --run-dir with").ok();
+    let files = |run: &str| hashes(&hardset.path(run));
+    assert_eq!(files("with")["manifest.parquet"], files("without")["manifest.parquet"]);
+    hardset.line("verify with").ok();
+    let is_apart = |line: &str| line.contains("226 images by fake-c") && line.ends_with("a target without a say");
+    assert!(hardset.line("status with").ok().stdout.lines().any(is_apart));
+    let page = |run: &str| fs::read_to_string(hardset.path(&format!("{run}/report/index.html"))).unwrap();
+    assert!(page("with").contains("Models without a say") && !page("without").contains("Models without a say"));
+
+    // A target that is named later is the only one that scores, and the result is the same.
+    let json = hardset.line("build with.toml --run-dir without --format json").ok().json();
+    let expected = [("fake-a", 0), ("fake-b", 0), ("fake-c", ITEMS)];
+    assert_eq!(fresh(&json["mining"]), expected.map(|(name, fresh)| (name.to_owned(), fresh)));
+    assert_same(&hardset.path("without"), &hardset.path("with"));
+
+    // Mining again keeps it apart, also when it is named as a file.
+    hardset.line("mine with --rule at-least=1").ok();
+    assert!(hardset.line("status with").ok().stdout.lines().any(is_apart));
+    hardset.write("other/fake-c.toml", "fake = { seed = 9, accuracy = 0.7 }\n");
+    for name in ["fake-c", "other/fake-c.toml"] {
+        let line = format!("mine with --surrogates fake-a,{name}");
+        hardset.line(&line).refused(2, &["fake-c", "target", "mine.targets"]);
+    }
+}
+
+#[test]
+fn a_report_counts_a_target_as_its_predictions_say() {
+    let hardset = tiny("", "");
+    let line = "build tiny.toml --run-dir run --set mine.surrogates=['fake-a','fake-b'] --set mine.targets=['fake-c']";
+    hardset.line(line).ok();
+    let manifest = table(&hardset.path("run/manifest.parquet"));
+    let flags = |table: &DataFrame, name: &str| -> Vec<bool> {
+        table.column(name).unwrap().bool().unwrap().iter().flatten().collect()
+    };
+    let hard = flags(&manifest, "hard");
+    let shard = |at: usize| table(&hardset.path(&format!("run/predictions/fake-c/{at:05}.parquet")));
+    let right: Vec<bool> = (0..SHARDS).flat_map(|at| flags(&shard(at), "correct")).collect();
+    let percent = |of: &mut dyn Iterator<Item = bool>| {
+        let of: Vec<bool> = of.collect();
+        format!("{:.1}\u{a0}%", 100.0 * of.iter().filter(|right| **right).count() as f64 / of.len() as f64)
+    };
+    let on_pool = percent(&mut right.iter().copied());
+    let on_hard = percent(&mut right.iter().zip(&hard).filter(|(_, hard)| **hard).map(|(right, _)| *right));
+    let page = fs::read_to_string(hardset.path("run/report/index.html")).unwrap();
+    let (start, end) = (page.find("id=\"targets\"").unwrap(), page.find("id=\"nuisances\"").unwrap_or(page.len()));
+    let section = &page[start..end];
+    assert!(section.contains(&on_pool) && section.contains(&on_hard), "{on_pool} {on_hard} {section}");
 }
 
 #[test]

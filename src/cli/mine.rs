@@ -29,10 +29,6 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
 /// The stored spec with the mining that the arguments ask for.
 fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, StageError> {
     let mut spec = stored.clone();
-    let is_target = |name: &&String| stored.mine.targets.contains(name);
-    if let Some(name) = args.surrogates.iter().flatten().find(is_target) {
-        return Err(StageError::TargetVotes { name: name.clone() });
-    }
     for name in args.surrogates.iter().flatten() {
         if !spec.mine.surrogates.iter().any(|known| known.name == *name) {
             let added = stage::resolve_surrogate(ctx, &SurrogateDef::load(name, Path::new("."))?)?;
@@ -44,12 +40,15 @@ fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, 
     let stem =
         |name: &String| Path::new(name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
     let known = |name: &String| spec.mine.surrogates.iter().any(|known| known.name == *name);
-    let names = args
-        .surrogates
-        .as_ref()
-        .map(|names| names.iter().map(|n| if known(n) { n.clone() } else { stem(n) }).collect());
+    let names: Vec<String> = match &args.surrogates {
+        Some(names) => names.iter().map(|n| if known(n) { n.clone() } else { stem(n) }).collect(),
+        None => old.surrogates.clone(),
+    };
+    if let Some(target) = names.iter().find(|name| spec.mine.targets.contains(name)) {
+        return Err(StageError::TargetVotes { name: target.clone() });
+    }
     spec.mine.select = SelectSpec {
-        surrogates: names.unwrap_or_else(|| old.surrogates.clone()),
+        surrogates: names,
         rule: args.rule.unwrap_or(old.rule),
         label_space: args.label_space.unwrap_or(old.label_space),
         max_true_prob: args.max_true_prob.unwrap_or(old.max_true_prob),

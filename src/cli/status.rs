@@ -16,7 +16,10 @@ pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
     }
     let status = stage::status(&session.context(&args.run).run)?;
     let surrogates = status.surrogates.iter().map(|s| {
-        json!({ "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "runtime": s.runtime })
+        json!({
+            "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "target": s.target,
+            "runtime": s.runtime,
+        })
     });
     let json = json!({
         "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool, "planned": status.planned,
@@ -49,7 +52,11 @@ fn text(status: &Status) -> String {
     text += &format!("planned   {}\n", count(status.planned));
     text += &format!("images    {} of {} shards\n", status.image_shards, status.shards);
     for s in &status.surrogates {
-        let mark = if s.selected { "" } else { ", not in the current mining" };
+        let mark = match (s.selected, s.target) {
+            (true, _) => "",
+            (false, true) => ", a target without a say",
+            (false, false) => ", not in the current mining",
+        };
         text += &format!(
             "scored    {} of {} shards, {} images by {} ({}){mark}\n",
             s.shards, status.shards, s.scored, s.name, s.runtime

@@ -66,7 +66,7 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
         categories: rows.categories(),
         shards: items.div_ceil(shard_items as usize) as u64,
         image_bytes,
-        inferences: (items * recipe.mine.surrogates.len()) as u64,
+        inferences: (items * (recipe.mine.surrogates.len() + recipe.mine.targets.len())) as u64,
         hours,
         sheets,
         cost,

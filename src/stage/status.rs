@@ -41,6 +41,8 @@ pub struct SurrogateStatus {
     pub scored: u64,
     /// Whether it takes part in the current mining.
     pub selected: bool,
+    /// Whether it is a target: scored, without a say.
+    pub target: bool,
     /// What made its predictions: runtime, version, device.
     pub runtime: String,
 }
@@ -83,6 +85,7 @@ fn surrogate(run: &RunDir, spec: &RunSpec, name: String, shards: usize) -> Surro
         shards: records.len() as u64,
         scored: records.iter().map(|record| record.rows.kept).sum(),
         selected: spec.mine.select.surrogates.contains(&name),
+        target: spec.mine.targets.contains(&name),
         runtime: all_described(&records),
         name,
     }
