@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Hardset, Run, assert_same, hashes, strings, table, test_data};
+use common::{Hardset, Run, assert_same, copy, hashes, strings, table, test_data};
 
 fn second() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second")
@@ -38,18 +38,6 @@ fn with_model(generate: &str) -> Hardset {
     hardset.write("nuisances/place.toml", PLACES.replace("LONG", &"very ".repeat(500)));
     hardset.write("made.toml", recipe(generate));
     hardset
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("folders can be made");
-    for entry in fs::read_dir(from).expect("the folder is readable").flatten() {
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => {
-                fs::copy(entry.path(), to.join(entry.file_name())).expect("files can be copied");
-            }
-        }
-    }
 }
 
 fn doctor(model: &Path) -> Run {

@@ -1,7 +1,7 @@
 """Stage 3: five small classifiers, trained on ordinary pictures alone, and the judge, trained on everything.
 
 A classifier is a network of 12 answers; `Placed` spreads them over ImageNet's 1,000 classes. Inputs are [n, 3, 64, 64] in
--1 to 1. Weights go to <work>/<name>.pt.
+-1 to 1. Weights go to <work>/<name>.pt; what lies there is not trained again.
 """
 
 import numpy as np
@@ -167,7 +167,7 @@ def varied(x, rng, blurred: bool):
 def trained(name, pictures, options, rng):
     network = MAKERS[name]().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
-    curve = Curve(options.work / f"{name}.csv", 50)
+    curve = Curve(options, name)
     steps = max(20, int((options.judge_steps if name == "judge" else options.steps) * options.scale))
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -211,6 +211,8 @@ def main():
         for kind, seed in [("ordinary", 77001), ("unusual", 77002), ("everything", 77003)]
     }
     for name in options.names:
+        if (options.work / f"{name}.pt").exists():
+            continue
         sources = ("everything", options.judge_pictures, 10000) if name == "judge" else ("ordinary", options.pictures, 20000)
         network = trained(name, Pictures(options.work, sources[0], count(sources[1]), sources[2]), options, rng)
         network = network.to(memory_format=torch.contiguous_format)

@@ -51,10 +51,11 @@ def trapezoid(step: int, steps: int, warm: int) -> float:
 
 
 class Curve:
-    """<work>/<name>.csv: step, seconds, and means of what was noted since the last row."""
+    """<work>/<name>.csv: step, seconds, and means of what was noted since the last row, every 50 steps of a full training."""
 
-    def __init__(self, path: Path, every: int = 50):
-        self.path, self.every, self.sums, self.count, self.start = path, every, {}, 0, time.time()
+    def __init__(self, options, name: str):
+        self.path, self.every = options.work / f"{name}.csv", max(5, int(50 * options.scale))
+        self.sums, self.count, self.start = {}, 0, time.time()
 
     def note(self, step: int, **values):
         for name, value in values.items():

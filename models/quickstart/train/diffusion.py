@@ -2,13 +2,10 @@
 
 Velocity prediction with Min-SNR weights (Salimans and Ho 2022; Hang et al. 2023), prompts left out one time of ten for
 classifier-free guidance, moving averages of the weights. Resumes from <work>/diffusion.pt; run it again with more
-`--steps` to go on. `--processes 2` shares each batch between two processes of one thread: on a busy machine two threads of
-one process wait for each other at every layer.
+`--steps` to go on.
 """
 
 import copy
-import subprocess
-import sys
 
 import numpy as np
 import torch
@@ -129,53 +126,22 @@ def averaged(average, model, step: int):
         torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
 
 
-def shared_gradients(model, processes: int):
-    """Means over all processes, so that they all take the same step."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    torch.distributed.all_reduce(flat)
-    for gradient, part in zip(gradients, flat.div_(processes).split([g.numel() for g in gradients])):
-        gradient.copy_(part.view_as(gradient))
-
-
-def started(options):
-    """Starts the other processes; gives this one's rank."""
-    if options.processes == 1 or options.rank:
-        return options.rank
-    store = options.work / "processes"
-    store.unlink(missing_ok=True)
-    for rank in range(1, options.processes):
-        subprocess.Popen([sys.executable, *sys.argv, "--rank", str(rank)])
-    return 0
-
-
 def main():
     parser = arguments(__doc__)
-    parser.add_argument("--steps", type=int, default=24000)
+    parser.add_argument("--steps", type=int, default=22000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=7e-4)
     parser.add_argument("--sets", type=int, default=1, help="sets of pictures, each of another seed")
     parser.add_argument("--pictures", type=int, default=20000, help="pictures of each set")
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--rank", type=int, default=0, help="of this process; not to be given by hand")
     options = parser.parse_args()
-    rank = started(options)
-    options.seed += 1000 * rank
-    rng = begin(options)
-    if options.processes > 1:
-        place = f"file://{options.work / 'processes'}"
-        torch.distributed.init_process_group("gloo", place, rank=rank, world_size=options.processes)
-    own = options.batch // options.processes
+    begin(options)
     steps = max(20, int(options.steps * options.scale))
     seeds = [10000 + at for at in range(options.sets)]
     latents, prompts = cached(options, seeds, max(400, int(options.pictures * options.scale)))
     ids, empty, tokens = tokenized(options, prompts)
     scaling = 1 / float(latents[:4000].astype(np.float32).std())
     latents = torch.from_numpy(latents)
-    with torch.random.fork_rng():
-        # The same first weights in all processes.
-        torch.manual_seed(options.seed - 1000 * rank)
-        model = Both(tokens)
+    model = Both(tokens)
     average = copy.deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=1e-3, betas=(0.9, 0.99), fused=True)
     path, start = options.work / "diffusion.pt", 0
@@ -188,29 +154,23 @@ def main():
     torch.manual_seed(options.seed + start)
     rng = np.random.default_rng(options.seed + start)
     left = DDIMScheduler(**SCHEDULE).alphas_cumprod
-    curve = Curve(options.work / "diffusion.csv", 50)
+    curve = Curve(options, "diffusion")
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = options.rate * trapezoid(step, steps, 100)
-        picked = torch.from_numpy(rng.integers(0, len(latents), own))
+        picked = torch.from_numpy(rng.integers(0, len(latents), options.batch))
         clean = latents[picked].float() * scaling
-        said = torch.where(torch.rand(own, 1) < 0.1, empty[None], ids[picked])
+        said = torch.where(torch.rand(options.batch, 1) < 0.1, empty[None], ids[picked])
         loss = loss_of(model, clean, said, left)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if options.processes > 1:
-            shared_gradients(model, options.processes)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if rank:
-            continue
         averaged(average, model, step)
         curve.note(step, loss=loss)
         if (step + 1) % 100 == 0 or step + 1 == steps:
             state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
             save(path, state | {"step": step + 1, "scaling": scaling, "tokens": tokens})
-    if options.processes > 1:
-        torch.distributed.destroy_process_group()
 
 
 def loss_of(model, clean, said, left):

@@ -1,6 +1,7 @@
 """Stage 4: the files that the product loads: the model in the Hugging Face layout, f16, and the classifiers as ONNX.
 
-Writes <out>/model, <out>/surrogates/*.onnx and *.toml; prints sizes. Reads checkpoints of the other stages from <work>.
+Writes <out>/model, and *.onnx and *.toml into <out>/surrogates and <out>/judge; prints sizes. Reads checkpoints of the other
+stages from <work>.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from classifiers import MAKERS, NAMES, Placed
 from common import arguments
 from diffusion import SCHEDULE, Both, loaded_vae
 
-TOML = """# One of the quick start's classifiers, trained on ordinary pictures of 12 categories: ../README.md.
+TOML = """# {about}: ../README.md.
 weights = {{ path = "{name}.onnx", sha256 = "{sha256}" }}
 preprocess = {{ resize = {{ squash = 64 }}, interpolation = "bilinear", crop_px = 64 }}
 output = {{ kind = "logits", classes = 1000 }}
@@ -77,34 +78,30 @@ def write_model(options, out: Path):
     return state["step"]
 
 
-def write_classifier(options, out: Path, name: str, placed: bool):
+def write_classifier(options, out: Path, name: str, about: str):
     network = MAKERS[name]()
     network.load_state_dict(torch.load(options.work / f"{name}.pt"))
-    network = Placed(network.eval()) if placed else network.eval()
+    network = Placed(network.eval())
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name}.onnx"
     axes = {"input": {0: "n"}, "output": {0: "n"}}
     names = {"input_names": ["input"], "output_names": ["output"], "dynamic_axes": axes}
     torch.onnx.export(network, torch.zeros(2, 3, 64, 64), str(file), dynamo=False, opset_version=17, **names)
-    if placed:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        (out / f"{name}.toml").write_text(TOML.format(name=name, sha256=digest))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    (out / f"{name}.toml").write_text(TOML.format(name=name, about=about, sha256=digest))
 
 
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1])
-    parser.add_argument("--names", nargs="*", default=NAMES)
-    parser.add_argument("--judge", type=Path, help="where the judge's ONNX goes; it is for tests")
     options = parser.parse_args()
-    if (options.work / "diffusion.pt").exists():
-        print("model of step", write_model(options, options.out / "model"))
-    for name in options.names:
-        if (options.work / f"{name}.pt").exists():
-            write_classifier(options, options.out / "surrogates", name, True)
-    if options.judge:
-        write_classifier(options, options.judge, "judge", False)
-    for file in sorted([*options.out.glob("model/**/*"), *options.out.glob("surrogates/*.onnx")]):
+    print("model of step", write_model(options, options.out / "model"))
+    for name in NAMES:
+        about = "One of the quick start's classifiers, trained on ordinary pictures of 12 categories"
+        write_classifier(options, options.out / "surrogates", name, about)
+    about = "Says what an image really shows, for tests only; trained on ordinary and unusual pictures of 12 categories"
+    write_classifier(options, options.out / "judge", "judge", about)
+    for file in sorted([*options.out.glob("model/**/*"), *options.out.glob("*/*.onnx")]):
         if file.is_file():
             print(f"{os.path.getsize(file):>9} {file.relative_to(options.out)}")
 

@@ -29,6 +29,7 @@ def new_vae() -> AutoencoderKL:
     )
 
 
+REFINED = "vae-refined"
 # Brightness and two differences of colour from red, green and blue.
 COLOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-0.5, 1.0, -0.5]]) * torch.tensor([[0.8], [1.2], [1.2]])
 CONSTANT = 1.5
@@ -105,14 +106,15 @@ def loss_of(vae, x):
     return pixels + 0.5 * edges + 1e-3 * kl, pixels, edges, kl
 
 
-def restored(path, vae, optimizer) -> int:
-    """The step from which training goes on."""
+def restored(path, vae, optimizer, stage: str) -> float:
+    """The step of `stage` from which training goes on, with the weights there are; endless where a later stage has begun."""
     if not path.exists():
         return 0
     state = torch.load(path)
     vae.load_state_dict(state["vae"])
-    if "optimizer" in state:
-        optimizer.load_state_dict(state["optimizer"])
+    if state["stage"] != stage:
+        return 0 if stage == REFINED else float("inf")
+    optimizer.load_state_dict(state["optimizer"])
     return state["step"]
 
 
@@ -129,19 +131,16 @@ def main():
     pictures = Pictures(options.work, "everything", max(400, int(options.pictures * options.scale)), 10000)
     vae = new_vae()
     begin_as_average(vae)
-    trained = vae.parameters()
-    path, start = options.work / "vae.pt", 0
+    trained, stage = vae.parameters(), REFINED if options.refine else "vae"
     if options.refine:
         vae = vae.requires_grad_(False)
         trained = [*vae.decoder.requires_grad_(True).parameters(), *vae.post_quant_conv.requires_grad_(True).parameters()]
     optimizer = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
     vae.to(memory_format=torch.channels_last)
-    if options.refine:
-        vae.load_state_dict(torch.load(path)["vae"])
-    else:
-        start = restored(path, vae, optimizer)
-    curve = Curve(options.work / ("vae-refined.csv" if options.refine else "vae.csv"), 50)
-    for step in range(start, steps):
+    path = options.work / "vae.pt"
+    step = restored(path, vae, optimizer, stage)
+    curve = Curve(options, stage)
+    while step < steps:
         for group in optimizer.param_groups:
             group["lr"] = options.rate * cosine(step, steps, 50)
         x = numbers(pictures.pixels[rng.integers(0, len(pictures), options.batch)])
@@ -153,9 +152,10 @@ def main():
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         curve.note(step, pixels=pixels, edges=edges, kl=kl)
-        if (step + 1) % 250 == 0 or step + 1 == steps:
-            state = {"vae": vae.state_dict(), "step": options.steps if options.refine else step + 1}
-            save(path, state if options.refine else state | {"optimizer": optimizer.state_dict()})
+        step += 1
+        if step % 250 == 0 or step == steps:
+            state = {"stage": stage, "step": step, "vae": vae.state_dict(), "optimizer": optimizer.state_dict()}
+            save(path, state)
 
 
 if __name__ == "__main__":
