@@ -212,6 +212,7 @@ fn wrong_words_on_the_command_line_are_usage_errors() {
         assert_eq!(hardset.line(line).code, Some(2), "{line}");
     }
     hardset.line("build none-such").refused(2, &["no pipeline `none-such`", "fake, imagenet-d, photos"]);
+    hardset.line("build quickstart").refused(2, &["`quickstart`", "checkout", "pipelines/quickstart.toml"]);
     hardset.line("mine run --rule at-least=4").refused(2, &["at-least=4"]);
     hardset.line("status nowhere").refused(2, &["nowhere", "no run directory"]);
     hardset.line("fetch none-such").refused(2, &["none-such"]);

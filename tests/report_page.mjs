@@ -85,6 +85,22 @@ const checks = {
     assert.equal(new URL(page.url()).hash, "");
   },
 
+  async "images of one kind of nuisance can be shown alone, where there are several"(page, all) {
+    const kinds = await page.locator('#filters [name="kind"] option').evaluateAll((options) => options.map((option) => option.value).filter(Boolean));
+    const field = page.locator('#filters [name="kind"]');
+    assert.equal(await field.isVisible(), kinds.length > 1);
+    if (kinds.length < 2) return;
+    let sum = 0;
+    for (const kind of kinds) {
+      await fill(page, "kind", kind);
+      const here = await visible(page);
+      assert.equal(here, await page.locator(`.card[data-kind="${kind}"]`).count());
+      sum += here;
+    }
+    assert.equal(sum, all, "every image has one kind");
+    assert.match(await page.locator(".card:not([hidden]) .prompt").first().textContent(), /\w+ \w+/, "cards show prompts");
+  },
+
   async "groups stand apart and can be shown alone"(page, all) {
     let sum = 0;
     for (const group of ["scatter", "agree"]) {

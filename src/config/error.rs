@@ -55,6 +55,16 @@ pub enum ConfigError {
         /// Names that would do.
         known: String,
     },
+    /// What is built in needs files that are not.
+    #[error(
+        "`{name}` uses files of hardset's repository that are not built into the program: in a checkout of it, use {folder}/{name}.toml"
+    )]
+    NeedsCheckout {
+        /// Name of its folder.
+        folder: &'static str,
+        /// The name.
+        name: String,
+    },
     /// No data manifest lists a file.
     #[error("{from} names the file `{id}`, which no data-manifest.toml lists; known are {known}")]
     UnknownData {

@@ -43,6 +43,11 @@ impl Found {
         toml::from_str(&self.text)
             .map_err(|e| ConfigError::Toml { file: self.file.clone(), message: e.to_string().trim().to_owned() })
     }
+
+    /// Whether it names files of folders beside its own: what is built in has none.
+    fn has_neighbours(&self) -> bool {
+        self.text.contains("\"../")
+    }
 }
 
 /// Finds the `kind` (`category set`, …) called `name`: a path if it looks like one, else `<folder>/<name>.toml` in `from`'s
@@ -56,13 +61,17 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
     if let Some(path) = places.into_iter().find(|path| path.is_file()) {
         return Found::read(&path);
     }
-    built_in(folder, name).ok_or_else(|| ConfigError::Unknown {
-        kind: kind_of(folder),
-        folder,
-        name: name.to_owned(),
-        from: file.to_owned(),
-        known: built_in_names(folder).join(", "),
-    })
+    match built_in(folder, name) {
+        Some(found) if found.has_neighbours() => Err(ConfigError::NeedsCheckout { folder, name: name.to_owned() }),
+        Some(found) => Ok(found),
+        None => Err(ConfigError::Unknown {
+            kind: kind_of(folder),
+            folder,
+            name: name.to_owned(),
+            from: file.to_owned(),
+            known: built_in_names(folder).join(", "),
+        }),
+    }
 }
 
 /// `path` without links and `..`, so that one folder has one name; as it is where it does not exist.
