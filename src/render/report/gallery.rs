@@ -70,7 +70,7 @@ fn filters(cards: &[Card]) -> Markup {
             datalist id="categories" { @for category in &categories { option value=(category) {} } }
             label hidden[kinds.len() < 2] { span { "Nuisance" } select name="kind" {
                 option value="" { "any" }
-                @for kind in &kinds { option value=(kind) { (kind) } }
+                @for kind in &kinds { option value=(kind) dir="auto" { (kind) } }
             } }
             label { span { "Failures" } select name="n" {
                 option value="" { "any" }

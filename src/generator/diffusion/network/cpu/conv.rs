@@ -1,4 +1,6 @@
-//! Convolutions: patches written out (im2col) tile by tile, then one product per tile.
+//! Convolutions: patches written out (im2col) tile by tile, then one product per tile and group of channels.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -37,41 +39,69 @@ impl ConvShape {
 /// `[images, out, out_height, out_width]`.
 pub(in super::super) fn conv2d(shape: ConvShape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let (out_height, out_width) = shape.out_size();
-    let (pixels, patch) = (out_height * out_width, shape.patch());
+    let pixels = out_height * out_width;
     let mut out = vec![0.0; shape.images * shape.out_channels * pixels];
-    let base = Target(out.as_mut_ptr());
+    let conv = Conv { shape, pixels, weight, bias, out: Target(out.as_mut_ptr()) };
     let tiles = pieces(pixels, pixels.div_ceil(TILE_PX), 16);
-    // Small pictures have few tiles: then the channels are shared out too.
     let groups = pieces(shape.out_channels, 4_usize.div_ceil(tiles.len()), 16);
-    let per_image = tiles.len() * groups.len();
-    (0..shape.images * per_image).into_par_iter().for_each_init(Vec::new, |patches, task| {
-        let (image, part) = (task / per_image, task % per_image);
-        let (tile, group) = (tiles[part / groups.len()].clone(), groups[part % groups.len()].clone());
-        let size = shape.in_channels * shape.height * shape.width;
-        patches.resize(patch * tile.len(), 0.0);
-        write_patches(shape, &x[image * size..][..size], tile.clone(), patches);
-        let first = base.at((image * shape.out_channels + group.start) * pixels + tile.start);
-        // SAFETY: tasks differ in image, in channels or in pixels, so that no two write the same element.
-        unsafe {
-            for (row, channel) in group.clone().enumerate() {
-                let value = bias[image * shape.out_channels + channel];
-                std::slice::from_raw_parts_mut(first.add(row * pixels), tile.len()).fill(value);
-            }
-            let weights = View { data: &weight[group.start * patch..], row_step: patch, column_step: 1 };
-            let columns = View { data: patches, row_step: tile.len(), column_step: 1 };
-            let out = Product { first, row_step: pixels, add: true };
-            multiply(out, (group.len(), tile.len(), patch), weights, columns, 1.0);
-        }
+    let images = x.chunks_exact(shape.in_channels * shape.height * shape.width).enumerate();
+    let parts = images.flat_map(|(image, x)| tiles.iter().map(move |tile| (Part { image, tile }, x)));
+    parts.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |patches, (part, x)| {
+        patches.resize(shape.patch() * part.tile.len(), 0.0);
+        // Small pictures have few tiles: then the work on one is shared out too.
+        let rows = shape.patch().div_ceil(groups.len());
+        let shares = patches.par_chunks_mut(rows * part.tile.len()).enumerate();
+        shares.for_each(|(share, own)| write_patches(shape, x, part.tile, share * rows, own));
+        // SAFETY: tasks differ in image, in pixels or in channels, so that no two write the same element.
+        groups.par_iter().for_each(|group| unsafe { conv.multiply(part, group, patches) });
     });
     out
 }
 
-/// The patches around the output pixels `tile`: `[in * kernel * kernel, tile]`.
-fn write_patches(shape: ConvShape, image: &[f32], tile: std::ops::Range<usize>, patches: &mut [f32]) {
+/// Some pixels of an image.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    image: usize,
+    tile: &'a Range<usize>,
+}
+
+/// What all products of a convolution share.
+struct Conv<'a> {
+    shape: ConvShape,
+    pixels: usize,
+    weight: &'a [f32],
+    bias: &'a [f32],
+    out: Target,
+}
+
+impl Conv<'_> {
+    /// The channels `group` of some pixels, from the patches around them.
+    ///
+    /// # Safety
+    /// `out` is the whole output, and nobody else touches these channels of these pixels meanwhile.
+    unsafe fn multiply(&self, Part { image, tile }: Part, group: &Range<usize>, patches: &[f32]) {
+        let (patch, outputs) = (self.shape.patch(), self.shape.out_channels);
+        let first = self.out.at((image * outputs + group.start) * self.pixels + tile.start);
+        let weights = View { data: &self.weight[group.start * patch..], row_step: patch, column_step: 1 };
+        let columns = View { data: patches, row_step: tile.len(), column_step: 1 };
+        let out = Product { first, row_step: self.pixels, add: true };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            for (row, channel) in group.clone().enumerate() {
+                let value = self.bias[image * outputs + channel];
+                std::slice::from_raw_parts_mut(first.add(row * self.pixels), tile.len()).fill(value);
+            }
+            multiply(out, (group.len(), tile.len(), patch), weights, columns, 1.0);
+        }
+    }
+}
+
+/// The patches around the output pixels `tile`, from row `first_row` of `[in * kernel * kernel, tile]` on.
+fn write_patches(shape: ConvShape, image: &[f32], tile: &Range<usize>, first_row: usize, patches: &mut [f32]) {
     let (_, out_width) = shape.out_size();
     let taps = shape.kernel * shape.kernel;
     for (row, target) in patches.chunks_exact_mut(tile.len()).enumerate() {
-        let (channel, tap) = (row / taps, row % taps);
+        let (channel, tap) = ((first_row + row) / taps, (first_row + row) % taps);
         let plane = &image[channel * shape.height * shape.width..][..shape.height * shape.width];
         let (dy, dx) = (tap / shape.kernel, tap % shape.kernel);
         let mut pixel = tile.start;
