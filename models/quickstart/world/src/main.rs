@@ -76,8 +76,9 @@ fn write(order: &Order) -> std::io::Result<()> {
             writeln!(labels, "{number}\t{category}\t{id}\t{kind}\t{value}\t{place}\t{prompt}")?;
         }
     }
-    pictures.flush()?;
-    labels.flush()
+    // Who finds all pictures finds all labels.
+    labels.flush()?;
+    pictures.flush()
 }
 
 /// The pictures from number `start` on, one chunk for each thread, in order.
@@ -96,6 +97,29 @@ fn rendered(order: &Order, start: usize) -> Vec<(Label, Vec<u8>)> {
     std::thread::scope(|scope| {
         let chunk = &chunk;
         let threads: Vec<_> = (0..order.threads).map(|thread| scope.spawn(move || chunk(thread))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pictures(count: usize, seed: u64, threads: usize) -> Vec<(String, Vec<u8>)> {
+        let order = Order { distribution: Distribution::Everything, count, seed, out: "unused".into(), threads };
+        rendered(&order, 0).into_iter().map(|(label, pixels)| (label.prompt, pixels)).collect()
+    }
+
+    #[test]
+    fn a_picture_depends_on_seed_and_number_alone() {
+        let all = pictures(6, 1, 1);
+        assert_eq!(all.len(), 6);
+        assert!(all.iter().all(|(_, pixels)| pixels.len() == 64 * 64 * 3));
+        assert_eq!(pictures(6, 1, 3), all);
+        assert_eq!(pictures(2, 1, 1), all[..2]);
+        assert!(pictures(6, 2, 1).iter().zip(&all).all(|(other, one)| other.1 != one.1));
+    }
 }
