@@ -318,10 +318,14 @@ fn targets_are_scored_and_have_no_say() {
     hardset.line("mine with --rule at-least=1").ok();
     assert!(hardset.line("status with").ok().stdout.lines().any(is_apart));
     hardset.write("other/fake-c.toml", "fake = { seed = 9, accuracy = 0.7 }\n");
-    for name in ["fake-c", "other/fake-c.toml"] {
+    hardset.write("other/alias.toml", "fake = { seed = 3, accuracy = 0.7 }\n");
+    for name in ["fake-c", "other/fake-c.toml", "other/alias.toml"] {
         let line = format!("mine with --surrogates fake-a,{name}");
         hardset.line(&line).refused(2, &["fake-c", "target", "mine.targets"]);
     }
+    let line =
+        "build with.toml --run-dir third --set mine.targets=['other/alias.toml'] --set mine.surrogates=['fake-c']";
+    hardset.line(line).refused(2, &["`fake-c` is the same model as the target `alias`"]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ const SIGNAL_WAIT: Duration = Duration::from_secs(60);
 fn large() -> Hardset {
     let hardset = Hardset::new();
     let recipe = fake_recipe("large", "images_per_category = 12\nfail_every = 97", "rule = \"at-least=2\"");
+    // One surrogate of three is a target instead.
+    let recipe = recipe.replace(", \"fake-c\"]", "]\ntargets = [\"fake-c\"]");
     hardset.write("large.toml", recipe.replace("shard_items = 64", "shard_items = 40"));
     hardset
 }

@@ -24,7 +24,7 @@ END
 surrogate() { printf "'%s/out/surrogates/quick-%s.toml'" "$scratch" "$1"; }
 surrogates="[$(surrogate plain), $(surrogate residual), $(surrogate depthwise), $(surrogate attention)]"
 ${1:-cargo run --release --} build pipelines/quickstart.toml --run-dir "$scratch/run" \
-    --set generate.model="$scratch/out/model" --set generate.pairs_per_category=4 \
+    --set generate.model="$scratch/out/quick-diffusion" --set generate.pairs_per_category=4 \
     --set mine.surrogates="$surrogates" --set mine.targets="[$(surrogate mixer)]"
 ${1:-cargo run --release --} verify "$scratch/run"
 echo "trained, loaded, mined: all is well"

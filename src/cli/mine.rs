@@ -44,9 +44,6 @@ fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, 
         Some(names) => names.iter().map(|n| if known(n) { n.clone() } else { stem(n) }).collect(),
         None => old.surrogates.clone(),
     };
-    if let Some(target) = names.iter().find(|name| spec.mine.targets.contains(name)) {
-        return Err(StageError::TargetVotes { name: target.clone() });
-    }
     spec.mine.select = SelectSpec {
         surrogates: names,
         rule: args.rule.unwrap_or(old.rule),
@@ -66,7 +63,8 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
     for scored in &mining.scored {
         let all: u64 = scored.tally.records.iter().map(|record| record.rows.kept).sum();
         let fresh = scored.tally.fresh_rows;
-        text += &format!("{}: {all} images scored, {fresh} worked on just now\n", scored.surrogate);
+        let mark = if scored.is_target { " (a target without a say)" } else { "" };
+        text += &format!("{}{mark}: {all} images scored, {fresh} worked on just now\n", scored.surrogate);
     }
     text += &format!(
         "{}: {} of {} items are hard ({}); {} with a near tie; failures per item {:?}\n",
@@ -81,8 +79,9 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         text += &format!("{} item(s) lost: see {}\n", mining.dropped, run.join("dropped.parquet").display());
     }
     text += &format!("manifest: {}", run.join("manifest.parquet").display());
-    let scored =
-        mining.scored.iter().map(|scored| json!({ "surrogate": scored.surrogate, "fresh": scored.tally.fresh_rows }));
+    let scored = mining.scored.iter().map(
+        |scored| json!({ "surrogate": scored.surrogate, "target": scored.is_target, "fresh": scored.tally.fresh_rows }),
+    );
     let json = json!({
         "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
         "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),

@@ -46,7 +46,7 @@ impl Found {
 
     /// Whether it names files of folders beside its own: what is built in has none.
     fn has_neighbours(&self) -> bool {
-        self.text.contains("\"../")
+        ["\"../", "'../"].iter().any(|path| self.text.contains(path))
     }
 }
 
@@ -112,5 +112,20 @@ fn kind_of(folder: &str) -> &'static str {
         "nuisances" => "nuisance",
         "surrogates" => "surrogate",
         _ => "pipeline",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_built_in_only_the_quick_start_needs_a_checkout() {
+        let all = |folder: &'static str| built_in_names(folder).into_iter().map(move |name| (folder, name));
+        let needs =
+            |(folder, name): &(&str, String)| built_in(folder, name).is_some_and(|found| found.has_neighbours());
+        let folders = ["categories", "nuisances", "surrogates", "pipelines"];
+        let found: Vec<_> = folders.into_iter().flat_map(all).filter(needs).collect();
+        assert_eq!(found, [("pipelines", "quickstart".to_owned())]);
     }
 }

@@ -128,12 +128,14 @@ fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
         names.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()
     };
     let (surrogates, targets) = (load(&raw.surrogates)?, load(&raw.targets)?);
-    let mut names: Vec<&str> = surrogates.iter().chain(&targets).map(|def| def.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]).filter(|_| !targets.is_empty()) {
-        let problem =
-            format!("names `{}`, which stands there twice or among the surrogates; a surrogate is no target", twice[0]);
-        return Err(ConfigError::value(file, "mine.targets", problem));
+    for (at, target) in targets.iter().enumerate() {
+        if surrogates.iter().chain(&targets[..at]).any(|other| other.name == target.name) {
+            let problem = format!(
+                "names `{}`, which stands there twice or among the surrogates; a surrogate is no target",
+                target.name
+            );
+            return Err(ConfigError::value(file, "mine.targets", problem));
+        }
     }
     let select = SelectSpec {
         surrogates: surrogates.iter().map(|surrogate| surrogate.name.clone()).collect(),

@@ -52,6 +52,17 @@ impl RunSpec {
         self.voters().into_iter().chain(self.targets()).collect()
     }
 
+    /// A target that is the same model as a voter, under whatever names: target, then voter.
+    pub fn voting_target(&self) -> Option<(&str, &str)> {
+        let same = |target: &SurrogateSpec, voter: &SurrogateSpec| match target.weights_sha256() {
+            Some(weights) => voter.weights_sha256() == Some(weights),
+            None => voter.identity() == target.identity(),
+        };
+        let voters = self.voters();
+        let of = |target| voters.iter().find(|voter| same(target, voter)).map(|voter| (&*target.name, &*voter.name));
+        self.targets().into_iter().find_map(of)
+    }
+
     fn named(&self, names: &[String]) -> Vec<&SurrogateSpec> {
         names.iter().filter_map(|name| self.mine.surrogates.iter().find(|one| one.name == *name)).collect()
     }

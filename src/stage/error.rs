@@ -60,11 +60,14 @@ pub enum StageError {
     },
     /// A target must not vote.
     #[error(
-        "`{name}` is a target of this run and never votes; take it out of mine.targets and build again to mine with it"
+        "the surrogate `{voter}` is the same model as the target `{target}`, which must have no say; leave it out of the surrogates, \
+         or take `{target}` out of mine.targets"
     )]
     TargetVotes {
         /// The target.
-        name: String,
+        target: String,
+        /// Its name as a surrogate.
+        voter: String,
     },
     /// Predictions that are there were made on another device than the one asked for.
     #[error(

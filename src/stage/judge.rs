@@ -1,5 +1,7 @@
 //! Reads the votes of one shard and judges them, and the hard items of the current mining: what several stages share.
 
+use std::path::PathBuf;
+
 use super::{Context, StageError};
 use crate::domain::{RunSpec, SelectSpec};
 use crate::stats::{Judged, VoteColumns, align, judge};
@@ -20,8 +22,8 @@ pub struct JudgedShard {
 pub fn judge_shard(ctx: &Context, select: &SelectSpec, shard: usize) -> Result<JudgedShard, StageError> {
     let images = images_table::read_paths(&ctx.run.images(shard).file("parquet"))?;
     let ids = images.item_ids()?;
-    let read = |name: &String| {
-        predictions_table::read_votes(&ctx.run.predictions(name, shard).file("parquet"), select, &ids).map(columns)
+    let read = |name: &String| -> Result<VoteColumns, StageError> {
+        Ok(columns(predictions_table::read_votes(&predictions_of(ctx, name, shard)?, select, &ids)?))
     };
     let mut votes = select.surrogates.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     align(&mut votes);
@@ -39,9 +41,19 @@ pub fn read_mining(ctx: &Context, spec: &RunSpec) -> Result<Vec<HardRow>, StageE
     let mined = ctx.run.mined(&spec.mining_id());
     match mined.is_file() {
         true => Ok(read_hard(&mined)?),
-        false => Err(StageError::NotReady {
-            run: ctx.run.path().display().to_string(),
-            missing: "its mining is not made yet".to_owned(),
-        }),
+        false => Err(not_ready(ctx, "its mining is not made yet".to_owned())),
     }
+}
+
+/// The predictions of `name` for shard `shard`, which must be made.
+pub fn predictions_of(ctx: &Context, name: &str, shard: usize) -> Result<PathBuf, StageError> {
+    let path = ctx.run.predictions(name, shard).file("parquet");
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(not_ready(ctx, format!("predictions of {name} for shard {shard} are not there"))),
+    }
+}
+
+fn not_ready(ctx: &Context, missing: String) -> StageError {
+    StageError::NotReady { run: ctx.run.path().display().to_string(), missing }
 }

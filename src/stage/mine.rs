@@ -1,5 +1,6 @@
 //! mine: score what is not scored yet, select by the rule, write down what was lost.
 
+use super::resolve::check_targets;
 use super::shards::Tally;
 use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
 use crate::config::ConfigError;
@@ -20,6 +21,7 @@ pub struct Mining {
 /// Mines with the spec's current selection; `images` is what `generate` returned.
 pub fn mine(ctx: &Context, spec: &RunSpec, images: &Tally, check: Check) -> Result<Mining, StageError> {
     check_space(spec)?;
+    check_targets(spec)?;
     let scored = score(ctx, spec, &images.records, check)?;
     // Only now: a surrogate that is refused leaves the run as it was.
     ctx.run.write_spec(spec)?;

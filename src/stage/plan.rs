@@ -25,7 +25,7 @@ pub struct Counts {
     pub shards: u64,
     /// Bytes that the run will store for images; photographs stay where they are.
     pub image_bytes: u64,
-    /// Calls of a surrogate: items x surrogates.
+    /// Calls of a surrogate or target: items x (surrogates + targets).
     pub inferences: u64,
     /// Hours that one device needs to make the images, by device, from the rates measured here so far.
     pub hours: Vec<(String, f64)>,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::judge::{JudgedShard, judge_shard, read_mining};
+use super::judge::{JudgedShard, judge_shard, predictions_of, read_mining};
 use super::library::all_described;
 use super::planned::Planned;
 use super::report_groups::Groups;
@@ -304,7 +304,7 @@ fn predictions(
 ) -> Result<Predictions, StageError> {
     let mut predictions = Predictions::new();
     for name in spec.scored().into_iter().map(|surrogate| &surrogate.name) {
-        let rows = predictions_table::decode(&ctx.run.predictions(name, shard).file("parquet"))?;
+        let rows = predictions_table::decode(&predictions_of(ctx, name, shard)?)?;
         for row in rows.into_iter().filter(|row| here.contains_key(&row.item_id)) {
             predictions.entry(row.item_id).or_default().push((name.clone(), row));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::judge::predictions_of;
 use super::report::{interval, weights};
 use super::{Context, StageError};
 use crate::domain::{PlanRow, RunSpec, SurrogateSpec};
@@ -63,11 +64,7 @@ impl Groups {
     ) -> Result<(), StageError> {
         let hard: HashMap<u32, bool> = judged.iter().map(|verdict| (verdict.item_id, verdict.hard)).collect();
         for (name, count) in spec.mine.targets.iter().zip(&mut self.targets) {
-            let votes = predictions_table::read_votes(
-                &ctx.run.predictions(name, shard).file("parquet"),
-                &spec.mine.select,
-                &[],
-            )?;
+            let votes = predictions_table::read_votes(&predictions_of(ctx, name, shard)?, &spec.mine.select, &[])?;
             for (item, right) in votes.item_id.iter().zip(&votes.correct) {
                 let Some(&is_hard) = hard.get(item) else { continue };
                 count.items += 1;
@@ -114,5 +111,65 @@ impl Groups {
             runtime: runtime.clone(),
         };
         spec.targets().into_iter().zip(&self.targets).zip(runtimes).map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ItemId;
+
+    fn row(id: u32, kind: Option<&str>, value: Option<&str>) -> PlanRow {
+        PlanRow {
+            item_id: ItemId(id),
+            category: "mug".into(),
+            label_ids: vec![504],
+            nuisance_kind: kind.map(str::to_owned),
+            nuisance: value.map(str::to_owned),
+            template: None,
+            prompt: None,
+            negative_prompt: None,
+            seed: 0,
+            source: None,
+        }
+    }
+
+    fn votes(correct: &[bool]) -> VoteColumns {
+        VoteColumns {
+            item_id: (0..correct.len() as u32).collect(),
+            correct: correct.to_vec(),
+            ..VoteColumns::default()
+        }
+    }
+
+    fn judged(id: u32, hard: bool) -> Judged {
+        Judged { item_id: id, failed: 0, agreed_wrong: None, near_tie: false, hard }
+    }
+
+    #[test]
+    fn images_hard_ones_and_right_answers_are_counted_by_kind_and_value() {
+        let plan = [
+            row(0, Some("texture"), Some("striped")),
+            row(1, Some("texture"), Some("striped")),
+            row(2, Some("texture"), Some("cracked")),
+            row(3, Some("background"), Some("beach")),
+            row(4, None, None),
+        ];
+        let votes = [votes(&[true, false, false, true, true]), votes(&[true, false, true, true, false])];
+        let hard = [false, true, false, false, true];
+        let judged: Vec<Judged> = (0..5).map(|id| judged(id, hard[id as usize])).collect();
+        let mut groups = Groups { values: BTreeMap::new(), targets: Vec::new() };
+        groups.add_nuisances(&votes, &judged, &plan);
+        let found: Vec<_> = (groups.nuisance_rows(2).into_iter())
+            .map(|row| (row.kind, row.value.unwrap_or_default(), row.items, row.hard, row.accuracy.value))
+            .collect();
+        let wanted = [
+            ("background", "", 1, 0, 1.0),
+            ("texture", "", 3, 1, 0.5),
+            ("background", "beach", 1, 0, 1.0),
+            ("texture", "cracked", 1, 0, 0.5),
+            ("texture", "striped", 2, 1, 0.5),
+        ];
+        assert_eq!(found, wanted.map(|(kind, value, n, hard, share)| (kind.into(), value.into(), n, hard, share)));
     }
 }

@@ -17,7 +17,7 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
     let targets_named = targets.iter().map(|def| def.name.clone()).collect();
     let surrogates =
         surrogates.iter().chain(targets).map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
-    Ok(RunSpec {
+    let spec = RunSpec {
         format: FORMAT,
         tool: TOOL.to_owned(),
         name: recipe.name.clone(),
@@ -28,7 +28,17 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
         annotate: recipe.annotate.clone(),
         release: recipe.release.clone(),
         categories: recipe.categories.clone(),
-    })
+    };
+    check_targets(&spec)?;
+    Ok(spec)
+}
+
+/// No target votes: a model scores low by construction on what it helped to choose.
+pub(super) fn check_targets(spec: &RunSpec) -> Result<(), StageError> {
+    match spec.voting_target() {
+        None => Ok(()),
+        Some((target, voter)) => Err(StageError::TargetVotes { target: target.to_owned(), voter: voter.to_owned() }),
+    }
 }
 
 /// A source with its model, if it has one, found and hashed.

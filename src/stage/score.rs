@@ -26,8 +26,10 @@ use crate::table::{images_table, predictions_table};
 /// What the stage did for one surrogate.
 #[derive(Debug, Clone)]
 pub struct Scored {
-    /// The surrogate.
+    /// The surrogate, or target.
     pub surrogate: String,
+    /// Whether it has no say.
+    pub is_target: bool,
     /// Its shards.
     pub tally: Tally,
 }
@@ -78,7 +80,8 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
     surrogates_on_device(ctx, &stage.surrogates, ranges.len())?;
     let tallies = for_each_shard(ctx, &ranges, check, stage)?;
     let tallies = if tallies.is_empty() { vec![Tally::default(); names.len()] } else { tallies };
-    Ok(names.into_iter().zip(tallies).map(|(surrogate, tally)| Scored { surrogate, tally }).collect())
+    let scored = |(surrogate, tally)| Scored { is_target: spec.mine.targets.contains(&surrogate), surrogate, tally };
+    Ok(names.into_iter().zip(tallies).map(scored).collect())
 }
 
 /// The weights must still be the ones that the spec names.

@@ -112,7 +112,7 @@ def agreement(title: str, run: Path, judge):
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--hardset", default="hardset")
-    parser.add_argument("--model", type=Path, default=HERE / "model")
+    parser.add_argument("--model", type=Path, default=HERE / "quick-diffusion")
     parser.add_argument("--plain", type=int, default=2000)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--steps", type=int, default=12)

@@ -1,6 +1,6 @@
 """Stage 4: the files that the product loads: the model in the Hugging Face layout, f16, and the classifiers as ONNX.
 
-Writes <out>/model, and *.onnx and *.toml into <out>/surrogates and <out>/judge; prints sizes. Reads checkpoints of the other
+Writes <out>/quick-diffusion, and *.onnx and *.toml into <out>/surrogates and <out>/judge; prints sizes. Reads checkpoints of the other
 stages from <work>.
 """
 
@@ -95,13 +95,13 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1])
     options = parser.parse_args()
-    print("model of step", write_model(options, options.out / "model"))
+    print("model of step", write_model(options, options.out / "quick-diffusion"))
     for name in NAMES:
         about = "One of the quick start's classifiers, trained on ordinary pictures of 12 categories"
         write_classifier(options, options.out / "surrogates", name, about)
     about = "Says what an image really shows, for tests only; trained on ordinary and unusual pictures of 12 categories"
     write_classifier(options, options.out / "judge", "judge", about)
-    for file in sorted([*options.out.glob("model/**/*"), *options.out.glob("*/*.onnx")]):
+    for file in sorted([*options.out.glob("quick-diffusion/**/*"), *options.out.glob("*/*.onnx")]):
         if file.is_file():
             print(f"{os.path.getsize(file):>9} {file.relative_to(options.out)}")
 

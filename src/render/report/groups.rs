@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::tables::{folded_table, head, section, table};
-use super::text::{DASH, bounds, count, name, percent, phrase, ratio, share};
+use super::text::{DASH, bounds, count, hash, name, percent, phrase, ratio, share};
 use super::{NuisanceRow, TargetRow, charts};
 
 /// Values of a kind that are open from the start.
@@ -19,7 +19,7 @@ pub fn targets(targets: &[TargetRow]) -> Markup {
     let head = html! {
         (head(&["Target", "On the pool#", "95 % interval#", "On the hard set#", "95 % interval#"]))
         th scope="col" { span.hidden { "Both accuracies on an axis from 0 to 100 %" } (charts::axis()) }
-        (head(&["Difference#", "Runtime"]))
+        (head(&["Difference#", "Runtime", "Weights (SHA-256)"]))
     };
     let rows: Vec<Markup> = targets.iter().map(target_row).collect();
     let note = "Models that had no say in choosing the hard images. The further one falls from the pool (ring) to the hard set \
@@ -42,6 +42,7 @@ fn target_row(row: &TargetRow) -> Markup {
         td { (charts::strip(on_hard, Some(&row.on_pool))) }
         td.number { (points.map_or(DASH.into(), |points| format!("{points:+.1}").replace('-', "\u{2212}"))) }
         td { (phrase(&row.runtime)) }
+        td { (hash(&row.weights_sha256)) }
     }
 }
 

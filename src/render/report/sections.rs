@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 
 use super::tables::{folded_table, head, section, table};
-use super::text::{bounds, coefficient, count, counted, name, percent, phrase, ratio, share};
+use super::text::{bounds, coefficient, count, counted, hash, name, percent, phrase, ratio, share};
 use super::{Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts, text};
 
 /// Rows of a long table that are open from the start.
@@ -38,7 +38,6 @@ pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
 }
 
 fn accuracy_row(row: &SurrogateRow) -> Markup {
-    let short: String = row.weights_sha256.chars().take(12).collect();
     html! {
         th scope="row" { (name(&row.name)) }
         td.number { (percent(row.accuracy.value)) }
@@ -47,7 +46,7 @@ fn accuracy_row(row: &SurrogateRow) -> Markup {
         td.number { (count(row.correct)) " / " (count(row.items)) }
         td.number { (share(row.correct_on_hard, row.hard_items)) span.of { (count(row.correct_on_hard)) " / " (count(row.hard_items)) } }
         td { (phrase(&row.runtime)) }
-        td { code title=(row.weights_sha256) { (phrase(&short)) @if short.len() < row.weights_sha256.len() { "…" } } }
+        td { (hash(&row.weights_sha256)) }
     }
 }
 

@@ -79,6 +79,12 @@ pub fn phrase(text: &str) -> Markup {
     html! { bdi { (text) } }
 }
 
+/// A hash, or a word in its place: its first twelve letters, all of them on hovering.
+pub fn hash(text: &str) -> Markup {
+    let short: String = text.chars().take(12).collect();
+    html! { code title=(text) { (phrase(&short)) @if short.len() < text.len() { "…" } } }
+}
+
 /// Text for a URL's fragment: everything but letters, digits, `-`, `_` and `.` as `%XX`.
 pub fn fragment_value(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

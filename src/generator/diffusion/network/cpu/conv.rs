@@ -44,7 +44,9 @@ pub(in super::super) fn conv2d(shape: ConvShape, x: &[f32], weight: &[f32], bias
     let conv = Conv { shape, pixels, weight, bias, out: Target(out.as_mut_ptr()) };
     let tiles = pieces(pixels, pixels.div_ceil(TILE_PX), 16);
     let groups = pieces(shape.out_channels, 4_usize.div_ceil(tiles.len()), 16);
-    let images = x.chunks_exact(shape.in_channels * shape.height * shape.width).enumerate();
+    let size = shape.in_channels * shape.height * shape.width;
+    assert_eq!(x.len(), shape.images * size, "the input fills its shape");
+    let images = x.chunks_exact(size).enumerate();
     let parts = images.flat_map(|(image, x)| tiles.iter().map(move |tile| (Part { image, tile }, x)));
     parts.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |patches, (part, x)| {
         patches.resize(shape.patch() * part.tile.len(), 0.0);
