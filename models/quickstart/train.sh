@@ -17,13 +17,19 @@ while [ $# -gt 0 ]; do
         *) echo "usage: train.sh [--scale SHARE] [--out DIR]" >&2; exit 2 ;;
     esac
 done
+mkdir -p "$work"
+[ -f "$work/scale" ] || echo "$scale" > "$work/scale"
+if [ "$(cat "$work/scale")" != "$scale" ]; then
+    echo "$work is of a training with --scale $(cat "$work/scale"): set WORK to another folder" >&2
+    exit 2
+fi
 stage() {
     name=$1
     shift
     "$python" "$here/train/$name.py" --work "$work" --scale "$scale" "$@"
 }
 stage vae
-stage vae --refine 3500
+stage vae --refine 7500
 stage diffusion --threads 1
 stage classifiers
 "$python" "$here/train/export.py" --work "$work" --out "$out"

@@ -2,7 +2,7 @@
 //!
 //! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use super::report_groups::Groups;
 use super::report_people::people;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateSpec};
+use crate::domain::{DropRow, GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateSpec};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
@@ -50,7 +50,7 @@ pub fn report(ctx: &Context, spec: &RunSpec, max_images: usize) -> Result<Report
     let shown = cards.len() as u64;
     let path = ctx.run.report();
     let people = people(ctx, spec, &plan)?;
-    write_whole(&path, &page::render(&assemble(ctx, spec, figures, (people, (cards, left_out as u64)))?))?;
+    write_whole(&path, &page::render(&assemble(spec, figures, people, (cards, left_out as u64))))?;
     Ok(ReportResult { path, shown, left_out: left_out as u64 })
 }
 
@@ -67,6 +67,8 @@ struct Figures {
     target_runtimes: Vec<String>,
     /// By nuisance, and of targets.
     groups: Groups,
+    /// What was lost on the way to this mining: not what only a target, or a surrogate without a vote, failed on.
+    dropped: Vec<DropRow>,
 }
 
 fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, StageError> {
@@ -78,7 +80,9 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
         target_runtimes: spec.mine.targets.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
         groups: Groups::new(spec),
+        dropped: dropped_table::decode(&ctx.run.dropped())?,
     };
+    let mut missing: HashSet<u32> = figures.dropped.iter().map(|row| row.item_id.0).collect();
     ctx.progress.start("report", plan.record.rows.kept);
     for (shard, range) in plan.ranges.iter().enumerate() {
         ctx.check_stop()?;
@@ -87,10 +91,14 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         let rows = plan.rows(shard)?;
         figures.groups.add_nuisances(&votes, &judged, &rows);
         figures.groups.add_targets(ctx, spec, shard, &judged)?;
+        for verdict in &judged {
+            missing.remove(&verdict.item_id);
+        }
         let categories = rows.into_iter().map(|row| (row.item_id.0, row.category)).collect();
         figures.count(&votes, &judged, &categories);
         ctx.progress.advance(range.len() as u64);
     }
+    figures.dropped.retain(|row| missing.remove(&row.item_id.0));
     ctx.progress.finish();
     Ok(figures)
 }
@@ -119,22 +127,21 @@ fn runtime(ctx: &Context, name: &str, shards: usize) -> String {
 }
 
 fn assemble(
-    ctx: &Context,
     spec: &RunSpec,
     figures: Figures,
-    (people, cards): (Option<page::People>, (Vec<page::Card>, u64)),
-) -> Result<page::Report, StageError> {
-    let dropped = dropped_table::decode(&ctx.run.dropped())?;
+    people: Option<page::People>,
+    (cards, cards_left_out): (Vec<page::Card>, u64),
+) -> page::Report {
     let names = spec.mine.select.surrogates.clone();
     let summary = &figures.summary;
     let needed = spec.mine.select.rule.needed(names.len());
-    Ok(page::Report {
+    page::Report {
         title: spec.name.clone(),
         people,
         facts: facts(spec),
         pool_items: summary.items(),
         hard_items: summary.hard(),
-        dropped_items: dropped.len() as u64,
+        dropped_items: figures.dropped.len() as u64,
         near_ties: summary.near_ties(),
         surrogates: surrogate_rows(spec, &figures),
         targets: figures.groups.target_rows(spec, &figures.target_runtimes),
@@ -151,13 +158,12 @@ fn assemble(
         categories: (figures.categories.iter())
             .map(|(id, &(items, hard))| page::CategoryRow { name: category_name(spec, id), items, hard })
             .collect(),
-        dropped: dropped
-            .into_iter()
+        dropped: (figures.dropped.into_iter())
             .map(|row| page::DroppedItem { what: row.source, stage: row.stage.to_string(), reason: row.reason })
             .collect(),
-        cards: cards.0,
-        cards_left_out: cards.1,
-    })
+        cards,
+        cards_left_out,
+    }
 }
 
 fn facts(spec: &RunSpec) -> Vec<(String, String)> {

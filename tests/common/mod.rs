@@ -135,6 +135,16 @@ fn collect(dir: &Path, inside: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Sizes of all files below `dir`, in bytes; none where there is no such folder.
+pub fn sizes(dir: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| {
+            if entry.path().is_dir() { sizes(&entry.path()) } else { vec![entry.metadata().map_or(0, |m| m.len())] }
+        })
+        .collect()
+}
+
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -164,7 +164,11 @@ def varied(x, rng, blurred: bool):
     return x.clamp(-1, 1)
 
 
-def trained(name, pictures, options, rng):
+def trained(name, pictures, options):
+    # Each on its own, so that one that is trained alone is the one that is trained with all others.
+    seed = options.seed + 1 + [*MAKERS].index(name)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
     network = MAKERS[name]().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
     curve = Curve(options, name)
@@ -204,7 +208,7 @@ def main():
     parser.add_argument("--judge-pictures", type=int, default=20000)
     parser.add_argument("--test", type=int, default=1200)
     options = parser.parse_args()
-    rng = begin(options)
+    begin(options)
     count = lambda n: max(400, int(n * options.scale))
     tests = {
         kind: Pictures(options.work, kind, count(options.test), seed)
@@ -214,7 +218,7 @@ def main():
         if (options.work / f"{name}.pt").exists():
             continue
         sources = ("everything", options.judge_pictures, 10000) if name == "judge" else ("ordinary", options.pictures, 20000)
-        network = trained(name, Pictures(options.work, sources[0], count(sources[1]), sources[2]), options, rng)
+        network = trained(name, Pictures(options.work, sources[0], count(sources[1]), sources[2]), options)
         network = network.to(memory_format=torch.contiguous_format)
         size = sum(p.numel() for p in network.parameters())
         shares = {kind: f"{right(network, pictures).mean():.4f}" for kind, pictures in tests.items()}

@@ -28,7 +28,7 @@ def begin(options):
 
 def numbers(pixels: np.ndarray) -> torch.Tensor:
     """[n, 64, 64, 3] u8 to [n, 3, 64, 64] f32 in -1 to 1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def cosine(step: int, steps: int, warm: int) -> float:
@@ -53,9 +53,15 @@ def trapezoid(step: int, steps: int, warm: int) -> float:
 class Curve:
     """<work>/<name>.csv: step, seconds, and means of what was noted since the last row, every 50 steps of a full training."""
 
-    def __init__(self, options, name: str):
+    def __init__(self, options, name: str, start: float = 0):
         self.path, self.every = options.work / f"{name}.csv", max(5, int(50 * options.scale))
         self.sums, self.count, self.start = {}, 0, time.time()
+        if self.path.exists():
+            # What came after the checkpoint from which training goes on is made again.
+            head, *rows = self.path.read_text().splitlines()
+            kept = [row for row in rows if int(row.split(",")[0]) <= start]
+            self.path.write_text("\n".join([head, *kept]) + "\n")
+            self.start -= float(kept[-1].split(",")[1]) if kept else 0
 
     def note(self, step: int, **values):
         for name, value in values.items():

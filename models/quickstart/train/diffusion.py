@@ -6,6 +6,7 @@ classifier-free guidance, moving averages of the weights. Resumes from <work>/di
 """
 
 import copy
+import hashlib
 
 import numpy as np
 import torch
@@ -88,15 +89,22 @@ def loaded_vae(options):
     return vae.eval().requires_grad_(False)
 
 
+def digest(network) -> str:
+    """Of all numbers of a network, so that latents are those of the encoder that is there."""
+    numbers = b"".join(value.contiguous().numpy().tobytes() for value in network.state_dict().values())
+    return hashlib.sha256(numbers).hexdigest()[:12]
+
+
 @torch.no_grad()
 def cached(options, seeds: list[int], count: int):
     """Latents [n, 4, 16, 16] f16 before scaling, and prompts, of `count` pictures of each seed."""
     latents, prompts = [], []
     vae = loaded_vae(options).to(memory_format=torch.channels_last)
+    encoder = digest(vae.encoder)
     for seed in seeds:
         pictures = Pictures(options.work, "everything", count, seed)
         prompts += [row["prompt"] for row in pictures.rows]
-        file = options.work / f"latents-{seed}-{count}.npy"
+        file = options.work / f"latents-{seed}-{count}-{encoder}.npy"
         if not file.exists():
             with torch.autocast("cpu", torch.bfloat16):
                 parts = [
@@ -154,7 +162,7 @@ def main():
     torch.manual_seed(options.seed + start)
     rng = np.random.default_rng(options.seed + start)
     left = DDIMScheduler(**SCHEDULE).alphas_cumprod
-    curve = Curve(options, "diffusion")
+    curve = Curve(options, "diffusion", start)
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = options.rate * trapezoid(step, steps, 100)

@@ -1,21 +1,26 @@
 """Stage 5: what the models are worth, in figures: images made by the product, judged by the judge.
 
-Runs `hardset` with two recipes (plain prompts; nuisances), reads its images from the run directory and prints Markdown:
-agreement with prompts, diversity, nearest neighbours, the classifiers' accuracies, what the mined set is like.
+Everything is asked of the files that are shipped: `hardset` makes images with two recipes (plain prompts; nuisances), ONNX
+Runtime runs the classifiers and the judge. Prints Markdown: agreement with prompts, diversity, nearest neighbours, the
+classifiers' accuracies, what the mined set is like. <work> keeps pictures and runs.
 """
 
+import shutil
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import torch
 from PIL import Image
 
-from classifiers import MAKERS, NAMES, right
+from classifiers import NAMES
 from common import arguments, begin, numbers
-from world import CATEGORIES, Pictures
+from world import CATEGORIES, IMAGENET_IDS, Pictures
 
 HERE = Path(__file__).resolve().parents[1]
 PLAIN = """name = "quick-plain"
@@ -23,14 +28,11 @@ categories = "{root}/categories/quickstart.toml"
 seed = 11
 [generate]
 source = "diffusion"
-model = "{model}"
+model = "to-be-set"
 nuisances = ["{work}/plain.toml"]
 images_per_prompt = {each}
 width_px = 64
 height_px = 64
-sampler = "{sampler}"
-steps = {steps}
-guidance = {guidance}
 [mine]
 surrogates = ["fake-a"]
 """
@@ -47,9 +49,12 @@ def interval(hits: int, of: int) -> str:
     return f"{100 * p:.1f} % ({100 * low:.1f} to {100 * high:.1f}; n = {of})"
 
 
-def built(options, recipe: Path, run: Path, *more: str):
-    command = [options.hardset, "build", str(recipe), "--run-dir", str(run), "-q", *more]
-    subprocess.run(command, check=True)
+def built(options, recipe: Path, run: Path):
+    """The recipe's run, made anew with the options' model and sampling."""
+    shutil.rmtree(run, ignore_errors=True)
+    chosen = {"model": options.model, "sampler": options.sampler, "steps": options.steps, "guidance": options.guidance}
+    keys = [word for key, value in chosen.items() for word in ("--set", f"generate.{key}={value}")]
+    subprocess.run([options.hardset, "build", str(recipe), "--run-dir", str(run), "-q", *keys], check=True)
 
 
 def images(run: Path) -> dict[int, np.ndarray]:
@@ -70,15 +75,31 @@ def plan(run: Path) -> list[dict]:
     return polars.read_parquet(run / "plan.parquet").to_dicts()
 
 
-@torch.no_grad()
-def judged(judge, pixels: np.ndarray):
-    """Answers [n] and features [n, width] of unit length."""
-    answers, features = [], []
-    for at in range(0, len(pixels), 100):
-        inner = judge[:-1](numbers(pixels[at : at + 100]))
-        features.append(torch.nn.functional.normalize(inner, dim=1))
-        answers.append(judge[-1](inner).argmax(1))
-    return torch.cat(answers).numpy(), torch.cat(features)
+class Classifier:
+    """A shipped ONNX file, asked for its best of the 12 categories; with features: what its last layer reads."""
+
+    def __init__(self, file: Path):
+        model = onnx.load(file)
+        last = [node for node in model.graph.node if node.op_type == "Gemm"]
+        if last:
+            model.graph.output.append(onnx.helper.make_empty_tensor_value_info(last[-1].input[0]))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+
+    def __call__(self, pixels: np.ndarray):
+        """Of pictures [n, 64, 64, 3]: answers [n], and features [n, width] of unit length."""
+        answers, features = [], []
+        for at in range(0, len(pixels), 100):
+            logits, *inner = self.session.run(None, {"input": numbers(pixels[at : at + 100]).numpy()})
+            answers.append(logits[:, IMAGENET_IDS].argmax(1))
+            features += [torch.nn.functional.normalize(torch.from_numpy(part), dim=1) for part in inner]
+        return np.concatenate(answers), torch.cat(features) if features else None
+
+    def right(self, pictures: Pictures) -> str:
+        """Its accuracy on renders, with interval."""
+        hits = self(np.asarray(pictures.pixels))[0] == pictures.category
+        return interval(int(hits.sum()), len(pictures))
 
 
 def mean_distance(features: torch.Tensor, labels: np.ndarray) -> float:
@@ -91,12 +112,22 @@ def mean_distance(features: torch.Tensor, labels: np.ndarray) -> float:
     return float(np.mean(means))
 
 
-def agreement(title: str, run: Path, judge):
-    rows, found = plan(run), images(run)
-    rows = [row for row in rows if row["item_id"] in found]
+@dataclass
+class Made:
+    """Images of a run in the order of their items: pixels, categories asked for, the judge's features, whether it agrees."""
+
+    pixels: np.ndarray
+    wanted: np.ndarray
+    features: torch.Tensor
+    ok: np.ndarray
+
+
+def agreement(title: str, run: Path, judge: Classifier) -> Made:
+    rows, found = sorted(plan(run), key=lambda row: row["item_id"]), images(run)
+    assert len(found) == len(rows), "every item has its image"
     pixels = np.stack([found[row["item_id"]] for row in rows])
     wanted = np.array([CATEGORIES.index(row["category"]) for row in rows])
-    answers, features = judged(judge, pixels)
+    answers, features = judge(pixels)
     ok = answers == wanted
     print(f"\n{title}: judge agrees for {interval(int(ok.sum()), len(ok))}\n")
     for key in ["category", "nuisance_kind", "nuisance"]:
@@ -104,9 +135,7 @@ def agreement(title: str, run: Path, judge):
         if len(values) > 1:
             parts = {v: np.mean([o for o, row in zip(ok, rows) if row[key] == v]) for v in values}
             print(f"* by {key}: " + ", ".join(f"{v} {100 * p:.0f}" for v, p in sorted(parts.items(), key=lambda x: x[1])))
-    equal = len(rows) - len({image.tobytes() for image in pixels})
-    print(f"* images equal to another one: {equal}")
-    return rows, pixels, wanted, features, ok
+    return Made(pixels, wanted, features, ok)
 
 
 def main():
@@ -117,58 +146,49 @@ def main():
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--sampler", default="dpmpp-2m")
-    parser.add_argument("--skip-quickstart", action="store_true")
     options = parser.parse_args()
-    begin(options)
-    judge = MAKERS["judge"]()
-    judge.load_state_dict(torch.load(options.work / "judge.pt"))
-    judge.eval()
+    rng = begin(options)
+    judge = Classifier(HERE / "judge/judge.onnx")
     renders = Pictures(options.work, "ordinary", 1200, 77001)
     unusual = Pictures(options.work, "unusual", 1200, 77002)
     everything = Pictures(options.work, "everything", 1200, 77003)
-    print(f"judge on renders of everything it never saw: {interval(int(right(judge, everything).sum()), 1200)}")
+    print(f"judge on renders of everything it never saw: {judge.right(everything)}")
     for name in NAMES:
-        network = MAKERS[name]()
-        network.load_state_dict(torch.load(options.work / f"{name}.pt"))
-        shares = [interval(int(right(network.eval(), part).sum()), len(part)) for part in (renders, unusual)]
-        print(f"{name}: ordinary {shares[0]}, unusual {shares[1]}")
+        classifier = Classifier(HERE / f"surrogates/{name}.onnx")
+        print(f"{name}: ordinary {classifier.right(renders)}, unusual {classifier.right(unusual)}")
     root = HERE.parents[1]
     (options.work / "plain.toml").write_text(PLAIN_NUISANCE)
-    words = {"root": root, "model": options.model, "work": options.work, "each": -(-options.plain // 12)}
-    chosen = {"sampler": options.sampler, "steps": options.steps, "guidance": options.guidance}
-    (options.work / "plain-recipe.toml").write_text(PLAIN.format(**words, **chosen))
-    built(options, options.work / "plain-recipe.toml", options.work / "run-plain")
-    _, pixels, wanted, features, _ = agreement("Plain prompts", options.work / "run-plain", judge)
-    _, rendered = judged(judge, np.asarray(renders.pixels))
-    ratio = mean_distance(features, wanted) / mean_distance(rendered, renders.category)
+    recipe = options.work / "plain-recipe.toml"
+    recipe.write_text(PLAIN.format(root=root, work=options.work, each=-(-options.plain // 12)))
+    built(options, recipe, options.work / "run-plain")
+    plain = agreement("Plain prompts", options.work / "run-plain", judge)
+    _, rendered = judge(np.asarray(renders.pixels))
+    ratio = mean_distance(plain.features, plain.wanted) / mean_distance(rendered, renders.category)
     print(f"* mean distance within a category, of that of renders: {ratio:.2f}")
     train = Pictures(options.work, "everything", 20000, 10000)
-    nearest(pixels[:500], np.asarray(train.pixels), np.asarray(renders.pixels[:500]))
-    if not options.skip_quickstart:
-        built(options, root / "pipelines/quickstart.toml", options.work / "run-quickstart")
-        agreement("Nuisance prompts", options.work / "run-quickstart", judge)
-        fifth = MAKERS["quick-mixer"]()
-        fifth.load_state_dict(torch.load(options.work / "quick-mixer.pt"))
-        mined(options.work / "run-quickstart", judge, fifth.eval())
+    some = rng.permutation(len(plain.pixels))[:500]
+    nearest(plain.pixels[some], np.asarray(train.pixels), np.asarray(renders.pixels[:500]))
+    built(options, root / "pipelines/quickstart.toml", options.work / "run-quickstart")
+    nuisances = agreement("Nuisance prompts", options.work / "run-quickstart", judge)
+    both = [image.tobytes() for image in (*plain.pixels, *nuisances.pixels)]
+    print(f"* images equal to another one, of both: {len(both) - len(set(both))} of {len(both)}")
+    mined(options.work / "run-quickstart", nuisances, rng)
 
 
-def mined(run: Path, judge, network):
-    """Share that is hard; what the unused fifth classifier and the judge say about the hard set."""
+def mined(run: Path, made: "Made", rng):
+    """Share that is hard; what the target and the judge say about the hard set."""
     import polars
 
-    found = images(run)
-    rows = [row for row in polars.read_parquet(run / "manifest.parquet").to_dicts() if row["item_id"] in found]
-    wanted = np.array([CATEGORIES.index(row["category"]) for row in rows])
-    hard = np.array([bool(row["hard"]) for row in rows])
-    pixels = np.stack([found[row["item_id"]] for row in rows])
-    with torch.no_grad():
-        fifth = torch.cat([network(numbers(pixels[at : at + 100])).argmax(1) for at in range(0, len(rows), 100)]).numpy()
-    judges, _ = judged(judge, pixels)
+    hard = polars.read_parquet(run / "manifest.parquet").sort("item_id")["hard"].to_numpy()
+    parts = sorted((run / "predictions/quick-mixer").glob("*.parquet"))
+    fifth = polars.concat([polars.read_parquet(part) for part in parts]).sort("item_id")["correct"].to_numpy()
     print(f"* hard: {interval(int(hard.sum()), len(hard))}")
     for name, part in [("pool", np.ones_like(hard)), ("hard set", hard)]:
-        print(f"* fifth classifier on the {name}: {interval(int((fifth == wanted)[part].sum()), int(part.sum()))}")
-    confirmed = (judges == wanted)[hard]
+        print(f"* fifth classifier on the {name}: {interval(int(fifth[part].sum()), int(part.sum()))}")
+    confirmed = made.ok[hard]
     print(f"* hard images that show their category, says the judge: {interval(int(confirmed.sum()), len(confirmed))}")
+    some = rng.permutation(confirmed)[:100]
+    print(f"* of {len(some)} random ones of them: {int(some.sum())}")
 
 
 def nearest(made: np.ndarray, train: np.ndarray, unseen: np.ndarray):

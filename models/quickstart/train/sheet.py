@@ -4,9 +4,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from evaluate import images, plan
+
+LEFT, TOP = 100, 24
 
 
 def main():
@@ -29,14 +31,15 @@ def main():
             if (category, *value) in first:
                 y, x = i * (side + 2), j * (side + 2)
                 sheet[y : y + side, x : x + side] = first[(category, *value)]
-    page = Image.new("RGB", (sheet.shape[1] + 90, sheet.shape[0] + 24), "white")
-    page.paste(Image.fromarray(sheet), (90, 24))
-    draw = ImageDraw.Draw(page)
+    page = Image.new("RGB", (sheet.shape[1] + LEFT, sheet.shape[0] + TOP), "white")
+    page.paste(Image.fromarray(sheet), (LEFT, TOP))
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=15)
     for i, category in enumerate(categories):
-        draw.text((4, 24 + i * (side + 2) + side // 2 - 5), category, "black")
+        draw.text((4, TOP + i * (side + 2) + side // 2 - 9), category.replace("_", " "), "black", font)
     for j, value in enumerate(values):
-        draw.text((90 + j * (side + 2), 6), value[1][:11], "black")
-    page.save(options.out)
+        # The first word of a value fits over its column.
+        draw.text((LEFT + j * (side + 2), 4), value[1].split("-")[0][:10], "black", font.font_variant(size=12))
+    page.save(options.out, quality=82)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Loss: absolute difference of pixels and of their slopes, and a little KL diverge
 decoder alone on it, which needs no new latents.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
@@ -126,7 +127,7 @@ def main():
     parser.add_argument("--pictures", type=int, default=8000)
     parser.add_argument("--refine", type=int, default=0, help="so many steps of the decoder alone: latents stay as they are")
     options = parser.parse_args()
-    rng = begin(options)
+    begin(options)
     steps = max(20, int((options.refine or options.steps) * options.scale))
     pictures = Pictures(options.work, "everything", max(400, int(options.pictures * options.scale)), 10000)
     vae = new_vae()
@@ -139,7 +140,11 @@ def main():
     vae.to(memory_format=torch.channels_last)
     path = options.work / "vae.pt"
     step = restored(path, vae, optimizer, stage)
-    curve = Curve(options, stage)
+    if step >= steps:
+        return
+    torch.manual_seed(options.seed + step)
+    rng = np.random.default_rng(options.seed + step)
+    curve = Curve(options, stage, step)
     while step < steps:
         for group in optimizer.param_groups:
             group["lr"] = options.rate * cosine(step, steps, 50)

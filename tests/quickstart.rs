@@ -1,0 +1,139 @@
+//! The quick start, with its real diffusion model and classifiers: what it writes, whether images show what their prompts
+//! say (the judge says so, `models/quickstart/judge`), whether what is mined is hard for a model that did not mine.
+//!
+//! Fewer images than the recipe makes; figures over all of them stand in `models/quickstart/README.md`.
+
+#![cfg(feature = "candle")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Hardset, Run, ort_library, strings, table};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// ONNX Runtime, where there is one, and the models: what is published as a crate lacks them.
+fn library() -> Option<PathBuf> {
+    if !root().join("models").is_dir() {
+        eprintln!("SKIPPED: models/ is not there; a checkout of the repository has it");
+        return None;
+    }
+    ort_library()
+}
+
+/// Builds the quick start's recipe into `run` with some keys set.
+fn build(hardset: &Hardset, library: &Path, run: &str, set: &[&str]) -> Run {
+    let recipe = root().join("pipelines/quickstart.toml");
+    let mut command = hardset.command(&["build", recipe.to_str().expect("paths are UTF-8 here"), "--run-dir", run]);
+    for pair in set {
+        command.args(["--set", pair]);
+    }
+    Run::of(command.env("ORT_DYLIB_PATH", library))
+}
+
+/// The judge as TOML's string, to be set as a surrogate or a target.
+fn judge() -> String {
+    format!("'{}'", root().join("models/quickstart/judge/judge.toml").display())
+}
+
+/// A column of flags of a run's table, in the order of items.
+fn flags(path: PathBuf, column: &str) -> Vec<bool> {
+    table(&path).column(column).expect("it is a column").bool().expect("of flags").iter().flatten().collect()
+}
+
+/// Whether `model` is right about each image of a run of one or two shards.
+fn right(hardset: &Hardset, run: &str, model: &str) -> Vec<bool> {
+    let shards = (0..2).map(|shard| hardset.path(&format!("{run}/predictions/{model}/{shard:05}.parquet")));
+    shards.filter(|path| path.is_file()).flat_map(|path| flags(path, "correct")).collect()
+}
+
+/// Hashes of all images of a run.
+fn images(hardset: &Hardset, run: &str) -> Vec<String> {
+    let shards = (0..2).map(|shard| hardset.path(&format!("{run}/images/{shard:05}.parquet")));
+    shards.filter(|path| path.is_file()).flat_map(|path| strings(&table(&path), "sha256")).collect()
+}
+
+fn share(of: &[bool]) -> f64 {
+    of.iter().filter(|yes| **yes).count() as f64 / of.len() as f64
+}
+
+#[test]
+fn nuisance_images_show_their_category_and_fool_models_that_did_not_mine() {
+    let Some(library) = library() else { return };
+    let hardset = Hardset::new();
+    let mixer = root().join("models/quickstart/surrogates/quick-mixer.toml");
+    let targets = format!("mine.targets=['{}', {}]", mixer.display(), judge());
+    let set = ["generate.pairs_per_category=8", "generate.images_per_prompt=1", &targets];
+    let built = build(&hardset, &library, "run", &set).ok();
+
+    let judged = right(&hardset, "run", "judge");
+    assert_eq!(judged.len(), 96);
+    assert!(share(&judged) >= 0.7, "the judge agrees for {}", share(&judged));
+    let hashes: BTreeSet<String> = images(&hardset, "run").into_iter().collect();
+    assert_eq!(hashes.len(), 96, "no two images are equal");
+
+    let hard = flags(hardset.path("run/manifest.parquet"), "hard");
+    assert!((0.02..=0.4).contains(&share(&hard)), "{} are hard", share(&hard));
+    let fifth = right(&hardset, "run", "quick-mixer");
+    let on_hard: Vec<bool> = fifth.iter().zip(&hard).filter(|(_, hard)| **hard).map(|(right, _)| *right).collect();
+    assert!(share(&on_hard) <= share(&fifth) - 0.25, "{} on the pool, {} on hard", share(&fifth), share(&on_hard));
+
+    assert!(built.stdout.trim_end().lines().any(|line| line.contains("run/report/index.html")), "{}", built.stdout);
+    let page = fs::read_to_string(hardset.path("run/report/index.html")).expect("there is a report");
+    for part in ["A photo of a", "By nuisance", "Models without a say", "quick-mixer", "Hardest: "] {
+        assert!(page.contains(part), "the report lacks `{part}`");
+    }
+    assert!(hardset.path("run/batches/00000.tasks.parquet").is_file() && hardset.path("run/export/html").is_dir());
+    Run::of(hardset.command(&["verify", "run"]).env("ORT_DYLIB_PATH", &library)).ok();
+}
+
+#[test]
+fn images_of_plain_prompts_show_what_they_say() {
+    let Some(library) = library() else { return };
+    let hardset = Hardset::new();
+    let plain =
+        hardset.write("plain.toml", "values = [{ id = \"plain\", template = \"A photo of {a} {category}\" }]\n");
+    let nuisances = format!("generate.nuisances=['{}']", plain.display());
+    let surrogates = format!("mine.surrogates=[{}]", judge());
+    let set = [&nuisances, "generate.images_per_prompt=8", &surrogates, "mine.targets=[]", "annotate.export=[]"];
+    build(&hardset, &library, "run", &set).ok();
+    let judged = right(&hardset, "run", "judge");
+    assert_eq!(judged.len(), 96);
+    assert!(share(&judged) >= 0.85, "the judge agrees for {}", share(&judged));
+}
+
+#[test]
+fn weights_of_our_own_stay_small() {
+    let sizes = |name: &str| common::sizes(&root().join("models/quickstart").join(name));
+    let [diffusion, classifiers, judge] = ["quick-diffusion", "surrogates", "judge"].map(sizes);
+    let all: u64 = [&diffusion, &classifiers, &judge].into_iter().flatten().sum();
+    assert!(all <= 25_000_000, "{all} bytes; git keeps every version");
+    assert!(diffusion.iter().sum::<u64>() <= 16_000_000 && classifiers.iter().all(|size| *size <= 1_500_000));
+}
+
+#[test]
+fn another_seed_and_other_settings_make_other_images() {
+    let Some(library) = library() else { return };
+    let hardset = Hardset::new();
+    let small = ["generate.pairs_per_category=1", "generate.images_per_prompt=1", "annotate.export=[]"];
+    let mut seen = BTreeSet::new();
+    for (run, more) in [
+        ("first", &["generate.steps=2"][..]),
+        ("seed", &["generate.steps=2", "seed=1"]),
+        ("steps", &["generate.steps=3"]),
+        ("guidance", &["generate.steps=2", "generate.guidance=5"]),
+        ("images", &["generate.steps=2", "generate.images_per_prompt=2", "seed=2"]),
+    ] {
+        build(&hardset, &library, run, &[&small, more].concat()).ok();
+        let made = images(&hardset, run);
+        assert_eq!(made.len(), if run == "images" { 24 } else { 12 }, "{run}");
+        for image in made {
+            assert!(seen.insert(image), "{run} makes an image that another run made");
+        }
+    }
+}
