@@ -108,6 +108,14 @@ fn images_of_plain_prompts_show_what_they_say() {
 }
 
 #[test]
+fn a_missing_library_is_said_before_any_image_is_made() {
+    let hardset = Hardset::new();
+    let nowhere = Path::new(common::NO_LIBRARY);
+    build(&hardset, nowhere, "run", &[]).refused(4, &["ORT_DYLIB_PATH", common::NO_LIBRARY]);
+    assert!(hardset.path("run/plan.parquet").is_file() && !hardset.path("run/images").exists());
+}
+
+#[test]
 fn weights_of_our_own_stay_small() {
     let sizes = |name: &str| common::sizes(&root().join("models/quickstart").join(name));
     let [diffusion, classifiers, judge] = ["quick-diffusion", "surrogates", "judge"].map(sizes);

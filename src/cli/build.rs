@@ -17,6 +17,7 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
     let _lock = ctx.run.create().map_err(StageError::from)?;
     ctx.run.sweep().map_err(StageError::from)?;
     let spec = stage::plan(&ctx, &recipe)?;
+    stage::prepare(&ctx, &spec)?;
     fan_out::generate(session, &ctx, &spec)?;
     let images = stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Hashes)?;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::shards::ranges;
 use super::{Context, StageError, resolve::find_or_fetch};
 use crate::assets::DataFolders;
 use crate::config;
+use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
 use crate::store::ShardRecord;
 use crate::surrogate::{SurrogateError, library_of_python};
 
@@ -44,6 +46,21 @@ pub fn all_described(records: &[ShardRecord]) -> String {
     all.sort();
     all.dedup();
     all.join("; ")
+}
+
+/// Finds or fetches the library that scoring will need, before hours are spent on images. Nothing to do where no ONNX model
+/// has anything left to score.
+pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
+    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
+    let shards = ranges(planned, spec.shard_items).len();
+    let waits = |model: &&SurrogateSpec| {
+        matches!(model.model, SurrogateModel::Onnx(_))
+            && (0..shards).any(|shard| ctx.run.predictions(&model.name, shard).record().is_none())
+    };
+    if spec.scored().iter().any(waits) && find_library(&ctx.data)?.is_none() {
+        library(ctx)?;
+    }
+    Ok(())
 }
 
 /// A library, fetched by package name with pip where there is none.

@@ -46,6 +46,7 @@ pub use error::StageError;
 pub use export::{ExportTo, Exported, export, export_all};
 pub use fetch::{FetchResult, fetch};
 pub use generate::{generate, generated};
+pub use library::prepare;
 pub use mine::{Mining, mine};
 pub use model::check as check_model;
 pub use plan::{Counts, count, plan};
