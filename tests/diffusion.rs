@@ -282,7 +282,11 @@ fn models_that_cannot_be_run_are_refused_by_file_and_key() {
     );
     refused(edit(unet, "\"DownBlock2D\"", "\"AttnDownBlock2D\""), 2, &["AttnDownBlock2D"]);
     refused(|model| fs::remove_file(model.join("vae/config.json")).unwrap(), 4, &["vae/config.json"]);
-    refused(|model| fs::remove_file(model.join("tokenizer/merges.txt")).unwrap(), 2, &["tokenizer"]);
+    refused(
+        |model| fs::remove_file(model.join("tokenizer/merges.txt")).unwrap(),
+        2,
+        &["tokenizer/merges.txt", "not there"],
+    );
 }
 
 #[test]

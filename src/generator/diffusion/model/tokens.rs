@@ -40,9 +40,15 @@ impl Tokens {
         let folder = root.join("tokenizer");
         let file = folder.join(if folder.join("tokenizer.json").is_file() { "tokenizer.json" } else { "vocab.json" });
         let bad = |problem: String| ModelError::File { file: file.display().to_string(), problem };
-        let tokenizer = match file.ends_with("tokenizer.json") {
-            true => Tokenizer::from_file(&file),
-            false => from_vocabulary(&folder),
+        let missing =
+            ["vocab.json", "merges.txt"].map(|name| folder.join(name)).into_iter().find(|path| !path.is_file());
+        let tokenizer = match (file.ends_with("tokenizer.json"), missing) {
+            (true, _) => Tokenizer::from_file(&file),
+            (false, None) => from_vocabulary(&folder),
+            (false, Some(missing)) => {
+                let problem = "is not there, and there is no tokenizer.json that could stand for it".to_owned();
+                return Err(ModelError::File { file: missing.display().to_string(), problem });
+            }
         };
         let mut tokenizer = tokenizer.map_err(|error| bad(format!("is no tokenizer of CLIP's kind: {error}")))?;
         tokenizer.with_padding(None);
