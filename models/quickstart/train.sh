@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 mkdir -p "$work"
-[ -f "$work/scale" ] || echo "$scale" > "$work/scale"
+[ -s "$work/scale" ] || echo "$scale" > "$work/scale"
 if [ "$(cat "$work/scale")" != "$scale" ]; then
     echo "$work is of a training with --scale $(cat "$work/scale"): set WORK to another folder" >&2
     exit 2

@@ -18,6 +18,7 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
     ctx.run.sweep().map_err(StageError::from)?;
     let stored = ctx.run.spec().map_err(StageError::from)?;
     let spec = changed(&ctx, &stored, args)?;
+    stage::prepare(&ctx, &spec)?;
     // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
     let images = stage::generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::resolve::{check_targets, find_or_fetch};
 use super::shards::ranges;
-use super::{Context, StageError, resolve::find_or_fetch};
+use super::{Context, StageError};
 use crate::assets::DataFolders;
 use crate::config;
 use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
 use crate::store::ShardRecord;
-use crate::surrogate::{SurrogateError, library_of_python};
+use crate::surrogate::{Host, SurrogateError, library_of_python};
 
 /// Id of the library in the data manifest.
 const ID: &str = "onnxruntime";
@@ -48,19 +49,24 @@ pub fn all_described(records: &[ShardRecord]) -> String {
     all.join("; ")
 }
 
-/// Finds or fetches the library that scoring will need, before hours are spent on images. Nothing to do where no ONNX model
-/// has anything left to score.
+/// What can be known to stop a mining before hours are spent on images: a target that votes, a library that is missing (and is
+/// fetched, where it can be) or unusable. No library is looked for where no ONNX model has anything left to score.
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
+    check_targets(spec)?;
     let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
     let shards = ranges(planned, spec.shard_items).len();
     let waits = |model: &&SurrogateSpec| {
         matches!(model.model, SurrogateModel::Onnx(_))
             && (0..shards).any(|shard| ctx.run.predictions(&model.name, shard).record().is_none())
     };
-    if spec.scored().iter().any(waits) && find_library(&ctx.data)?.is_none() {
-        library(ctx)?;
+    if !spec.scored().iter().any(waits) {
+        return Ok(());
     }
-    Ok(())
+    let path = match find_library(&ctx.data)? {
+        Some((path, _)) => path,
+        None => library(ctx)?,
+    };
+    Ok(Host::check_library(&path)?)
 }
 
 /// A library, fetched by package name with pip where there is none.

@@ -67,7 +67,8 @@ struct Figures {
     target_runtimes: Vec<String>,
     /// By nuisance, and of targets.
     groups: Groups,
-    /// What was lost on the way to this mining: not what only a target, or a surrogate without a vote, failed on.
+    /// Images that this mining lacks, and why: not those that only a target, or a surrogate without a vote, failed on.
+    missing: usize,
     dropped: Vec<DropRow>,
 }
 
@@ -80,6 +81,7 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
         target_runtimes: spec.mine.targets.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
         groups: Groups::new(spec),
+        missing: 0,
         dropped: dropped_table::decode(&ctx.run.dropped())?,
     };
     let mut missing: HashSet<u32> = figures.dropped.iter().map(|row| row.item_id.0).collect();
@@ -98,7 +100,8 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         figures.count(&votes, &judged, &categories);
         ctx.progress.advance(range.len() as u64);
     }
-    figures.dropped.retain(|row| missing.remove(&row.item_id.0));
+    figures.missing = missing.len();
+    figures.dropped.retain(|row| missing.contains(&row.item_id.0));
     ctx.progress.finish();
     Ok(figures)
 }
@@ -141,7 +144,7 @@ fn assemble(
         facts: facts(spec),
         pool_items: summary.items(),
         hard_items: summary.hard(),
-        dropped_items: figures.dropped.len() as u64,
+        dropped_items: figures.missing as u64,
         near_ties: summary.near_ties(),
         surrogates: surrogate_rows(spec, &figures),
         targets: figures.groups.target_rows(spec, &figures.target_runtimes),

@@ -55,6 +55,18 @@ impl Host {
         Err(SurrogateError::NoOnnx)
     }
 
+    /// Whether `library` is an ONNX Runtime of a version that will do; readies no device.
+    #[cfg(feature = "onnx")]
+    pub fn check_library(library: &Path) -> Result<(), SurrogateError> {
+        onnx::check_library(library)
+    }
+
+    /// As above; this build has no `onnx` feature.
+    #[cfg(not(feature = "onnx"))]
+    pub fn check_library(_library: &Path) -> Result<(), SurrogateError> {
+        Err(SurrogateError::NoOnnx)
+    }
+
     /// What made the predictions: runtime, version, device.
     pub fn facts(&self) -> &BTreeMap<String, String> {
         &self.facts

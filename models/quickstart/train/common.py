@@ -58,10 +58,13 @@ class Curve:
         self.sums, self.count, self.start = {}, 0, time.time()
         if self.path.exists():
             # What came after the checkpoint from which training goes on is made again.
-            head, *rows = self.path.read_text().splitlines()
-            kept = [row for row in rows if int(row.split(",")[0]) <= start]
-            self.path.write_text("\n".join([head, *kept]) + "\n")
-            self.start -= float(kept[-1].split(",")[1]) if kept else 0
+            lines = [line.split(",") for line in self.path.read_text().splitlines()]
+            # A row that a kill cut short is none.
+            rows = [row for row in lines[1:] if len(row) == len(lines[0]) and int(row[0]) <= start]
+            self.path.unlink()
+            if rows:
+                self.path.write_text("\n".join(",".join(row) for row in [lines[0], *rows]) + "\n")
+                self.start -= float(rows[-1][1])
 
     def note(self, step: int, **values):
         for name, value in values.items():

@@ -147,6 +147,7 @@ def main():
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--sampler", default="dpmpp-2m")
     options = parser.parse_args()
+    options.work, options.model = options.work.resolve(), options.model.resolve()
     rng = begin(options)
     judge = Classifier(HERE / "judge/judge.onnx")
     renders = Pictures(options.work, "ordinary", 1200, 77001)

@@ -55,7 +55,7 @@ pub struct Report {
     pub categories: Vec<CategoryRow>,
     /// What people said of the hard images; `None` before anybody has.
     pub people: Option<People>,
-    /// The dropped images, or the first of them: `dropped_items` counts them all.
+    /// Why images were dropped: a row for everything that went wrong with one of them.
     pub dropped: Vec<DroppedItem>,
     /// Hard images to show.
     pub cards: Vec<Card>,

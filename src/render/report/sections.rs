@@ -199,12 +199,12 @@ fn category_row(row: &CategoryRow) -> Markup {
 /// What was dropped on the way, and why, folded: `items` may exceed the rows when the caller lists only some.
 pub fn dropped(rows: &[DroppedItem], items: u64) -> Markup {
     let cells: Vec<Markup> = rows.iter().map(dropped_row).collect();
-    let body = match (items.max(rows.len() as u64), rows.len()) {
-        (0, _) => nothing("Nothing was dropped: every image of the pool was scored."),
-        (dropped, 0) => nothing(&format!("{} dropped; the reasons are in dropped.parquet.", counted(dropped, "image"))),
-        (dropped, listed) => html! {
+    let body = match (items, rows.len()) {
+        (0, _) => nothing("Nothing was dropped: every image of the pool was judged."),
+        (_, 0) => nothing(&format!("{} dropped; the reasons are in dropped.parquet.", counted(items, "image"))),
+        _ => html! {
             details {
-                summary { (counted(dropped, "dropped image")) @if dropped > listed as u64 { ", the first " (count(listed as u64)) " listed" } }
+                summary { (counted(items, "dropped image")) }
                 (table("Dropped images", &head(&["Image", "Stage", "Reason"]), &cells))
             }
         },

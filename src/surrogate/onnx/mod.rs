@@ -21,6 +21,11 @@ use super::SurrogateError;
 use crate::domain::{Device, OnnxModel, Sha256};
 use classifier::Classifier;
 
+/// Whether the library at `path` can be loaded and is new enough.
+pub fn check_library(path: &Path) -> Result<(), SurrogateError> {
+    library::version(path).map(drop).map_err(|problem| SurrogateError::Library { problem })
+}
+
 /// The loaded library with its environment, on one device.
 pub struct Runtime {
     environment: Environment,
