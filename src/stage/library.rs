@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::resolve::{check_targets, find_or_fetch};
-use super::shards::ranges;
-use super::{Context, StageError};
+use super::{Context, StageError, resolve::find_or_fetch};
 use crate::assets::DataFolders;
 use crate::config;
-use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
 use crate::store::ShardRecord;
 use crate::surrogate::{Host, SurrogateError, library_of_python};
 
@@ -49,19 +46,8 @@ pub fn all_described(records: &[ShardRecord]) -> String {
     all.join("; ")
 }
 
-/// What can be known to stop a mining before hours are spent on images: a target that votes, a library that is missing (and is
-/// fetched, where it can be) or unusable. No library is looked for where no ONNX model has anything left to score.
-pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
-    check_targets(spec)?;
-    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
-    let shards = ranges(planned, spec.shard_items).len();
-    let waits = |model: &&SurrogateSpec| {
-        matches!(model.model, SurrogateModel::Onnx(_))
-            && (0..shards).any(|shard| ctx.run.predictions(&model.name, shard).record().is_none())
-    };
-    if !spec.scored().iter().any(waits) {
-        return Ok(());
-    }
+/// Finds the library, or fetches it, and tries whether it can be used.
+pub fn check_library(ctx: &Context) -> Result<(), StageError> {
     let path = match find_library(&ctx.data)? {
         Some((path, _)) => path,
         None => library(ctx)?,

@@ -1,10 +1,11 @@
 //! mine: score what is not scored yet, select by the rule, write down what was lost.
 
+use super::library::check_library;
 use super::resolve::check_targets;
-use super::shards::Tally;
+use super::shards::{Tally, ranges};
 use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
 use crate::config::ConfigError;
-use crate::domain::{LabelSpace, RunSpec};
+use crate::domain::{LabelSpace, RunSpec, SurrogateModel, SurrogateSpec};
 use crate::store::Check;
 
 /// What a mining did.
@@ -18,10 +19,22 @@ pub struct Mining {
     pub dropped: u64,
 }
 
+/// What can be known to stop a mining before hours are spent on images: a target that votes, a library that is missing (and is
+/// fetched, where it can be) or unusable. No library is looked for where no ONNX model has anything left to score.
+pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
+    check_targets(spec)?;
+    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
+    let shards = ranges(planned, spec.shard_items).len();
+    let waits = |model: &&SurrogateSpec| {
+        matches!(model.model, SurrogateModel::Onnx(_))
+            && (0..shards).any(|shard| ctx.run.predictions(&model.name, shard).record().is_none())
+    };
+    if spec.scored().iter().any(waits) { check_library(ctx) } else { Ok(()) }
+}
+
 /// Mines with the spec's current selection; `images` is what `generate` returned.
 pub fn mine(ctx: &Context, spec: &RunSpec, images: &Tally, check: Check) -> Result<Mining, StageError> {
     check_space(spec)?;
-    check_targets(spec)?;
     let scored = score(ctx, spec, &images.records, check)?;
     // Only now: a surrogate that is refused leaves the run as it was.
     ctx.run.write_spec(spec)?;
