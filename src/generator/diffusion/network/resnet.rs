@@ -2,75 +2,75 @@
 //!
 //! Names of tensors as in diffusers' `ResnetBlock2D`, `Downsample2D`, `Upsample2D`.
 
-use candle_core::{Result, Tensor};
+use super::layers::{Kernel, Layers, LinearShape, Norm};
+use super::scope::Scope;
 
-use super::NetworkError;
-use super::ops::{Conv, GroupNorm, Linear};
-use super::scope::{POINT, SAME, Scope};
-
-pub(super) struct Resnet {
-    norm1: GroupNorm,
-    conv1: Conv,
-    time: Option<Linear>,
-    norm2: GroupNorm,
-    conv2: Conv,
-    shortcut: Option<Conv>,
+pub struct Resnet<L: Layers> {
+    norm1: L::GroupNorm,
+    conv1: L::Conv,
+    time: Option<L::Linear>,
+    norm2: L::GroupNorm,
+    conv2: L::Conv,
+    shortcut: Option<L::Conv>,
 }
 
 /// What a residual block is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ResnetShape {
+pub struct ResnetShape {
     pub inputs: usize,
     pub outputs: usize,
-    /// Groups and epsilon of its normalisations.
-    pub norm: (usize, f64),
+    pub norm: Norm,
     /// Width of the time embedding, where there is one.
     pub time: Option<usize>,
 }
 
-impl Resnet {
-    pub fn load(shape: ResnetShape, mut scope: Scope) -> std::result::Result<Self, NetworkError> {
+impl<L: Layers> Resnet<L> {
+    pub fn load(shape: ResnetShape, mut scope: Scope<L>) -> Result<Self, L::Error> {
         let ResnetShape { inputs, outputs, norm, time } = shape;
-        let time = time.map(|width| scope.linear("time_emb_proj", (width, outputs), true)).transpose()?;
+        let time = match time {
+            Some(width) => Some(scope.linear("time_emb_proj", LinearShape::new(width, outputs))?),
+            None => None,
+        };
         let shortcut = match inputs == outputs {
             true => None,
-            false => Some(scope.conv("conv_shortcut", (inputs, outputs), POINT)?),
+            false => Some(scope.conv("conv_shortcut", Kernel::point(inputs, outputs))?),
         };
         Ok(Self {
             norm1: scope.group_norm("norm1", inputs, norm)?,
-            conv1: scope.conv("conv1", (inputs, outputs), SAME)?,
+            conv1: scope.conv("conv1", Kernel::same(inputs, outputs))?,
             norm2: scope.group_norm("norm2", outputs, norm)?,
-            conv2: scope.conv("conv2", (outputs, outputs), SAME)?,
+            conv2: scope.conv("conv2", Kernel::same(outputs, outputs))?,
             time,
             shortcut,
         })
     }
 
     /// `[n, inputs, h, w]`, and the activated time embedding `[1, 1, width]`: `[n, outputs, h, w]`.
-    pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
+    pub fn forward(&self, l: &L, x: &L::Tensor, time: Option<&L::Tensor>) -> Result<L::Tensor, L::Error> {
         let extra = match (&self.time, time) {
-            (Some(layer), Some(time)) => Some(layer.forward(time)?.squeeze(0)?),
+            (Some(layer), Some(time)) => Some(l.linear(layer, time)?),
             _ => None,
         };
-        let h = self.conv1.forward_with(&self.norm1.forward_silu(x)?, extra.as_ref())?;
-        let h = self.conv2.forward(&self.norm2.forward_silu(&h)?)?;
+        let h = l.conv(&self.conv1, &l.group_norm(&self.norm1, x, true)?, extra.as_ref())?;
+        let h = l.conv(&self.conv2, &l.group_norm(&self.norm2, &h, true)?, None)?;
         match &self.shortcut {
-            Some(shortcut) => h + shortcut.forward(x)?,
-            None => h + x,
+            Some(shortcut) => l.add(&h, &l.conv(shortcut, x, None)?),
+            None => l.add(&h, x),
         }
     }
 }
 
-/// Twice the size, each pixel four times, then a convolution.
-pub(super) struct Upsample(Conv);
+/// Twice the size each way, then a convolution.
+pub struct Upsample<L: Layers> {
+    conv: L::Conv,
+}
 
-impl Upsample {
-    pub fn load(channels: usize, mut scope: Scope) -> std::result::Result<Self, NetworkError> {
-        Ok(Self(scope.conv("conv", (channels, channels), SAME)?))
+impl<L: Layers> Upsample<L> {
+    pub fn load(channels: usize, mut scope: Scope<L>) -> Result<Self, L::Error> {
+        Ok(Self { conv: scope.conv("conv", Kernel::same(channels, channels))? })
     }
 
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = x.dims4()?;
-        self.0.forward(&x.upsample_nearest2d(2 * height, 2 * width)?)
+    pub fn forward(&self, l: &L, x: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        l.conv(&self.conv, &l.twice_the_size(x)?, None)
     }
 }

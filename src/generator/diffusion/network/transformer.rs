@@ -3,10 +3,7 @@
 //! Source: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022; names of tensors as in
 //! diffusers' `Transformer2DModel`.
 
-use candle_core::{Result, Tensor};
-
-use super::NetworkError;
-use super::ops::{Attention, GroupNorm, LayerNorm, Linear, geglu};
+use super::layers::{Attention, Layers, LinearShape, Norm};
 use super::scope::Scope;
 use crate::generator::diffusion::model::{Block, UnetConfig};
 
@@ -14,96 +11,95 @@ use crate::generator::diffusion::model::{Block, UnetConfig};
 const EPSILON: f64 = 1e-6;
 const LAYER_EPSILON: f64 = 1e-5;
 
-pub(super) struct Transformer {
-    norm: GroupNorm,
-    project_in: Linear,
-    layers: Vec<Layer>,
-    project_out: Linear,
+pub struct Transformer<L: Layers> {
+    norm: L::GroupNorm,
+    project_in: L::Linear,
+    layers: Vec<Layer<L>>,
+    project_out: L::Linear,
 }
 
-struct Layer {
-    norms: [LayerNorm; 3],
-    to_self: CrossAttention,
-    to_prompt: CrossAttention,
-    widen: Linear,
-    narrow: Linear,
+struct Layer<L: Layers> {
+    norms: [L::LayerNorm; 3],
+    to_self: CrossAttention<L>,
+    to_prompt: CrossAttention<L>,
+    widen: L::Linear,
+    narrow: L::Linear,
 }
 
-struct CrossAttention {
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
-    attention: Attention,
+struct CrossAttention<L: Layers> {
+    q: L::Linear,
+    k: L::Linear,
+    v: L::Linear,
+    out: L::Linear,
+    how: Attention,
 }
 
-impl Transformer {
-    pub fn load(config: &UnetConfig, block: &Block, mut scope: Scope) -> std::result::Result<Self, NetworkError> {
+impl<L: Layers> Transformer<L> {
+    pub fn load(config: &UnetConfig, block: &Block, mut scope: Scope<L>) -> Result<Self, L::Error> {
         let width = block.channels;
-        let conv = !config.linear_projection;
-        let layer = |at| Layer::load(config, block, scope.at(&format!("transformer_blocks.{at}")));
-        let layers = (0..block.transformer_layers).map(layer).collect::<std::result::Result<_, _>>()?;
+        let project = LinearShape { kept_as_conv: !config.linear_projection, ..LinearShape::new(width, width) };
+        let mut layers = Vec::new();
+        for at in 0..block.transformer_layers {
+            layers.push(Layer::load(config, block, scope.at(&format!("transformer_blocks.{at}")))?);
+        }
         Ok(Self {
-            norm: scope.group_norm("norm", width, (config.groups, EPSILON))?,
-            project_in: scope.linear_or_conv("proj_in", (width, width), conv)?,
+            norm: scope.group_norm("norm", width, Norm { groups: config.groups, epsilon: EPSILON })?,
+            project_in: scope.linear("proj_in", project)?,
             layers,
-            project_out: scope.linear_or_conv("proj_out", (width, width), conv)?,
+            project_out: scope.linear("proj_out", project)?,
         })
     }
 
     /// `[n, c, h, w]` and the prompt's embeddings `[n, positions, width]`: as the first.
-    pub fn forward(&self, x: &Tensor, prompt: &Tensor) -> Result<Tensor> {
-        let h = self.norm.forward(x)?.flatten_from(2)?.transpose(1, 2)?;
-        let mut h = self.project_in.forward(&h)?;
+    pub fn forward(&self, l: &L, x: &L::Tensor, prompt: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let h = l.pixels_as_rows(&l.group_norm(&self.norm, x, false)?)?;
+        let mut h = l.linear(&self.project_in, &h)?;
         for layer in &self.layers {
-            h = layer.forward(&h, prompt)?;
+            h = layer.forward(l, &h, prompt)?;
         }
-        self.project_out.forward_channels_first(&h)?.reshape(x.shape())? + x
+        l.add(&l.linear_to_picture(&self.project_out, &h, x)?, x)
     }
 }
 
-impl Layer {
-    fn load(config: &UnetConfig, block: &Block, mut scope: Scope) -> std::result::Result<Self, NetworkError> {
+impl<L: Layers> Layer<L> {
+    fn load(config: &UnetConfig, block: &Block, mut scope: Scope<L>) -> Result<Self, L::Error> {
         let width = block.channels;
         let mut norm = |at| scope.layer_norm(&format!("norm{at}"), width, LAYER_EPSILON);
         let norms = [norm(1)?, norm(2)?, norm(3)?];
+        let how = Attention { heads: block.heads, causal: false, upcast: config.upcast_attention };
         Ok(Self {
             norms,
-            to_self: CrossAttention::load(config, block, width, scope.at("attn1"))?,
-            to_prompt: CrossAttention::load(config, block, config.context_width, scope.at("attn2"))?,
-            widen: scope.linear("ff.net.0.proj", (width, 8 * width), true)?,
-            narrow: scope.linear("ff.net.2", (4 * width, width), true)?,
+            to_self: CrossAttention::load(width, width, how, scope.at("attn1"))?,
+            to_prompt: CrossAttention::load(width, config.context_width, how, scope.at("attn2"))?,
+            widen: scope.linear("ff.net.0.proj", LinearShape::new(width, 8 * width))?,
+            narrow: scope.linear("ff.net.2", LinearShape::new(4 * width, width))?,
         })
     }
 
-    fn forward(&self, x: &Tensor, prompt: &Tensor) -> Result<Tensor> {
-        let h = self.norms[0].forward(x)?;
-        let x = (self.to_self.forward(&h, &h)? + x)?;
-        let x = (self.to_prompt.forward(&self.norms[1].forward(&x)?, prompt)? + x)?;
-        let h = geglu(&self.widen.forward(&self.norms[2].forward(&x)?)?)?;
-        self.narrow.forward(&h)? + x
+    fn forward(&self, l: &L, x: &L::Tensor, prompt: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let [first, second, third] = &self.norms;
+        let h = l.layer_norm(first, x)?;
+        let x = l.add(&self.to_self.forward(l, &h, &h)?, x)?;
+        let x = l.add(&self.to_prompt.forward(l, &l.layer_norm(second, &x)?, prompt)?, &x)?;
+        let h = l.geglu(&l.linear(&self.widen, &l.layer_norm(third, &x)?)?)?;
+        l.add(&l.linear(&self.narrow, &h)?, &x)
     }
 }
 
-impl CrossAttention {
-    fn load(
-        config: &UnetConfig,
-        block: &Block,
-        source: usize,
-        mut scope: Scope,
-    ) -> std::result::Result<Self, NetworkError> {
-        let width = block.channels;
+impl<L: Layers> CrossAttention<L> {
+    /// `width`: of the pixels; `source`: of what they look at.
+    fn load(width: usize, source: usize, how: Attention, mut scope: Scope<L>) -> Result<Self, L::Error> {
         Ok(Self {
-            q: scope.linear("to_q", (width, width), false)?,
-            k: scope.linear("to_k", (source, width), false)?,
-            v: scope.linear("to_v", (source, width), false)?,
-            out: scope.linear("to_out.0", (width, width), true)?,
-            attention: Attention { heads: block.heads, causal: false, upcast: config.upcast_attention },
+            q: scope.linear("to_q", LinearShape::without_bias(width, width))?,
+            k: scope.linear("to_k", LinearShape::without_bias(source, width))?,
+            v: scope.linear("to_v", LinearShape::without_bias(source, width))?,
+            out: scope.linear("to_out.0", LinearShape::new(width, width))?,
+            how,
         })
     }
 
-    fn forward(&self, x: &Tensor, source: &Tensor) -> Result<Tensor> {
-        let (q, k, v) = (self.q.forward(x)?, self.k.forward(source)?, self.v.forward(source)?);
-        self.out.forward(&self.attention.forward(&q, &k, &v)?)
+    fn forward(&self, l: &L, x: &L::Tensor, source: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let (q, k, v) = (l.linear(&self.q, x)?, l.linear(&self.k, source)?, l.linear(&self.v, source)?);
+        l.linear(&self.out, &l.attention(self.how, &q, &k, &v)?)
     }
 }

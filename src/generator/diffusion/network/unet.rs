@@ -2,125 +2,149 @@
 //!
 //! Source: Rombach et al. 2022; names of tensors and order of parts as in diffusers' `UNet2DConditionModel`.
 
-use candle_core::{Result, Tensor};
-
-use super::NetworkError;
-use super::ops::{Conv, GroupNorm, Linear, activate};
+use super::layers::{Kernel, Layers, LinearShape, Norm};
 use super::resnet::{Resnet, ResnetShape, Upsample};
-use super::scope::{Kernel, SAME, Scope, Source};
+use super::scope::Scope;
 use super::transformer::Transformer;
-use crate::generator::diffusion::model::{Block, UnetConfig};
-use crate::generator::diffusion::network::Activation;
+use crate::generator::diffusion::model::{Activation, Block, UnetConfig};
 
-pub(super) struct Unet {
-    config: UnetConfig,
-    conv_in: Conv,
-    time1: Linear,
-    time2: Linear,
-    down: Vec<Level>,
-    middle: (Resnet, Transformer, Resnet),
-    up: Vec<Level>,
-    last_norm: GroupNorm,
-    conv_out: Conv,
+pub struct Unet<L: Layers> {
+    pads_before_halving: bool,
+    conv_in: L::Conv,
+    time1: L::Linear,
+    time2: L::Linear,
+    down: Vec<Level<L>>,
+    middle: Middle<L>,
+    up: Vec<Level<L>>,
+    last_norm: L::GroupNorm,
+    conv_out: L::Conv,
 }
 
 /// One level, down or up.
-struct Level {
-    layers: Vec<(Resnet, Option<Transformer>)>,
-    resize: Option<Resize>,
+struct Level<L: Layers> {
+    layers: Vec<Layer<L>>,
+    resize: Option<Resize<L>>,
 }
 
-enum Resize {
-    Half(Conv),
-    Twice(Upsample),
+struct Layer<L: Layers> {
+    resnet: Resnet<L>,
+    transformer: Option<Transformer<L>>,
 }
 
-type Loaded<T> = std::result::Result<T, NetworkError>;
+struct Middle<L: Layers> {
+    first: Resnet<L>,
+    transformer: Transformer<L>,
+    second: Resnet<L>,
+}
 
-impl Unet {
-    pub fn load(config: &UnetConfig, source: &mut Source) -> Loaded<Self> {
-        let mut scope = Scope::new(source, "");
+enum Resize<L: Layers> {
+    Half(L::Conv),
+    Twice(Upsample<L>),
+}
+
+impl<L: Layers> Unet<L> {
+    pub fn load(config: &UnetConfig, layers: &mut L) -> Result<Self, L::Error> {
+        let mut scope = Scope::new(layers, "");
         let first = config.blocks[0].channels;
         let last = &config.blocks[config.blocks.len() - 1];
         let time = 4 * first;
+        let middle = resnet(config, last.channels, last.channels);
         Ok(Self {
-            conv_in: scope.conv("conv_in", (config.in_channels, first), SAME)?,
-            time1: scope.linear("time_embedding.linear_1", (first, time), true)?,
-            time2: scope.linear("time_embedding.linear_2", (time, time), true)?,
+            // With no padding of its own, the halving convolution gets a row and a column of zeros at the end.
+            pads_before_halving: config.downsample_padding == 0,
+            conv_in: scope.conv("conv_in", Kernel::same(config.in_channels, first))?,
+            time1: scope.linear("time_embedding.linear_1", LinearShape::new(first, time))?,
+            time2: scope.linear("time_embedding.linear_2", LinearShape::new(time, time))?,
             down: down_levels(config, &mut scope)?,
-            middle: (
-                Resnet::load(resnet(config, last.channels, last.channels), scope.at("mid_block.resnets.0"))?,
-                Transformer::load(config, last, scope.at("mid_block.attentions.0"))?,
-                Resnet::load(resnet(config, last.channels, last.channels), scope.at("mid_block.resnets.1"))?,
-            ),
+            middle: Middle {
+                first: Resnet::load(middle, scope.at("mid_block.resnets.0"))?,
+                transformer: Transformer::load(config, last, scope.at("mid_block.attentions.0"))?,
+                second: Resnet::load(middle, scope.at("mid_block.resnets.1"))?,
+            },
             up: up_levels(config, &mut scope)?,
-            last_norm: scope.group_norm("conv_norm_out", first, (config.groups, config.epsilon))?,
-            conv_out: scope.conv("conv_out", (first, config.out_channels), SAME)?,
-            config: config.clone(),
+            last_norm: scope.group_norm("conv_norm_out", first, norm(config))?,
+            conv_out: scope.conv("conv_out", Kernel::same(first, config.out_channels))?,
         })
     }
 
-    /// Latents `[n, c, h, w]`, prompts `[n, positions, width]`: as the latents.
-    pub fn forward(&self, latents: &Tensor, timestep: f32, prompt: &Tensor) -> Result<Tensor> {
-        let time = self.time(timestep, latents)?;
-        let mut x = self.conv_in.forward(latents)?;
+    /// Latents `[n, c, h, w]`, the time's [`waves`] `[1, 1, width]`, prompts `[n, positions, width]`: as the latents.
+    pub fn forward(
+        &self,
+        l: &L,
+        latents: &L::Tensor,
+        waves: &L::Tensor,
+        prompt: &L::Tensor,
+    ) -> Result<L::Tensor, L::Error> {
+        let hidden = l.activate(&l.linear(&self.time1, waves)?, Activation::Silu)?;
+        let time = l.activate(&l.linear(&self.time2, &hidden)?, Activation::Silu)?;
+        let mut x = l.conv(&self.conv_in, latents, None)?;
         let mut skipped = vec![x.clone()];
         for level in &self.down {
-            for (resnet, transformer) in &level.layers {
-                x = run((resnet, transformer), &x, &time, prompt)?;
+            for layer in &level.layers {
+                x = layer.forward(l, &x, &time, prompt)?;
                 skipped.push(x.clone());
             }
             if let Some(Resize::Half(conv)) = &level.resize {
-                x = conv.forward(&self.padded(&x)?)?;
+                let padded = if self.pads_before_halving { l.pad_end(&x)? } else { x };
+                x = l.conv(conv, &padded, None)?;
                 skipped.push(x.clone());
             }
         }
-        let (first, transformer, second) = &self.middle;
-        x = second.forward(&transformer.forward(&first.forward(&x, Some(&time))?, prompt)?, Some(&time))?;
+        x = self.middle.forward(l, &x, &time, prompt)?;
         for level in &self.up {
-            for (resnet, transformer) in &level.layers {
-                let skip = skipped.pop().ok_or_else(|| candle_core::Error::Msg("no skipped state is left".into()))?;
-                x = run((resnet, transformer), &Tensor::cat(&[&x, &skip], 1)?, &time, prompt)?;
+            for layer in &level.layers {
+                // Loading has counted them: every layer on the way up was made for one more state than there are levels.
+                if let Some(skip) = skipped.pop() {
+                    x = l.concat_channels(&x, &skip)?;
+                }
+                x = layer.forward(l, &x, &time, prompt)?;
             }
             if let Some(Resize::Twice(upsample)) = &level.resize {
-                x = upsample.forward(&x)?;
+                x = upsample.forward(l, &x)?;
             }
         }
-        self.conv_out.forward(&self.last_norm.forward_silu(&x)?)
+        l.conv(&self.conv_out, &l.group_norm(&self.last_norm, &x, true)?, None)
+    }
+}
+
+impl<L: Layers> Layer<L> {
+    fn load(
+        config: &UnetConfig,
+        shape: ResnetShape,
+        transformer: Option<&Block>,
+        scope: &mut Scope<L>,
+        at: usize,
+    ) -> Result<Self, L::Error> {
+        let resnet = Resnet::load(shape, scope.at(&format!("resnets.{at}")))?;
+        let transformer = match transformer {
+            Some(block) => Some(Transformer::load(config, block, scope.at(&format!("attentions.{at}")))?),
+            None => None,
+        };
+        Ok(Self { resnet, transformer })
     }
 
-    /// With no padding of its own, the halving convolution gets a row and a column of zeros at the end.
-    fn padded(&self, x: &Tensor) -> Result<Tensor> {
-        match self.config.downsample_padding {
-            0 => x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1),
-            _ => Ok(x.clone()),
+    fn forward(&self, l: &L, x: &L::Tensor, time: &L::Tensor, prompt: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let x = self.resnet.forward(l, x, Some(time))?;
+        match &self.transformer {
+            Some(transformer) => transformer.forward(l, &x, prompt),
+            None => Ok(x),
         }
     }
+}
 
-    /// The activated embedding of the time, `[1, 1, width]`.
-    fn time(&self, timestep: f32, like: &Tensor) -> Result<Tensor> {
-        let waves = waves(timestep, self.config.blocks[0].channels, &self.config);
-        let waves = Tensor::from_vec(waves, (1, 1, self.config.blocks[0].channels), like.device())?;
-        let hidden = activate(&self.time1.forward(&waves.to_dtype(like.dtype())?)?, Activation::Silu)?;
-        activate(&self.time2.forward(&hidden)?, Activation::Silu)
+impl<L: Layers> Middle<L> {
+    fn forward(&self, l: &L, x: &L::Tensor, time: &L::Tensor, prompt: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let x = self.first.forward(l, x, Some(time))?;
+        let x = self.transformer.forward(l, &x, prompt)?;
+        self.second.forward(l, &x, Some(time))
     }
 }
 
-fn run(
-    (resnet, transformer): (&Resnet, &Option<Transformer>),
-    x: &Tensor,
-    time: &Tensor,
-    prompt: &Tensor,
-) -> Result<Tensor> {
-    let x = resnet.forward(x, Some(time))?;
-    transformer.as_ref().map_or(Ok(x.clone()), |transformer| transformer.forward(&x, prompt))
-}
-
-/// Sines and cosines of the time at frequencies from 1 down to 1/10,000.
+/// Sines and cosines of the time at frequencies from 1 down to 1/10,000: as many as the first level has channels.
 ///
 /// Source: Vaswani et al. 2017, as in diffusers' `get_timestep_embedding`.
-fn waves(timestep: f32, width: usize, config: &UnetConfig) -> Vec<f32> {
-    let half = width / 2;
+pub fn waves(timestep: f32, config: &UnetConfig) -> Vec<f32> {
+    let half = config.blocks[0].channels / 2;
     let frequency = |at: usize| (-(10_000_f32.ln()) * at as f32 / (half as f32 - config.frequency_shift as f32)).exp();
     let angles: Vec<f32> = (0..half).map(|at| timestep * frequency(at)).collect();
     let (sines, cosines) = (angles.iter().map(|angle| angle.sin()), angles.iter().map(|angle| angle.cos()));
@@ -130,25 +154,31 @@ fn waves(timestep: f32, width: usize, config: &UnetConfig) -> Vec<f32> {
     }
 }
 
-fn resnet(config: &UnetConfig, inputs: usize, outputs: usize) -> ResnetShape {
-    let time = Some(4 * config.blocks[0].channels);
-    ResnetShape { inputs, outputs, norm: (config.groups, config.epsilon), time }
+fn norm(config: &UnetConfig) -> Norm {
+    Norm { groups: config.groups, epsilon: config.epsilon }
 }
 
-fn down_levels(config: &UnetConfig, scope: &mut Scope) -> Loaded<Vec<Level>> {
+fn resnet(config: &UnetConfig, inputs: usize, outputs: usize) -> ResnetShape {
+    ResnetShape { inputs, outputs, norm: norm(config), time: Some(4 * config.blocks[0].channels) }
+}
+
+fn down_levels<L: Layers>(config: &UnetConfig, scope: &mut Scope<L>) -> Result<Vec<Level<L>>, L::Error> {
     let mut levels = Vec::new();
     let mut channels = config.blocks[0].channels;
     for (at, block) in config.blocks.iter().enumerate() {
         let mut here = scope.at(&format!("down_blocks.{at}"));
+        let transformer = block.attention_down.then_some(block);
         let mut layers = Vec::new();
         for layer in 0..block.layers {
             let shape = resnet(config, channels, block.channels);
-            layers.push(load_layer((config, block, block.attention_down), shape, &mut here, layer)?);
+            layers.push(Layer::load(config, shape, transformer, &mut here, layer)?);
             channels = block.channels;
         }
-        let kernel = Kernel { side: 3, stride: 2, padding: config.downsample_padding };
         let resize = match at + 1 < config.blocks.len() {
-            true => Some(Resize::Half(here.conv("downsamplers.0.conv", (channels, channels), kernel)?)),
+            true => {
+                let kernel = Kernel::half(channels, config.downsample_padding);
+                Some(Resize::Half(here.conv("downsamplers.0.conv", kernel)?))
+            }
             false => None,
         };
         levels.push(Level { layers, resize });
@@ -156,16 +186,17 @@ fn down_levels(config: &UnetConfig, scope: &mut Scope) -> Loaded<Vec<Level>> {
     Ok(levels)
 }
 
-fn up_levels(config: &UnetConfig, scope: &mut Scope) -> Loaded<Vec<Level>> {
+fn up_levels<L: Layers>(config: &UnetConfig, scope: &mut Scope<L>) -> Result<Vec<Level<L>>, L::Error> {
     let mut skipped = skipped_channels(config);
     let mut levels = Vec::new();
     let mut channels = config.blocks[config.blocks.len() - 1].channels;
     for (at, block) in config.blocks.iter().rev().enumerate() {
         let mut here = scope.at(&format!("up_blocks.{at}"));
+        let transformer = block.attention_up.then_some(block);
         let mut layers = Vec::new();
         for layer in 0..=block.layers {
             let shape = resnet(config, channels + skipped.pop().unwrap_or(0), block.channels);
-            layers.push(load_layer((config, block, block.attention_up), shape, &mut here, layer)?);
+            layers.push(Layer::load(config, shape, transformer, &mut here, layer)?);
             channels = block.channels;
         }
         let resize = match at + 1 < config.blocks.len() {
@@ -185,18 +216,4 @@ fn skipped_channels(config: &UnetConfig) -> Vec<usize> {
         skipped.extend((at + 1 < config.blocks.len()).then_some(block.channels));
     }
     skipped
-}
-
-fn load_layer(
-    (config, block, attention): (&UnetConfig, &Block, bool),
-    shape: ResnetShape,
-    scope: &mut Scope,
-    layer: usize,
-) -> Loaded<(Resnet, Option<Transformer>)> {
-    let resnet = Resnet::load(shape, scope.at(&format!("resnets.{layer}")))?;
-    let transformer = match attention {
-        true => Some(Transformer::load(config, block, scope.at(&format!("attentions.{layer}")))?),
-        false => None,
-    };
-    Ok((resnet, transformer))
 }

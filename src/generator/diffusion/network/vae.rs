@@ -2,45 +2,50 @@
 //!
 //! Source: Rombach et al. 2022; names of tensors as in diffusers' `AutoencoderKL`, also the older ones of its attention.
 
-use candle_core::{Result, Tensor};
-
-use super::NetworkError;
-use super::ops::{Attention, Conv, GroupNorm, Linear};
+use super::layers::{Attention, Kernel, Layers, LinearShape, Norm};
 use super::resnet::{Resnet, ResnetShape, Upsample};
-use super::scope::{POINT, SAME, Scope, Source};
+use super::scope::Scope;
 use crate::generator::diffusion::model::VaeConfig;
 
 /// diffusers' own for every normalisation of an autoencoder.
 const EPSILON: f64 = 1e-6;
 
-pub(super) struct Decoder {
-    config: VaeConfig,
-    post_quant: Option<Conv>,
-    conv_in: Conv,
-    middle: (Resnet, Option<PixelAttention>, Resnet),
-    up: Vec<(Vec<Resnet>, Option<Upsample>)>,
-    last_norm: GroupNorm,
-    conv_out: Conv,
+pub struct Decoder<L: Layers> {
+    post_quant: Option<L::Conv>,
+    conv_in: L::Conv,
+    middle: Middle<L>,
+    up: Vec<Level<L>>,
+    last_norm: L::GroupNorm,
+    conv_out: L::Conv,
 }
 
-struct PixelAttention {
-    norm: GroupNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
+struct Middle<L: Layers> {
+    first: Resnet<L>,
+    attention: Option<PixelAttention<L>>,
+    second: Resnet<L>,
 }
 
-type Loaded<T> = std::result::Result<T, NetworkError>;
+struct Level<L: Layers> {
+    resnets: Vec<Resnet<L>>,
+    upsample: Option<Upsample<L>>,
+}
 
-impl Decoder {
-    pub fn load(config: &VaeConfig, source: &mut Source) -> Loaded<Self> {
-        let norm = (config.groups, EPSILON);
+struct PixelAttention<L: Layers> {
+    norm: L::GroupNorm,
+    q: L::Linear,
+    k: L::Linear,
+    v: L::Linear,
+    out: L::Linear,
+}
+
+impl<L: Layers> Decoder<L> {
+    pub fn load(config: &VaeConfig, layers: &mut L) -> Result<Self, L::Error> {
+        let norm = Norm { groups: config.groups, epsilon: EPSILON };
         let latent = config.latent_channels;
         let (first, last) = (config.channels[0], config.channels[config.channels.len() - 1]);
-        let mut top = Scope::new(source, "");
+        let mut top = Scope::new(layers, "");
         let post_quant = match config.post_quant_conv {
-            true => Some(top.conv("post_quant_conv", (latent, latent), POINT)?),
+            true => Some(top.conv("post_quant_conv", Kernel::point(latent, latent))?),
             false => None,
         };
         let mut scope = top.at("decoder");
@@ -51,42 +56,44 @@ impl Decoder {
         };
         Ok(Self {
             post_quant,
-            conv_in: scope.conv("conv_in", (latent, last), SAME)?,
-            middle: (
-                Resnet::load(middle, scope.at("mid_block.resnets.0"))?,
+            conv_in: scope.conv("conv_in", Kernel::same(latent, last))?,
+            middle: Middle {
+                first: Resnet::load(middle, scope.at("mid_block.resnets.0"))?,
                 attention,
-                Resnet::load(middle, scope.at("mid_block.resnets.1"))?,
-            ),
+                second: Resnet::load(middle, scope.at("mid_block.resnets.1"))?,
+            },
             up: up_levels(config, &mut scope)?,
             last_norm: scope.group_norm("conv_norm_out", first, norm)?,
-            conv_out: scope.conv("conv_out", (first, 3), SAME)?,
-            config: config.clone(),
+            conv_out: scope.conv("conv_out", Kernel::same(first, 3))?,
         })
     }
 
-    /// Latents as the sampler leaves them, `[n, c, h, w]`: pictures `[n, 3, h', w']`, about -1 to 1.
-    pub fn forward(&self, latents: &Tensor) -> Result<Tensor> {
-        let latents = ((latents / self.config.scaling_factor)? + self.config.shift_factor)?;
-        let latents = self.post_quant.as_ref().map_or(Ok(latents.clone()), |conv| conv.forward(&latents))?;
-        let (first, attention, second) = &self.middle;
-        let mut x = first.forward(&self.conv_in.forward(&latents)?, None)?;
-        if let Some(attention) = attention {
-            x = attention.forward(&x)?;
+    /// Latents in the autoencoder's own scale ([`VaeConfig::unscaled`]), `[n, c, h, w]`: pictures `[n, 3, h', w']`, about
+    /// -1 to 1.
+    pub fn forward(&self, l: &L, latents: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let latents = match &self.post_quant {
+            Some(conv) => l.conv(conv, latents, None)?,
+            None => latents.clone(),
+        };
+        let mut x = self.middle.first.forward(l, &l.conv(&self.conv_in, &latents, None)?, None)?;
+        if let Some(attention) = &self.middle.attention {
+            x = attention.forward(l, &x)?;
         }
-        x = second.forward(&x, None)?;
-        for (resnets, upsample) in &self.up {
-            for resnet in resnets {
-                x = resnet.forward(&x, None)?;
+        x = self.middle.second.forward(l, &x, None)?;
+        for level in &self.up {
+            for resnet in &level.resnets {
+                x = resnet.forward(l, &x, None)?;
             }
-            if let Some(upsample) = upsample {
-                x = upsample.forward(&x)?;
+            if let Some(upsample) = &level.upsample {
+                x = upsample.forward(l, &x)?;
             }
         }
-        self.conv_out.forward(&self.last_norm.forward_silu(&x)?)
+        l.conv(&self.conv_out, &l.group_norm(&self.last_norm, &x, true)?, None)
     }
 }
 
-fn up_levels(config: &VaeConfig, scope: &mut Scope) -> Loaded<Vec<(Vec<Resnet>, Option<Upsample>)>> {
+fn up_levels<L: Layers>(config: &VaeConfig, scope: &mut Scope<L>) -> Result<Vec<Level<L>>, L::Error> {
+    let norm = Norm { groups: config.groups, epsilon: EPSILON };
     let levels = config.channels.len();
     let mut inputs = config.channels[levels - 1];
     let mut up = Vec::new();
@@ -94,7 +101,7 @@ fn up_levels(config: &VaeConfig, scope: &mut Scope) -> Loaded<Vec<(Vec<Resnet>, 
         let mut here = scope.at(&format!("up_blocks.{at}"));
         let mut resnets = Vec::new();
         for layer in 0..=config.layers {
-            let shape = ResnetShape { inputs, outputs, norm: (config.groups, EPSILON), time: None };
+            let shape = ResnetShape { inputs, outputs, norm, time: None };
             resnets.push(Resnet::load(shape, here.at(&format!("resnets.{layer}")))?);
             inputs = outputs;
         }
@@ -102,25 +109,30 @@ fn up_levels(config: &VaeConfig, scope: &mut Scope) -> Loaded<Vec<(Vec<Resnet>, 
             true => Some(Upsample::load(outputs, here.at("upsamplers.0"))?),
             false => None,
         };
-        up.push((resnets, upsample));
+        up.push(Level { resnets, upsample });
     }
     Ok(up)
 }
 
-impl PixelAttention {
-    fn load(channels: usize, norm: (usize, f64), mut scope: Scope) -> Loaded<Self> {
+impl<L: Layers> PixelAttention<L> {
+    fn load(channels: usize, norm: Norm, mut scope: Scope<L>) -> Result<Self, L::Error> {
         let old = scope.has("query.weight");
-        let names = if old { ["query", "key", "value", "proj_attn"] } else { ["to_q", "to_k", "to_v", "to_out.0"] };
-        let mut linear = |name: &str| scope.linear(name, (channels, channels), true);
-        let [q, k, v, out] = names;
-        let (q, k, v, out) = (linear(q)?, linear(k)?, linear(v)?, linear(out)?);
-        Ok(Self { norm: scope.group_norm("group_norm", channels, norm)?, q, k, v, out })
+        let [q, k, v, out] =
+            if old { ["query", "key", "value", "proj_attn"] } else { ["to_q", "to_k", "to_v", "to_out.0"] };
+        let shape = LinearShape::new(channels, channels);
+        Ok(Self {
+            q: scope.linear(q, shape)?,
+            k: scope.linear(k, shape)?,
+            v: scope.linear(v, shape)?,
+            out: scope.linear(out, shape)?,
+            norm: scope.group_norm("group_norm", channels, norm)?,
+        })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let h = self.norm.forward(x)?.flatten_from(2)?.transpose(1, 2)?;
-        let attention = Attention { heads: 1, causal: false, upcast: false };
-        let h = attention.forward(&self.q.forward(&h)?, &self.k.forward(&h)?, &self.v.forward(&h)?)?;
-        self.out.forward_channels_first(&h)?.reshape(x.shape())? + x
+    fn forward(&self, l: &L, x: &L::Tensor) -> Result<L::Tensor, L::Error> {
+        let h = l.pixels_as_rows(&l.group_norm(&self.norm, x, false)?)?;
+        let how = Attention { heads: 1, causal: false, upcast: false };
+        let h = l.attention(how, &l.linear(&self.q, &h)?, &l.linear(&self.k, &h)?, &l.linear(&self.v, &h)?)?;
+        l.add(&l.linear_to_picture(&self.out, &h, x)?, x)
     }
 }
