@@ -8,6 +8,7 @@ pub mod domain;
 pub mod answers;
 pub mod config;
 pub mod imaging;
+pub mod onnx;
 pub mod stats;
 pub mod store;
 pub mod table;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The top-level modules, lowest layer first; nothing imports its own layer or a higher one.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
-    &["imaging", "stats", "config", "answers", "table", "store"],
+    &["imaging", "stats", "config", "answers", "table", "store", "onnx"],
     &["assets", "generator", "surrogate", "render"],
     &["server"],
     &["stage"],
@@ -24,9 +24,13 @@ const HOMES: &[(&str, &str)] = &[
     ("parquet", "table/release"),
     ("arrow_array", "table/release"),
     ("arrow_schema", "table/release"),
+    ("ort", "onnx"),
     ("ort", "surrogate/onnx"),
+    ("ort", "generator/diffusion/onnx"),
+    ("half", "onnx"),
     ("half", "surrogate/onnx"),
-    ("libloading", "surrogate/onnx"),
+    ("half", "generator/diffusion/onnx"),
+    ("libloading", "onnx"),
     ("libloading", "generator/diffusion/network"),
     ("candle_core", "generator/diffusion/network"),
     ("candle_nn", "generator/diffusion/network"),

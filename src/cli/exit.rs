@@ -58,6 +58,7 @@ fn code(error: &StageError) -> u8 {
         StageError::Server(ServerError::Io(_)) => UNEXPECTED,
         StageError::Asset(error) => asset(error),
         StageError::Weights { source, .. } => asset(source),
+        StageError::Runtime(_) => MISSING,
         StageError::Surrogate(error) => surrogate(error),
         StageError::Table(_) => BAD_INPUT,
         StageError::Share { code, .. } => code.unwrap_or(UNEXPECTED),
@@ -94,7 +95,7 @@ fn asset(error: &AssetError) -> u8 {
 
 fn surrogate(error: &SurrogateError) -> u8 {
     match error {
-        SurrogateError::NoOnnx | SurrogateError::Library { .. } | SurrogateError::Device { .. } => MISSING,
+        SurrogateError::Runtime(_) => MISSING,
         SurrogateError::Load { .. } | SurrogateError::Mismatch { .. } => BAD_INPUT,
         SurrogateError::Run { .. } => UNEXPECTED,
     }

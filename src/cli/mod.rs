@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::onnx::Runtime;
 use args::{Cli, Command};
 use session::Session;
 
@@ -47,6 +48,7 @@ pub fn run() -> ExitCode {
         Command::Fetch(args) => fetch::run(&session, args),
         Command::Doctor(args) => doctor::run(&session, args),
     };
+    Runtime::release();
     match outcome {
         Ok(output) => session.print(output),
         Err(error) => exit::report(&error),

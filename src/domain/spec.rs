@@ -351,6 +351,17 @@ pub enum Device {
     Cuda(u32),
 }
 
+impl Device {
+    /// `cpu`, `cuda` or `auto`, without an index: what records say and compare.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda(_) => "cuda",
+        }
+    }
+}
+
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

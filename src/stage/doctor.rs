@@ -6,7 +6,7 @@ use super::library::find_library;
 use super::{Context, StageError};
 use crate::domain::Precision;
 use crate::generator::{self, Benchmark, Compared};
-use crate::surrogate::Host;
+use crate::onnx::Runtime;
 
 /// What a diffusion model is, and how it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,8 +68,8 @@ pub fn doctor(ctx: &Context) -> Doctor {
             (None, Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()))
         }
         Ok(Some((path, from))) => {
-            let host = Host::with_onnx_runtime(&path, ctx.device);
-            let facts = host.map(|host| host.facts().clone().into_iter().collect());
+            let chosen = Runtime::load(&path).and_then(|runtime| runtime.choose(ctx.device));
+            let facts = chosen.map(|chosen| chosen.facts.into_iter().collect());
             (Some((path, from)), facts.map_err(|error| error.to_string()))
         }
     };

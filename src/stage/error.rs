@@ -5,6 +5,7 @@ use crate::assets::AssetError;
 use crate::config::ConfigError;
 use crate::domain::RuleError;
 use crate::generator::GeneratorError;
+use crate::onnx::RuntimeError;
 use crate::server::ServerError;
 use crate::store::StoreError;
 use crate::surrogate::SurrogateError;
@@ -36,6 +37,9 @@ pub enum StageError {
     /// The source of images cannot be used.
     #[error(transparent)]
     Generator(#[from] GeneratorError),
+    /// ONNX Runtime or a device cannot be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// A surrogate cannot be used.
     #[error(transparent)]
     Surrogate(#[from] SurrogateError),

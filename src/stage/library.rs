@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Context, StageError, resolve::find_or_fetch};
 use crate::assets::DataFolders;
 use crate::config;
+use crate::onnx::{Runtime, RuntimeError, library_of_python};
 use crate::store::ShardRecord;
-use crate::surrogate::{Host, SurrogateError, library_of_python};
 
 /// Id of the library in the data manifest.
 const ID: &str = "onnxruntime";
@@ -18,7 +19,7 @@ pub fn find_library(data: &DataFolders) -> Result<Option<(PathBuf, &'static str)
         let problem = || format!("ORT_DYLIB_PATH is {}, which is no file", path.display());
         return match path.is_file() {
             true => Ok(Some((path, "ORT_DYLIB_PATH"))),
-            false => Err(SurrogateError::Library { problem: problem() }.into()),
+            false => Err(RuntimeError::Library { problem: problem() }.into()),
         };
     }
     let entry = config::entry(ID, Path::new("."), "hardset")?;
@@ -46,17 +47,13 @@ pub fn all_described(records: &[ShardRecord]) -> String {
     all.join("; ")
 }
 
-/// Finds the library, or fetches it, and tries whether it can be used.
-pub fn check_library(ctx: &Context) -> Result<(), StageError> {
-    let path = match find_library(&ctx.data)? {
-        Some((path, _)) => path,
-        None => library(ctx)?,
-    };
-    Ok(Host::check_library(&path)?)
+/// The library of this process: found or fetched, then loaded.
+pub fn runtime(ctx: &Context) -> Result<Arc<Runtime>, StageError> {
+    Ok(Runtime::load(&library(ctx)?)?)
 }
 
 /// A library, fetched by package name with pip where there is none.
-pub fn library(ctx: &Context) -> Result<PathBuf, StageError> {
+fn library(ctx: &Context) -> Result<PathBuf, StageError> {
     match find_library(&ctx.data)? {
         Some((path, from)) => {
             ctx.progress.note(&format!("ONNX Runtime from {from}: {}", path.display()));

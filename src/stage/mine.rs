@@ -1,6 +1,6 @@
 //! mine: score what is not scored yet, select by the rule, write down what was lost.
 
-use super::library::check_library;
+use super::library;
 use super::resolve::check_targets;
 use super::shards::{Tally, ranges};
 use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
@@ -29,7 +29,10 @@ pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
         matches!(model.model, SurrogateModel::Onnx(_))
             && (0..shards).any(|shard| ctx.run.predictions(&model.name, shard).record().is_none())
     };
-    if spec.scored().iter().any(waits) { check_library(ctx) } else { Ok(()) }
+    if spec.scored().iter().any(waits) {
+        library::runtime(ctx)?.choose(ctx.device)?;
+    }
+    Ok(())
 }
 
 /// Mines with the spec's current selection; `images` is what `generate` returned.

@@ -91,17 +91,22 @@ fn check_weights(surrogate: &SurrogateSpec) -> Result<(), StageError> {
     checked.map(|_| ()).map_err(|source| StageError::Weights { name: surrogate.name.clone(), source: Box::new(source) })
 }
 
-/// A device that is asked for by name must be the one that predictions already there were made on.
+/// A device that is asked for by name must be of the kind (CPU, CUDA) that predictions already there were made on.
 fn surrogates_on_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> Result<(), StageError> {
-    for surrogate in surrogates.iter().filter(|_| ctx.device != Device::Auto) {
+    if ctx.device == Device::Auto {
+        return Ok(());
+    }
+    for surrogate in surrogates {
         let records = (0..shards).filter_map(|shard| ctx.run.predictions(&surrogate.name, shard).record());
-        let made_on = records
-            .into_iter()
-            .find_map(|mut record| record.facts.remove("device").filter(|made| *made != ctx.device.to_string()));
-        if let Some(made_on) = made_on {
+        for record in records {
+            let Some(made_on) = record.facts.get("device") else { continue };
+            // Records of before had an index: `cuda:0`.
+            if made_on.split(':').next() == Some(ctx.device.kind()) {
+                continue;
+            }
             let (name, wanted) = (surrogate.name.clone(), ctx.device.to_string());
             let folder = ctx.run.predictions(&name, 0).dir.display().to_string();
-            return Err(StageError::OtherDevice { name, made_on, wanted, folder });
+            return Err(StageError::OtherDevice { name, made_on: made_on.clone(), wanted, folder });
         }
     }
     Ok(())
@@ -182,7 +187,9 @@ impl Score<'_> {
         if !self.runtime_loaded {
             return Ok(Host::without_runtime());
         }
-        let host = Host::with_onnx_runtime(&library::library(self.ctx)?, self.ctx.device)?;
+        let runtime = library::runtime(self.ctx)?;
+        let chosen = runtime.choose(self.ctx.device)?;
+        let host = Host::with_onnx_runtime(runtime, chosen);
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
         self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), library::described(host.facts())));
         Ok(host)

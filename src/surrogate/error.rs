@@ -1,27 +1,13 @@
-//! What can be wrong with a surrogate or its runtime; every message about a surrogate names it.
+//! What can be wrong with a surrogate; every message about a surrogate names it.
+
+use crate::onnx::RuntimeError;
 
 /// Why a surrogate cannot score.
 #[derive(Debug, thiserror::Error)]
 pub enum SurrogateError {
-    /// This program was built without ONNX.
-    #[error("this hardset was built without the `onnx` feature; build it with `cargo build --release --features onnx`")]
-    NoOnnx,
-    /// The library cannot be loaded or is the wrong one.
-    #[error(
-        "ONNX Runtime cannot be used: {problem}; set ORT_DYLIB_PATH to a libonnxruntime of version 1.17 or later, or unset it and run `hardset fetch onnxruntime`"
-    )]
-    Library {
-        /// The cause.
-        problem: String,
-    },
-    /// The device is not there.
-    #[error("device {device} cannot be used: {problem}; choose --device cpu, or mend the CUDA installation")]
-    Device {
-        /// As asked for.
-        device: String,
-        /// The cause.
-        problem: String,
-    },
+    /// The runtime cannot be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// The file is not a model that the runtime can load.
     #[error("surrogate `{name}`: {file} cannot be loaded: {problem}")]
     Load {

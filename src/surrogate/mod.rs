@@ -6,16 +6,15 @@ mod error;
 mod fake;
 #[cfg(feature = "onnx")]
 mod onnx;
-mod python;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::sync::Arc;
 
-use crate::domain::{Device, OnnxModel, Outcome, Scores, SurrogateModel, SurrogateSpec};
+use crate::domain::{OnnxModel, Outcome, Scores, SurrogateModel, SurrogateSpec};
 use crate::imaging::RgbImage;
+use crate::onnx::{Chosen, Runtime, RuntimeError};
 
 pub use error::SurrogateError;
-pub use python::library_of_python;
 
 /// Scores images.
 pub trait Surrogate: Send {
@@ -27,7 +26,7 @@ pub trait Surrogate: Send {
 /// Builds surrogates on one device; holds what all of them share.
 pub struct Host {
     #[cfg(feature = "onnx")]
-    onnx: Option<onnx::Runtime>,
+    onnx: Option<onnx::Classifiers>,
     facts: BTreeMap<String, String>,
 }
 
@@ -41,30 +40,14 @@ impl Host {
         }
     }
 
-    /// A host for ONNX models: loads the ONNX Runtime library at `library` and readies `device`.
-    #[cfg(feature = "onnx")]
-    pub fn with_onnx_runtime(library: &Path, device: Device) -> Result<Self, SurrogateError> {
-        let onnx = onnx::Runtime::load(library, device)?;
-        let facts = onnx.facts();
-        Ok(Self { onnx: Some(onnx), facts })
-    }
-
-    /// As above; this build has no `onnx` feature.
-    #[cfg(not(feature = "onnx"))]
-    pub fn with_onnx_runtime(_library: &Path, _device: Device) -> Result<Self, SurrogateError> {
-        Err(SurrogateError::NoOnnx)
-    }
-
-    /// Whether `library` is an ONNX Runtime of a version that will do; readies no device.
-    #[cfg(feature = "onnx")]
-    pub fn check_library(library: &Path) -> Result<(), SurrogateError> {
-        onnx::check_library(library)
-    }
-
-    /// As above; this build has no `onnx` feature.
-    #[cfg(not(feature = "onnx"))]
-    pub fn check_library(_library: &Path) -> Result<(), SurrogateError> {
-        Err(SurrogateError::NoOnnx)
+    /// A host for ONNX models, on a device that `runtime` chose.
+    #[cfg_attr(not(feature = "onnx"), expect(unused_variables, reason = "there is no runtime then"))]
+    pub fn with_onnx_runtime(runtime: Arc<Runtime>, chosen: Chosen) -> Self {
+        Self {
+            #[cfg(feature = "onnx")]
+            onnx: Some(onnx::Classifiers::new(runtime, chosen.device)),
+            facts: chosen.facts,
+        }
     }
 
     /// What made the predictions: runtime, version, device.
@@ -82,12 +65,12 @@ impl Host {
 
     #[cfg(feature = "onnx")]
     fn build_onnx(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
-        let runtime = self.onnx.as_ref().ok_or(SurrogateError::NoOnnx)?;
-        Ok(Box::new(runtime.build(name, model, batch)?))
+        let classifiers = self.onnx.as_ref().ok_or(RuntimeError::Absent)?;
+        Ok(Box::new(classifiers.build(name, model, batch)?))
     }
 
     #[cfg(not(feature = "onnx"))]
     fn build_onnx(&self, _name: &str, _model: &OnnxModel, _batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
-        Err(SurrogateError::NoOnnx)
+        Err(RuntimeError::Absent.into())
     }
 }

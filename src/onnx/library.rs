@@ -7,8 +7,8 @@ use std::path::Path;
 
 use libloading::Library;
 
-/// First version whose C API has all that is called here (`ort`'s feature `api-17`).
-const OLDEST_MINOR: u32 = 17;
+/// First version whose C API has all that is called here (`ort`'s feature `api-22`).
+const OLDEST_MINOR: u32 = 22;
 
 /// `OrtApiBase` of onnxruntime_c_api.h, unchanged since version 1.0.
 #[repr(C)]

@@ -1,0 +1,58 @@
+//! The last lines of ONNX Runtime's log that speak of errors.
+//!
+//! The library's own lines would break the progress display, but the cause of an error often stands there alone: its status
+//! says "Failed to load shared library", the log says which one (microsoft/onnxruntime issue 17801).
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+/// Lines that are kept.
+const KEPT: usize = 4;
+
+static LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+
+/// Keeps a line.
+pub fn keep(line: &str) {
+    let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    if lines.back().is_some_and(|last| last == line) {
+        return;
+    }
+    if lines.len() == KEPT {
+        lines.pop_front();
+    }
+    lines.push_back(line.trim().to_owned());
+}
+
+/// Forgets what was kept: what follows has nothing to do with it.
+pub fn clear() {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// `problem` with the lines kept since [`clear`] that it does not say itself.
+pub fn explained(problem: &str) -> String {
+    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    joined(problem, lines.iter().map(String::as_str))
+}
+
+fn joined<'a>(problem: &str, lines: impl Iterator<Item = &'a str>) -> String {
+    let mut text = problem.trim().to_owned();
+    for line in lines {
+        if !text.contains(line) {
+            text += &format!(" [ONNX Runtime's log: {line}]");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn an_error_is_given_with_the_lines_that_say_more() {
+        let lines = ["Failed to load library x.so with error: libcublasLt.so.13: cannot open", "no session"];
+        let text = joined("no session\n", lines.into_iter());
+        assert_eq!(text, format!("no session [ONNX Runtime's log: {}]", lines[0]));
+        assert_eq!(joined("no session", std::iter::empty()), "no session");
+    }
+}
