@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
-use crate::domain::{Devices, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
+use crate::domain::{Devices, EngineChoice, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
 use crate::stage::Part;
 
 /// Builds hard-example image benchmarks and keeps the evidence for every image in them.
@@ -31,6 +31,9 @@ pub struct Common {
     /// Images that a diffusion model makes at a time; they do not depend on it [default: what suits the device]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub batch: Option<u32>,
+    /// What runs a diffusion model's networks: auto, ort (ONNX Runtime) or candle (needs no library)
+    #[arg(long, global = true, default_value = "auto")]
+    pub engine: EngineChoice,
     /// Threads to use [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -58,6 +58,7 @@ fn start(ctx: &Context, device: Device, (index, of): (usize, usize)) -> anyhow::
     command.arg("generate").arg(ctx.run.path()).arg("-q");
     command.args(["--part", &format!("{index}/{of}"), "--device", &device.to_string()]);
     command.args(["--threads", &ctx.threads.div_ceil(of).to_string()]);
+    command.args(["--engine", ctx.engine.name()]);
     command.args(ctx.batch.map(|batch| format!("--batch={batch}")));
     command.env(PARENT, std::process::id().to_string());
     command.stdin(Stdio::null()).stdout(Stdio::null());

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::progress::Drawn;
 use crate::assets::DataFolders;
 use crate::config::{Override, Recipe};
-use crate::domain::{Device, Devices};
+use crate::domain::{Device, Devices, EngineChoice};
 use crate::stage::{Context, StageError};
 use crate::store::RunDir;
 use crate::table;
@@ -24,6 +24,7 @@ pub struct Session {
     data: DataFolders,
     devices: Devices,
     batch: Option<u32>,
+    engine: EngineChoice,
     threads: usize,
     format: Format,
     progress: Drawn,
@@ -46,6 +47,7 @@ impl Session {
             data: DataFolders::from_env(&common.data_dir),
             devices: common.device.clone(),
             batch: common.batch,
+            engine: common.engine,
             threads,
             format: common.format,
             progress: Drawn::new(common.quiet, common.verbose),
@@ -65,6 +67,7 @@ impl Session {
             data: self.data.clone(),
             device: self.devices.first(),
             batch: self.batch,
+            engine: self.engine,
             threads: self.threads,
             progress: &self.progress,
             stop: &self.stop,

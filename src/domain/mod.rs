@@ -43,8 +43,9 @@ pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
 pub use sampler_kind::{SamplerKind, UnknownSampler};
 pub use secret::Secret;
 pub use spec::{
-    ChannelOrder, Device, Devices, Dtype, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec, LabelSource,
-    Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec,
+    ChannelOrder, Device, Devices, Dtype, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec,
+    LabelSource, Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec,
+    WeightsSpec,
 };
 pub use task::{
     Agreement, AnswerRow, Assignment, Given, ItemVerdict, Passed, PersonRow, Tally, Task, TaskImage, TaskKind, Verdict,

@@ -386,6 +386,38 @@ impl FromStr for Device {
     }
 }
 
+/// Which engine runs the networks of a diffusion model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// ONNX Runtime where it can be had, else candle; a run that has images stays with the engine that made them.
+    Auto,
+    /// ONNX Runtime.
+    Ort,
+    /// candle, which needs no library.
+    Candle,
+}
+
+impl EngineChoice {
+    /// As the command line writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Ort => "ort",
+            Self::Candle => "candle",
+        }
+    }
+}
+
+impl FromStr for EngineChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Auto, Self::Ort, Self::Candle];
+        let found = known.into_iter().find(|engine| engine.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no engine; write `auto`, `ort` or `candle`"))
+    }
+}
+
 /// One device, or several that share the making of images: `cuda:0,1,3` or `cpu,cpu`; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Devices(pub Vec<Device>);

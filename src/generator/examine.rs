@@ -1,11 +1,12 @@
 //! Questions about a diffusion model, answered in any build.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::GeneratorError;
-use crate::domain::{Device, Precision};
+use super::{GeneratorError, Means};
+use crate::domain::Precision;
 
-#[cfg(feature = "candle")]
+#[cfg(feature = "diffusion")]
 use super::diffusion::{self, DiffusionError};
 
 /// One comparison with the reference.
@@ -45,51 +46,60 @@ pub struct Benchmark {
 
 /// The files of the model in `folder` that decide what it makes, relative to it, in a fixed order.
 pub fn model_files(folder: &Path) -> Result<Vec<PathBuf>, GeneratorError> {
-    #[cfg(feature = "candle")]
+    #[cfg(feature = "diffusion")]
     return Ok(diffusion::files(folder).map_err(DiffusionError::from)?);
-    #[cfg(not(feature = "candle"))]
+    #[cfg(not(feature = "diffusion"))]
     without(folder)
 }
 
 /// What the model in `folder` is and needs: names and values.
 pub fn model_facts(folder: &Path) -> Result<Vec<(&'static str, String)>, GeneratorError> {
-    #[cfg(feature = "candle")]
+    #[cfg(feature = "diffusion")]
     return Ok(diffusion::facts(folder)?);
-    #[cfg(not(feature = "candle"))]
+    #[cfg(not(feature = "diffusion"))]
     without(folder)
 }
 
-/// Loads all networks of the model, to see that they can be.
-pub fn load_model(folder: &Path, device: Device, precision: Precision) -> Result<(), GeneratorError> {
-    #[cfg(feature = "candle")]
-    return Ok(diffusion::load(folder, device, precision)?);
-    #[cfg(not(feature = "candle"))]
-    without((folder, device, precision))
+/// Loads all networks of the model, to see that they can be: what runs them.
+pub fn load_model(
+    folder: &Path,
+    means: &Means,
+    precision: Precision,
+) -> Result<BTreeMap<String, String>, GeneratorError> {
+    #[cfg(feature = "diffusion")]
+    return Ok(diffusion::load(folder, means, precision)?);
+    #[cfg(not(feature = "diffusion"))]
+    without((folder, means, precision))
 }
 
 /// Holds the model against a file of what diffusers makes of it (`tests/golden/make_sd.py` says what is in one).
 pub fn compare_model(
     folder: &Path,
     reference: &Path,
-    device: Device,
+    means: &Means,
     precision: Precision,
 ) -> Result<Vec<Compared>, GeneratorError> {
-    #[cfg(feature = "candle")]
-    return Ok(diffusion::compare(folder, reference, device, precision)?);
-    #[cfg(not(feature = "candle"))]
-    without((folder, reference, device, precision))
+    #[cfg(feature = "diffusion")]
+    return Ok(diffusion::compare(folder, reference, means, precision)?);
+    #[cfg(not(feature = "diffusion"))]
+    without((folder, reference, means, precision))
 }
 
 /// Measures the model with one image at a time; `size`: side in px, steps.
-pub fn benchmark_model(folder: &Path, device: Device, size: (u32, u32)) -> Result<Benchmark, GeneratorError> {
-    #[cfg(feature = "candle")]
-    return Ok(diffusion::benchmark(folder, device, size)?);
-    #[cfg(not(feature = "candle"))]
-    without((folder, device, size))
+pub fn benchmark_model(
+    folder: &Path,
+    means: &Means,
+    precision: Precision,
+    size: (u32, u32),
+) -> Result<Benchmark, GeneratorError> {
+    #[cfg(feature = "diffusion")]
+    return Ok(diffusion::benchmark(folder, means, precision, size)?);
+    #[cfg(not(feature = "diffusion"))]
+    without((folder, means, precision, size))
 }
 
-/// The answer of a build without candle to any question.
-#[cfg(not(feature = "candle"))]
+/// The answer of a build without diffusion models to any question.
+#[cfg(not(feature = "diffusion"))]
 fn without<Q, T>(_question: Q) -> Result<T, GeneratorError> {
     Err(GeneratorError::NoDiffusion)
 }

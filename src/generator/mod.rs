@@ -2,7 +2,7 @@
 //!
 //! Gives pixels or references to files; stores nothing and decides nothing about what is kept.
 
-#[cfg(feature = "candle")]
+#[cfg(feature = "diffusion")]
 pub mod diffusion;
 mod examine;
 mod fake;
@@ -13,13 +13,15 @@ mod labels;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use examine::{Benchmark, Compared, benchmark_model, compare_model, load_model, model_facts, model_files};
 pub use folder::images_below;
 pub use grid::Grid;
 
-use crate::domain::{CategorySet, Device, DropRow, GenerateSpec, Outcome, PlanRow, Sha256};
+use crate::domain::{CategorySet, Device, DropRow, EngineChoice, GenerateSpec, Outcome, PlanRow, Sha256};
 use crate::imaging::RgbImage;
+use crate::onnx::Runtime;
 
 /// An image that was made or found.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,12 +193,12 @@ pub enum GeneratorError {
     #[error("the source has more than {} items; make several runs of fewer categories", u32::MAX)]
     TooMany,
     /// The diffusion model cannot be used.
-    #[cfg(feature = "candle")]
+    #[cfg(feature = "diffusion")]
     #[error(transparent)]
     Diffusion(#[from] diffusion::DiffusionError),
     /// This build cannot make images.
     #[error(
-        "this hardset was built without the feature `candle`, which diffusion models need; build it with --features candle"
+        "this hardset was built without the feature `diffusion`, which diffusion models need; build it with --features diffusion"
     )]
     NoDiffusion,
 }
@@ -206,7 +208,7 @@ impl GeneratorError {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Folder { .. } | Self::Gone { .. } | Self::Compare { .. } | Self::NoDiffusion => true,
-            #[cfg(feature = "candle")]
+            #[cfg(feature = "diffusion")]
             Self::Diffusion(error) => error.is_missing(),
             _ => false,
         }
@@ -229,33 +231,37 @@ pub fn list(spec: &GenerateSpec, categories: &CategorySet, seed: u64) -> Result<
 }
 
 /// Where and how a generator works; nothing that its images depend on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Means {
     /// Where models run.
     pub device: Device,
     /// Images per call of a model; `None`: what suits the device.
     pub batch: Option<u32>,
+    /// Who runs the networks of a diffusion model.
+    pub engine: EngineChoice,
+    /// ONNX Runtime, where it is wanted and can be had.
+    pub runtime: Option<Arc<Runtime>>,
 }
 
 /// Checks, as far as can be told without loading anything, that the source can be used.
 pub fn check(spec: &GenerateSpec) -> Result<(), GeneratorError> {
     match spec {
         GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Ok(()),
-        #[cfg(feature = "candle")]
+        #[cfg(feature = "diffusion")]
         GenerateSpec::Diffusion(source) => Ok(diffusion::check(source)?),
-        #[cfg(not(feature = "candle"))]
+        #[cfg(not(feature = "diffusion"))]
         GenerateSpec::Diffusion(_) => Err(GeneratorError::NoDiffusion),
     }
 }
 
 /// The generator for a source.
-#[cfg_attr(not(feature = "candle"), expect(unused_variables, reason = "only models care where they run"))]
-pub fn build(spec: &GenerateSpec, means: Means) -> Result<Box<dyn Generator>, GeneratorError> {
+#[cfg_attr(not(feature = "diffusion"), expect(unused_variables, reason = "only models care where they run"))]
+pub fn build(spec: &GenerateSpec, means: &Means) -> Result<Box<dyn Generator>, GeneratorError> {
     Ok(match spec {
         GenerateSpec::Folder(source) => Box::new(folder::Folder::new(source)),
-        #[cfg(feature = "candle")]
-        GenerateSpec::Diffusion(source) => Box::new(diffusion::Diffusion::load(source, means.device, means.batch)?),
-        #[cfg(not(feature = "candle"))]
+        #[cfg(feature = "diffusion")]
+        GenerateSpec::Diffusion(source) => Box::new(diffusion::Diffusion::load(source, means)?),
+        #[cfg(not(feature = "diffusion"))]
         GenerateSpec::Diffusion(_) => return Err(GeneratorError::NoDiffusion),
         GenerateSpec::Fake(fake) => Box::new(fake::Fake::new(fake)),
     })

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::StageError;
 use crate::assets::DataFolders;
-use crate::domain::Device;
+use crate::domain::{Device, EngineChoice};
 use crate::store::RunDir;
 
 /// Told how a stage gets on; `cli` draws it.
@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub device: Device,
     /// Images per call of a model that makes them; `None`: what suits the device.
     pub batch: Option<u32>,
+    /// What runs the networks of a diffusion model.
+    pub engine: EngineChoice,
     /// Threads to use, at least 1.
     pub threads: usize,
     /// Whom to tell.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::library::find_library;
-use super::{Context, StageError};
+use super::{Context, StageError, means};
 use crate::domain::Precision;
 use crate::generator::{self, Benchmark, Compared};
 use crate::onnx::Runtime;
@@ -28,12 +28,13 @@ pub fn doctor_model(
     benchmark: Option<(u32, u32)>,
 ) -> Result<ModelReport, StageError> {
     let facts = generator::model_facts(folder)?;
+    let means = means::asked_for(ctx)?;
     // On the threads that were asked for.
     ctx.pool()?.install(|| {
-        let compare = |file| generator::compare_model(folder, file, ctx.device, precision);
-        let measure = |size| generator::benchmark_model(folder, ctx.device, size);
+        let compare = |file| generator::compare_model(folder, file, &means, precision);
+        let measure = |size| generator::benchmark_model(folder, &means, precision, size);
         if reference.is_none() && benchmark.is_none() {
-            generator::load_model(folder, ctx.device, precision)?;
+            generator::load_model(folder, &means, precision)?;
         }
         Ok(ModelReport {
             facts,

@@ -87,6 +87,18 @@ pub enum StageError {
         /// Where they are.
         folder: String,
     },
+    /// Images that are there were made by another engine than the one asked for.
+    #[error(
+        "{run} has images made with --engine {made_by}, but {wanted} is asked for; leave --engine out to go on, or make another run with --run-dir"
+    )]
+    OtherEngine {
+        /// The run.
+        run: String,
+        /// What made them.
+        made_by: &'static str,
+        /// What is asked for.
+        wanted: &'static str,
+    },
     /// Every image of a shard failed for one surrogate.
     #[error(
         "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"

@@ -9,9 +9,9 @@ use std::time::Instant;
 use super::images::check_source;
 use super::planned::Planned;
 use super::shards::{Made, Output, Part, Stage, Tally, for_each_shard};
-use super::{Context, StageError};
+use super::{Context, StageError, means};
 use crate::domain::{DropRow, GenerateSpec, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256};
-use crate::generator::{self, Generator, Means, Picture, Pictures};
+use crate::generator::{self, Generator, Picture, Pictures};
 use crate::imaging;
 use crate::render;
 use crate::store::{Check, RunDir, StoreError, TarShard};
@@ -65,7 +65,7 @@ impl Stage for Generate<'_> {
         let (ctx, spec, alone) = (self.ctx, self.spec, self.part == Part::WHOLE);
         let generator = match &mut self.generator {
             Some(generator) => generator,
-            empty => empty.insert(build(ctx, spec)?),
+            empty => empty.insert(build(ctx, spec, self.plan.ranges.len())?),
         };
         let facts = generator.facts();
         let shard = Shard::new(shard, spec, &facts);
@@ -105,11 +105,11 @@ pub fn generated(ctx: &Context, spec: &RunSpec) -> Result<(u64, u64), StageError
     Ok(((0..plan.ranges.len()).map(done).sum(), plan.record.rows.kept))
 }
 
-fn build(ctx: &Context, spec: &RunSpec) -> Result<Box<dyn Generator>, StageError> {
+fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, StageError> {
     if let GenerateSpec::Diffusion(source) = &spec.generate {
         ctx.progress.note(&format!("loading {}", source.model.path.display()));
     }
-    let generator = generator::build(&spec.generate, Means { device: ctx.device, batch: ctx.batch })?;
+    let generator = generator::build(&spec.generate, &means::for_run(ctx, spec, shards)?)?;
     let facts: Vec<String> = generator.facts().iter().map(|(name, value)| format!("{name} {value}")).collect();
     if !facts.is_empty() {
         ctx.progress.note(&format!("making images with {}", facts.join(", ")));

@@ -15,6 +15,7 @@ mod images;
 mod inside;
 mod judge;
 mod library;
+mod means;
 mod mine;
 mod model;
 mod pack;

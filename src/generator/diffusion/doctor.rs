@@ -1,16 +1,17 @@
 //! Looks at a model: what it is, whether it gives the numbers of a reference, how fast it is here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use super::choice::{Choice, Size};
 use super::engine::{Array, Engine};
 use super::model::{ModelConfig, Tokens};
-use super::network::{self, Networks};
 use super::reference::Reference;
 use super::sampler::{self, SamplerConfig};
 use super::{DiffusionError, Run, pixels};
-use crate::domain::{Device, Precision, SamplerKind, UnknownSampler};
-use crate::generator::{Benchmark, Compared};
+use crate::domain::{Precision, SamplerKind, UnknownSampler};
+use crate::generator::{Benchmark, Compared, Means};
 
 /// Largest absolute difference of an embedding, a UNet call or a VAE call that rounding in another order explains, in f32.
 const NUMBERS: f64 = 1e-4;
@@ -48,32 +49,40 @@ pub fn facts(root: &Path) -> Result<Vec<(&'static str, String)>, DiffusionError>
     ])
 }
 
-/// Loads all networks of the model in folder `root`.
-pub fn load(root: &Path, device: Device, precision: Precision) -> Result<(), DiffusionError> {
+/// Loads all networks of the model in folder `root`, for one image of the size that it was trained for: what runs them.
+pub fn load(root: &Path, means: &Means, precision: Precision) -> Result<BTreeMap<String, String>, DiffusionError> {
     let config = ModelConfig::open(root)?;
-    let (device, precision) = network::choose(device, precision)?;
-    Networks::load(&config, device, precision)?;
-    Ok(())
+    let choice = Choice::new(means, precision)?;
+    let side = side_of_latents(&config, config.native_side_px().unwrap_or(0));
+    choice.load(&config, Size { images: 1, guided: true, height: side, width: side })?;
+    Ok(choice.facts)
+}
+
+/// The latents' side for images of about `side_px` that the model can make.
+fn side_of_latents(config: &ModelConfig, side_px: u32) -> usize {
+    let step_px = config.side_step_px();
+    ((side_px / step_px).max(1) * step_px / config.pixels_per_latent()) as usize
 }
 
 /// Holds the model against a reference file, in the shape of `tests/golden/make_sd.py`'s.
 pub fn compare(
     root: &Path,
     reference: &Path,
-    device: Device,
+    means: &Means,
     precision: Precision,
 ) -> Result<Vec<Compared>, DiffusionError> {
     let config = ModelConfig::open(root)?;
     let reference = Reference::read(reference)?;
-    let (device, precision) = network::choose(device, precision)?;
-    let engine = Networks::load(&config, device, precision)?;
-    let (numbers, latents) = match precision {
+    let choice = Choice::new(means, precision)?;
+    let (numbers, latents) = match choice.precision {
         Precision::F16 | Precision::Bf16 => (HALF_NUMBERS, HALF_LATENTS),
         Precision::Auto | Precision::F32 => (NUMBERS, LATENTS),
     };
     let mut table = Vec::new();
     let tokens = Tokens::read(root, &config.text)?;
     let shapes = Shapes::of(&config, &reference)?;
+    let [images, _, height, width] = shapes.latents;
+    let engine = choice.load(&config, Size { images, guided: reference.guidance > 1.0, height, width })?;
     let encode = |prompt: &String| tokens.encode(prompt).map(|prompt| prompt.ids).map_err(super::EngineError::Failed);
     let ids = reference.prompts.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
     let theirs = reference.ids("token_ids", &shapes.embeddings[..2])?;
@@ -101,7 +110,7 @@ pub fn compare(
         let differ = steps.iter().zip(&theirs).filter(|(a, b)| a != b).count() + steps.len().abs_diff(theirs.len());
         let what = format!("timesteps, {name}");
         table.push(Compared { what, measure: "differ", found: differ as f64, allowed: 0.0 });
-        table.extend(whole_way(&engine, &reference, (&name, &sampler, &shapes), latents)?);
+        table.extend(whole_way(&*engine, &reference, (&name, &sampler, &shapes), latents)?);
     }
     Ok(table)
 }
@@ -135,7 +144,7 @@ impl Shapes {
 
 /// All steps of one sampler from the reference's noise, and the images they end in.
 fn whole_way(
-    engine: &Networks,
+    engine: &dyn Engine,
     reference: &Reference,
     (name, sampler, shapes): (&str, &SamplerConfig, &Shapes),
     allowed: f64,
@@ -201,25 +210,33 @@ fn relative_distance(ours: &Array, theirs: &Array) -> f64 {
     (apart / theirs.data.iter().map(|&x| square(x)).sum::<f64>()).sqrt()
 }
 
-/// Makes one image of `side_px` in `steps` calls of the UNet, the first one not counted, and takes the time.
-pub fn benchmark(root: &Path, device: Device, (side_px, steps): (u32, u32)) -> Result<Benchmark, DiffusionError> {
+/// Makes one image of `side_px` in `steps` calls of the UNet and takes the time; the first call of each network does not
+/// count.
+pub fn benchmark(
+    root: &Path,
+    means: &Means,
+    precision: Precision,
+    (side_px, steps): (u32, u32),
+) -> Result<Benchmark, DiffusionError> {
     let config = ModelConfig::open(root)?;
-    let (device, precision) = network::choose(device, Precision::Auto)?;
+    let choice = Choice::new(means, precision)?;
+    let side = side_of_latents(&config, side_px);
     let start = Instant::now();
-    let engine = Networks::load(&config, device, precision)?;
+    let engine = choice.load(&config, Size { images: 1, guided: true, height: side, width: side })?;
     let load_secs = start.elapsed().as_secs_f64();
     let tokens = Tokens::read(root, &config.text)?;
     let ids = ["", "a photo of a mug in the kitchen"].map(|prompt| tokens.encode(prompt).map(|prompt| prompt.ids));
     let [unwanted, wanted] = ids;
     let ids = [unwanted.map_err(super::EngineError::Failed)?, wanted.map_err(super::EngineError::Failed)?];
-    let start = Instant::now();
-    let embeddings = engine.encode(&ids)?;
-    let text_secs = start.elapsed().as_secs_f64();
-    let side = (side_px / config.side_step_px()).max(1) * config.side_step_px() / config.pixels_per_latent();
-    let shape = [1, config.vae.latent_channels, side as usize, side as usize];
+    let shape = [1, config.vae.latent_channels, side, side];
     let latents = Array::new(shape, super::noise::latents(1, shape.iter().product()));
     let both = Array::stack(&shape[1..], [latents.data.as_slice(), &latents.data]);
+    let embeddings = engine.encode(&ids)?;
     engine.denoise(&both, 801.0, &embeddings)?;
+    engine.decode(&latents)?;
+    let start = Instant::now();
+    engine.encode(&ids)?;
+    let text_secs = start.elapsed().as_secs_f64();
     let start = Instant::now();
     for step in 0..steps.max(1) {
         engine.denoise(&both, 800.0 - step as f32, &embeddings)?;

@@ -1,5 +1,8 @@
 //! The seam between sampling and whatever runs the networks: plain arrays of f32, no tensor library.
 
+use super::model::ModelError;
+use crate::domain::{Device, Precision};
+
 /// Numbers with a shape, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Array {
@@ -49,6 +52,63 @@ pub enum EngineError {
     /// Anything else.
     #[error("{0}")]
     Failed(String),
+}
+
+impl EngineError {
+    /// What a library's message means.
+    pub fn from_text(text: &str) -> Self {
+        let lacks = ["OUT_OF_MEMORY", "out of memory", "ALLOC_FAILED", "Failed to allocate memory"];
+        match lacks.iter().any(|lack| text.contains(lack)) {
+            true => Self::OutOfMemory,
+            // Further lines are a trace of the library's own functions.
+            false => Self::Failed(text.lines().next().unwrap_or_default().to_owned()),
+        }
+    }
+}
+
+/// What networks are loaded for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work {
+    /// The CPU or one GPU.
+    pub device: Device,
+    /// What the networks compute in; not `auto`.
+    pub precision: Precision,
+    /// Images at a time, at most.
+    pub images: usize,
+    /// Whether the UNet is asked twice for each image.
+    pub guided: bool,
+    /// Rows of the latents.
+    pub height: usize,
+    /// Columns of the latents.
+    pub width: usize,
+}
+
+/// Why the networks of a model cannot be loaded or run.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The model's files are not what they should be.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The device cannot be used.
+    #[error("cannot use {device} for diffusion: {problem}")]
+    Device {
+        /// The device that was asked for.
+        device: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The engine says no.
+    #[error("cannot load the model: {0}")]
+    Engine(EngineError),
+}
+
+impl From<NetworkError> for EngineError {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::Engine(error) => error,
+            other => Self::Failed(other.to_string()),
+        }
+    }
 }
 
 /// Runs the three networks of a model.

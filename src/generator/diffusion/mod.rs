@@ -3,12 +3,16 @@
 //! Tokens, noise, sampling, guidance and batching are here, on plain arrays; what runs the networks is behind
 //! `engine::Engine`. Holds always: an image depends on its row and the recipe alone, not on the batch around it.
 
+#[cfg(feature = "candle")]
+mod candle;
+mod choice;
 mod decoding;
 mod doctor;
 mod engine;
 mod model;
 mod network;
 mod noise;
+mod onnx;
 mod pixels;
 mod reference;
 mod run;
@@ -18,17 +22,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use doctor::{benchmark, compare, facts, load};
-pub use engine::EngineError;
+pub use engine::{EngineError, NetworkError};
 pub use model::{ModelError, files};
-pub use network::NetworkError;
 pub use sampler::SamplerError;
 
-use super::{Generator, GeneratorError, Pictures};
-use crate::domain::{Device, DiffusionSource, PlanRow, Precision};
+use super::{Generator, GeneratorError, Means, Pictures};
+use crate::domain::{Device, DiffusionSource, PlanRow};
+use crate::onnx::RuntimeError;
+use choice::{Choice, Size};
 use decoding::{Decoding, Latents};
 use engine::{Array, Engine};
 use model::{ModelConfig, Prompt, Tokens};
-use network::Networks;
 use run::Run;
 use sampler::SamplerConfig;
 
@@ -60,6 +64,15 @@ pub enum DiffusionError {
         /// What would do.
         step_px: u32,
     },
+    /// ONNX Runtime cannot use the device.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// ONNX Runtime is wanted, and there is none.
+    #[error("--engine ort needs ONNX Runtime, and there is none here; pip install onnxruntime, or set ORT_DYLIB_PATH")]
+    NoRuntime,
+    /// candle is wanted, or nothing else is there, and this build has none.
+    #[error("this hardset was built without candle; build it with --features candle, or leave out --engine candle")]
+    NoCandle,
     /// It stopped working.
     #[error("the diffusion model failed: {0}")]
     Engine(#[from] EngineError),
@@ -80,6 +93,9 @@ impl DiffusionError {
             self,
             Self::Model(ModelError::Read { .. } | ModelError::NoWeights { .. })
                 | Self::Network(NetworkError::Device { .. })
+                | Self::Runtime(_)
+                | Self::NoRuntime
+                | Self::NoCandle
         )
     }
 }
@@ -127,23 +143,28 @@ fn checked(spec: &DiffusionSource) -> Result<(ModelConfig, SamplerConfig), Diffu
 }
 
 impl Diffusion {
-    /// Loads the model of `spec`; `batch`: images per call, a default where there is none.
-    pub fn load(spec: &DiffusionSource, device: Device, batch: Option<u32>) -> Result<Self, DiffusionError> {
+    /// Loads the model of `spec`; `means.batch`: images per call, a default where there is none.
+    pub fn load(spec: &DiffusionSource, means: &Means) -> Result<Self, DiffusionError> {
         let (config, sampler) = checked(spec)?;
-        let (device, precision) = network::choose(device, spec.precision)?;
-        let default = if device == Device::Cpu { CPU_BATCH } else { GPU_BATCH };
-        let engine: Arc<dyn Engine> = Arc::new(Networks::load(&config, device, precision)?);
+        let choice = Choice::new(means, spec.precision)?;
+        let default = if choice.device == Device::Cpu { CPU_BATCH } else { GPU_BATCH };
+        let batch = means.batch.map_or(default, |batch| batch.max(1) as usize);
+        let latents = |side_px: u32| (side_px / config.pixels_per_latent()) as usize;
+        let (height, width) = (latents(spec.height_px), latents(spec.width_px));
+        let engine = choice.load(&config, Size { images: batch, guided: spec.guidance > 1.0, height, width })?;
+        let mut facts = choice.facts;
+        facts.insert("sampler".to_owned(), sampler.kind().to_string());
         Ok(Self {
             decoding: Arc::new(Decoding::new(engine.clone(), (spec.width_px, spec.height_px))),
             engine,
-            overlaps: device != Device::Cpu,
+            overlaps: choice.device != Device::Cpu,
             pixels_per_latent: config.pixels_per_latent(),
             channels: config.vae.latent_channels,
             tokens: Tokens::read(&config.root, &config.text)?,
-            facts: made_by(device, precision, &sampler),
-            batch: batch.map_or(default, |batch| batch.max(1) as usize),
+            facts,
+            batch,
             embeddings: HashMap::new(),
-            notes: Vec::new(),
+            notes: choice.note.into_iter().collect(),
             spec: spec.clone(),
             sampler,
         })
@@ -242,22 +263,12 @@ impl Generator for Diffusion {
     }
 }
 
-fn made_by(device: Device, precision: Precision, sampler: &SamplerConfig) -> BTreeMap<String, String> {
-    let facts = [
-        ("engine", "candle".to_owned()),
-        ("device", device.to_string()),
-        ("precision", precision.name().to_owned()),
-        ("sampler", sampler.kind().to_string()),
-    ];
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::domain::{DiffusionModel, ItemId, Outcome, PromptGrid};
+    use crate::domain::{DiffusionModel, EngineChoice, ItemId, Outcome, Precision, PromptGrid};
     use crate::generator::Picture;
 
     /// A device on which no more than so many images (counted twice, for the guidance) fit.
@@ -295,7 +306,8 @@ mod tests {
         let (steps, guidance, precision) = (2, 4.0, Precision::Auto);
         let spec =
             DiffusionSource { width_px: 16, height_px: 16, steps, guidance, sampler: None, precision, prompts, model };
-        Diffusion::load(&spec, Device::Cpu, Some(8)).unwrap()
+        let means = Means { device: Device::Cpu, batch: Some(8), engine: EngineChoice::Candle, runtime: None };
+        Diffusion::load(&spec, &means).unwrap()
     }
 
     fn rows(n: u32) -> Vec<PlanRow> {

@@ -1,84 +1,49 @@
-//! The three networks of Stable Diffusion on candle: the only place that knows candle.
+//! The networks on candle, on the CPU or (feature `cuda`) on a GPU: the only place that knows candle. Needs no library.
 //!
-//! One graph for CPU and CUDA; `ops` chooses the kernels. Holds always: on a CPU everything is f32, and an image's numbers
-//! do not depend on what else is in the batch.
+//! `layers` loads and applies layers, `ops` chooses the kernels: on a CPU those of `cpu`, elsewhere candle's own. Holds
+//! always: on a CPU everything is f32, and an image's numbers do not depend on what else is in the batch.
 
-mod clip;
 mod cpu;
 mod gpu;
+mod layers;
 mod ops;
-mod resnet;
-mod scope;
-mod transformer;
-mod unet;
-mod vae;
 
 use candle_core::{DType, Device, Tensor};
 
-pub(super) use cpu::Activation;
-
-use super::engine::{Array, Engine, EngineError};
-use super::model::{ModelConfig, ModelError};
+use super::engine::{Array, Engine, EngineError, NetworkError, Work};
+use super::model::{ModelConfig, UnetConfig, VaeConfig};
+use super::network::{Decoder, TextEncoder, Unet, waves};
 use crate::domain::{Device as Wanted, Precision};
-use clip::TextEncoder;
-use scope::Source;
-use unet::Unet;
-use vae::Decoder;
-
-/// Why the networks cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// The model's files are not what they should be.
-    #[error(transparent)]
-    Model(ModelError),
-    /// The device cannot be used.
-    #[error("cannot use {device} for diffusion: {problem}")]
-    Device {
-        /// The device that was asked for.
-        device: String,
-        /// Why not.
-        problem: String,
-    },
-    /// candle says no.
-    #[error("cannot load the model: {0}")]
-    Candle(#[from] candle_core::Error),
-}
+use layers::Candle;
 
 /// The networks of one model on one device.
 pub(super) struct Networks {
-    text: TextEncoder,
-    unet: Unet,
-    decoder: Decoder,
-    device: Device,
-    /// Of the decoder: on a GPU a stream of its own, so that it does not wait for the UNet.
-    decodes_on: Device,
-    dtype: DType,
+    text: Part<TextEncoder<Candle>>,
+    unet: Part<Unet<Candle>>,
+    /// On a GPU it has a stream of its own, so that it does not wait for the UNet.
+    decoder: Part<Decoder<Candle>>,
+    unet_config: UnetConfig,
+    vae_config: VaeConfig,
 }
 
-/// The device and the precision that will be used for what is asked: `auto` takes the first GPU where one can be used.
-pub(super) fn choose(wanted: Wanted, precision: Precision) -> Result<(Wanted, Precision), NetworkError> {
-    let device = match wanted {
-        Wanted::Auto if gpu::check(0).is_ok() => Wanted::Cuda(0),
-        Wanted::Auto => Wanted::Cpu,
-        other => other,
-    };
-    let refuse = |problem: &str| NetworkError::Device { device: device.to_string(), problem: problem.to_owned() };
-    if let Wanted::Cuda(at) = wanted {
-        gpu::check(at).map_err(|problem| refuse(&problem))?;
-    }
-    match (device, precision) {
-        (Wanted::Cuda(_), Precision::Auto) => Ok((device, Precision::F16)),
-        (Wanted::Cuda(_), precision) => Ok((device, precision)),
-        (Wanted::Cpu | Wanted::Auto, Precision::Auto | Precision::F32) => Ok((Wanted::Cpu, Precision::F32)),
-        (Wanted::Cpu | Wanted::Auto, _) => {
-            Err(refuse("a CPU computes in f32 only; write precision = \"f32\" or \"auto\""))
-        }
+/// A network with what its layers are applied by.
+struct Part<N> {
+    candle: Candle,
+    network: N,
+}
+
+/// Whether candle can work on the device: why not, if it cannot.
+pub(super) fn check(device: Wanted) -> Result<(), String> {
+    match device {
+        Wanted::Cuda(at) => gpu::check(at),
+        Wanted::Auto | Wanted::Cpu => Ok(()),
     }
 }
 
 impl Networks {
-    /// Reads all weights onto the device that [`choose`] gave.
-    pub fn load(config: &ModelConfig, device: Wanted, precision: Precision) -> Result<Self, NetworkError> {
+    /// Reads all weights onto the device.
+    pub fn load(config: &ModelConfig, work: &Work) -> Result<Self, NetworkError> {
+        let (device, precision) = (work.device, work.precision);
         let name = device.to_string();
         let (device, decodes_on) = match device {
             Wanted::Cuda(at) => Device::new_cuda(at as usize)
@@ -91,21 +56,31 @@ impl Networks {
             Precision::Bf16 => DType::BF16,
             Precision::Auto | Precision::F32 => DType::F32,
         };
-        let source = |part, device: &Device| -> Result<Source, NetworkError> {
-            Ok(Source { weights: config.weights(part)?, device: device.clone(), dtype })
+        let candle = |part, device: &Device| -> Result<Candle, NetworkError> {
+            Ok(Candle { weights: config.weights(part)?, device: device.clone(), dtype })
         };
         Ok(Self {
-            text: TextEncoder::load(&config.text, &mut source("text_encoder", &device)?)?,
-            unet: Unet::load(&config.unet, &mut source("unet", &device)?)?,
-            decoder: Decoder::load(&config.vae, &mut source("vae", &decodes_on)?)?,
-            device,
-            decodes_on,
-            dtype,
+            text: Part::load(candle("text_encoder", &device)?, |layers| TextEncoder::load(&config.text, layers))?,
+            unet: Part::load(candle("unet", &device)?, |layers| Unet::load(&config.unet, layers))?,
+            decoder: Part::load(candle("vae", &decodes_on)?, |layers| Decoder::load(&config.vae, layers))?,
+            unet_config: config.unet.clone(),
+            vae_config: config.vae.clone(),
         })
     }
+}
 
-    fn tensor(&self, array: &Array, device: &Device) -> candle_core::Result<Tensor> {
-        Tensor::from_slice(&array.data, array.shape.as_slice(), device)?.to_dtype(self.dtype)
+impl<N> Part<N> {
+    fn load(
+        mut candle: Candle,
+        load: impl FnOnce(&mut Candle) -> Result<N, NetworkError>,
+    ) -> Result<Self, NetworkError> {
+        let network = load(&mut candle)?;
+        Ok(Self { candle, network })
+    }
+
+    fn tensor(&self, array: &Array) -> candle_core::Result<Tensor> {
+        let Candle { device, dtype, .. } = &self.candle;
+        Tensor::from_slice(&array.data, array.shape.as_slice(), device)?.to_dtype(*dtype)
     }
 }
 
@@ -116,28 +91,35 @@ fn array(tensor: &Tensor) -> candle_core::Result<Array> {
 
 impl Engine for Networks {
     fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
+        let Part { candle, network } = &self.text;
         let positions = tokens.first().map_or(0, Vec::len);
-        let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &self.device)?;
-        Ok(array(&self.text.forward(&ids)?)?)
+        let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &candle.device)?;
+        Ok(array(&network.forward(candle, &ids)?)?)
     }
 
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
-        let (latents, prompt) = (self.tensor(latents, &self.device)?, self.tensor(embeddings, &self.device)?);
-        Ok(array(&self.unet.forward(&latents, timestep, &prompt)?)?)
+        let part = &self.unet;
+        let waves = waves(timestep, &self.unet_config);
+        let waves = part.tensor(&Array::new([1, 1, waves.len()], waves))?;
+        let (latents, prompt) = (part.tensor(latents)?, part.tensor(embeddings)?);
+        Ok(array(&part.network.forward(&part.candle, &latents, &waves, &prompt)?)?)
     }
 
     fn decode(&self, latents: &Array) -> Result<Array, EngineError> {
-        Ok(array(&self.decoder.forward(&self.tensor(latents, &self.decodes_on)?)?)?)
+        let part = &self.decoder;
+        let latents = Array::new(latents.shape.clone(), self.vae_config.unscaled(&latents.data));
+        Ok(array(&part.network.forward(&part.candle, &part.tensor(&latents)?)?)?)
     }
 }
 
 impl From<candle_core::Error> for EngineError {
     fn from(error: candle_core::Error) -> Self {
-        let text = error.to_string();
-        match text.contains("OUT_OF_MEMORY") || text.contains("out of memory") || text.contains("ALLOC_FAILED") {
-            true => Self::OutOfMemory,
-            // Further lines are a trace of candle's own functions.
-            false => Self::Failed(text.lines().next().unwrap_or_default().to_owned()),
-        }
+        Self::from_text(&error.to_string())
+    }
+}
+
+impl From<candle_core::Error> for NetworkError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Engine(error.into())
     }
 }

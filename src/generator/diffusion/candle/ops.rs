@@ -2,7 +2,8 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
-use super::cpu::{self, Activation, ConvShape, GroupNormShape, Heads, Rows};
+use super::cpu::{self, ConvShape, GroupNormShape, Heads, Rows};
+use crate::generator::diffusion::model::Activation;
 
 /// Elements of a matrix of scores above which a GPU makes them image by image.
 const MOST_SCORES: usize = 1 << 29;
@@ -116,12 +117,7 @@ impl Conv {
         Ok(Self { host_bias: host(Some(&bias), &weight)?, weight, bias, stride, padding })
     }
 
-    /// `[images, in, height, width]`: `[images, out, …]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_with(x, None)
-    }
-
-    /// The same, with `[1, out]` added to every pixel.
+    /// `[images, in, height, width]`: `[images, out, …]`; `extra` `[1, out]` is added to every pixel.
     pub fn forward_with(&self, x: &Tensor, extra: Option<&Tensor>) -> Result<Tensor> {
         if !on_cpu(x) {
             let out = x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?;

@@ -13,11 +13,11 @@ mod weights;
 use std::path::{Path, PathBuf};
 
 pub use json::ModelError;
-pub(super) use text::TextConfig;
+pub(super) use text::{Activation, TextConfig};
 pub(super) use tokens::{Prompt, Tokens};
 pub(super) use unet::{Block, UnetConfig};
 pub(super) use vae::VaeConfig;
-pub(super) use weights::{RawType, Weights};
+pub(super) use weights::{Raw, RawType, Weights};
 
 use json::Json;
 

@@ -3,7 +3,17 @@
 use serde_json::json;
 
 use super::{ModelError, json::Json};
-use crate::generator::diffusion::network::Activation;
+
+/// What numbers go through between layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Activation {
+    /// x / (1 + exp(-x)); also called swish.
+    Silu,
+    /// x * Phi(x), by erf.
+    Gelu,
+    /// x / (1 + exp(-1.702 x)), as OpenAI's CLIP has it.
+    QuickGelu,
+}
 
 /// `text_encoder/config.json`.
 #[derive(Debug, Clone, PartialEq)]

@@ -49,4 +49,10 @@ impl VaeConfig {
             None => Ok(config),
         }
     }
+
+    /// Latents as a sampler leaves them, in the scale in which the decoder takes them.
+    pub fn unscaled(&self, latents: &[f32]) -> Vec<f32> {
+        let (factor, shift) = ((1.0 / self.scaling_factor) as f32, self.shift_factor as f32);
+        latents.iter().map(|x| x * factor + shift).collect()
+    }
 }

@@ -1,10 +1,12 @@
-//! Tensors of safetensors files, read one by one: never a whole file in memory beside the model itself.
+//! Tensors of safetensors files, mapped into memory: what nobody looks at is never read, and nothing is copied here.
+//!
+//! A mapped file must not be cut while the program runs: the system would stop the program, as it would any that maps files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::{Dtype, tensor::Metadata};
 
 use super::ModelError;
@@ -14,21 +16,22 @@ const MAX_HEADER: u64 = 100_000_000;
 
 /// The tensors of one part of a model.
 pub(in super::super) struct Weights {
-    files: Vec<(PathBuf, File)>,
+    files: Vec<(PathBuf, Mmap)>,
     tensors: BTreeMap<String, Place>,
 }
 
 struct Place {
     file: usize,
-    start: u64,
-    bytes: u64,
+    /// Where it begins in the file.
+    start: usize,
+    bytes: usize,
     shape: Vec<usize>,
     dtype: Dtype,
 }
 
 /// A tensor as it is stored: little-endian.
-pub(in super::super) struct Raw {
-    pub bytes: Vec<u8>,
+pub(in super::super) struct Raw<'a> {
+    pub bytes: &'a [u8],
     pub dtype: RawType,
 }
 
@@ -41,40 +44,43 @@ pub(in super::super) enum RawType {
 }
 
 impl Weights {
-    /// Reads the headers.
+    /// Maps the files and reads their headers.
     pub fn open(paths: &[PathBuf]) -> Result<Self, ModelError> {
         let mut weights = Self { files: Vec::new(), tensors: BTreeMap::new() };
         for path in paths {
             let read = |source| ModelError::Read { file: path.display().to_string(), source };
-            let mut file = File::open(path).map_err(read)?;
-            let size = file.metadata().map_err(read)?.len();
+            let file = File::open(path).map_err(read)?;
+            // SAFETY: the map is only read; a file that is cut meanwhile stops the program, as the module says.
+            let map = unsafe { Mmap::map(&file) }.map_err(read)?;
             let bad = |problem: String| ModelError::File { file: path.display().to_string(), problem };
-            let header = header(&mut file, size).map_err(read)?;
-            let header = header.ok_or_else(|| bad("is cut off or no safetensors file; fetch it again".to_owned()))?;
-            let metadata: Metadata = serde_json::from_slice(&header)
-                .map_err(|error| bad(format!("is damaged ({error}); fetch it again")))?;
-            let data = header.len() as u64 + 8;
-            for (name, info) in metadata.tensors() {
-                let (start, end) = info.data_offsets;
-                if data + end as u64 > size {
-                    return Err(bad(format!("is cut off inside tensor `{name}`; fetch it again")));
-                }
-                let stored = info.shape.iter().product::<usize>() as u64 * info.dtype.bitsize() as u64 / 8;
-                if (end as u64).checked_sub(start as u64) != Some(stored) {
-                    return Err(bad(format!(
-                        "is damaged: tensor `{name}` has not the bytes of its shape; fetch it again"
-                    )));
-                }
-                let (start, bytes) = (data + start as u64, (end - start) as u64);
-                let place =
-                    Place { file: weights.files.len(), start, bytes, shape: info.shape.clone(), dtype: info.dtype };
-                if weights.tensors.insert(name.clone(), place).is_some() {
-                    return Err(bad(format!("has tensor `{name}`, which another file of the model has too")));
-                }
-            }
-            weights.files.push((path.clone(), file));
+            weights.add(&map).map_err(bad)?;
+            weights.files.push((path.clone(), map));
         }
         Ok(weights)
+    }
+
+    /// Notes down the places of a file's tensors, or says what is wrong with it.
+    fn add(&mut self, file: &[u8]) -> Result<(), String> {
+        let header = header(file).ok_or("is cut off or no safetensors file; fetch it again")?;
+        let metadata: Metadata =
+            serde_json::from_slice(header).map_err(|error| format!("is damaged ({error}); fetch it again"))?;
+        let data = header.len() + 8;
+        for (name, info) in metadata.tensors() {
+            let (start, end) = info.data_offsets;
+            if end > file.len() - data {
+                return Err(format!("is cut off inside tensor `{name}`; fetch it again"));
+            }
+            let stored = info.shape.iter().product::<usize>() * info.dtype.bitsize() / 8;
+            if end.checked_sub(start) != Some(stored) {
+                return Err(format!("is damaged: tensor `{name}` has not the bytes of its shape; fetch it again"));
+            }
+            let (start, bytes) = (data + start, end - start);
+            let place = Place { file: self.files.len(), start, bytes, shape: info.shape.clone(), dtype: info.dtype };
+            if self.tensors.insert(name.clone(), place).is_some() {
+                return Err(format!("has tensor `{name}`, which another file of the model has too"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is a tensor of this name.
@@ -95,7 +101,7 @@ impl Weights {
     }
 
     /// The tensor `name`, which must have this shape.
-    pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Raw, ModelError> {
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Raw<'_>, ModelError> {
         let file = |at: usize| self.files.get(at).map_or_else(String::new, |(path, _)| path.display().to_string());
         let refuse = |at: usize, problem: String| ModelError::Tensor { file: file(at), name: name.to_owned(), problem };
         let Some(place) = self.tensors.get(name) else {
@@ -110,29 +116,25 @@ impl Weights {
             Dtype::BF16 => RawType::Bf16,
             other => return Err(refuse(place.file, format!("holds {other:?}; f32, f16 and bf16 can be read"))),
         };
-        let (path, file) = &mut self.files[place.file];
-        let bytes = read_at(file, place.start, place.bytes);
-        let bytes = bytes.map_err(|source| ModelError::Read { file: path.display().to_string(), source })?;
-        Ok(Raw { bytes, dtype })
+        let (_, map) = &self.files[place.file];
+        Ok(Raw { bytes: &map[place.start..][..place.bytes], dtype })
+    }
+
+    /// Gives the memory of pages that were looked at back to the system, which reads them again if need be.
+    pub fn forget_pages(&self) {
+        for (_, map) in &self.files {
+            // SAFETY: the map is of a file and never written to: what is dropped comes back from the file. Failing is harmless.
+            let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
+        }
     }
 }
 
-fn header(file: &mut File, size: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let mut length = [0; 8];
-    if size < 8 {
-        return Ok(None);
+/// The JSON at the head of a safetensors file, after 8 bytes of its length.
+fn header(file: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = file.split_first_chunk::<8>()?;
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER {
+        return None;
     }
-    file.read_exact(&mut length)?;
-    let length = u64::from_le_bytes(length);
-    match length <= MAX_HEADER && length + 8 <= size {
-        true => read_at(file, 8, length).map(Some),
-        false => Ok(None),
-    }
-}
-
-fn read_at(file: &mut File, start: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(start))?;
-    let mut buffer = vec![0; bytes as usize];
-    file.read_exact(&mut buffer)?;
-    Ok(buffer)
+    rest.get(..length as usize)
 }

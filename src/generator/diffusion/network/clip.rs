@@ -8,6 +8,7 @@ use super::scope::Scope;
 use crate::generator::diffusion::model::{Activation, TextConfig};
 
 pub struct TextEncoder<L: Layers> {
+    width: usize,
     words: L::Table,
     positions: L::Table,
     layers: Vec<Layer<L>>,
@@ -40,12 +41,12 @@ impl<L: Layers> TextEncoder<L> {
             layers.push(Layer::load(config, scope.at(&format!("encoder.layers.{at}")))?);
         }
         let last_norm = scope.layer_norm("final_layer_norm", config.width, config.epsilon)?;
-        Ok(Self { words, positions, layers, last_norm })
+        Ok(Self { width: config.width, words, positions, layers, last_norm })
     }
 
     /// `[n, positions]` ids: `[n, positions, width]`.
     pub fn forward(&self, l: &L, ids: &L::Tensor) -> Result<L::Tensor, L::Error> {
-        let mut x = l.embed(&self.words, &self.positions, ids)?;
+        let mut x = l.embed(&self.words, &self.positions, ids, self.width)?;
         for layer in &self.layers {
             x = layer.forward(l, &x)?;
         }
@@ -56,8 +57,7 @@ impl<L: Layers> TextEncoder<L> {
 impl<L: Layers> Layer<L> {
     fn load(config: &TextConfig, mut scope: Scope<L>) -> Result<Self, L::Error> {
         let (width, hidden) = (config.width, config.hidden_width);
-        let mut project =
-            |name: &str| scope.linear(&format!("self_attn.{name}_proj"), LinearShape::new(width, width));
+        let mut project = |name: &str| scope.linear(&format!("self_attn.{name}_proj"), LinearShape::new(width, width));
         let (q, k, v, out) = (project("q")?, project("k")?, project("v")?, project("out")?);
         Ok(Self {
             norm1: scope.layer_norm("layer_norm1", width, config.epsilon)?,

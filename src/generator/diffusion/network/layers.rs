@@ -65,8 +65,8 @@ pub trait Layers {
     ) -> Result<Self::Tensor, Self::Error>;
     /// Every number through `activation`.
     fn activate(&self, x: &Self::Tensor, activation: Activation) -> Result<Self::Tensor, Self::Error>;
-    /// Rows `[n, rows, 2 width]`: the first half of each row times the GELU of the second.
-    fn geglu(&self, x: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
+    /// Rows to rows of half the layer's outputs: the first half of each row times the GELU of the second.
+    fn linear_geglu(&self, layer: &Self::Linear, x: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
     /// Two of one shape.
     fn add(&self, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
     /// Pictures of one size, the channels of `a` first.
@@ -77,12 +77,13 @@ pub trait Layers {
     fn twice_the_size(&self, x: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
     /// A picture's pixels as rows, line by line.
     fn pixels_as_rows(&self, x: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
-    /// Rows of `words` by their numbers `[n, positions]`, with the rows of `positions` added.
+    /// Rows of `words`, `width` wide, by their numbers `[n, positions]`, with the rows of `positions` added.
     fn embed(
         &self,
         words: &Self::Table,
         positions: &Self::Table,
         ids: &Self::Tensor,
+        width: usize,
     ) -> Result<Self::Tensor, Self::Error>;
 }
 

@@ -81,7 +81,7 @@ impl<L: Layers> Layer<L> {
         let h = l.layer_norm(first, x)?;
         let x = l.add(&self.to_self.forward(l, &h, &h)?, x)?;
         let x = l.add(&self.to_prompt.forward(l, &l.layer_norm(second, &x)?, prompt)?, &x)?;
-        let h = l.geglu(&l.linear(&self.widen, &l.layer_norm(third, &x)?)?)?;
+        let h = l.linear_geglu(&self.widen, &l.layer_norm(third, &x)?)?;
         l.add(&l.linear(&self.narrow, &h)?, &x)
     }
 }

@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::generator::diffusion::model::Activation;
+
 /// Numbers per task.
 const CHUNK: usize = 1 << 14;
 
@@ -30,17 +32,6 @@ macro_rules! vectorised {
     };
 }
 pub(super) use vectorised;
-
-/// What stands between layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super::super) enum Activation {
-    /// x / (1 + exp(-x)); also called swish.
-    Silu,
-    /// x * Phi(x), by erf.
-    Gelu,
-    /// x / (1 + exp(-1.702 x)), as OpenAI's CLIP has it.
-    QuickGelu,
-}
 
 /// Applies `activation` to every number.
 pub(in super::super) fn activate(x: &[f32], activation: Activation) -> Vec<f32> {

@@ -12,7 +12,6 @@ mod norm;
 
 pub(super) use attention::{Heads, attention};
 pub(super) use conv::{ConvShape, conv2d};
-pub(in super::super) use elementwise::Activation;
 pub(super) use elementwise::{activate, geglu};
 pub(super) use matmul::{Rows, linear};
 pub(super) use norm::{GroupNormShape, group_norm, layer_norm};

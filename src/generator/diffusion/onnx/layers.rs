@@ -1,0 +1,335 @@
+//! Layers as nodes of a graph, in two dialects.
+//!
+//! CPU: standard operators, channels first. CUDA: channels last, and the fused operators that ONNX Runtime's CUDA provider
+//! has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention, BiasSplitGelu). Sources of what they
+//! take: onnxruntime 1.31, contrib_ops/cuda/diffusion and contrib_ops/cuda/bert; the schemas in contrib_defs.
+
+use ort::operator::Attribute;
+
+use super::Number;
+use super::graph::{Dialect, OWN, STANDARD, Value, Writer};
+use crate::generator::diffusion::engine::NetworkError;
+use crate::generator::diffusion::model::Activation;
+use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShape, Norm};
+
+/// Widths before the split for which the CUDA provider has a kernel of BiasSplitGelu.
+const BIAS_SPLIT_GELU_WIDTHS: [usize; 3] = [2560, 5120, 10_240];
+
+pub struct Conv {
+    weight: String,
+    bias: String,
+    kernel: Kernel,
+}
+
+pub struct Linear {
+    weight: String,
+    bias: Option<String>,
+    outputs: usize,
+}
+
+pub struct GroupNorm {
+    weight: String,
+    bias: String,
+    norm: Norm,
+}
+
+pub struct LayerNorm {
+    weight: String,
+    bias: String,
+    epsilon: f64,
+}
+
+type Written<T> = Result<T, NetworkError>;
+
+impl Writer {
+    fn channels_last(&self) -> bool {
+        matches!(self.dialect, Dialect::Cuda(_))
+    }
+
+    /// A picture's shape as it lies in the graph.
+    pub fn laid_out(&self, shape: &[usize]) -> Vec<usize> {
+        match (self.channels_last(), shape) {
+            (true, &[n, c, h, w]) => vec![n, h, w, c],
+            _ => shape.to_vec(),
+        }
+    }
+
+    /// The graph's input `name`, a picture in f32 with channels first, in the graph's own numbers and layout.
+    pub fn input_picture(&self, name: &str, shape: &[usize]) -> Written<Value> {
+        let mut name = self.from_f32(name)?;
+        if self.channels_last() {
+            name = self.transposed(&name, &[0, 2, 3, 1])?;
+        }
+        Ok(Value { name, shape: shape.to_vec() })
+    }
+
+    /// The graph's input `name`, rows in f32.
+    pub fn input_rows(&self, name: &str, shape: &[usize]) -> Written<Value> {
+        Ok(Value { name: self.from_f32(name)?, shape: shape.to_vec() })
+    }
+
+    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from here on.
+    pub fn input_ids(&self, name: &str, shape: &[usize]) -> Written<Value> {
+        const I64: i64 = 7;
+        let name = self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", I64)?])?;
+        Ok(Value { name, shape: shape.to_vec() })
+    }
+
+    /// Makes `value` the graph's output `name`, in f32, channels first.
+    pub fn output(&self, value: &Value, name: &str) -> Written<()> {
+        let mut from = value.name.clone();
+        if self.channels_last() && value.shape.len() == 4 {
+            from = self.transposed(&from, &[0, 3, 1, 2])?;
+        }
+        if self.number() != Number::F32 {
+            from = self.node(STANDARD, "Cast", &[&from], vec![Attribute::new("to", Number::F32.onnx())?])?;
+        }
+        self.named(&from, name)
+    }
+
+    fn from_f32(&self, name: &str) -> Written<String> {
+        match self.number() {
+            Number::F32 => Ok(name.to_owned()),
+            number => self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", number.onnx())?]),
+        }
+    }
+
+    fn transposed(&self, name: &str, order: &[i64]) -> Written<String> {
+        self.node(STANDARD, "Transpose", &[name], vec![Attribute::new("perm", order.to_vec())?])
+    }
+
+    fn reshaped(&self, name: &str, shape: &[usize]) -> Written<String> {
+        let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+        let shape = self.whole_numbers(&shape)?;
+        self.node(STANDARD, "Reshape", &[name, &shape], vec![])
+    }
+
+    /// Rows as their matrix: `[n * rows, outputs]`.
+    fn product(&self, layer: &Linear, x: &Value, bias: Option<&str>) -> Written<String> {
+        let inputs: Vec<&str> = [x.name.as_str(), &layer.weight].into_iter().chain(bias).collect();
+        self.node(STANDARD, "Gemm", &inputs, vec![Attribute::new("transB", 1_i64)?])
+    }
+
+    fn rows(&self, x: &Value, name: String, width: usize) -> Value {
+        Value { name, shape: vec![x.shape[0], x.shape[1], width] }
+    }
+
+    fn same(x: &Value, name: String) -> Value {
+        Value { name, shape: x.shape.clone() }
+    }
+
+    fn unary(&self, x: &str, activation: Activation) -> Written<String> {
+        let quick = |alpha: f32| self.node(OWN, "QuickGelu", &[x], vec![Attribute::new("alpha", alpha)?]);
+        match activation {
+            // x * sigmoid(alpha x) is SiLU with alpha = 1.
+            Activation::Silu => quick(1.0),
+            Activation::QuickGelu => quick(1.702),
+            Activation::Gelu => self.node(OWN, "Gelu", &[x], vec![]),
+        }
+    }
+
+    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels follow.
+    fn group_norm_cpu(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
+        let [n, c] = [x.shape[0], x.shape[1]];
+        let groups = layer.norm.groups;
+        let grouped = self.reshaped(&x.name, &[n, groups, x.shape[1..].iter().product::<usize>() / groups])?;
+        let (ones, zeros) = (self.repeated(1.0, groups)?, self.repeated(0.0, groups)?);
+        let epsilon = Attribute::new("epsilon", layer.norm.epsilon as f32)?;
+        let normal = self.node(STANDARD, "InstanceNormalization", &[&grouped, &ones, &zeros], vec![epsilon])?;
+        let normal = self.reshaped(&normal, &x.shape)?;
+        let (weight, bias) = (self.reshaped(&layer.weight, &[1, c, 1, 1])?, self.reshaped(&layer.bias, &[1, c, 1, 1])?);
+        let scaled = self.node(STANDARD, "Mul", &[&normal, &weight], vec![])?;
+        let shifted = self.node(STANDARD, "Add", &[&scaled, &bias], vec![])?;
+        if silu { self.unary(&shifted, Activation::Silu) } else { Ok(shifted) }
+    }
+
+    fn group_norm_cuda(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
+        let attributes = vec![
+            Attribute::new("epsilon", layer.norm.epsilon as f32)?,
+            Attribute::new("groups", layer.norm.groups as i64)?,
+            Attribute::new("activation", i64::from(silu))?,
+            Attribute::new("channels_last", 1_i64)?,
+        ];
+        self.node(OWN, "GroupNorm", &[&x.name, &layer.weight, &layer.bias], attributes)
+    }
+}
+
+impl Layers for Writer {
+    type Tensor = Value;
+    type Conv = Conv;
+    type Linear = Linear;
+    type GroupNorm = GroupNorm;
+    type LayerNorm = LayerNorm;
+    type Table = String;
+    type Error = NetworkError;
+
+    fn has(&self, name: &str) -> bool {
+        self.has(name)
+    }
+
+    fn load_conv(&mut self, name: &str, kernel: Kernel) -> Written<Conv> {
+        let shape = [kernel.outputs, kernel.inputs, kernel.side, kernel.side];
+        let weight = format!("{name}.weight");
+        let weight = match self.dialect {
+            Dialect::Cpu => self.weight(&weight, &shape, &shape)?,
+            Dialect::Cuda(_) => self.weight_channels_last(&weight, shape)?,
+        };
+        let bias = self.weight(&format!("{name}.bias"), &[kernel.outputs], &[kernel.outputs])?;
+        Ok(Conv { weight, bias, kernel })
+    }
+
+    fn load_linear(&mut self, name: &str, shape: LinearShape) -> Written<Linear> {
+        let LinearShape { inputs, outputs, bias, kept_as_conv } = shape;
+        let stored = [outputs, inputs, 1, 1];
+        let stored = if kept_as_conv { &stored[..] } else { &stored[..2] };
+        let weight = self.weight(&format!("{name}.weight"), stored, &[outputs, inputs])?;
+        let bias = match bias {
+            true => Some(self.weight(&format!("{name}.bias"), &[outputs], &[outputs])?),
+            false => None,
+        };
+        Ok(Linear { weight, bias, outputs })
+    }
+
+    fn load_group_norm(&mut self, name: &str, channels: usize, norm: Norm) -> Written<GroupNorm> {
+        // The fused operator takes scale and shift in f32 alone.
+        let load = |what: &str| self.weight_in(Number::F32, &format!("{name}.{what}"), &[channels], &[channels]);
+        Ok(GroupNorm { weight: load("weight")?, bias: load("bias")?, norm })
+    }
+
+    fn load_layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> Written<LayerNorm> {
+        let load = |what: &str| self.weight(&format!("{name}.{what}"), &[width], &[width]);
+        Ok(LayerNorm { weight: load("weight")?, bias: load("bias")?, epsilon })
+    }
+
+    fn load_table(&mut self, name: &str, shape: [usize; 2]) -> Written<String> {
+        self.weight(name, &shape, &shape)
+    }
+
+    fn conv(&self, layer: &Conv, x: &Value, extra: Option<&Value>) -> Written<Value> {
+        let Kernel { outputs, side, stride, padding, .. } = layer.kernel;
+        let twice = |number: usize| [number as i64; 2];
+        let attributes = vec![
+            Attribute::new("kernel_shape", twice(side).to_vec())?,
+            Attribute::new("strides", twice(stride).to_vec())?,
+            Attribute::new("pads", vec![padding as i64; 4])?,
+        ];
+        let (domain, operator) = if self.channels_last() { (OWN, "NhwcConv") } else { (STANDARD, "Conv") };
+        let mut name = self.node(domain, operator, &[&x.name, &layer.weight, &layer.bias], attributes)?;
+        if let Some(extra) = extra {
+            let extra = self.reshaped(&extra.name, &self.laid_out(&[1, outputs, 1, 1]))?;
+            name = self.node(STANDARD, "Add", &[&name, &extra], vec![])?;
+        }
+        let size = |length: usize| (length + 2 * padding - side) / stride + 1;
+        Ok(Value { name, shape: vec![x.shape[0], outputs, size(x.shape[2]), size(x.shape[3])] })
+    }
+
+    fn linear(&self, layer: &Linear, x: &Value) -> Written<Value> {
+        let name = self.product(layer, x, layer.bias.as_deref())?;
+        Ok(self.rows(x, name, layer.outputs))
+    }
+
+    fn linear_geglu(&self, layer: &Linear, x: &Value) -> Written<Value> {
+        let width = layer.outputs / 2;
+        if let (true, Some(bias), true) =
+            (self.channels_last(), &layer.bias, BIAS_SPLIT_GELU_WIDTHS.contains(&layer.outputs))
+        {
+            let product = self.product(layer, x, None)?;
+            let product = self.reshaped(&product, &[x.shape[0], x.shape[1], layer.outputs])?;
+            let gated = self.node(OWN, "BiasSplitGelu", &[&product, bias], vec![])?;
+            return Ok(self.rows(x, self.reshaped(&gated, &[x.shape[0] * x.shape[1], width])?, width));
+        }
+        let product = self.product(layer, x, layer.bias.as_deref())?;
+        let attributes = vec![Attribute::new("axis", -1_i64)?, Attribute::new("num_outputs", 2_i64)?];
+        let halves = self.node_with(STANDARD, "Split", &[&product], 2, attributes)?;
+        let gate = self.unary(&halves[1], Activation::Gelu)?;
+        Ok(self.rows(x, self.node(STANDARD, "Mul", &[&halves[0], &gate], vec![])?, width))
+    }
+
+    fn linear_to_picture(&self, layer: &Linear, x: &Value, like: &Value) -> Written<Value> {
+        let product = self.product(layer, x, layer.bias.as_deref())?;
+        let shape = vec![x.shape[0], layer.outputs, like.shape[2], like.shape[3]];
+        if self.channels_last() {
+            return Ok(Value { name: self.reshaped(&product, &self.laid_out(&shape))?, shape });
+        }
+        let rows = self.reshaped(&product, &[x.shape[0], x.shape[1], layer.outputs])?;
+        let planes = self.transposed(&rows, &[0, 2, 1])?;
+        Ok(Value { name: self.reshaped(&planes, &shape)?, shape })
+    }
+
+    fn group_norm(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<Value> {
+        let name = match self.dialect {
+            Dialect::Cpu => self.group_norm_cpu(layer, x, silu)?,
+            Dialect::Cuda(_) => self.group_norm_cuda(layer, x, silu)?,
+        };
+        Ok(Self::same(x, name))
+    }
+
+    fn layer_norm(&self, layer: &LayerNorm, x: &Value) -> Written<Value> {
+        let attributes = vec![Attribute::new("axis", -1_i64)?, Attribute::new("epsilon", layer.epsilon as f32)?];
+        let inputs = [x.name.as_str(), &layer.weight, &layer.bias];
+        Ok(Self::same(x, self.node(STANDARD, "LayerNormalization", &inputs, attributes)?))
+    }
+
+    fn attention(&self, how: Attention, q: &Value, k: &Value, v: &Value) -> Written<Value> {
+        let [q3, k3, v3] = [q, k, v].map(|x| self.reshaped(&x.name, &x.shape));
+        let attributes = vec![
+            Attribute::new("num_heads", how.heads as i64)?,
+            Attribute::new("unidirectional", i64::from(how.causal))?,
+        ];
+        let name = self.node(OWN, "MultiHeadAttention", &[&q3?, &k3?, &v3?], attributes)?;
+        Ok(Self::same(q, self.reshaped(&name, &[q.shape[0] * q.shape[1], q.shape[2]])?))
+    }
+
+    fn activate(&self, x: &Value, activation: Activation) -> Written<Value> {
+        Ok(Self::same(x, self.unary(&x.name, activation)?))
+    }
+
+    fn add(&self, a: &Value, b: &Value) -> Written<Value> {
+        Ok(Self::same(a, self.node(STANDARD, "Add", &[&a.name, &b.name], vec![])?))
+    }
+
+    fn concat_channels(&self, a: &Value, b: &Value) -> Written<Value> {
+        let axis = if self.channels_last() { 3_i64 } else { 1 };
+        let name = self.node(STANDARD, "Concat", &[&a.name, &b.name], vec![Attribute::new("axis", axis)?])?;
+        let mut shape = a.shape.clone();
+        shape[1] += b.shape[1];
+        Ok(Value { name, shape })
+    }
+
+    fn pad_end(&self, x: &Value) -> Written<Value> {
+        let ends = self.laid_out(&[0, 0, 1, 1]);
+        let pads: Vec<i64> = [0; 4].into_iter().chain(ends).map(|count| count as i64).collect();
+        let name = self.node(STANDARD, "Pad", &[&x.name, &self.whole_numbers(&pads)?], vec![])?;
+        let &[n, c, h, w] = x.shape.as_slice() else { return Ok(x.clone()) };
+        Ok(Value { name, shape: vec![n, c, h + 1, w + 1] })
+    }
+
+    fn twice_the_size(&self, x: &Value) -> Written<Value> {
+        let &[n, c, h, w] = x.shape.as_slice() else { return Ok(x.clone()) };
+        let shape = vec![n, c, 2 * h, 2 * w];
+        let scales: Vec<f32> = self.laid_out(&[1, 1, 2, 2]).into_iter().map(|factor| factor as f32).collect();
+        let attributes = vec![
+            Attribute::new("mode", "nearest".to_owned())?,
+            Attribute::new("coordinate_transformation_mode", "asymmetric".to_owned())?,
+            Attribute::new("nearest_mode", "floor".to_owned())?,
+        ];
+        let name = self.node(STANDARD, "Resize", &[&x.name, "", &self.factors(&scales)?], attributes)?;
+        Ok(Value { name, shape })
+    }
+
+    fn pixels_as_rows(&self, x: &Value) -> Written<Value> {
+        let &[n, c, h, w] = x.shape.as_slice() else { return Ok(x.clone()) };
+        let mut name = x.name.clone();
+        if !self.channels_last() {
+            name = self.transposed(&self.reshaped(&name, &[n, c, h * w])?, &[0, 2, 1])?;
+        }
+        Ok(Value { name: self.reshaped(&name, &[n * h * w, c])?, shape: vec![n, h * w, c] })
+    }
+
+    fn embed(&self, words: &String, positions: &String, ids: &Value, width: usize) -> Written<Value> {
+        let chosen = self.node(STANDARD, "Gather", &[words, &ids.name], vec![])?;
+        let placed = self.node(STANDARD, "Add", &[&chosen, positions], vec![])?;
+        let shape = vec![ids.shape[0], ids.shape[1], width];
+        Ok(Value { name: self.reshaped(&placed, &[shape[0] * shape[1], width])?, shape })
+    }
+}
