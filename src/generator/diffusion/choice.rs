@@ -12,6 +12,9 @@ use crate::domain::{Device, EngineChoice, Precision};
 use crate::generator::Means;
 use crate::onnx::{Chosen, Runtime};
 
+/// Images at a time on a GPU.
+const ON_GPU: usize = 8;
+
 /// Engine, device and precision, settled.
 pub(super) struct Choice {
     pub device: Device,
@@ -76,6 +79,17 @@ impl Choice {
     #[cfg(not(feature = "candle"))]
     fn candle(_: Device, _: Precision) -> Result<Self, DiffusionError> {
         Err(DiffusionError::NoCandle)
+    }
+
+    /// Images at a time where nobody says how many.
+    pub fn images(&self, config: &ModelConfig) -> Result<usize, DiffusionError> {
+        match (self.device, &self.by) {
+            (Device::Cuda(_), _) => Ok(ON_GPU),
+            (_, By::Onnx(_)) => Ok(onnx::Networks::images_on_cpu(config)?),
+            // More are not faster.
+            #[cfg(feature = "candle")]
+            (_, By::Candle) => Ok(1),
+        }
     }
 
     /// Loads the networks of a model.

@@ -36,9 +36,6 @@ use model::{ModelConfig, Prompt, Tokens};
 use run::Run;
 use sampler::SamplerConfig;
 
-/// Images per call of the UNet on a CPU, where larger batches are not faster, and on a GPU.
-const CPU_BATCH: usize = 1;
-const GPU_BATCH: usize = 8;
 /// Embeddings kept for prompts that come again; 30 MB of them for Stable Diffusion 1.5.
 const MOST_EMBEDDINGS: usize = 128;
 
@@ -147,8 +144,10 @@ impl Diffusion {
     pub fn load(spec: &DiffusionSource, means: &Means) -> Result<Self, DiffusionError> {
         let (config, sampler) = checked(spec)?;
         let choice = Choice::new(means, spec.precision)?;
-        let default = if choice.device == Device::Cpu { CPU_BATCH } else { GPU_BATCH };
-        let batch = means.batch.map_or(default, |batch| batch.max(1) as usize);
+        let batch = match means.batch {
+            Some(batch) => batch.max(1) as usize,
+            None => choice.images(&config)?,
+        };
         let latents = |side_px: u32| (side_px / config.pixels_per_latent()) as usize;
         let (height, width) = (latents(spec.height_px), latents(spec.width_px));
         let engine = choice.load(&config, Size { images: batch, guided: spec.guidance > 1.0, height, width })?;

@@ -33,29 +33,27 @@ struct Port {
 }
 
 impl Call {
-    /// Binds memory to the inputs and the output of a session whose shapes are all known.
-    pub fn new(session: Session, weights: Arc<Weights>, device: Device) -> ort::Result<Self> {
+    /// Binds memory to the first `inputs` inputs (weights may follow them) and to the output of a session whose shapes are all
+    /// known.
+    pub fn new(session: Session, inputs: usize, weights: Arc<Weights>, device: Device) -> ort::Result<Self> {
         let mut binding = session.create_binding()?;
         let on_device = match device {
-            Device::Cuda(index) => {
-                let place = (AllocationDevice::CUDA, AllocatorType::Device, MemoryType::Default);
-                Some(Allocator::new(&session, MemoryInfo::new(place.0, index as i32, place.1, place.2)?)?)
-            }
+            Device::Cuda(index) => Some(Allocator::new(&session, cuda_memory(index)?)?),
             Device::Cpu | Device::Auto => None,
         };
-        let mut inputs = Vec::new();
-        for input in session.inputs() {
+        let mut ports = Vec::new();
+        for input in session.inputs().iter().take(inputs) {
             let port = Port::new(input, on_device.as_ref())?;
             binding.bind_input(input.name(), port.device.as_ref().unwrap_or(&port.host))?;
-            inputs.push(port);
+            ports.push(port);
         }
         let mut output = Port::new(&session.outputs()[0], on_device.as_ref())?;
         binding.bind_output(session.outputs()[0].name(), output.device.as_mut().unwrap_or(&mut output.host))?;
-        Ok(Self { binding, inputs, output, session, _weights: weights })
+        Ok(Self { binding, inputs: ports, output, session, _weights: weights })
     }
 
     /// One slice for each input, in the session's order and as long as its shape says: the output's numbers.
-    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<&[f32], EngineError> {
+    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<f32>, EngineError> {
         for (port, numbers) in self.inputs.iter_mut().zip(inputs) {
             port.write(numbers)?;
         }
@@ -63,8 +61,12 @@ impl Call {
         if let Some(device) = &self.output.device {
             device.copy_into(&mut self.output.host)?;
         }
-        Ok(self.output.host.extract_tensor().1)
+        Ok(self.output.host.extract_tensor().1.to_vec())
     }
+}
+
+fn cuda_memory(index: u32) -> ort::Result<MemoryInfo<'static>> {
+    MemoryInfo::new(AllocationDevice::CUDA, index as i32, AllocatorType::Device, MemoryType::Default)
 }
 
 impl Port {

@@ -58,6 +58,8 @@ pub struct Writer {
 struct State {
     graph: Graph,
     nodes: usize,
+    /// Weights that the graph calls inputs with a default.
+    replaceable: Vec<Outlet>,
     /// Names of constants that have been written.
     constants: HashMap<String, String>,
 }
@@ -67,7 +69,7 @@ type Written<T> = Result<T, NetworkError>;
 impl Writer {
     /// An empty graph over the weights of one network.
     pub fn new(weights: Arc<Weights>, dialect: Dialect) -> Written<Self> {
-        let state = State { graph: Graph::new()?, nodes: 0, constants: HashMap::new() };
+        let state = State { graph: Graph::new()?, nodes: 0, replaceable: Vec::new(), constants: HashMap::new() };
         Ok(Self { dialect, weights, state: RefCell::new(state) })
     }
 
@@ -166,6 +168,16 @@ impl Writer {
         Ok(name.to_owned())
     }
 
+    /// A weight of which ONNX Runtime makes no copy of its own if it has more than `most_bytes`, on a CPU: it is called an
+    /// input with a default, which a caller could replace (none does), and so is used as it lies in the file.
+    pub fn weight_as_it_is(&self, name: &str, shape: &[usize], placed: &[usize], most_bytes: usize) -> Written<String> {
+        let name = self.weight(name, shape, placed)?;
+        if self.dialect == Dialect::Cpu && placed.iter().product::<usize>() * size_of::<f32>() > most_bytes {
+            self.state.borrow_mut().replaceable.push(outlet(&name, TensorElementType::Float32, placed));
+        }
+        Ok(name)
+    }
+
     /// The weight `[outputs, inputs, side, side]` of a convolution as `[outputs, side, side, inputs]`.
     pub fn weight_channels_last(&self, name: &str, shape: [usize; 4]) -> Written<String> {
         let raw = self.weights.tensor(name, &shape)?;
@@ -222,8 +234,8 @@ impl Writer {
 
     /// Closes the graph: inputs and outputs in f32 or, ids, in i64; makes a session of it.
     pub fn finish(self, inputs: Vec<Outlet>, outputs: Vec<Outlet>, options: &SessionBuilder) -> Written<Session> {
-        let mut graph = self.state.into_inner().graph;
-        graph.set_inputs(inputs)?;
+        let State { mut graph, replaceable, .. } = self.state.into_inner();
+        graph.set_inputs(inputs.into_iter().chain(replaceable))?;
         graph.set_outputs(outputs)?;
         let mut model = Model::new([Opset::new(STANDARD, OPSET)?, Opset::new(OWN, 1)?])?;
         model.set_graph(graph)?;

@@ -15,6 +15,12 @@ use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShap
 /// Widths before the split for which the CUDA provider has a kernel of BiasSplitGelu.
 const BIAS_SPLIT_GELU_WIDTHS: [usize; 3] = [2560, 5120, 10_240];
 
+/// Bytes of a convolution's weights up to which ONNX Runtime may lay out a copy of them in blocks of channels. Above, a
+/// level has so few pixels that the copy costs more, in loading and memory, than it gives (SD 1.5: 1,280 channels).
+const MOST_BLOCKED_BYTES: usize = 48 << 20;
+/// The same for a fully connected layer's weights and their packed copy.
+const MOST_PACKED_BYTES: usize = 4 << 20;
+
 pub struct Conv {
     weight: String,
     bias: String,
@@ -171,7 +177,7 @@ impl Layers for Writer {
         let shape = [kernel.outputs, kernel.inputs, kernel.side, kernel.side];
         let weight = format!("{name}.weight");
         let weight = match self.dialect {
-            Dialect::Cpu => self.weight(&weight, &shape, &shape)?,
+            Dialect::Cpu => self.weight_as_it_is(&weight, &shape, &shape, MOST_BLOCKED_BYTES)?,
             Dialect::Cuda(_) => self.weight_channels_last(&weight, shape)?,
         };
         let bias = self.weight(&format!("{name}.bias"), &[kernel.outputs], &[kernel.outputs])?;
@@ -182,7 +188,8 @@ impl Layers for Writer {
         let LinearShape { inputs, outputs, bias, kept_as_conv } = shape;
         let stored = [outputs, inputs, 1, 1];
         let stored = if kept_as_conv { &stored[..] } else { &stored[..2] };
-        let weight = self.weight(&format!("{name}.weight"), stored, &[outputs, inputs])?;
+        let weight = format!("{name}.weight");
+        let weight = self.weight_as_it_is(&weight, stored, &[outputs, inputs], MOST_PACKED_BYTES)?;
         let bias = match bias {
             true => Some(self.weight(&format!("{name}.bias"), &[outputs], &[outputs])?),
             false => None,

@@ -1,16 +1,18 @@
 //! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then on.
 //!
-//! On a CPU graphs are of standard operators and in f32, and take one image at a time (with guidance the pair of it), so
-//! that an image's numbers cannot depend on the batch. On CUDA they are of the provider's fused operators, in f16 or f32, and
-//! take a whole batch, filled up where images are fewer. Holds always: no shape in a graph is open.
+//! On a CPU graphs are of standard operators and in f32. A small model's calls take one entry and one thread each, side by
+//! side; a large model's take one image (with guidance the pair of it) and all threads. Either way an image's numbers cannot
+//! depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a whole batch, filled up
+//! where images are fewer. Holds always: no shape in a graph is open.
 
 mod call;
 mod graph;
 mod layers;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ort::value::TensorElementType;
+use rayon::prelude::*;
 
 use super::engine::{Array, Engine, EngineError, NetworkError, Work};
 use super::model::{ModelConfig, Weights};
@@ -22,6 +24,9 @@ use graph::{Dialect, Writer, outlet};
 
 /// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue 18273).
 const DECODED_ON_CUDA: usize = 4;
+
+/// Numbers in all weights together up to which a model is small: 512 MB of them, of which each thread can have a copy.
+const MOST_OF_A_SMALL_MODEL: u64 = 1 << 27;
 
 /// In what numbers a graph computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,9 @@ pub(super) struct Networks {
     device: Device,
     dialect: Dialect,
     guided: bool,
+    /// Whether entries are run side by side, each on one thread.
+    side_by_side: bool,
+    /// Of one session.
     threads: usize,
     text: Part,
     unet: Part,
@@ -61,10 +69,10 @@ struct Shape {
     width: usize,
 }
 
-/// A network's weights, and its session in the shape that was asked for last.
+/// A network's weights, and sessions that wait for work.
 struct Part {
     weights: Arc<Weights>,
-    made: Mutex<Option<Made>>,
+    idle: Mutex<Vec<Made>>,
 }
 
 struct Made {
@@ -74,29 +82,33 @@ struct Made {
 
 impl Part {
     fn new(weights: Weights) -> Self {
-        Self { weights: Arc::new(weights), made: Mutex::default() }
+        Self { weights: Arc::new(weights), idle: Mutex::default() }
     }
 
-    /// Runs with a session that takes at least `shape.count` entries: the one that is there, or the one that `write` makes.
+    /// Runs with a session that takes at least `shape.count` entries: one that waits, or one that `write` makes.
     fn with<T>(
         &self,
         shape: Shape,
         write: impl FnOnce(Shape) -> Result<Call, NetworkError>,
         run: impl FnOnce(&mut Call, usize) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits =
-            |there: &Made| Shape { count: shape.count, ..there.shape } == shape && there.shape.count >= shape.count;
-        let mut there = match made.take().filter(fits) {
-            Some(there) => there,
+        let waiting = self.idle().pop();
+        let fits = |made: &Made| Shape { count: shape.count, ..made.shape } == shape && made.shape.count >= shape.count;
+        // One that does not fit is let go before another is made: two may not have room.
+        let mut made = match waiting.filter(fits) {
+            Some(made) => made,
             None => Made { shape, call: write(shape)? },
         };
-        let result = run(&mut there.call, there.shape.count);
+        let result = run(&mut made.call, made.shape.count);
         // After a lack of memory the next call is a smaller one, and needs what this session holds.
         if !matches!(result, Err(EngineError::OutOfMemory)) {
-            *made = Some(there);
+            self.idle().push(made);
         }
         result
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Made>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,16 +117,19 @@ impl Networks {
     ///
     /// An error if the model's files are damaged, or if the precision is one that the device's operators do not have.
     pub fn load(config: &ModelConfig, runtime: Arc<Runtime>, work: &Work) -> Result<Self, NetworkError> {
+        let [text, unet, decoder] = weights(config)?;
+        let side_by_side = work.device == Device::Cpu && is_small(&[&text, &unet, &decoder]);
         let networks = Self {
             runtime,
             config: config.clone(),
             device: work.device,
             dialect: dialect(work.device, work.precision)?,
             guided: work.guided,
-            threads: rayon::current_num_threads(),
-            text: Part::new(config.weights("text_encoder")?),
-            unet: Part::new(config.weights("unet")?),
-            decoder: Part::new(config.weights("vae")?),
+            side_by_side,
+            threads: if side_by_side { 1 } else { rayon::current_num_threads() },
+            text: Part::new(text),
+            unet: Part::new(unet),
+            decoder: Part::new(decoder),
         };
         let latents = |count: usize| Shape { count, height: work.height, width: work.width };
         let made = |_: &mut Call, _: usize| Ok(());
@@ -127,10 +142,16 @@ impl Networks {
         Ok(networks)
     }
 
+    /// Images at a time that suit the model on a CPU.
+    pub fn images_on_cpu(config: &ModelConfig) -> Result<usize, NetworkError> {
+        let [text, unet, decoder] = weights(config)?;
+        Ok(if is_small(&[&text, &unet, &decoder]) { rayon::current_num_threads() } else { 1 })
+    }
+
     /// What one call of the UNet takes, of the entries of `shape`.
     fn at_a_time(&self, shape: Shape) -> Shape {
         let count = match self.dialect {
-            Dialect::Cpu if self.guided => 2,
+            Dialect::Cpu if self.guided && !self.side_by_side => 2,
             Dialect::Cpu => 1,
             Dialect::Cuda(_) => shape.count,
         };
@@ -191,11 +212,11 @@ impl Networks {
         output: (&str, &[usize]),
     ) -> Result<Call, NetworkError> {
         let port = |name: &str, shape: &[usize]| outlet(name, TensorElementType::Float32, shape);
-        let inputs = inputs.iter().map(|(name, shape)| port(name, shape)).collect();
+        let ports = inputs.iter().map(|(name, shape)| port(name, shape)).collect();
         let options = self.runtime.options(self.device, self.threads)?;
-        let session = writer.finish(inputs, vec![port(output.0, output.1)], &options)?;
+        let session = writer.finish(ports, vec![port(output.0, output.1)], &options)?;
         part.weights.forget_pages();
-        Ok(Call::new(session, part.weights.clone(), self.device)?)
+        Ok(Call::new(session, inputs.len(), part.weights.clone(), self.device)?)
     }
 }
 
@@ -226,62 +247,70 @@ fn shape_of(latents: &Array) -> Shape {
     Shape { count: latents.len(), height: latents.shape[2], width: latents.shape[3] }
 }
 
+impl Networks {
+    /// Runs `total` entries, `shape.count` in a call, and puts the answers together. `run` gets a call, the first of its
+    /// entries, and how many it takes; answers beyond `total` are cut off, `each` numbers an entry.
+    fn run(
+        &self,
+        part: &Part,
+        (shape, total, each): (Shape, usize, usize),
+        write: impl Fn(Shape) -> Result<Call, NetworkError> + Sync,
+        run: impl Fn(&mut Call, usize, usize) -> Result<Vec<f32>, EngineError> + Sync,
+    ) -> Result<Vec<f32>, EngineError> {
+        let one = |start: usize| part.with(shape, &write, |call, count| run(call, start, count));
+        let starts: Vec<usize> = (0..total).step_by(shape.count).collect();
+        let answers: Vec<Vec<f32>> = match self.side_by_side {
+            true => starts.into_par_iter().map(one).collect::<Result<_, _>>()?,
+            false => starts.into_iter().map(one).collect::<Result<_, _>>()?,
+        };
+        let mut all = answers.concat();
+        all.truncate(total * each);
+        Ok(all)
+    }
+}
+
 impl Engine for Networks {
     fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
         let (positions, width) = (self.config.text.positions, self.config.text.width);
-        let embeddings = self.text.with(
-            TEXT,
-            |_| self.write_text(),
-            |call, _| {
-                let mut embeddings = Vec::with_capacity(tokens.len() * positions * width);
-                for ids in tokens {
-                    let ids: Vec<f32> = ids.iter().map(|&id| id as f32).collect();
-                    embeddings.extend_from_slice(call.run(&[&ids])?);
-                }
-                Ok(embeddings)
-            },
-        )?;
+        let run = |call: &mut Call, start: usize, _: usize| {
+            let ids: Vec<f32> = tokens[start].iter().map(|&id| id as f32).collect();
+            call.run(&[&ids])
+        };
+        let whole = (TEXT, tokens.len(), positions * width);
+        let embeddings = self.run(&self.text, whole, |_| self.write_text(), run)?;
         Ok(Array::new([tokens.len(), positions, width], embeddings))
     }
 
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
         let waves = waves(timestep, &self.config.unet);
-        let shape = self.at_a_time(shape_of(latents));
-        let answers = self.unet.with(
-            shape,
-            |shape| self.write_unet(shape),
-            |call, count| {
-                let mut answers = Vec::with_capacity(latents.data.len());
-                for start in (0..latents.len()).step_by(count) {
-                    let (seen, prompts) = (piece(latents, start, count), piece(embeddings, start, count));
-                    answers.extend_from_slice(call.run(&[&seen.data, &waves, &prompts.data])?);
-                }
-                answers.truncate(latents.data.len());
-                Ok(answers)
-            },
-        )?;
+        let run = |call: &mut Call, start: usize, count: usize| {
+            let (seen, prompts) = (piece(latents, start, count), piece(embeddings, start, count));
+            call.run(&[&seen.data, &waves, &prompts.data])
+        };
+        let whole = (self.at_a_time(shape_of(latents)), latents.len(), latents.stride());
+        let answers = self.run(&self.unet, whole, |shape| self.write_unet(shape), run)?;
         Ok(Array::new(latents.shape.clone(), answers))
     }
 
     fn decode(&self, latents: &Array) -> Result<Array, EngineError> {
         let scale = self.config.pixels_per_latent() as usize;
         let shape = [latents.len(), 3, latents.shape[2] * scale, latents.shape[3] * scale];
-        let numbers: usize = shape.iter().product();
-        let pictures = self.decoder.with(
-            self.decoded_at_a_time(shape_of(latents)),
-            |shape| self.write_decoder(shape),
-            |call, count| {
-                let mut pictures = Vec::with_capacity(numbers);
-                for start in (0..latents.len()).step_by(count) {
-                    let seen = self.config.vae.unscaled(&piece(latents, start, count).data);
-                    pictures.extend_from_slice(call.run(&[&seen])?);
-                }
-                pictures.truncate(numbers);
-                Ok(pictures)
-            },
-        )?;
+        let run = |call: &mut Call, start: usize, count: usize| {
+            call.run(&[&self.config.vae.unscaled(&piece(latents, start, count).data)])
+        };
+        let whole = (self.decoded_at_a_time(shape_of(latents)), latents.len(), shape[1..].iter().product());
+        let pictures = self.run(&self.decoder, whole, |shape| self.write_decoder(shape), run)?;
         Ok(Array::new(shape, pictures))
     }
+}
+
+/// The weights of the text encoder, the UNet and the autoencoder.
+fn weights(config: &ModelConfig) -> Result<[Weights; 3], NetworkError> {
+    Ok([config.weights("text_encoder")?, config.weights("unet")?, config.weights("vae")?])
+}
+
+fn is_small(weights: &[&Weights]) -> bool {
+    weights.iter().map(|weights| weights.count("")).sum::<u64>() <= MOST_OF_A_SMALL_MODEL
 }
 
 impl<R> From<ort::Error<R>> for EngineError {
