@@ -133,8 +133,10 @@ impl Diffusion {
         let (device, precision) = network::choose(device, spec.precision)?;
         let default = if device == Device::Cpu { CPU_BATCH } else { GPU_BATCH };
         let engine: Arc<dyn Engine> = Arc::new(Networks::load(&config, device, precision)?);
+        let pixels = spec.width_px as usize * spec.height_px as usize;
+        let most = decoding::most_images(&config.vae.channels, pixels);
         Ok(Self {
-            decoding: Arc::new(Decoding::new(engine.clone(), (spec.width_px, spec.height_px))),
+            decoding: Arc::new(Decoding::new(engine.clone(), (spec.width_px, spec.height_px)).at_most(most)),
             engine,
             overlaps: device != Device::Cpu,
             pixels_per_latent: config.pixels_per_latent(),

@@ -5,6 +5,8 @@
 
 mod clip;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cudnn;
 mod gpu;
 mod ops;
 mod resnet;
@@ -21,6 +23,7 @@ use super::engine::{Array, Engine, EngineError};
 use super::model::{ModelConfig, ModelError};
 use crate::domain::{Device as Wanted, Precision};
 use clip::TextEncoder;
+use gpu::Place;
 use scope::Source;
 use unet::Unet;
 use vae::Decoder;
@@ -49,10 +52,9 @@ pub(super) struct Networks {
     text: TextEncoder,
     unet: Unet,
     decoder: Decoder,
-    device: Device,
-    /// Of the decoder: on a GPU a stream of its own, so that it does not wait for the UNet.
-    decodes_on: Device,
     dtype: DType,
+    /// Dropped last, after all that lies there.
+    place: Place,
 }
 
 /// The device and the precision that will be used for what is asked: `auto` takes the first GPU where one can be used.
@@ -79,13 +81,8 @@ pub(super) fn choose(wanted: Wanted, precision: Precision) -> Result<(Wanted, Pr
 impl Networks {
     /// Reads all weights onto the device that [`choose`] gave.
     pub fn load(config: &ModelConfig, device: Wanted, precision: Precision) -> Result<Self, NetworkError> {
-        let name = device.to_string();
-        let (device, decodes_on) = match device {
-            Wanted::Cuda(at) => Device::new_cuda(at as usize)
-                .and_then(|first| Ok((first, Device::new_cuda_with_stream(at as usize)?)))
-                .map_err(|error| NetworkError::Device { device: name, problem: error.to_string() })?,
-            Wanted::Auto | Wanted::Cpu => (Device::Cpu, Device::Cpu),
-        };
+        let place = Place::open(device)
+            .map_err(|error| NetworkError::Device { device: device.to_string(), problem: error.to_string() })?;
         let dtype = match precision {
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
@@ -95,49 +92,58 @@ impl Networks {
             Ok(Source { weights: config.weights(part)?, device: device.clone(), dtype })
         };
         Ok(Self {
-            text: TextEncoder::load(&config.text, &mut source("text_encoder", &device)?)?,
-            unet: Unet::load(&config.unet, &mut source("unet", &device)?)?,
-            decoder: Decoder::load(&config.vae, &mut source("vae", &decodes_on)?)?,
-            device,
-            decodes_on,
+            text: TextEncoder::load(&config.text, &mut source("text_encoder", &place.denoises_on)?)?,
+            unet: Unet::load(&config.unet, &mut source("unet", &place.denoises_on)?)?,
+            decoder: Decoder::load(&config.vae, &mut source("vae", &place.decodes_on)?)?,
             dtype,
+            place,
         })
     }
 
     fn tensor(&self, array: &Array, device: &Device) -> candle_core::Result<Tensor> {
         Tensor::from_slice(&array.data, array.shape.as_slice(), device)?.to_dtype(self.dtype)
     }
-}
 
-fn array(tensor: &Tensor) -> candle_core::Result<Array> {
-    let data = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-    Ok(Array::new(tensor.dims(), data))
+    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next one, with
+    /// fewer images, wants it in other sizes.
+    fn array(&self, answer: candle_core::Result<Tensor>) -> Result<Array, EngineError> {
+        let numbers = |tensor: Tensor| -> candle_core::Result<Array> {
+            let data = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+            Ok(Array::new(tensor.dims(), data))
+        };
+        let array = answer.and_then(numbers).map_err(|error| EngineError::from_text(&error.to_string()));
+        if matches!(array, Err(EngineError::OutOfMemory)) {
+            self.place.give_back();
+        }
+        array
+    }
+
+    fn encoded(&self, tokens: &[Vec<u32>]) -> candle_core::Result<Tensor> {
+        let positions = tokens.first().map_or(0, Vec::len);
+        let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &self.place.denoises_on)?;
+        self.text.forward(&ids)
+    }
+
+    fn denoised(&self, latents: &Array, timestep: f32, embeddings: &Array) -> candle_core::Result<Tensor> {
+        let device = &self.place.denoises_on;
+        self.unet.forward(&self.tensor(latents, device)?, timestep, &self.tensor(embeddings, device)?)
+    }
+
+    fn decoded(&self, latents: &Array) -> candle_core::Result<Tensor> {
+        self.decoder.forward(&self.tensor(latents, &self.place.decodes_on)?)
+    }
 }
 
 impl Engine for Networks {
     fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
-        let positions = tokens.first().map_or(0, Vec::len);
-        let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &self.device)?;
-        Ok(array(&self.text.forward(&ids)?)?)
+        self.array(self.encoded(tokens))
     }
 
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
-        let (latents, prompt) = (self.tensor(latents, &self.device)?, self.tensor(embeddings, &self.device)?);
-        Ok(array(&self.unet.forward(&latents, timestep, &prompt)?)?)
+        self.array(self.denoised(latents, timestep, embeddings))
     }
 
     fn decode(&self, latents: &Array) -> Result<Array, EngineError> {
-        Ok(array(&self.decoder.forward(&self.tensor(latents, &self.decodes_on)?)?)?)
-    }
-}
-
-impl From<candle_core::Error> for EngineError {
-    fn from(error: candle_core::Error) -> Self {
-        let text = error.to_string();
-        match text.contains("OUT_OF_MEMORY") || text.contains("out of memory") || text.contains("ALLOC_FAILED") {
-            true => Self::OutOfMemory,
-            // Further lines are a trace of candle's own functions.
-            false => Self::Failed(text.lines().next().unwrap_or_default().to_owned()),
-        }
+        self.array(self.decoded(latents))
     }
 }
