@@ -23,8 +23,8 @@ use crate::generator::diffusion::decoding::MOST_NUMBERS;
 
 /// Algorithms that want more are left out: memory is for images.
 const MOST_WORKSPACE_BYTES: usize = 1 << 30;
-/// More than cuDNN has: 8, each with and without tensor cores.
-const MOST_ALGORITHMS: usize = 32;
+/// As many as cuDNN has (`CUDNN_CONVOLUTION_FWD_ALGO_COUNT`): what PyTorch asks for.
+const MOST_ALGORITHMS: usize = 8;
 
 /// The handle of each device in use; [`forget`] takes it out.
 static HANDLES: LazyLock<Mutex<HashMap<DeviceId, Arc<Mutex<Handle>>>>> = LazyLock::new(Mutex::default);
