@@ -39,6 +39,12 @@ pub struct Numbers<'a> {
 /// one type. In as many calls as keep each tensor within [`MOST_NUMBERS`].
 pub fn conv2d(shape: ConvShape, x: &Numbers, weight: &Numbers) -> Result<(CudaStorage, Shape)> {
     let (device, dtype) = (x.storage.device(), x.storage.dtype());
+    if weight.storage.dtype() != dtype {
+        candle_core::bail!(
+            "a convolution of {dtype:?} with weights of {:?}; one type is wanted",
+            weight.storage.dtype()
+        );
+    }
     let (height, width) = shape.out_size();
     let out_shape = Shape::from((shape.images, shape.out_channels, height, width));
     // SAFETY: cuDNN writes every number of it below.
