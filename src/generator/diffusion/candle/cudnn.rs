@@ -1,9 +1,9 @@
 //! Convolutions on a GPU by cuDNN, with PyTorch's arithmetic: products of halves are summed in f32, f32 stays f32.
 //!
 //! candle has halves summed in halves, lets cuDNN round f32 to TF32 and asks it for an algorithm at each call. Here a shape's
-//! algorithms are asked for once, by cuDNN's rules and not by stop-watch, so that two runs take the same one, and the
-//! workspace is kept. Does not add biases. Holds always: one thread at a time uses a device's handle, and all work goes to the
-//! device's one stream (see `gpu`).
+//! algorithms are asked for once, by cuDNN's rules and not by stop-watch, so that two runs take the same one (all those of a
+//! forward convolution repeat their bits), and the workspace is kept. Does not add biases. Holds always: one thread at a time
+//! uses a device's handle, and all work goes to the device's one stream (see `gpu`).
 //!
 //! Sources: NVIDIA's reference of cuDNN 9, "cudnn_cnn", the legacy API; PyTorch, `Conv_v7.cpp`, note on math types.
 
@@ -25,6 +25,11 @@ use crate::generator::diffusion::decoding::MOST_NUMBERS;
 const MOST_WORKSPACE_BYTES: usize = 1 << 30;
 /// As many as cuDNN has (`CUDNN_CONVOLUTION_FWD_ALGO_COUNT`): what PyTorch asks for.
 const MOST_ALGORITHMS: usize = 8;
+/// Where no proposal of cuDNN's does: PyTorch's default, and the one that takes every shape.
+const LAST_RESORTS: [sys::cudnnConvolutionFwdAlgo_t; 2] = [
+    sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+    sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
+];
 
 /// The handle of each device in use; [`forget`] takes it out.
 static HANDLES: LazyLock<Mutex<HashMap<DeviceId, Arc<Mutex<Handle>>>>> = LazyLock::new(Mutex::default);
@@ -246,15 +251,14 @@ impl Plan {
             let (x, weight, conv, out) = (self.x, self.weight, self.conv, self.out);
             result::get_convolution_forward_algorithm(handle, x, weight, conv, out, most, &raw mut count, answers)?;
         }
+        let count = usize::try_from(count).unwrap_or(0);
+        let answers = found.iter().take(count).filter(|it| it.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS);
+        let mut wanted: Vec<_> = answers.map(|it| (it.algo, fixed.unwrap_or(it.mathType))).collect();
+        wanted.extend(LAST_RESORTS.map(|algorithm| (algorithm, asked)));
         let mut choices = Vec::new();
-        for answer in found.iter().take(usize::try_from(count).unwrap_or(0)) {
-            let repeats = answer.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC;
-            if answer.status != sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS || !repeats {
-                continue;
-            }
-            let math = fixed.unwrap_or(answer.mathType);
-            if let Ok(bytes) = self.workspace_bytes(handle, answer.algo, math) {
-                choices.push(Choice { algorithm: answer.algo, math, bytes });
+        for (algorithm, math) in wanted {
+            if let Ok(bytes) = self.workspace_bytes(handle, algorithm, math) {
+                choices.push(Choice { algorithm, math, bytes });
             }
         }
         // cuDNN is known to ask for more than there is in any GPU.
