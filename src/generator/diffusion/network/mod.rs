@@ -104,8 +104,8 @@ impl Networks {
         Tensor::from_slice(&array.data, array.shape.as_slice(), device)?.to_dtype(self.dtype)
     }
 
-    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next one, with
-    /// fewer images, wants it in other sizes.
+    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next one,
+    /// with fewer images, wants it in other sizes.
     fn array(&self, answer: candle_core::Result<Tensor>) -> Result<Array, EngineError> {
         let numbers = |tensor: Tensor| -> candle_core::Result<Array> {
             let data = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
