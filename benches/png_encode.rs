@@ -1,4 +1,5 @@
-//! How many PNGs of 512 x 512 px hardset encodes in a second, by number of threads: what a GPU that makes images waits for.
+//! How many PNGs of 512 x 512 px hardset encodes in a second, by number of threads: what a GPU that makes images waits
+//! for.
 //!
 //! Usage: cargo bench --bench png_encode -- FOLDER [THREADS…]         photographs, those with sides of 512 px and more
 //!

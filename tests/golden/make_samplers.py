@@ -4,9 +4,10 @@ Run with diffusers, torch and numpy (0.42.1, 2.15.0 and 2.4.6 made the committed
 python3 tests/golden/make_samplers.py
 Needs no data: the model, the first sample and the noise are formulas, which both sides evaluate.
 
-Cases: the published configs of three models (and four more files) under each scheduler, by `from_config`; then, for each
-scheduler, draws that take every value of every option equally often. What is not finite in diffusers is left out. DDIM from
-a file that says nothing about `clip_sample` is the scheduler that `StableDiffusionPipeline` makes of it: it does not clip.
+Cases: the published configs of three models (and four more files) under each scheduler, by `from_config`; then, for
+each scheduler, draws that take every value of every option equally often. What is not finite in diffusers is left out.
+DDIM from a file that says nothing about `clip_sample` is the scheduler that `StableDiffusionPipeline` makes of it: it
+does not clip.
 """
 
 import inspect

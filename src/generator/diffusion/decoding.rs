@@ -1,6 +1,7 @@
 //! The last step, from latents to pictures: in as many pieces as fit, by whichever thread has time for it.
 //!
-//! Holds always: a picture's pixels depend on its own latents alone; no tensor of a piece has more than [`MOST_NUMBERS`].
+//! Holds always: a picture's pixels depend on its own latents alone; no tensor of a piece has more than
+//! [`MOST_NUMBERS`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +16,8 @@ pub(super) const MOST_NUMBERS: usize = 1 << 30;
 
 /// Images that a decoder takes at a time; `channels`: of its levels, the finest first, `pixels`: of one image.
 ///
-/// A level's largest tensor is what the coarser one below hands up, so it has that one's channels. At least one image: what
-/// does not fit then is for the device to say.
+/// A level's largest tensor is what the coarser one below hands up, so it has that one's channels. At least one image:
+/// what does not fit then is for the device to say.
 pub(super) fn most_images(channels: &[usize], pixels: usize) -> usize {
     let mut widest = 1;
     for (level, &own) in channels.iter().enumerate() {

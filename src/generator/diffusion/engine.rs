@@ -55,8 +55,9 @@ pub enum EngineError {
 }
 
 /// Words of CUDA and cuBLAS (`CUDA_ERROR_OUT_OF_MEMORY`, "out of memory"), cuDNN (`CUDNN_STATUS_ALLOC_FAILED`, and from
-/// version 9 on `CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED`) and ONNX Runtime (its arena, `bfc_arena.cc`) for a
-/// device whose memory is full. A host that has no memory left is another matter: a smaller batch does not help it.
+/// version 9 on `CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED`) and ONNX Runtime (its arena, `bfc_arena.cc`)
+/// for a device whose memory is full. A host that has no memory left is another matter: a smaller batch does not help
+/// it.
 const FULL: [&str; 6] = [
     "out of memory",
     "OUT_OF_MEMORY",

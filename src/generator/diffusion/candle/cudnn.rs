@@ -1,9 +1,9 @@
-//! Convolutions on a GPU by cuDNN, with PyTorch's arithmetic: products of halves are summed in f32, f32 stays f32.
+//! Convolutions on a GPU by cuDNN: products of halves are summed in f32, as PyTorch has them, and f32 stays f32.
 //!
-//! candle has halves summed in halves, lets cuDNN round f32 to TF32 and asks it for an algorithm at each call. Here a shape's
-//! algorithms are asked for once, by cuDNN's rules and not by stop-watch, so that two runs take the same one (all those of a
-//! forward convolution repeat their bits), and the workspace is kept. Does not add biases. Holds always: one thread at a time
-//! uses a device's handle, and all work goes to the device's one stream (see `gpu`).
+//! candle has halves summed in halves, lets cuDNN round f32 to TF32 and asks it for an algorithm at each call. Here a
+//! shape's algorithms are asked for once, by cuDNN's rules and not by stop-watch, so that two runs take the same one
+//! (all those of a forward convolution repeat their bits), and the workspace is kept. Does not add biases. Holds
+//! always: one thread at a time uses a device's handle, and all work goes to the device's one stream (see `gpu`).
 //!
 //! Sources: NVIDIA's reference of cuDNN 9, "cudnn_cnn", the legacy API; PyTorch, `Conv_v7.cpp`, note on math types.
 
@@ -40,8 +40,8 @@ pub struct Numbers<'a> {
     pub offset: usize,
 }
 
-/// `x` `[images, in, height, width]`, `weight` `[out, in, kernel, kernel]`: `[images, out, out_height, out_width]`, all of
-/// one type. In as many calls as keep each tensor within [`MOST_NUMBERS`].
+/// `x` `[images, in, height, width]`, `weight` `[out, in, kernel, kernel]`: `[images, out, out_height, out_width]`, all
+/// of one type. In as many calls as keep each tensor within [`MOST_NUMBERS`].
 pub fn conv2d(shape: ConvShape, x: &Numbers, weight: &Numbers) -> Result<(CudaStorage, Shape)> {
     let (device, dtype) = (x.storage.device(), x.storage.dtype());
     if weight.storage.dtype() != dtype {
@@ -236,8 +236,9 @@ impl Plan {
         Ok(())
     }
 
-    /// What cuDNN proposes. Asked with tensor cores allowed it names for each algorithm whether it wants them, and that is
-    /// what has to be asked for at the call; without the word, halves may not get them. f32 never does: they mean TF32.
+    /// What cuDNN proposes. Asked with tensor cores allowed it names for each algorithm whether it wants them, and that
+    /// is what has to be asked for at the call; without the word, halves may not get them. f32 never does: they mean
+    /// TF32.
     fn choose(&self, handle: sys::cudnnHandle_t, dtype: DType) -> Result<Vec<Choice>> {
         let fixed = (dtype == DType::F32).then_some(sys::cudnnMathType_t::CUDNN_FMA_MATH);
         let asked = fixed.unwrap_or(sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH);
@@ -289,8 +290,8 @@ impl Plan {
     ) -> std::result::Result<(), CudnnError> {
         let (one, zero) = (1.0_f32, 0.0_f32);
         let (x, weight) = (operands.x as *const c_void, operands.weight as *const c_void);
-        // SAFETY: the operands have the described shapes and types, the workspace is as large as the choice says, and all of
-        // them live until the stream has come so far: memory is freed in its order.
+        // SAFETY: the operands have the described shapes and types, the workspace is as large as the choice says, and
+        // all of them live until the stream has come so far: memory is freed in its order.
         unsafe {
             result::set_convolution_math_type(self.conv, choice.math)?;
             result::convolution_forward(

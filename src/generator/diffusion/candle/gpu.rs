@@ -1,8 +1,8 @@
 //! The devices of a model's networks; whether a GPU can be used, before candle is asked for it.
 //!
-//! candle panics where a library of CUDA is missing, and takes a GPU for present in every build with `cuda`. Holds always on
-//! a GPU: all work of a [`Place`]'s device goes to that device's one stream, whichever thread asks for it, and no tensor
-//! moves between the two devices. So events between streams are not needed, and candle makes none.
+//! candle panics where a library of CUDA is missing, and takes a GPU for present in every build with `cuda`. Holds
+//! always on a GPU: all work of a [`Place`]'s device goes to that device's one stream, whichever thread asks for it,
+//! and no tensor moves between the two devices. So events between streams are not needed, and candle makes none.
 
 #[cfg(feature = "cuda")]
 use candle_core::{
@@ -69,7 +69,8 @@ impl Drop for Place {
     }
 }
 
-/// Freed memory stays with the process: else the driver takes it at each synchronisation, once a step, and maps it anew.
+/// Freed memory stays with the process: else the driver takes it at each synchronisation, once a step, and maps it
+/// anew.
 #[cfg(feature = "cuda")]
 fn keep_freed_memory(device: &CudaDevice) -> CandleResult<()> {
     let stream = device.cuda_stream();

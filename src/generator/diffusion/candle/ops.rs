@@ -1,4 +1,5 @@
-//! Layers on candle tensors: on a CPU by the kernels of `cpu`, on a GPU convolutions by `cudnn`, the rest by candle's own.
+//! Layers on candle tensors: on a CPU by the kernels of `cpu`, on a GPU convolutions by `cudnn`, the rest by candle's
+//! own.
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
@@ -287,8 +288,8 @@ impl Attention {
         self.in_pieces(&q, &k, &v, MOST_SCORES)
     }
 
-    /// The same with at most so many scores at a time, but for one row of them: image by image, head by head, and by blocks
-    /// of queries. A causal mask wants all queries of a head.
+    /// The same with at most so many scores at a time, but for one row of them: image by image, head by head, and by
+    /// blocks of queries. A causal mask wants all queries of a head.
     fn in_pieces(&self, q: &Tensor, k: &Tensor, v: &Tensor, most: usize) -> Result<Tensor> {
         let ((images, queries, width), keys) = (q.dims3()?, k.dim(1)?);
         if images * self.heads * queries * keys <= most {
@@ -392,7 +393,8 @@ mod tests {
         Tensor::from_iter(data, &Device::Cpu).unwrap().reshape(shape).unwrap()
     }
 
-    /// Largest difference between attention at once and in pieces of `most` scores, and between it and the CPU's kernel.
+    /// Largest difference between attention at once and in pieces of `most` scores, and between it and the CPU's
+    /// kernel.
     fn check(attention: Attention, most: usize) {
         let (q, k, v) = (numbers((2, 10, 12), 0.1), numbers((2, 10, 12), 0.7), numbers((2, 10, 12), 1.9));
         let whole = attention.with_all_scores(&q, &k, &v).unwrap();
