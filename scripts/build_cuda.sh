@@ -103,6 +103,9 @@ chmod +x "$toolkit/rustc"
 export RUSTC_WRAPPER="$toolkit/rustc"
 
 section "cargo build --release --features cuda"
+# candle-nn's own kernels (layer norm, softmax, sigmoid) are behind its own feature.
+grep -q 'candle-nn feature "cuda"' <<<"$(cargo tree --locked --edges features --features cuda --invert candle-nn)" ||
+  fail "candle-nn is built without its feature cuda"
 cargo build --release --features cuda
 
 section "what the program needs"
@@ -123,7 +126,8 @@ for a GPU, each opened at its first use:
   libcublas, libcublasLt, libcurand and libnvrtc of the same CUDA, and cuDNN 9: from a toolkit, or from the wheels
   nvidia-cublas, nvidia-curand, nvidia-cuda-nvrtc and nvidia-cudnn-cu13, with the folders of their lib*.so.* in
   LD_LIBRARY_PATH; here: $toolkit/nvidia/cu13/lib:$toolkit/nvidia/cudnn/lib
-  surrogates besides: ORT_DYLIB_PATH with the libonnxruntime.so of the wheel onnxruntime-gpu
+  surrogates besides: ORT_DYLIB_PATH with the libonnxruntime.so.1.* of the wheel onnxruntime-gpu, which also opens
+  libcudart of CUDA 13: the wheel nvidia-cuda-runtime
 
 $(du -h "$program" | cut -f1) $program
 END

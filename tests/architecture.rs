@@ -310,3 +310,22 @@ fn words_in_comments_and_texts_do_not_count() {
     check("stats/select.rs", source, &[]);
     check("stats/select.rs", &format!("{source} use crate::cli;"), &["crate::cli"]);
 }
+
+/// Features that feature `name` of this package turns on.
+fn feature(name: &str) -> Vec<String> {
+    let manifest = include_str!("../Cargo.toml").parse::<toml::Table>().expect("Cargo.toml is TOML");
+    let names = manifest["features"][name].as_array().expect("a feature is a list");
+    names.iter().filter_map(|name| name.as_str()).map(str::to_owned).collect()
+}
+
+/// candle-core's `cudnn` brings its `cuda`, candle-nn's does not: without `candle-nn/cuda` the first layer norm on a GPU
+/// ends in "no cuda implementation". scripts/build_cuda.sh holds the resolved features.
+#[test]
+fn the_feature_cuda_reaches_every_part_of_candle() {
+    let cuda = feature("cuda");
+    for wanted in ["candle", "candle-core/cudnn", "candle-nn/cuda"] {
+        assert!(cuda.iter().any(|name| name == wanted), "{wanted} is not in {cuda:?}");
+    }
+    let parts = feature("candle").into_iter().filter(|name| name.starts_with("dep:candle-")).count();
+    assert_eq!(parts, 2, "a further crate of candle wants a word here: has it a feature `cuda`?");
+}

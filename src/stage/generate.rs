@@ -6,6 +6,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
 use super::images::check_source;
 use super::planned::Planned;
 use super::shards::{Made, Output, Part, Stage, Tally, for_each_shard};
@@ -26,6 +29,8 @@ struct Generate<'a> {
     plan: Planned,
     base_key: Sha256,
     part: Part,
+    /// Encodes. One of its own: the thread that makes images waits for encoded ones on a thread of the other pool.
+    encoders: ThreadPool,
     /// Built when the first shard is to be made: a model takes its time to load.
     generator: Option<Box<dyn Generator>>,
 }
@@ -40,7 +45,7 @@ pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Resu
     let base_key = (KeyHasher::new().field("stage", "generate 2").field("plan", plan.record.hash().to_string()))
         .field("generate", spec.generate.identity())
         .finish();
-    let stage = Generate { ctx, spec, plan, base_key, part, generator: None };
+    let stage = Generate { ctx, spec, plan, base_key, part, encoders: ctx.pool()?, generator: None };
     let mut tallies = ctx.pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
 }
@@ -69,11 +74,11 @@ impl Stage for Generate<'_> {
         };
         let facts = generator.facts();
         let shard = Shard::new(shard, spec, &facts);
-        let given = rows.len();
+        let (given, encoders) = (rows.len(), &self.encoders);
         // One block is finished and encoded while the next one is made.
         let (sender, blocks) = sync_channel::<Block>(1);
         std::thread::scope(|scope| {
-            let encoder = scope.spawn(move || shard.fill(blocks));
+            let encoder = scope.spawn(move || shard.fill(blocks, encoders));
             let (mut rows, begun) = (rows.as_slice(), Instant::now());
             while !rows.is_empty() {
                 ctx.check_stop()?;
@@ -124,6 +129,12 @@ fn record_rate(ctx: &Context, spec: &RunSpec, facts: &BTreeMap<String, String>, 
     }
 }
 
+/// A picture on its way into a shard: its row, whose offset is not known yet, and its bytes if they go there.
+struct Encoded {
+    row: ImageRow,
+    png: Option<Vec<u8>>,
+}
+
 /// A shard being filled.
 struct Shard {
     path: String,
@@ -150,16 +161,53 @@ impl Shard {
         Self { path: format!("images/{shard:05}.tar"), provenance, tar: None, kept: Vec::new(), made }
     }
 
-    fn fill(mut self, blocks: Receiver<Block>) -> Result<Self, StageError> {
+    fn fill(mut self, blocks: Receiver<Block>, encoders: &ThreadPool) -> Result<Self, StageError> {
         for (rows, pictures) in blocks {
-            for (row, outcome) in rows.iter().zip(pictures.finish()?) {
+            let outcomes = pictures.finish()?;
+            // A GPU makes more images a second than one thread can encode.
+            let encoded: Vec<Outcome<Result<Encoded, StoreError>>> = encoders.install(|| {
+                let outcomes = rows.par_iter().zip(outcomes);
+                outcomes.map(|(row, outcome)| outcome.map(|picture| self.encode(row, picture))).collect()
+            });
+            for (row, outcome) in rows.iter().zip(encoded) {
                 self.add(row, outcome)?;
             }
         }
         Ok(self)
     }
 
-    fn add(&mut self, request: &PlanRow, outcome: Outcome<Picture>) -> Result<(), StageError> {
+    fn encode(&self, request: &PlanRow, picture: Picture) -> Result<Encoded, StoreError> {
+        let item_id = request.item_id;
+        match picture {
+            Picture::Found { path, bytes, sha256, size_px: (width_px, height_px) } => {
+                let row = ImageRow { item_id, path, offset: 0, bytes, sha256, width_px, height_px, made: None };
+                Ok(Encoded { row, png: None })
+            }
+            Picture::Made { image, warning } => {
+                let made = self.provenance.clone().map(|provenance| Provenance { warning, ..provenance });
+                let texts = made.as_ref().map_or_else(Vec::new, |made| render::png_texts(request, made));
+                let png =
+                    imaging::encode_png(&image, &texts).map_err(|error| self.cannot(std::io::Error::other(error)))?;
+                let row = ImageRow {
+                    item_id,
+                    path: self.path.clone(),
+                    offset: 0,
+                    bytes: png.len() as u64,
+                    sha256: Sha256::of(&png),
+                    width_px: image.width_px(),
+                    height_px: image.height_px(),
+                    made,
+                };
+                Ok(Encoded { row, png: Some(png) })
+            }
+        }
+    }
+
+    fn cannot(&self, error: std::io::Error) -> StoreError {
+        StoreError::io("encode", Path::new(&self.path))(error)
+    }
+
+    fn add(&mut self, request: &PlanRow, outcome: Outcome<Result<Encoded, StoreError>>) -> Result<(), StageError> {
         let counts = &mut self.made.rows;
         match &outcome {
             Outcome::Kept(_) => counts.kept += 1,
@@ -171,36 +219,12 @@ impl Shard {
             let stage = crate::domain::Stage::Generate;
             self.made.lost.push(DropRow { item_id: request.item_id, stage, source, reason: reason.to_owned() });
         }
-        outcome.kept().map_or(Ok(()), |picture| self.keep(request, picture))
-    }
-
-    fn keep(&mut self, request: &PlanRow, picture: Picture) -> Result<(), StageError> {
-        let item_id = request.item_id;
-        let row = match picture {
-            Picture::Found { path, bytes, sha256, size_px: (width_px, height_px) } => {
-                ImageRow { item_id, path, offset: 0, bytes, sha256, width_px, height_px, made: None }
-            }
-            Picture::Made { image, warning } => {
-                let cannot = StoreError::io("encode", Path::new(&self.path));
-                let made = self.provenance.clone().map(|provenance| Provenance { warning, ..provenance });
-                let texts = made.as_ref().map_or_else(Vec::new, |made| render::png_texts(request, made));
-                let png = match imaging::encode_png(&image, &texts) {
-                    Ok(png) => png,
-                    Err(error) => return Err(cannot(std::io::Error::other(error)).into()),
-                };
-                let offset = self.tar.get_or_insert_default().push(&RunDir::member(item_id), &png).map_err(cannot)?;
-                ImageRow {
-                    item_id,
-                    path: self.path.clone(),
-                    offset,
-                    bytes: png.len() as u64,
-                    sha256: Sha256::of(&png),
-                    width_px: image.width_px(),
-                    height_px: image.height_px(),
-                    made,
-                }
-            }
-        };
+        let Some(encoded) = outcome.kept() else { return Ok(()) };
+        let Encoded { mut row, png } = encoded?;
+        if let Some(png) = png {
+            let pushed = self.tar.get_or_insert_default().push(&RunDir::member(row.item_id), &png);
+            row.offset = pushed.map_err(|error| self.cannot(error))?;
+        }
         self.kept.push(row);
         Ok(())
     }

@@ -4,8 +4,10 @@ Run with diffusers, torch and numpy (0.42.1, 2.15.0 and 2.4.6 made the committed
 python3 tests/golden/make_samplers.py
 Needs no data: the model, the first sample and the noise are formulas, which both sides evaluate.
 
-Cases: the published configs of three models (and two more files) under each scheduler, by `from_config`; then, for each
-scheduler, draws that take every value of every option equally often. What is not finite in diffusers is left out.
+Cases: the published configs of three models (and four more files) under each scheduler, by `from_config`; then, for
+each scheduler, draws that take every value of every option equally often. What is not finite in diffusers is left out.
+DDIM from a file that says nothing about `clip_sample` is the scheduler that `StableDiffusionPipeline` makes of it: it
+does not clip.
 """
 
 import inspect
@@ -95,6 +97,27 @@ PUBLISHED = {
         "timestep_spacing": "leading",
         "steps_offset": 1,
     },
+    # SD-Turbo's schedule as a current diffusers saves an Euler scheduler that was made afresh: no word about clipping.
+    "sd-turbo-saved": LATENT
+    | {
+        "_class_name": "EulerDiscreteScheduler",
+        "_diffusers_version": "0.42.1",
+        "final_sigmas_type": "zero",
+        "interpolation_type": "linear",
+        "prediction_type": "epsilon",
+        "rescale_betas_zero_snr": False,
+        "sigma_max": None,
+        "sigma_min": None,
+        "steps_offset": 1,
+        "timestep_spacing": "trailing",
+        "timestep_type": "discrete",
+        "trained_betas": None,
+        "use_beta_sigmas": False,
+        "use_exponential_sigmas": False,
+        "use_karras_sigmas": False,
+    },
+    # A DDIM file of before there was the key.
+    "ddim-old": LATENT | {"_class_name": "DDIMScheduler", "set_alpha_to_one": False, "steps_offset": 1},
 }
 
 SPACINGS = ["leading", "trailing", "linspace"]
@@ -204,8 +227,19 @@ def said(config, kind):
     return {key: value for key, value in config.items() if key != "timestep_spacing"}
 
 
+def in_pipeline(scheduler):
+    """The scheduler as `StableDiffusionPipeline` uses it: its `__init__` turns clipping, DDIM's default, off."""
+    assert scheduler.config.clip_sample and scheduler.config.steps_offset == 1
+    parts = dict.fromkeys(["vae", "text_encoder", "tokenizer", "unet", "safety_checker", "feature_extractor"])
+    pipeline = diffusers.StableDiffusionPipeline(**parts, scheduler=scheduler, requires_safety_checker=False)
+    assert not pipeline.scheduler.config.clip_sample
+    return pipeline.scheduler
+
+
 def case(config, kind, steps, **extra):
     scheduler = KINDS[kind].from_config(said(config, kind), **extra)
+    if kind == "ddim" and "clip_sample" not in config:
+        scheduler = in_pipeline(scheduler)
     timesteps, init_noise_sigma, samples = trajectory(scheduler, steps)
     if not numpy.isfinite(samples).all():
         print("left out, not finite:", kind, steps, config)

@@ -54,15 +54,26 @@ pub enum EngineError {
     Failed(String),
 }
 
+/// Words of CUDA and cuBLAS (`CUDA_ERROR_OUT_OF_MEMORY`, "out of memory"), cuDNN (`CUDNN_STATUS_ALLOC_FAILED`, and from
+/// version 9 on `CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED`) and ONNX Runtime (its arena, `bfc_arena.cc`)
+/// for a device whose memory is full. A host that has no memory left is another matter: a smaller batch does not help
+/// it.
+const FULL: [&str; 6] = [
+    "out of memory",
+    "OUT_OF_MEMORY",
+    "STATUS_ALLOC_FAILED",
+    "DEVICE_ALLOCATION_FAILED",
+    "Failed to allocate memory for requested buffer",
+    "bfc_arena",
+];
+
 impl EngineError {
-    /// What a library's message means.
-    pub fn from_text(text: &str) -> Self {
-        let lacks = ["OUT_OF_MEMORY", "out of memory", "ALLOC_FAILED", "Failed to allocate memory"];
-        match lacks.iter().any(|lack| text.contains(lack)) {
-            true => Self::OutOfMemory,
-            // Further lines are a trace of the library's own functions.
-            false => Self::Failed(text.lines().next().unwrap_or_default().to_owned()),
+    /// What a library's message means; of a longer one its first line is kept, the rest is a trace of its functions.
+    pub(super) fn from_text(text: &str) -> Self {
+        if FULL.iter().any(|words| text.contains(words)) {
+            return Self::OutOfMemory;
         }
+        Self::Failed(text.lines().next().unwrap_or_default().to_owned())
     }
 }
 
@@ -123,4 +134,44 @@ pub(super) trait Engine: Send + Sync {
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError>;
     /// Latents `[n, c, h, w]` -> pictures `[n, 3, h', w']`, about -1 to 1.
     fn decode(&self, latents: &Array) -> Result<Array, EngineError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one place that reads messages.
+    fn check(text: &str, expected: &str) {
+        assert_eq!(EngineError::from_text(text).to_string(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_full_device_is_recognised_in_the_words_of_each_library() {
+        for text in [
+            r#"DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")"#,
+            "CUBLAS_STATUS_ALLOC_FAILED",
+            "CUDNN_STATUS_ALLOC_FAILED",
+            "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+            "CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);",
+            "Non-zero status code returned while running Conv node. Status Message: /onnxruntime_src/onnxruntime/core/\
+             framework/bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 4294967296",
+            "bfc_arena.cc:359 Available memory of 0 is smaller than requested bytes of 1048576",
+            "a trace\nDriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
+        ] {
+            check(text, "out of memory");
+        }
+    }
+
+    #[test]
+    fn other_failures_keep_their_first_line() {
+        let too_little = "CUDNN_STATUS_NOT_SUPPORTED_SHARED_MEMORY_INSUFFICIENT";
+        check(too_little, too_little);
+        let host = "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED";
+        check(host, host);
+        check(
+            "no cuda implementation for layer-norm\n   0: candle_core::error",
+            "no cuda implementation for layer-norm",
+        );
+        check("", "");
+    }
 }

@@ -151,10 +151,11 @@ impl Diffusion {
         let latents = |side_px: u32| (side_px / config.pixels_per_latent()) as usize;
         let (height, width) = (latents(spec.height_px), latents(spec.width_px));
         let engine = choice.load(&config, Size { images: batch, guided: spec.guidance > 1.0, height, width })?;
+        let most = decoding::most_images(&config.vae.channels, spec.width_px as usize * spec.height_px as usize);
         let mut facts = choice.facts;
         facts.insert("sampler".to_owned(), sampler.kind().to_string());
         Ok(Self {
-            decoding: Arc::new(Decoding::new(engine.clone(), (spec.width_px, spec.height_px))),
+            decoding: Arc::new(Decoding::new(engine.clone(), (spec.width_px, spec.height_px)).at_most(most)),
             engine,
             overlaps: choice.device != Device::Cpu,
             pixels_per_latent: config.pixels_per_latent(),

@@ -1,9 +1,11 @@
 //! The networks on candle, on the CPU or (feature `cuda`) on a GPU: the only place that knows candle. Needs no library.
 //!
-//! `layers` loads and applies layers, `ops` chooses the kernels: on a CPU those of `cpu`, elsewhere candle's own. Holds
-//! always: on a CPU everything is f32, and an image's numbers do not depend on what else is in the batch.
+//! `layers` loads and applies layers, `ops` chooses the kernels: on a CPU those of `cpu`, on a GPU those of `cudnn` for
+//! convolutions and candle's own for the rest; `gpu` has the devices. Holds always: on a CPU everything is f32, and an image's numbers do not depend on what else is in the batch.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cudnn;
 mod gpu;
 mod layers;
 mod ops;
@@ -14,6 +16,7 @@ use super::engine::{Array, Engine, EngineError, NetworkError, Work};
 use super::model::{ModelConfig, UnetConfig, VaeConfig};
 use super::network::{Decoder, TextEncoder, Unet, waves};
 use crate::domain::{Device as Wanted, Precision};
+use gpu::Place;
 use layers::Candle;
 
 /// The networks of one model on one device.
@@ -24,6 +27,8 @@ pub(super) struct Networks {
     decoder: Part<Decoder<Candle>>,
     unet_config: UnetConfig,
     vae_config: VaeConfig,
+    /// Dropped last, after all that lies there.
+    place: Place,
 }
 
 /// A network with what its layers are applied by.
@@ -43,15 +48,9 @@ pub(super) fn check(device: Wanted) -> Result<(), String> {
 impl Networks {
     /// Reads all weights onto the device.
     pub fn load(config: &ModelConfig, work: &Work) -> Result<Self, NetworkError> {
-        let (device, precision) = (work.device, work.precision);
-        let name = device.to_string();
-        let (device, decodes_on) = match device {
-            Wanted::Cuda(at) => Device::new_cuda(at as usize)
-                .and_then(|first| Ok((first, Device::new_cuda_with_stream(at as usize)?)))
-                .map_err(|error| NetworkError::Device { device: name, problem: error.to_string() })?,
-            Wanted::Auto | Wanted::Cpu => (Device::Cpu, Device::Cpu),
-        };
-        let dtype = match precision {
+        let place = Place::open(work.device)
+            .map_err(|error| NetworkError::Device { device: work.device.to_string(), problem: error.to_string() })?;
+        let dtype = match work.precision {
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
             Precision::Auto | Precision::F32 => DType::F32,
@@ -60,12 +59,50 @@ impl Networks {
             Ok(Candle { weights: config.weights(part)?, device: device.clone(), dtype })
         };
         Ok(Self {
-            text: Part::load(candle("text_encoder", &device)?, |layers| TextEncoder::load(&config.text, layers))?,
-            unet: Part::load(candle("unet", &device)?, |layers| Unet::load(&config.unet, layers))?,
-            decoder: Part::load(candle("vae", &decodes_on)?, |layers| Decoder::load(&config.vae, layers))?,
+            text: Part::load(candle("text_encoder", &place.denoises_on)?, |layers| {
+                TextEncoder::load(&config.text, layers)
+            })?,
+            unet: Part::load(candle("unet", &place.denoises_on)?, |layers| Unet::load(&config.unet, layers))?,
+            decoder: Part::load(candle("vae", &place.decodes_on)?, |layers| Decoder::load(&config.vae, layers))?,
             unet_config: config.unet.clone(),
             vae_config: config.vae.clone(),
+            place,
         })
+    }
+
+    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next one, with
+    /// fewer images, wants it in other sizes.
+    fn array(&self, answer: Result<Tensor, NetworkError>) -> Result<Array, EngineError> {
+        let numbers = |tensor: Tensor| -> Result<Array, NetworkError> {
+            let data = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+            Ok(Array::new(tensor.dims(), data))
+        };
+        let array = answer.and_then(numbers).map_err(EngineError::from);
+        if matches!(array, Err(EngineError::OutOfMemory)) {
+            self.place.give_back();
+        }
+        array
+    }
+
+    fn encoded(&self, tokens: &[Vec<u32>]) -> Result<Tensor, NetworkError> {
+        let Part { candle, network } = &self.text;
+        let positions = tokens.first().map_or(0, Vec::len);
+        let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &candle.device)?;
+        network.forward(candle, &ids)
+    }
+
+    fn denoised(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Tensor, NetworkError> {
+        let part = &self.unet;
+        let waves = waves(timestep, &self.unet_config);
+        let waves = part.tensor(&Array::new([1, 1, waves.len()], waves))?;
+        let (latents, prompt) = (part.tensor(latents)?, part.tensor(embeddings)?);
+        part.network.forward(&part.candle, &latents, &waves, &prompt)
+    }
+
+    fn decoded(&self, latents: &Array) -> Result<Tensor, NetworkError> {
+        let part = &self.decoder;
+        let latents = Array::new(latents.shape.clone(), self.vae_config.unscaled(&latents.data));
+        part.network.forward(&part.candle, &part.tensor(&latents)?)
     }
 }
 
@@ -84,31 +121,17 @@ impl<N> Part<N> {
     }
 }
 
-fn array(tensor: &Tensor) -> candle_core::Result<Array> {
-    let data = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-    Ok(Array::new(tensor.dims(), data))
-}
-
 impl Engine for Networks {
     fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError> {
-        let Part { candle, network } = &self.text;
-        let positions = tokens.first().map_or(0, Vec::len);
-        let ids = Tensor::from_vec(tokens.concat(), (tokens.len(), positions), &candle.device)?;
-        Ok(array(&network.forward(candle, &ids)?)?)
+        self.array(self.encoded(tokens))
     }
 
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError> {
-        let part = &self.unet;
-        let waves = waves(timestep, &self.unet_config);
-        let waves = part.tensor(&Array::new([1, 1, waves.len()], waves))?;
-        let (latents, prompt) = (part.tensor(latents)?, part.tensor(embeddings)?);
-        Ok(array(&part.network.forward(&part.candle, &latents, &waves, &prompt)?)?)
+        self.array(self.denoised(latents, timestep, embeddings))
     }
 
     fn decode(&self, latents: &Array) -> Result<Array, EngineError> {
-        let part = &self.decoder;
-        let latents = Array::new(latents.shape.clone(), self.vae_config.unscaled(&latents.data));
-        Ok(array(&part.network.forward(&part.candle, &part.tensor(&latents)?)?)?)
+        self.array(self.decoded(latents))
     }
 }
 

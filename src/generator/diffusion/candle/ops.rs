@@ -1,11 +1,17 @@
-//! Layers on candle tensors: on a CPU by the kernels of `cpu`, elsewhere by candle's own.
+//! Layers on candle tensors: on a CPU by the kernels of `cpu`, on a GPU convolutions by `cudnn`, the rest by candle's
+//! own.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
 use super::cpu::{self, ConvShape, GroupNormShape, Heads, Rows};
+#[cfg(feature = "cuda")]
+use super::cudnn::Numbers;
 use crate::generator::diffusion::model::Activation;
 
-/// Elements of a matrix of scores above which a GPU makes them image by image.
+/// Scores that a GPU makes at a time: 6 GiB with those in other types beside them. candle's softmax counts them with an
+/// `int`, so that 2^31 would be too many.
 const MOST_SCORES: usize = 1 << 29;
 
 fn on_cpu(x: &Tensor) -> bool {
@@ -91,9 +97,19 @@ pub(super) struct Conv {
 }
 
 struct ConvOp {
+    /// On a CPU added at once, `[images, out]`; on a GPU later.
     bias: Vec<f32>,
     stride: usize,
     padding: usize,
+}
+
+impl ConvOp {
+    fn shape(&self, at: &Layout, w_at: &Layout) -> Result<ConvShape> {
+        let (images, in_channels, height, width) = at.shape().dims4()?;
+        let (out_channels, _, kernel, _) = w_at.shape().dims4()?;
+        let (stride, padding) = (self.stride, self.padding);
+        Ok(ConvShape { images, in_channels, out_channels, height, width, kernel, stride, padding })
+    }
 }
 
 impl CustomOp2 for ConvOp {
@@ -102,13 +118,17 @@ impl CustomOp2 for ConvOp {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, at: &Layout, w: &CpuStorage, w_at: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (images, in_channels, height, width) = at.shape().dims4()?;
-        let (out_channels, _, kernel, _) = w_at.shape().dims4()?;
-        let (stride, padding) = (self.stride, self.padding);
-        let shape = ConvShape { images, in_channels, out_channels, height, width, kernel, stride, padding };
+        let shape = self.shape(at, w_at)?;
         let (out_height, out_width) = shape.out_size();
         let out = cpu::conv2d(shape, numbers(x, at)?, numbers(w, w_at)?, &self.bias);
-        stored(out, (images, out_channels, out_height, out_width))
+        stored(out, (shape.images, shape.out_channels, out_height, out_width))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, at: &Layout, w: &CudaStorage, w_at: &Layout) -> Result<(CudaStorage, Shape)> {
+        let x = Numbers { storage: x, offset: at.start_offset() };
+        let weight = Numbers { storage: w, offset: w_at.start_offset() };
+        super::cudnn::conv2d(self.shape(at, w_at)?, &x, &weight)
     }
 }
 
@@ -119,8 +139,10 @@ impl Conv {
 
     /// `[images, in, height, width]`: `[images, out, …]`; `extra` `[1, out]` is added to every pixel.
     pub fn forward_with(&self, x: &Tensor, extra: Option<&Tensor>) -> Result<Tensor> {
+        let (stride, padding) = (self.stride, self.padding);
         if !on_cpu(x) {
-            let out = x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?;
+            let op = ConvOp { bias: Vec::new(), stride, padding };
+            let out = x.contiguous()?.apply_op2_no_bwd(&self.weight, &op)?;
             let bias = extra.map_or_else(|| self.bias.unsqueeze(0), |extra| extra.broadcast_add(&self.bias))?;
             return out.broadcast_add(&bias.unsqueeze(2)?.unsqueeze(3)?);
         }
@@ -128,7 +150,7 @@ impl Conv {
         if let Some(extra) = extra {
             bias.iter_mut().zip(extra.flatten_all()?.to_vec1::<f32>()?).for_each(|(bias, extra)| *bias += extra);
         }
-        let op = ConvOp { bias: bias.repeat(x.dims()[0]), stride: self.stride, padding: self.padding };
+        let op = ConvOp { bias: bias.repeat(x.dims()[0]), stride, padding };
         x.contiguous()?.apply_op2_no_bwd(&self.weight, &op)
     }
 }
@@ -263,12 +285,33 @@ impl Attention {
         if on_cpu(&q) {
             return q.apply_op3_no_bwd(&k, &v, self);
         }
-        let (images, queries, _) = q.dims3()?;
-        if images > 1 && images * self.heads * queries * k.dim(1)? > MOST_SCORES {
-            let one = |at| self.with_all_scores(&q.narrow(0, at, 1)?, &k.narrow(0, at, 1)?, &v.narrow(0, at, 1)?);
+        self.in_pieces(&q, &k, &v, MOST_SCORES)
+    }
+
+    /// The same with at most so many scores at a time, but for one row of them: image by image, head by head, and by
+    /// blocks of queries. A causal mask wants all queries of a head.
+    fn in_pieces(&self, q: &Tensor, k: &Tensor, v: &Tensor, most: usize) -> Result<Tensor> {
+        let ((images, queries, width), keys) = (q.dims3()?, k.dim(1)?);
+        if images * self.heads * queries * keys <= most {
+            return self.with_all_scores(q, k, v);
+        }
+        if images > 1 {
+            let one = |at| self.in_pieces(&q.narrow(0, at, 1)?, &k.narrow(0, at, 1)?, &v.narrow(0, at, 1)?, most);
             return Tensor::cat(&(0..images).map(one).collect::<Result<Vec<_>>>()?, 0);
         }
-        self.with_all_scores(&q, &k, &v)
+        if self.heads > 1 {
+            let (size, alone) = (width / self.heads, Self { heads: 1, ..*self });
+            let part = |x: &Tensor, head: usize| x.narrow(2, head * size, size)?.contiguous();
+            let one = |head| alone.in_pieces(&part(q, head)?, &part(k, head)?, &part(v, head)?, most);
+            return Tensor::cat(&(0..self.heads).map(one).collect::<Result<Vec<_>>>()?, 2);
+        }
+        let block = (most / keys).clamp(1, queries);
+        if self.causal || block == queries {
+            return self.with_all_scores(q, k, v);
+        }
+        let rows = (0..queries).step_by(block);
+        let some = |at: usize| self.with_all_scores(&q.narrow(1, at, block.min(queries - at))?, k, v);
+        Tensor::cat(&rows.map(some).collect::<Result<Vec<_>>>()?, 1)
     }
 
     fn with_all_scores(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
@@ -336,4 +379,39 @@ pub(super) fn geglu(x: &Tensor) -> Result<Tensor> {
     }
     let halves = x.chunk(2, D::Minus1)?;
     &halves[0] * halves[1].gelu_erf()?
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn numbers(shape: (usize, usize, usize), seed: f32) -> Tensor {
+        let count = shape.0 * shape.1 * shape.2;
+        let data = (0..count).map(|at| (at as f32 * 0.37 + seed).sin());
+        Tensor::from_iter(data, &Device::Cpu).unwrap().reshape(shape).unwrap()
+    }
+
+    /// Largest difference between attention at once and in pieces of `most` scores, and between it and the CPU's
+    /// kernel.
+    fn check(attention: Attention, most: usize) {
+        let (q, k, v) = (numbers((2, 10, 12), 0.1), numbers((2, 10, 12), 0.7), numbers((2, 10, 12), 1.9));
+        let whole = attention.with_all_scores(&q, &k, &v).unwrap();
+        for other in [attention.in_pieces(&q, &k, &v, most).unwrap(), attention.forward(&q, &k, &v).unwrap()] {
+            assert_eq!(other.dims(), whole.dims());
+            let apart = (other - &whole).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(apart < 1e-6, "{attention:?}, {most} scores: {apart:e}");
+        }
+    }
+
+    #[test]
+    fn attention_is_the_same_in_whatever_pieces_it_is_made() {
+        // 2 images x 3 heads x 10 x 10 scores: all, by images, by heads, by rows, a row alone although it is too long.
+        for most in [600, 599, 299, 99, 35, 10, 3] {
+            check(Attention { heads: 3, causal: false, upcast: false }, most);
+            check(Attention { heads: 3, causal: true, upcast: false }, most);
+            check(Attention { heads: 1, causal: false, upcast: true }, most);
+        }
+    }
 }

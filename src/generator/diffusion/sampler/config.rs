@@ -113,7 +113,7 @@ pub enum Method {
     Ddim {
         /// Signal after the last step.
         final_alpha: FinalAlpha,
-        /// Largest magnitude of the predicted image, if it is clipped.
+        /// Largest magnitude of the predicted image, if the file asks for clipping.
         clip: Option<f64>,
     },
     /// PNDM.
@@ -197,6 +197,7 @@ impl SamplerConfig {
     /// diffusers makes it: keys that both classes take are carried over, the rest are the new class' defaults. But:
     /// * A `timestep_spacing` that is its own class' default counts as unsaid. diffusers does so for one that was made
     ///   in memory (`_use_default_values`), and forgets it in the file, where it writes all defaults out.
+    /// * `ddim` clips latents only if the file says so; the class does by default, and the pipeline forbids it.
     /// * A chosen `pndm` skips the Runge-Kutta steps if the file says nothing about them (diffusers would take them).
     pub fn from_json(text: &str, choice: Option<SamplerKind>) -> Result<Self, SamplerError> {
         // diffusers writes Python's -Infinity (lambda_min_clipped), which is not JSON.
@@ -316,13 +317,17 @@ fn final_alpha(keys: &Keys, default: bool) -> Result<FinalAlpha, SamplerError> {
     Ok(if one { FinalAlpha::One } else { FinalAlpha::First })
 }
 
+/// Clipping suits pixels, which lie within -1 to 1, and ruins latents, which do not. `DDIMScheduler` clips by default,
+/// `StableDiffusionPipeline` turns it off for every scheduler that it is made with (`__init__`: `clip_sample` becomes
+/// False), and one that is put in its place later clips again, unless its config says otherwise. Here only a file that
+/// says `clip_sample: true` clips: for it alone hardset is not what the pipeline is. No other sampler has the key.
 fn clip(keys: &Keys) -> Result<Option<f64>, SamplerError> {
     let takes = "a number above 0";
     let range = keys.value("clip_sample_range", takes)?.unwrap_or(1.0);
     if range <= 0.0 {
         return Err(keys.refusal("clip_sample_range", takes));
     }
-    Ok(keys.flag("clip_sample", true)?.then_some(range))
+    Ok(keys.flag("clip_sample", false)?.then_some(range))
 }
 
 fn pndm(keys: &Keys, chosen: bool) -> Result<Method, SamplerError> {

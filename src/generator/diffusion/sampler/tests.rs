@@ -195,6 +195,22 @@ fn keys_of_other_classes_are_dropped_and_missing_ones_are_the_new_class_defaults
 }
 
 #[test]
+fn latents_are_clipped_only_if_the_file_says_so() {
+    let check = |file: Value, choice: Option<SamplerKind>, expected: Option<f64>| {
+        let config = SamplerConfig::from_json(&file.to_string(), choice).unwrap();
+        assert!(matches!(config.method, Method::Ddim { clip, .. } if clip == expected), "{file}: {:?}", config.method);
+    };
+    let ddim = Some(SamplerKind::Ddim);
+    for class in ["DDIMScheduler", "EulerDiscreteScheduler", "PNDMScheduler", "LCMScheduler"] {
+        check(json!({"_class_name": class, "skip_prk_steps": true, "clip_sample_range": 2.0}), ddim, None);
+        check(json!({"_class_name": class, "clip_sample": false}), ddim, None);
+        check(json!({"_class_name": class, "clip_sample": true}), ddim, Some(1.0));
+    }
+    check(json!({"_class_name": "DDIMScheduler"}), None, None);
+    check(json!({"_class_name": "DDIMScheduler", "clip_sample": true, "clip_sample_range": 2.0}), None, Some(2.0));
+}
+
+#[test]
 fn a_chosen_sampler_keeps_a_spacing_that_was_chosen_and_not_the_other_class_default() {
     let check = |class: &str, spacing: &str, kind: SamplerKind, expected: Spacing| {
         let config = json!({"_class_name": class, "timestep_spacing": spacing}).to_string();

@@ -11,7 +11,7 @@ use super::{Target, pieces};
 const TILE_PX: usize = 256;
 
 /// What a convolution is made of; padding is zeros.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in super::super) struct ConvShape {
     pub images: usize,
     pub in_channels: usize,
