@@ -8,6 +8,7 @@
 
 #[cfg(not(feature = "onnx"))]
 mod absent;
+mod cuda;
 mod error;
 #[cfg(feature = "onnx")]
 mod library;
@@ -23,8 +24,9 @@ use crate::domain::Device;
 
 #[cfg(not(feature = "onnx"))]
 pub use absent::Runtime;
+pub use cuda::{Driver, Missing, PACKAGE_VERSION, Survey, driver_is_here, has_provider, survey};
 pub use error::RuntimeError;
-pub use python::library_of_python;
+pub use python::libraries_of_python;
 #[cfg(feature = "onnx")]
 pub use runtime::Runtime;
 
@@ -35,6 +37,7 @@ pub struct Chosen {
     pub device: Device,
     /// Why `auto` took the CPU although this machine has a GPU.
     pub note: Option<String>,
-    /// What goes into records: `runtime`, `runtime_version`, `device` (`cpu` or `cuda`).
+    /// What goes into records: `runtime`, `runtime_version`, `device` (`cpu` or `cuda`); for a GPU also `gpu` (its model),
+    /// `driver`, `cuda` and `cudnn` (versions), as far as they say it.
     pub facts: BTreeMap<String, String>,
 }

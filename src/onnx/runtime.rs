@@ -10,7 +10,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::{Chosen, RuntimeError, library, log};
+use super::{Chosen, RuntimeError, cuda, library, log};
 use crate::domain::Device;
 
 /// The library of this process, once it is loaded: ONNX Runtime allows one environment in a process's life.
@@ -61,33 +61,48 @@ impl Runtime {
         &self.version
     }
 
-    /// The device that is used for `wanted`: `auto` takes the first GPU that can be used, else the CPU; any other device is
-    /// used, or the call is an error.
+    /// The device that is used for `wanted`: `auto` takes the first GPU if it can be used, else the CPU; any other device is
+    /// used, or the call is an error that names what is missing.
     pub fn choose(&self, wanted: Device) -> Result<Chosen, RuntimeError> {
         match wanted {
             Device::Cpu => Ok(self.chosen(Device::Cpu, None)),
+            // Without a driver there is no GPU to speak of.
+            Device::Auto if !cuda::driver_is_here() => Ok(self.chosen(Device::Cpu, None)),
             Device::Auto => match self.ready(0) {
-                Ok(()) => Ok(self.chosen(Device::Cuda(0), None)),
-                Err(_) => Ok(self.chosen(Device::Cpu, None)),
+                Ok(facts) => Ok(self.chosen_gpu(0, facts)),
+                Err(problem) => Ok(self.chosen(Device::Cpu, Some(format!("the GPU is not used: {problem}")))),
             },
             Device::Cuda(index) => match self.ready(index) {
-                Ok(()) => Ok(self.chosen(wanted, None)),
+                Ok(facts) => Ok(self.chosen_gpu(index, facts)),
                 Err(problem) => Err(RuntimeError::Device { device: wanted.to_string(), problem }),
             },
         }
     }
 
-    /// Whether sessions can be made on the GPU `index`, or why not.
-    fn ready(&self, index: u32) -> Result<(), String> {
+    /// Readies the GPU `index`; what records say of it, or why no session can be made there.
+    fn ready(&self, index: u32) -> Result<BTreeMap<String, String>, String> {
+        let survey = cuda::survey(Some(&self.path));
+        // The names of libraries are Linux's; elsewhere ONNX Runtime says what it can.
+        if let Some(problem) =
+            survey.as_ref().filter(|_| cfg!(target_os = "linux")).and_then(|found| found.problem(index))
+        {
+            return Err(problem);
+        }
         log::clear();
-        self.options(Device::Cuda(index), 1).map(drop).map_err(|error| log::explained(&error.to_string()))
+        let options = self.options(Device::Cuda(index), 1);
+        options.map_err(|error| log::explained(&error.to_string()))?;
+        Ok(survey.map(|survey| survey.facts(index)).unwrap_or_default())
+    }
+
+    fn chosen_gpu(&self, index: u32, facts: BTreeMap<String, String>) -> Chosen {
+        let mut chosen = self.chosen(Device::Cuda(index), None);
+        chosen.facts.extend(facts);
+        chosen
     }
 
     fn chosen(&self, device: Device, note: Option<String>) -> Chosen {
-        let kind = device.kind().to_owned();
-        let facts =
-            [("runtime", "onnxruntime".to_owned()), ("runtime_version", self.version.clone()), ("device", kind)];
-        let facts: BTreeMap<String, String> = facts.map(|(name, value)| (name.to_owned(), value)).into();
+        let facts = [("runtime", "onnxruntime"), ("runtime_version", self.version()), ("device", device.kind())];
+        let facts = facts.map(|fact| (fact.0.to_owned(), fact.1.to_owned())).into();
         Chosen { device, note, facts }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::library::find_library;
+use super::library::{Found, find_library};
 use super::{Context, StageError};
 use crate::domain::Precision;
 use crate::generator::{self, Benchmark, Compared};
@@ -62,12 +62,12 @@ pub struct Doctor {
 pub fn doctor(ctx: &Context) -> Doctor {
     let features =
         [("onnx", cfg!(feature = "onnx")), ("candle", cfg!(feature = "candle")), ("cuda", cfg!(feature = "cuda"))];
-    let (library, runtime) = match find_library(&ctx.data) {
+    let (library, runtime) = match find_library(&ctx.data, ctx.device) {
         Err(error) => (None, Err(error.to_string())),
         Ok(None) => {
             (None, Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()))
         }
-        Ok(Some((path, from))) => {
+        Ok(Some(Found { path, from })) => {
             let chosen = Runtime::load(&path).and_then(|runtime| runtime.choose(ctx.device));
             let facts = chosen.map(|chosen| chosen.facts.into_iter().collect());
             (Some((path, from)), facts.map_err(|error| error.to_string()))

@@ -3,9 +3,9 @@
 use super::library;
 use super::resolve::check_targets;
 use super::shards::{Tally, ranges};
-use super::{Context, Scored, Selected, StageError, score, select, write_dropped};
+use super::{Context, Scored, Selected, StageError, generated, score, select, write_dropped};
 use crate::config::ConfigError;
-use crate::domain::{LabelSpace, RunSpec, SurrogateModel, SurrogateSpec};
+use crate::domain::{Device, GenerateSpec, LabelSpace, RunSpec, SurrogateModel, SurrogateSpec};
 use crate::store::Check;
 
 /// What a mining did.
@@ -19,20 +19,34 @@ pub struct Mining {
     pub dropped: u64,
 }
 
-/// What can be known to stop a mining before hours are spent on images: a target that votes, a library that is missing (and is
-/// fetched, where it can be) or unusable. No library is looked for where no ONNX model has anything left to score.
+/// What can be known to stop a mining before hours are spent on images: a target that votes; a library that is missing (and is
+/// fetched, where it can be) or unusable; a device that models cannot run on. Nothing is looked for where no model has
+/// anything left to do.
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
     check_targets(spec)?;
-    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
-    let shards = ranges(planned, spec.shard_items).len();
-    let waits = |model: &&SurrogateSpec| {
-        matches!(model.model, SurrogateModel::Onnx(_))
-            && (0..shards).any(|shard| ctx.run.predictions(&model.name, shard).record().is_none())
-    };
-    if spec.scored().iter().any(waits) {
-        library::runtime(ctx)?.choose(ctx.device)?;
+    if scoring_waits(ctx, spec) || generation_waits(ctx, spec)? {
+        library::ready(ctx)?;
     }
     Ok(())
+}
+
+/// Whether an ONNX model has images left to score.
+fn scoring_waits(ctx: &Context, spec: &RunSpec) -> bool {
+    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
+    let shards = ranges(planned, spec.shard_items).len();
+    let unscored = |name: &str| (0..shards).any(|shard| ctx.run.predictions(name, shard).record().is_none());
+    let onnx = |scored: &SurrogateSpec| matches!(scored.model, SurrogateModel::Onnx(_));
+    spec.scored().into_iter().any(|scored| onnx(scored) && unscored(&scored.name))
+}
+
+/// Whether a diffusion model has images left to make on a GPU that candle cannot use in this build.
+fn generation_waits(ctx: &Context, spec: &RunSpec) -> Result<bool, StageError> {
+    let on_gpu = matches!(ctx.device, Device::Cuda(_)) && !cfg!(feature = "cuda");
+    if !on_gpu || !matches!(spec.generate, GenerateSpec::Diffusion(_)) {
+        return Ok(false);
+    }
+    let (made, all) = generated(ctx, spec)?;
+    Ok(made < all)
 }
 
 /// Mines with the spec's current selection; `images` is what `generate` returned.

@@ -187,9 +187,9 @@ impl Score<'_> {
         if !self.runtime_loaded {
             return Ok(Host::without_runtime());
         }
-        let runtime = library::runtime(self.ctx)?;
-        let chosen = runtime.choose(self.ctx.device)?;
-        let host = Host::with_onnx_runtime(runtime, chosen);
+        let ready = library::ready(self.ctx)?;
+        ready.tell(self.ctx);
+        let host = Host::with_onnx_runtime(ready.runtime, ready.chosen);
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
         self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), library::described(host.facts())));
         Ok(host)
