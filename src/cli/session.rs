@@ -65,6 +65,7 @@ impl Session {
             data: self.data.clone(),
             device: self.devices.first(),
             batch: self.batch,
+            instances: None,
             threads: self.threads,
             progress: &self.progress,
             stop: &self.stop,

@@ -248,6 +248,14 @@ pub fn check(spec: &GenerateSpec) -> Result<(), GeneratorError> {
     }
 }
 
+/// Why diffusion models cannot run on the GPU `index`; `None`: they can.
+pub fn gpu_problem(index: u32) -> Option<String> {
+    #[cfg(feature = "candle")]
+    return diffusion::gpu_problem(index);
+    #[cfg(not(feature = "candle"))]
+    Some(format!("cuda:{index}: {}", GeneratorError::NoDiffusion))
+}
+
 /// The generator for a source.
 #[cfg_attr(not(feature = "candle"), expect(unused_variables, reason = "only models care where they run"))]
 pub fn build(spec: &GenerateSpec, means: Means) -> Result<Box<dyn Generator>, GeneratorError> {

@@ -39,6 +39,18 @@ pub fn version(path: &Path) -> Result<String, String> {
     }
 }
 
+/// The table of functions that the library at `path` has for version `api` of its C API; null where it is older.
+///
+/// Only for a library that is loaded and stays: the table is in it.
+pub fn api_table(path: &Path, api: u32) -> *const c_void {
+    // SAFETY: [`version`] has loaded and asked the same file.
+    unsafe {
+        let Ok(library) = Library::new(path) else { return std::ptr::null() };
+        let base = library.get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0");
+        base.map_or(std::ptr::null(), |base| ((*base()).get_api)(api))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,8 @@ mod error;
 mod library;
 #[cfg(feature = "onnx")]
 mod log;
+#[cfg(feature = "onnx")]
+mod placement;
 mod python;
 #[cfg(feature = "onnx")]
 mod runtime;

@@ -10,7 +10,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::{Chosen, RuntimeError, cuda, library, log};
+use super::{Chosen, RuntimeError, cuda, library, log, placement};
 use crate::domain::Device;
 
 /// The library of this process, once it is loaded: ONNX Runtime allows one environment in a process's life.
@@ -22,6 +22,8 @@ pub struct Runtime {
     path: PathBuf,
     version: String,
     environment: Environment,
+    /// `None`: the library is older than 1.24 and does not say where operators are.
+    placement: Option<placement::Table>,
 }
 
 impl Runtime {
@@ -41,7 +43,11 @@ impl Runtime {
         }
         let version = library::version(&path).map_err(refuse)?;
         let environment = environment(&path).map_err(refuse)?;
-        let runtime = Arc::new(Self { path, version, environment });
+        // ONNX Runtime writes a line about versions that it does not know; only newer ones are asked.
+        let tells = minor(&version) >= placement::API_VERSION;
+        let table = if tells { library::api_table(&path, placement::API_VERSION) } else { std::ptr::null() };
+        let placement = placement::Table::new(table);
+        let runtime = Arc::new(Self { path, version, environment, placement });
         *loaded = Some(Arc::clone(&runtime));
         Ok(runtime)
     }
@@ -88,9 +94,7 @@ impl Runtime {
         {
             return Err(problem);
         }
-        log::clear();
-        let options = self.options(Device::Cuda(index), 1);
-        options.map_err(|error| log::explained(&error.to_string()))?;
+        self.explain(|| self.options(Device::Cuda(index), 1))?;
         Ok(survey.map(|survey| survey.facts(index)).unwrap_or_default())
     }
 
@@ -121,7 +125,33 @@ impl Runtime {
             .with_device_id(index as i32)
             .with_tf32(false)
             .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
-        Ok(builder.with_execution_providers([cuda.build().error_on_failure()])?)
+        let builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
+        match self.placement {
+            Some(_) => placement::Table::remember(builder),
+            // The strict rule of before: any operator on the CPU is an error.
+            None => Ok(builder.with_disable_cpu_fallback()?),
+        }
+    }
+
+    /// Why a session that was made with options for a GPU must not be used: its heavy operators are on the CPU.
+    pub fn misplaced(&self, session: &Session) -> Option<String> {
+        let placed = self.placement?.placed(session).ok()?;
+        placement::problem(&placed)
+    }
+
+    /// Does something that makes sessions or runs them; an error comes with what the library's log says of it.
+    pub fn explain<T>(&self, work: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+        log::clear();
+        work().map_err(|error| log::explained(&error.to_string()))
+    }
+}
+
+/// `1.31.1` -> 31; versions from 2 on count as newer than all.
+fn minor(version: &str) -> u32 {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    match (parts.next(), parts.next()) {
+        (Some(1), Some(minor)) => minor,
+        _ => u32::MAX,
     }
 }
 
@@ -136,4 +166,46 @@ fn environment(path: &Path) -> Result<Environment, String> {
     let environment = environment.map_err(|error| error.to_string())?;
     environment.set_log_level(LogLevel::Error);
     Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::libraries_of_python;
+
+    #[test]
+    fn versions_are_compared_by_their_second_number() {
+        assert_eq!(["1.31.1", "1.22.0", "2.0.0"].map(minor), [31, 22, u32::MAX]);
+    }
+
+    /// The operators of a model of the quick start with their places, on the CPU, with and without a fixed batch.
+    fn operators(runtime: &Runtime, model: &str, batch: Option<i64>) -> Vec<placement::Placed> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/quickstart/surrogates").join(model);
+        let mut options = placement::Table::remember(runtime.options(Device::Cpu, 1).unwrap()).unwrap();
+        if let Some(batch) = batch {
+            options = options.with_dimension_override("n", batch).unwrap();
+        }
+        let session = options.commit_from_file(&file).unwrap();
+        runtime.placement.unwrap().placed(&session).unwrap()
+    }
+
+    #[test]
+    fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
+        let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
+        let Some(library) = given.or_else(|| libraries_of_python().into_iter().next()) else {
+            eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
+            return;
+        };
+        let runtime = Runtime::load(&library).unwrap();
+        let shapes = |placed: &&placement::Placed| placed.operator == "Shape";
+        for model in ["quick-attention.onnx", "quick-mixer.onnx"] {
+            let open = operators(&runtime, model, None);
+            let fixed = operators(&runtime, model, Some(32));
+            assert!(open.iter().any(|placed| shapes(&placed)), "{model}: {} operators", open.len());
+            assert_eq!(fixed.iter().find(shapes), None, "{model}");
+            assert!(fixed.len() > 10 && fixed.iter().all(|placed| placed.provider == "CPUExecutionProvider"));
+            // Had these been meant for a GPU, the session would be refused.
+            assert!(placement::problem(&fixed).is_some(), "{model}: {} operators", fixed.len());
+        }
+    }
 }

@@ -6,6 +6,7 @@ use super::StageError;
 use crate::assets::DataFolders;
 use crate::domain::Device;
 use crate::store::RunDir;
+use crate::surrogate::Instances;
 
 /// Told how a stage gets on; `cli` draws it.
 pub trait Progress: Send + Sync {
@@ -31,6 +32,8 @@ pub struct Context<'a> {
     pub device: Device,
     /// Images per call of a model that makes them; `None`: what suits the device.
     pub batch: Option<u32>,
+    /// How models that judge images are called; `None`: what suits the device.
+    pub instances: Option<Instances>,
     /// Threads to use, at least 1.
     pub threads: usize,
     /// Whom to tell.

@@ -58,13 +58,14 @@ fn has_provider(found: &Found) -> bool {
     onnx::has_provider(&found.path)
 }
 
-/// What made predictions, in a few words: `onnxruntime 1.31.1 on cpu`.
+/// What made predictions, in a few words: `onnxruntime 1.31.1 on cpu`, `onnxruntime 1.31.1 on cuda (NVIDIA L4)`.
 pub fn described(facts: &BTreeMap<String, String>) -> String {
     let fact = |name: &str| facts.get(name).map(String::as_str).unwrap_or_default();
     let runtime = format!("{} {}", fact("runtime"), fact("runtime_version"));
-    match fact("device") {
-        "" => runtime.trim().to_owned(),
-        device => format!("{} on {device}", runtime.trim()),
+    match (fact("device"), fact("gpu")) {
+        ("", _) => runtime.trim().to_owned(),
+        (device, "") => format!("{} on {device}", runtime.trim()),
+        (device, gpu) => format!("{} on {device} ({gpu})", runtime.trim()),
     }
 }
 

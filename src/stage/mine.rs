@@ -2,7 +2,7 @@
 
 use super::library;
 use super::resolve::check_targets;
-use super::shards::{Tally, ranges};
+use super::shards::{Part, Tally, ranges};
 use super::{Context, Scored, Selected, StageError, generated, score, select, write_dropped};
 use crate::config::ConfigError;
 use crate::domain::{Device, GenerateSpec, LabelSpace, RunSpec, SurrogateModel, SurrogateSpec};
@@ -52,7 +52,7 @@ fn generation_waits(ctx: &Context, spec: &RunSpec) -> Result<bool, StageError> {
 /// Mines with the spec's current selection; `images` is what `generate` returned.
 pub fn mine(ctx: &Context, spec: &RunSpec, images: &Tally, check: Check) -> Result<Mining, StageError> {
     check_space(spec)?;
-    let scored = score(ctx, spec, &images.records, check)?;
+    let scored = score(ctx, spec, &images.records, check, Part::WHOLE)?;
     // Only now: a surrogate that is refused leaves the run as it was.
     ctx.run.write_spec(spec)?;
     let dropped = write_dropped(ctx, spec, images, &scored)?;

@@ -242,10 +242,15 @@ impl Generator for Diffusion {
     }
 }
 
+/// Why models cannot run on the GPU `index`; `None`: they can.
+pub fn gpu_problem(index: u32) -> Option<String> {
+    network::choose(Device::Cuda(index), Precision::Auto).err().map(|error| error.to_string())
+}
+
 fn made_by(device: Device, precision: Precision, sampler: &SamplerConfig) -> BTreeMap<String, String> {
     let facts = [
         ("engine", "candle".to_owned()),
-        ("device", device.to_string()),
+        ("device", device.kind().to_owned()),
         ("precision", precision.name().to_owned()),
         ("sampler", sampler.kind().to_string()),
     ];
