@@ -9,7 +9,7 @@ use super::fan_out;
 use super::output::{Output, percent};
 use super::session::Session;
 use crate::config::SurrogateDef;
-use crate::domain::{RunSpec, SelectSpec};
+use crate::domain::{Device, RunSpec, SelectSpec};
 use crate::stage::{self, Context, Mining, Part, StageError};
 use crate::store::Check;
 
@@ -34,7 +34,10 @@ pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
 
 /// Readies each of the session's devices.
 pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), StageError> {
-    for &device in session.devices() {
+    let mut devices = session.devices().to_vec();
+    // A GPU chooses the library of this process; a CPU takes any.
+    devices.sort_by_key(|device| *device == Device::Cpu);
+    for device in devices {
         stage::prepare(&Context { device, ..session.context(run) }, spec)?;
     }
     Ok(())

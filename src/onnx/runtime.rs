@@ -52,6 +52,11 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// The library of this process, if one is loaded.
+    pub fn loaded() -> Option<Arc<Self>> {
+        LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Lets the library go at the end of the process: the environment is closed once its last session is gone.
     pub fn release() {
         LOADED.lock().unwrap_or_else(PoisonError::into_inner).take();

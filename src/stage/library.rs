@@ -83,26 +83,26 @@ pub struct Ready {
     pub runtime: Arc<Runtime>,
     /// The device.
     pub chosen: Chosen,
-    found: Found,
 }
 
-/// Finds or fetches the library, loads it and readies the device.
+/// Finds or fetches the library, loads it unless this process has it, and readies the device.
 pub fn ready(ctx: &Context) -> Result<Ready, StageError> {
+    let runtime = match Runtime::loaded() {
+        Some(runtime) => runtime,
+        None => load(ctx)?,
+    };
+    let chosen = runtime.choose(ctx.device)?;
+    Ok(Ready { runtime, chosen })
+}
+
+fn load(ctx: &Context) -> Result<Arc<Runtime>, StageError> {
     let found = match find_library(&ctx.data, ctx.device)? {
         Some(found) => found,
         None => fetched(ctx)?,
     };
     let runtime = Runtime::load(&found.path)?;
-    let chosen = runtime.choose(ctx.device)?;
-    Ok(Ready { runtime, chosen, found })
-}
-
-impl Ready {
-    /// Says where the library comes from, and why `auto` does not use the GPU that is here.
-    pub fn tell(&self, ctx: &Context) {
-        ctx.progress.note(&format!("ONNX Runtime from {}: {}", self.found.from, self.found.path.display()));
-        self.chosen.note.iter().for_each(|note| ctx.progress.note(note));
-    }
+    ctx.progress.note(&format!("ONNX Runtime from {}: {}", found.from, found.path.display()));
+    Ok(runtime)
 }
 
 /// Fetches the library for the CPU with pip; for a GPU that is asked for by name it would be of no use.

@@ -235,7 +235,7 @@ impl Score<'_> {
             return Ok(Host::without_runtime());
         }
         let ready = library::ready(self.ctx)?;
-        ready.tell(self.ctx);
+        ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
         let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
         let host = Host::with_onnx_runtime(ready.runtime, ready.chosen, instances);
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
