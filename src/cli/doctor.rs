@@ -201,8 +201,8 @@ mod tests {
                 "GPU       cuda:0 NVIDIA H100 80GB HBM3",
                 "GPU       cuda:1 NVIDIA L4",
                 "CUDA      13.5, cuDNN not here",
-                "mining    cannot use cuda:0: CUDA libraries are missing: libcudnn.so.9; for what pip has, run `pip install \
-                 \"nvidia-cudnn-cu13==9.*\"`",
+                "mining    cannot use cuda:0: CUDA libraries are missing: libcudnn.so.9; for what pip has, run \
+                 `pip install \"nvidia-cudnn-cu13==9.*\"`",
                 "images    cannot use cuda:0: this hardset was built without the feature `cuda`",
                 "run       pip install \"nvidia-cudnn-cu13==9.*\"",
             ],

@@ -45,8 +45,8 @@ impl Work<'_> {
         }
     }
 
-    /// What its processes read: those that score get the recipe, because a run learns of another mining only when that is
-    /// made.
+    /// What its processes read: those that score get the recipe, because a run learns of another mining only when that
+    /// is made.
     fn input(self) -> Stdio {
         match self {
             Self::Images => Stdio::null(),
@@ -170,7 +170,8 @@ fn watch(ctx: &Context, spec: &RunSpec, work: Work, started: &mut [(Child, &Devi
     }
 }
 
-/// Ends this process when the one that started it has ended: nobody holds the lock any more. At once, if it has already.
+/// Ends this process when the one that started it has ended: nobody holds the lock any more. At once, if it has
+/// already.
 pub fn end_with_the_parent() {
     #[cfg(unix)]
     {

@@ -108,10 +108,11 @@ impl MineSpec {
     /// (`docs/performance.md`).
     pub const CPU_BATCH: u32 = 2;
 
-    /// The batch that keys are made of, because sums of another batch may round otherwise: the recipe's, else the CPU's.
+    /// The batch that keys are made of, because sums of another batch may round otherwise: the recipe's, else the
+    /// CPU's.
     ///
-    /// Not the device's own: else predictions would be made again, and a mining change its name, wherever a run goes on on
-    /// another device. What made predictions stands in their records.
+    /// Not the device's own: else predictions would be made again, and a mining change its name, wherever a run goes on
+    /// on another device. What made predictions stands in their records.
     pub fn batch_in_keys(&self) -> u32 {
         self.batch.unwrap_or(Self::CPU_BATCH)
     }

@@ -1,7 +1,7 @@
 //! The last lines of ONNX Runtime's log that speak of errors.
 //!
-//! The library's own lines would break the progress display, but the cause of an error often stands there alone: its status
-//! says "Failed to load shared library", the log says which one (microsoft/onnxruntime issue 17801).
+//! The library's own lines would break the progress display, but the cause of an error often stands there alone: its
+//! status says "Failed to load shared library", the log says which one (microsoft/onnxruntime issue 17801).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

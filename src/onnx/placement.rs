@@ -1,12 +1,12 @@
 //! On which device the operators of a session ended up.
 //!
-//! ONNX Runtime gives to the CPU, without a word, every operator that a GPU's provider has no kernel for; some of them it puts
-//! there on purpose: arithmetic on shapes is a few integers. So a session for a GPU is refused only where its heavy work
-//! is elsewhere.
+//! ONNX Runtime gives to the CPU, without a word, every operator that a GPU's provider has no kernel for; some of them
+//! it puts there on purpose: arithmetic on shapes is a few integers. So a session for a GPU is refused only where its
+//! heavy work is elsewhere.
 //!
-//! The C API tells it from version 1.24 on (`Session_GetEpGraphAssignmentInfo`). `ort` has no wrapper for it, and names it only
-//! in builds that refuse older libraries: the functions are taken from the API's table, whose places never change
-//! (onnxruntime_c_api.h; onnxruntime_c_api.cc asserts them).
+//! The C API tells it from version 1.24 on (`Session_GetEpGraphAssignmentInfo`). `ort` has no wrapper for it, and names
+//! it only in builds that refuse older libraries: the functions are taken from the API's table, whose places never
+//! change (onnxruntime_c_api.h; onnxruntime_c_api.cc asserts them).
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_void};
@@ -64,10 +64,11 @@ impl Table {
         Ok(builder.with_config_entry("session.record_ep_graph_assignment_info", "1")?)
     }
 
-    /// The operators of a session whose options went through [`Table::remember`], as they were handed out: before a provider
-    /// fuses its own.
+    /// The operators of a session whose options went through [`Table::remember`], as they were handed out: before a
+    /// provider fuses its own.
     pub fn placed(self, session: &Session) -> ort::Result<Vec<Placed>> {
-        // SAFETY: the types are those of the C API at these places; what is read belongs to the session, which is borrowed.
+        // SAFETY: the types are those of the C API at these places; what is read belongs to the session, which is
+        // borrowed.
         unsafe {
             let info: AssignmentInfo = std::mem::transmute(self.at(ASSIGNMENT_INFO));
             let nodes_of: NodesOf = std::mem::transmute(self.at(NODES_OF));
@@ -94,7 +95,8 @@ impl Table {
 
     unsafe fn text(self, place: usize, of: *const c_void) -> ort::Result<String> {
         let mut text = std::ptr::null();
-        // SAFETY: the functions at these places take a pointer of their kind and give a text that lives with the session.
+        // SAFETY: the functions at these places take a pointer of their kind and give a text that lives with the
+        // session.
         unsafe {
             let text_of: TextOf = std::mem::transmute(self.at(place));
             ort::Error::result_from_status(text_of(of, &raw mut text))?;
@@ -152,8 +154,8 @@ mod tests {
         assert_eq!(problem(&placed(shapes)), None);
         assert_eq!(problem(&[]), None);
         let mixed = "Conv@CUDA Conv@CPU QLinearConv@CPU Conv@CPU FusedMatMul@CUDA MultiHeadAttention@CPU Gather@CPU";
-        let expected = "of its 6 heavy operators these would run on the CPU: 2 Conv, 1 MultiHeadAttention, 1 QLinearConv; \
-                        the CUDA provider has no kernel for them, or cuDNN is not to be had";
+        let expected = "of its 6 heavy operators these would run on the CPU: 2 Conv, 1 MultiHeadAttention, \
+                        1 QLinearConv; the CUDA provider has no kernel for them, or cuDNN is not to be had";
         assert_eq!(problem(&placed(mixed)).as_deref(), Some(expected));
     }
 }

@@ -27,8 +27,8 @@ pub fn libraries_of_python() -> Vec<PathBuf> {
     files
 }
 
-/// Folders called `nvidia`, below which NVIDIA's wheels put libraries: beside the package that `library` lies in, then of the
-/// current `python3`.
+/// Folders called `nvidia`, below which NVIDIA's wheels put libraries: beside the package that `library` lies in, then
+/// of the current `python3`.
 #[cfg(feature = "onnx")]
 pub fn nvidia_folders(library: Option<&Path>) -> Vec<PathBuf> {
     // <site>/onnxruntime/capi/libonnxruntime.so

@@ -72,8 +72,8 @@ impl Runtime {
         &self.version
     }
 
-    /// The device that is used for `wanted`: `auto` takes the first GPU if it can be used, else the CPU; any other device is
-    /// used, or the call is an error that names what is missing.
+    /// The device that is used for `wanted`: `auto` takes the first GPU if it can be used, else the CPU; any other
+    /// device is used, or the call is an error that names what is missing.
     pub fn choose(&self, wanted: Device) -> Result<Chosen, RuntimeError> {
         match wanted {
             Device::Cpu => Ok(self.chosen(Device::Cpu, None)),
@@ -115,8 +115,8 @@ impl Runtime {
         Chosen { device, note, facts }
     }
 
-    /// Options of a session on `device` with all optimisations, `threads` threads within an operator and one operator at a
-    /// time. `device` comes from [`Runtime::choose`].
+    /// Options of a session on `device` with all optimisations, `threads` threads within an operator and one operator
+    /// at a time. `device` comes from [`Runtime::choose`].
     ///
     /// On CUDA: the provider must register; cuDNN's algorithms are picked by rule, not by stop-watch, so that the same
     /// shapes give the same bits; and nothing is rounded to TF32: the precision asked for is the one used.

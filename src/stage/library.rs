@@ -1,5 +1,5 @@
-//! Where the ONNX Runtime library comes from: `ORT_DYLIB_PATH`, a data directory, a Python environment, else pip. And the
-//! device that models run on, readied before hours are spent on anything.
+//! Where the ONNX Runtime library comes from: `ORT_DYLIB_PATH`, a data directory, a Python environment, else pip. And
+//! the device that models run on, readied before hours are spent on anything.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ pub struct Found {
     pub from: &'static str,
 }
 
-/// The library for `device`, if one is on this machine: for a GPU the first one with the CUDA provider beside it, where there
-/// is one; else the first one.
+/// The library for `device`, if one is on this machine: for a GPU the first one with the CUDA provider beside it, where
+/// there is one; else the first one.
 pub fn find_library(data: &DataFolders, device: Device) -> Result<Option<Found>, StageError> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from) {
         if path.is_file() {

@@ -19,9 +19,9 @@ pub struct Mining {
     pub dropped: u64,
 }
 
-/// What can be known to stop a mining before hours are spent on images: a target that votes; a library that is missing (and is
-/// fetched, where it can be) or unusable; a device that models cannot run on. Nothing is looked for where no model has
-/// anything left to do.
+/// What can be known to stop a mining before hours are spent on images: a target that votes; a library that is missing
+/// (and is fetched, where it can be) or unusable; a device that models cannot run on. Nothing is looked for where no
+/// model has anything left to do.
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
     check_targets(spec)?;
     if scoring_waits(ctx, spec) || generation_waits(ctx, spec)? {

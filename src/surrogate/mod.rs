@@ -104,7 +104,8 @@ impl Host {
         &self.facts
     }
 
-    /// Builds one more instance of a surrogate, to be given `batch` images at a time; instances share what can be shared.
+    /// Builds one more instance of a surrogate, to be given `batch` images at a time; instances share what can be
+    /// shared.
     pub fn build(&self, spec: &SurrogateSpec, batch: usize) -> Result<Box<dyn Surrogate>, SurrogateError> {
         match &spec.model {
             SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),

@@ -1,6 +1,7 @@
 //! What NVIDIA's driver and libraries say of themselves: GPUs, versions.
 //!
-//! Sources: cuda.h, cuda_runtime_api.h, nvml.h, cudnn_version.h of CUDA 13 and cuDNN 9. All functions are older than CUDA 11.
+//! Sources: cuda.h, cuda_runtime_api.h, nvml.h, cudnn_version.h of CUDA 13 and cuDNN 9. All functions are older than
+//! CUDA 11.
 
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::path::Path;

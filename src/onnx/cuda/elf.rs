@@ -1,7 +1,7 @@
 //! Which libraries a shared library asks for: the `NEEDED` entries of its dynamic section.
 //!
-//! Source of the layout: the ELF-64 object file format (System V ABI, chapters 4 and 5). Little-endian files only, which is
-//! what ONNX Runtime's are. Only the parts that say it are read: the CUDA provider has 284 MB.
+//! Source of the layout: the ELF-64 object file format (System V ABI, chapters 4 and 5). Little-endian files only,
+//! which is what ONNX Runtime's are. Only the parts that say it are read: the CUDA provider has 284 MB.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};

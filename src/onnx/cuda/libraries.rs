@@ -10,12 +10,12 @@ use libloading::Library;
 
 use super::{Missing, elf};
 
-/// One library: its name without number, its wheel (without `-cu12`, which wheels before CUDA 13 have), and whether it is
-/// wanted even where the provider does not name it. In the order in which they depend on each other.
+/// One library: its name without number, its wheel (without `-cu12`, which wheels before CUDA 13 have), and whether it
+/// is wanted even where the provider does not name it. In the order in which they depend on each other.
 ///
-/// Sources: `NEEDED` of the provider of onnxruntime-gpu 1.31.1; `_get_nvidia_dll_paths` of its `__init__.py` for the wheels'
-/// folders; its metadata (extras `cuda` and `cudnn`) for their names. cuDNN and NVRTC are opened at the first use: without
-/// them convolutions silently go to the CPU, or fail.
+/// Sources: `NEEDED` of the provider of onnxruntime-gpu 1.31.1; `_get_nvidia_dll_paths` of its `__init__.py` for the
+/// wheels' folders; its metadata (extras `cuda` and `cudnn`) for their names. cuDNN and NVRTC are opened at the first
+/// use: without them convolutions silently go to the CPU, or fail.
 const KNOWN: &[(&str, &str, bool)] = &[
     ("libcudart", "nvidia-cuda-runtime", false),
     ("libnvrtc", "nvidia-cuda-nvrtc", true),
@@ -48,8 +48,8 @@ pub struct Opened {
     pub missing: Vec<Missing>,
 }
 
-/// Opens what the provider needs; `provider` is its file, `folders` gives Python's `nvidia` folders, and is asked once, where
-/// a library is not found by its name.
+/// Opens what the provider needs; `provider` is its file, `folders` gives Python's `nvidia` folders, and is asked once,
+/// where a library is not found by its name.
 pub fn open(provider: Option<&Path>, folders: impl FnOnce() -> Vec<PathBuf>) -> Opened {
     let asked = provider.and_then(|provider| elf::needed(provider).ok()).filter(|names| !names.is_empty());
     let asked = asked.unwrap_or_else(|| USUAL.iter().map(|&name| name.to_owned()).collect());
@@ -132,7 +132,8 @@ fn files(nvidia: &Path, library: &str) -> Vec<PathBuf> {
 
 /// Loads a library; the error is the loader's own words.
 pub fn load(path: &Path) -> Result<Library, String> {
-    // SAFETY: loading a library runs its initialisers; these are NVIDIA's own, which ONNX Runtime is about to load itself.
+    // SAFETY: loading a library runs its initialisers; these are NVIDIA's own, which ONNX Runtime is about to load
+    // itself.
     let loaded = unsafe { Library::new(path) };
     loaded.map_err(|error| {
         // libloading says "dlopen failed", and keeps why to itself.

@@ -1,8 +1,8 @@
 //! What CUDA needs on this machine, looked at before ONNX Runtime is asked for it: the provider beside the library, the
 //! CUDA libraries that the provider asks for, NVIDIA's driver, the GPU.
 //!
-//! ONNX Runtime's own error says "Failed to load shared library" and no more; here every missing part has a name, and one pip
-//! command brings all that pip has.
+//! ONNX Runtime's own error says "Failed to load shared library" and no more; here every missing part has a name, and
+//! one pip command brings all that pip has.
 
 #[cfg(feature = "onnx")]
 mod driver;
@@ -33,15 +33,15 @@ pub fn has_provider(library: &Path) -> bool {
     library.with_file_name(survey::PROVIDER).is_file()
 }
 
-/// Looks at everything, and opens the CUDA libraries for good; `library`: the ONNX Runtime that would be used, if there is
-/// one. `None` in a build without ONNX Runtime.
+/// Looks at everything, and opens the CUDA libraries for good; `library`: the ONNX Runtime that would be used, if there
+/// is one. `None` in a build without ONNX Runtime.
 #[cfg(not(feature = "onnx"))]
 pub fn survey(_library: Option<&Path>) -> Option<Survey> {
     None
 }
 
-/// Looks at everything, and opens the CUDA libraries for good; `library`: the ONNX Runtime that would be used, if there is
-/// one.
+/// Looks at everything, and opens the CUDA libraries for good; `library`: the ONNX Runtime that would be used, if there
+/// is one.
 #[cfg(feature = "onnx")]
 pub fn survey(library: Option<&Path>) -> Option<Survey> {
     let provider =

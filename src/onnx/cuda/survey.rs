@@ -1,4 +1,5 @@
-//! What a look at CUDA on this machine found, in words: what is missing, and the one pip command that brings what pip has.
+//! What a look at CUDA on this machine found, in words: what is missing, and the one pip command that brings what pip
+//! has.
 //!
 //! Pure: [`super::survey`] looks.
 
@@ -201,8 +202,8 @@ mod tests {
             &Survey { missing: gone, ..healthy() },
             0,
             Some(
-                "CUDA libraries are missing: libcublasLt.so.13, libcublas.so.13, libcudnn.so.9 (file too short); for what \
-                 pip has, run `pip install \"nvidia-cublas==13.*\" \"cudnn==9.*\"`",
+                "CUDA libraries are missing: libcublasLt.so.13, libcublas.so.13, libcudnn.so.9 (file too short); for \
+                 what pip has, run `pip install \"nvidia-cublas==13.*\" \"cudnn==9.*\"`",
             ),
         );
     }
@@ -210,15 +211,15 @@ mod tests {
     #[test]
     fn a_driver_that_is_missing_or_too_old_or_sees_too_few_gpus_is_told() {
         let none = Survey { driver: Err("libcuda.so.1: cannot open".to_owned()), ..healthy() };
-        let text = "NVIDIA's driver cannot be used (libcuda.so.1: cannot open), and it comes from NVIDIA or the system, not \
-                    from pip";
+        let text = "NVIDIA's driver cannot be used (libcuda.so.1: cannot open), and it comes from NVIDIA or the system, \
+                    not from pip";
         check(&none, 0, Some(text));
         let driver = |cuda: (u32, u32), gpus: &[&str]| Survey {
             driver: Ok(Driver { version: None, cuda, gpus: gpus.iter().map(|&gpu| gpu.to_owned()).collect() }),
             ..healthy()
         };
-        let text = "NVIDIA's driver of unknown version can do CUDA 12.4 at most, and the libraries are of CUDA 13.5 (13 \
-                    needs a driver of version 580 or later)";
+        let text = "NVIDIA's driver of unknown version can do CUDA 12.4 at most, and the libraries are of CUDA 13.5 \
+                    (13 needs a driver of version 580 or later)";
         check(&driver((12, 4), &["NVIDIA L4"]), 0, Some(text));
         check(&driver((13, 0), &["NVIDIA L4"]), 1, Some("the last GPU here is cuda:0 (NVIDIA L4)"));
         check(&driver((13, 0), &[]), 0, Some("the driver sees no GPU (CUDA_VISIBLE_DEVICES?)"));

@@ -1,9 +1,9 @@
 //! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNNNN.{parquet,json}`.
 //!
-//! An image is read and decoded once for all surrogates that still lack its shard. On a CPU each thread has its own instance
-//! of each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what is in memory
-//! does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the same way. On a GPU
-//! each surrogate has one instance, and all threads prepare images for its batches ([`queue`]).
+//! An image is read and decoded once for all surrogates that still lack its shard. On a CPU each thread has its own
+//! instance of each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what
+//! is in memory does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the
+//! same way. On a GPU each surrogate has one instance, and all threads prepare images for its batches ([`queue`]).
 
 mod queue;
 
@@ -217,7 +217,8 @@ impl Score<'_> {
             }
             Ok(())
         };
-        // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime 26610).
+        // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
+        // 26610).
         Ok(self.pool.install(|| engines.par_iter_mut().try_for_each(load))?)
     }
 

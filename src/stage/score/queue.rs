@@ -1,8 +1,8 @@
 //! Many images, few scorers: all cores prepare images, one thread for each scorer has them scored in batches.
 //!
-//! Holds always: batches are cut from a scorer's good images in their order, whatever the stretches in which they come, so
-//! that a result does not depend on the number of threads. At most three stretches are in memory for a scorer that is
-//! slower than the cores: one in its hands, one in its queue, one that waits for its place there.
+//! Holds always: batches are cut from a scorer's good images in their order, whatever the stretches in which they come,
+//! so that a result does not depend on the number of threads. At most three stretches are in memory for a scorer that
+//! is slower than the cores: one in its hands, one in its queue, one that waits for its place there.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
@@ -31,8 +31,8 @@ pub struct Scorer<'a> {
 
 /// Has all images scored; for each scorer one outcome per image, in order.
 ///
-/// `prepare` gives the next stretch of images, once for each scorer in their order; `None`: there are no more. Its error, or
-/// that of a scorer, ends the work.
+/// `prepare` gives the next stretch of images, once for each scorer in their order; `None`: there are no more. Its
+/// error, or that of a scorer, ends the work.
 pub fn run<T: Send>(
     scorers: Vec<Scorer>,
     mut prepare: impl FnMut() -> Result<Option<Vec<Prepared>>, StageError>,

@@ -1,5 +1,5 @@
-//! A session whose input is always the same tensor of the host, in memory that a GPU reads by itself where there is such, and
-//! whose output comes back to the host.
+//! A session whose input is always the same tensor of the host, in memory that a GPU reads by itself where there is
+//! such, and whose output comes back to the host.
 
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
@@ -34,8 +34,8 @@ impl Bound {
 
     /// The input's numbers, to be written. `T` is the type that the binding was made for.
     pub fn input<T>(&mut self) -> &mut [T] {
-        // SAFETY: the tensor lies in memory of the host and has this many elements of this type, which is a plain number; the
-        // borrow of `self` keeps it from being read meanwhile.
+        // SAFETY: the tensor lies in memory of the host and has this many elements of this type, which is a plain
+        // number; the borrow of `self` keeps it from being read meanwhile.
         unsafe { std::slice::from_raw_parts_mut(self.input.data_ptr_mut().cast::<T>(), self.elements) }
     }
 
@@ -56,8 +56,8 @@ pub enum BoundError {
     Output(String),
 }
 
-/// A tensor in page-locked memory, which is copied to the GPU `device` at twice the speed or more; in ordinary memory for
-/// the CPU, or where there is none of the other.
+/// A tensor in page-locked memory, which is copied to the GPU `device` at twice the speed or more; in ordinary memory
+/// for the CPU, or where there is none of the other.
 fn host_tensor(
     session: &Session,
     device: Device,

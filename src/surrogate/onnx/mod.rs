@@ -1,10 +1,10 @@
 //! ONNX classifiers through ONNX Runtime.
 //!
-//! On a CPU sessions are single-threaded: the caller runs one instance per core, the best layout found (ADR 0002), and the
-//! result of an image does not depend on the number of threads then. Instances share their packed weights.
+//! On a CPU sessions are single-threaded: the caller runs one instance per core, the best layout found (ADR 0002), and
+//! the result of an image does not depend on the number of threads then. Instances share their packed weights.
 //!
-//! On a GPU there is one session for each model, with a batch that never changes (ADR 0016): the same algorithms for every
-//! call, and no arithmetic on shapes left in the graph.
+//! On a GPU there is one session for each model, with a batch that never changes (ADR 0016): the same algorithms for
+//! every call, and no arithmetic on shapes left in the graph.
 
 mod bound;
 mod classifier;
