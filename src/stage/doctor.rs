@@ -7,7 +7,7 @@ use super::library::{Found, find_library};
 use super::{Context, StageError};
 use crate::domain::{Device, Precision};
 use crate::generator::{self, Benchmark, Compared};
-use crate::onnx::{self, Runtime, Survey};
+use crate::onnx::{self, Runtime, RuntimeError, Survey};
 
 /// What a diffusion model is, and how it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +111,11 @@ fn gpu(ctx: &Context, library: Option<&Found>, runtime: Option<&Arc<Runtime>>) -
     let survey = onnx::survey(library.map(|found| found.path.as_path()))?;
     let mining = match (survey.problem(index), runtime) {
         (Some(problem), _) => Err(problem),
-        (None, Some(runtime)) => runtime.choose(Device::Cuda(index)).map(drop).map_err(|error| error.to_string()),
+        (None, Some(runtime)) => match runtime.choose(Device::Cuda(index)) {
+            Ok(_) => Ok(()),
+            Err(RuntimeError::Device { problem, .. }) => Err(problem),
+            Err(error) => Err(error.to_string()),
+        },
         (None, None) => Err("ONNX Runtime cannot be used".to_owned()),
     };
     let generation = generator::gpu_problem(index).map_or(Ok(()), Err);

@@ -244,7 +244,11 @@ impl Generator for Diffusion {
 
 /// Why models cannot run on the GPU `index`; `None`: they can.
 pub fn gpu_problem(index: u32) -> Option<String> {
-    network::choose(Device::Cuda(index), Precision::Auto).err().map(|error| error.to_string())
+    match network::choose(Device::Cuda(index), Precision::Auto) {
+        Ok(_) => None,
+        Err(NetworkError::Device { problem, .. }) => Some(problem),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 fn made_by(device: Device, precision: Precision, sampler: &SamplerConfig) -> BTreeMap<String, String> {
