@@ -19,6 +19,8 @@ mod placement;
 mod python;
 #[cfg(feature = "onnx")]
 mod runtime;
+#[cfg(feature = "onnx")]
+mod trial;
 
 use std::collections::BTreeMap;
 

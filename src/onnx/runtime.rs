@@ -11,7 +11,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 
-use super::{Chosen, RuntimeError, cuda, library, log, placement};
+use super::{Chosen, RuntimeError, cuda, library, log, placement, trial};
 use crate::domain::Device;
 
 /// The library of this process, once it is loaded: ONNX Runtime allows one environment in a process's life.
@@ -24,6 +24,8 @@ pub struct Runtime {
     version: String,
     environment: Environment,
     append_cpu: Option<library::AppendCpu>,
+    /// Devices that have shown that they work.
+    tried: Mutex<Vec<Device>>,
     /// `None`: the library is older than 1.24 and does not say where operators are.
     placement: Option<placement::Table>,
 }
@@ -50,7 +52,7 @@ impl Runtime {
         let table = if tells { library::api_table(&path, placement::API_VERSION) } else { std::ptr::null() };
         let placement = placement::Table::new(table);
         let append_cpu = library::append_cpu(&path);
-        let runtime = Arc::new(Self { path, version, environment, append_cpu, placement });
+        let runtime = Arc::new(Self { path, version, environment, append_cpu, tried: Mutex::default(), placement });
         *loaded = Some(Arc::clone(&runtime));
         Ok(runtime)
     }
@@ -102,8 +104,26 @@ impl Runtime {
         {
             return Err(problem);
         }
-        self.explain(|| self.options(Device::Cuda(index), 1))?;
+        self.tried(Device::Cuda(index))?;
         Ok(survey.map(|survey| survey.facts(index)).unwrap_or_default())
+    }
+
+    /// Has a device do a sum whose result is known, once in a process.
+    fn tried(&self, device: Device) -> Result<(), String> {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if tried.contains(&device) {
+            return Ok(());
+        }
+        let mut session = self.explain(|| trial::session(&self.options(device, 1)?))?;
+        let misplaced = if device == Device::Cpu { None } else { self.misplaced(&session) };
+        if let Some(problem) = misplaced {
+            return Err(problem);
+        }
+        if let Some(problem) = self.explain(|| trial::run(&mut session))? {
+            return Err(problem);
+        }
+        tried.push(device);
+        Ok(())
     }
 
     fn chosen_gpu(&self, index: u32, facts: BTreeMap<String, String>) -> Chosen {
@@ -213,14 +233,32 @@ mod tests {
         runtime.placement.unwrap().placed(&session).unwrap()
     }
 
-    #[test]
-    fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
+    /// The library of this machine, or `None` after saying loudly that there is none.
+    fn runtime() -> Option<Arc<Runtime>> {
         let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
         let Some(library) = given.or_else(|| libraries_of_python().into_iter().next()) else {
             eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
-            return;
+            return None;
         };
-        let runtime = Runtime::load(&library).unwrap();
+        Some(Runtime::load(&library).unwrap())
+    }
+
+    #[test]
+    fn the_cpu_passes_the_trial_that_a_gpu_has_to_pass() {
+        let Some(runtime) = runtime() else { return };
+        assert_eq!(runtime.tried(Device::Cpu), Ok(()));
+        let mut session = trial::session(&runtime.options(Device::Cpu, 1).unwrap()).unwrap();
+        assert_eq!(trial::run(&mut session).unwrap(), None);
+        // A session for the CPU alone is no session for a GPU.
+        let options = placement::Table::remember(runtime.options(Device::Cpu, 1).unwrap()).unwrap();
+        let session = trial::session(&options).unwrap();
+        let problem = runtime.misplaced(&session);
+        assert!(runtime.placement.is_none() || problem.is_some_and(|text| text.contains("1 Conv, 1 MatMul")));
+    }
+
+    #[test]
+    fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
+        let Some(runtime) = runtime() else { return };
         if runtime.placement.is_none() {
             eprintln!("SKIPPED: ONNX Runtime {} does not say where operators are; 1.24 does", runtime.version());
             return;
