@@ -285,5 +285,7 @@ fn a_library_that_is_missing_or_none_is_named_and_the_exit_code_is_4() {
     tiny.build().ok();
     let args = ["build", "pipeline.toml", "--run-dir", "other", "--device", "cuda:99"];
     let run = Run::of(tiny.hardset.command(&args).env("ORT_DYLIB_PATH", &tiny.library));
-    run.refused(4, &["cuda:99", "--device cpu"]);
+    let gpu = ["cuda:99", "--device cpu"];
+    run.refused(4, &gpu);
+    assert!(!tiny.hardset.path("other/images").exists(), "it was refused before any image was made");
 }

@@ -136,6 +136,27 @@ fn the_number_of_threads_changes_no_byte() {
 }
 
 #[test]
+fn two_devices_share_the_mining_and_give_the_same_bytes() {
+    let hardset = tiny("fail_every = 7", "");
+    hardset.write("mine/fake-d.toml", "fake = { seed = 4, accuracy = 0.4 }\n");
+    hardset.line("build tiny.toml --run-dir one").expect(3);
+    let run = hardset.line("build tiny.toml --run-dir two --device cpu,cpu --format json").expect(3);
+    assert!(run.stderr.contains("scoring on cpu, cpu"), "{}", run.stderr);
+    let left = |json: &Value| fresh(json).iter().map(|(_, fresh)| *fresh).sum::<u64>();
+    assert_eq!(left(&run.json()["mining"]), 0, "nothing was left for the first process");
+    assert_same(&hardset.path("two"), &hardset.path("one"));
+    // The run learns of a new surrogate only when its mining is made; the processes know it all the same.
+    let again = "--surrogates fake-b,mine/fake-d.toml --rule all --format json";
+    let one = hardset.line(&format!("mine one {again}")).expect(3).json();
+    let two = hardset.line(&format!("mine two {again} --device cpu,cpu")).expect(3);
+    assert!(left(&one) > 100 && left(&two.json()) == 0, "{one} {two:?}");
+    assert!(two.stderr.contains("scoring on cpu, cpu"), "{}", two.stderr);
+    assert_same(&hardset.path("two"), &hardset.path("one"));
+    let nothing = hardset.line("mine two --device cpu,cpu").expect(3);
+    assert!(!nothing.stderr.contains("scoring on"), "{}", nothing.stderr);
+}
+
+#[test]
 fn the_pixels_of_an_item_do_not_hang_on_the_size_of_shards() {
     let hardset = tiny("", "");
     hardset.line("build tiny.toml --run-dir small --set shard_items=10").ok();

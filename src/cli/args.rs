@@ -25,7 +25,7 @@ pub struct Common {
     /// Folder in which external files (weights, libraries) are looked for, by name, anywhere below; may be repeated
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Vec<PathBuf>,
-    /// Where models run: auto, cpu or cuda:N; several, as in cuda:0,1, share the making of images
+    /// Where models run: auto, cpu or cuda:N; several, as in cuda:0,1, share the making of images and the mining
     #[arg(long, global = true, default_value = "auto")]
     pub device: Devices,
     /// Images that a diffusion model makes at a time; they do not depend on it [default: what suits the device]
@@ -152,6 +152,9 @@ pub struct MineArgs {
     /// Margins closer to 0 than this mark a near tie
     #[arg(long, value_name = "M")]
     pub near_tie: Option<f64>,
+    /// Score every N-th shard from the K-th on, as part K/N of a call that holds the lock and gives the recipe
+    #[arg(long, hide = true)]
+    pub part: Option<Part>,
 }
 
 #[derive(Subcommand)]

@@ -17,9 +17,10 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
     let _lock = ctx.run.create().map_err(StageError::from)?;
     ctx.run.sweep().map_err(StageError::from)?;
     let spec = stage::plan(&ctx, &recipe)?;
-    stage::prepare(&ctx, &spec)?;
+    mine::prepare(session, &dir, &spec)?;
     fan_out::generate(session, &ctx, &spec)?;
     let images = stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?;
+    fan_out::mine(session, &ctx, &spec, &images.records)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Hashes)?;
     let page = stage::report(&ctx, &spec, args.max_images)?;
     let sheets = sheets(&ctx, &spec)?;

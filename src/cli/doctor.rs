@@ -8,7 +8,8 @@ use super::args::DoctorArgs;
 use super::exit;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::{self, Compared, ModelReport, StageError};
+use crate::onnx::Missing;
+use crate::stage::{self, Compared, Gpu, ModelReport, StageError};
 
 pub fn run(session: &Session, args: &DoctorArgs) -> anyhow::Result<Output> {
     match &args.model {
@@ -70,13 +71,13 @@ fn compared_json(compared: &Compared) -> serde_json::Value {
 
 fn machine(session: &Session) -> Output {
     let doctor = stage::doctor(&session.context(Path::new(".")));
-    let library = doctor.library.as_ref().map(|(path, from)| format!("{} (from {from})", path.display()));
+    let library = doctor.library.as_ref().map(|found| format!("{} (from {})", found.path.display(), found.from));
     let folders: Vec<String> = doctor.data_folders.iter().map(|path| path.display().to_string()).collect();
     let (runtime, code) = match &doctor.runtime {
         Ok(facts) => (facts.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "), 0),
         Err(problem) => (format!("cannot be used: {problem}"), exit::MISSING),
     };
-    let text = format!(
+    let mut text = format!(
         "hardset {} (features: {})\nthreads   {}\ndata      {}\nlibrary   {}\nruntime   {runtime}",
         env!("CARGO_PKG_VERSION"),
         doctor.features.join(", "),
@@ -84,9 +85,149 @@ fn machine(session: &Session) -> Output {
         folders.join(", "),
         library.as_deref().unwrap_or("none"),
     );
+    doctor.gpu.iter().for_each(|gpu| text += &format!("\n{}", gpu_text(gpu)));
     let json = json!({
         "version": env!("CARGO_PKG_VERSION"), "features": doctor.features, "threads": doctor.threads,
         "data_folders": folders, "library": library, "runtime": runtime, "usable": code == 0,
+        "gpu": doctor.gpu.as_ref().map(gpu_json),
     });
     Output { text, json, code }
+}
+
+/// The part of the screen about the GPU: what is there, what it can be used for, and what to do.
+fn gpu_text(gpu: &Gpu) -> String {
+    let survey = &gpu.survey;
+    let driver = match &survey.driver {
+        Ok(driver) => driver,
+        // Without a driver there is no GPU to speak of, unless somebody wants it.
+        Err(problem) if !gpu.asked => return format!("GPU       none that can be seen: {problem}"),
+        Err(problem) => return lines(gpu, &[format!("driver    cannot be used: {problem}")]),
+    };
+    let version = driver.version.as_deref().unwrap_or("of unknown version");
+    let mut head = vec![format!("driver    {version}, for CUDA up to {}.{}", driver.cuda.0, driver.cuda.1)];
+    if driver.gpus.is_empty() {
+        head.push("GPU       none that the driver shows".to_owned());
+    }
+    head.extend(driver.gpus.iter().enumerate().map(|(at, name)| format!("GPU       cuda:{at} {name}")));
+    lines(gpu, &head)
+}
+
+/// `head` and what follows whatever the driver says.
+fn lines(gpu: &Gpu, head: &[String]) -> String {
+    let survey = &gpu.survey;
+    let mut lines = head.to_vec();
+    let known = |version: &Option<String>| version.clone().unwrap_or_else(|| "not here".to_owned());
+    lines.push(format!("CUDA      {}, cuDNN {}", known(&survey.cuda), known(&survey.cudnn)));
+    let verdict = |usable: &Result<(), String>| match usable {
+        Ok(()) => format!("can use cuda:{}", gpu.index),
+        Err(problem) => format!("cannot use cuda:{}: {problem}", gpu.index),
+    };
+    lines.push(format!("mining    {}", verdict(&gpu.mining)));
+    lines.push(format!("images    {}", verdict(&gpu.generation)));
+    lines.extend(survey.pip().map(|pip| format!("run       {pip}")));
+    lines.join("\n")
+}
+
+fn gpu_json(gpu: &Gpu) -> serde_json::Value {
+    let survey = &gpu.survey;
+    let driver = survey.driver.as_ref();
+    let missing =
+        |missing: &Missing| json!({ "library": missing.library, "wheel": missing.wheel, "problem": missing.problem });
+    let verdict = |usable: &Result<(), String>| json!({ "usable": usable.is_ok(), "problem": usable.as_ref().err() });
+    json!({
+        "device": format!("cuda:{}", gpu.index),
+        "driver": driver.ok().and_then(|driver| driver.version.clone()),
+        "driver_cuda": driver.ok().map(|driver| format!("{}.{}", driver.cuda.0, driver.cuda.1)),
+        "driver_problem": driver.err(),
+        "gpus": driver.map(|driver| driver.gpus.clone()).unwrap_or_default(),
+        "provider": survey.has_provider, "cuda": survey.cuda, "cudnn": survey.cudnn,
+        "missing": survey.missing.iter().map(missing).collect::<Vec<_>>(),
+        "mining": verdict(&gpu.mining), "generation": verdict(&gpu.generation), "pip": survey.pip(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::{Driver, Survey};
+
+    const CANDLE: &str = "this hardset was built without the feature `cuda`";
+
+    fn gpu(asked: bool, survey: Survey) -> Gpu {
+        let mining = survey.problem(0).map_or(Ok(()), Err);
+        Gpu { index: 0, asked, survey, mining, generation: Err(CANDLE.to_owned()) }
+    }
+
+    fn survey() -> Survey {
+        let gpus = ["NVIDIA H100 80GB HBM3", "NVIDIA L4"].map(str::to_owned).to_vec();
+        Survey {
+            library: Some("/site/onnxruntime/capi/libonnxruntime.so.1.31.1".into()),
+            has_provider: true,
+            missing: Vec::new(),
+            driver: Ok(Driver { version: Some("580.65.06".to_owned()), cuda: (13, 0), gpus }),
+            cuda: Some("13.5".to_owned()),
+            cudnn: Some("9.28.1".to_owned()),
+        }
+    }
+
+    /// The one place that compares whole screens.
+    fn check(gpu: &Gpu, expected: &[&str]) {
+        assert_eq!(gpu_text(gpu), expected.join("\n"));
+    }
+
+    #[test]
+    fn a_machine_with_everything() {
+        check(
+            &Gpu { generation: Ok(()), ..gpu(false, survey()) },
+            &[
+                "driver    580.65.06, for CUDA up to 13.0",
+                "GPU       cuda:0 NVIDIA H100 80GB HBM3",
+                "GPU       cuda:1 NVIDIA L4",
+                "CUDA      13.5, cuDNN 9.28.1",
+                "mining    can use cuda:0",
+                "images    can use cuda:0",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_machine_that_lacks_a_library() {
+        let wheel = "nvidia-cudnn-cu13==9.*".to_owned();
+        let missing = vec![Missing { library: "libcudnn.so.9".to_owned(), wheel, problem: None }];
+        check(
+            &gpu(false, Survey { missing, cudnn: None, ..survey() }),
+            &[
+                "driver    580.65.06, for CUDA up to 13.0",
+                "GPU       cuda:0 NVIDIA H100 80GB HBM3",
+                "GPU       cuda:1 NVIDIA L4",
+                "CUDA      13.5, cuDNN not here",
+                "mining    cannot use cuda:0: CUDA libraries are missing: libcudnn.so.9; for what pip has, run \
+                 `pip install \"nvidia-cudnn-cu13==9.*\"`",
+                "images    cannot use cuda:0: this hardset was built without the feature `cuda`",
+                "run       pip install \"nvidia-cudnn-cu13==9.*\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_machine_without_a_gpu_says_so_in_one_line_unless_one_is_asked_for() {
+        let problem = "libcuda.so.1: cannot open shared object file";
+        let none = Survey { driver: Err(problem.to_owned()), has_provider: false, cuda: None, cudnn: None, ..survey() };
+        check(
+            &gpu(false, none.clone()),
+            &["GPU       none that can be seen: libcuda.so.1: cannot open shared object file"],
+        );
+        let text = gpu_text(&gpu(true, none));
+        let pip = "run       pip uninstall -y onnxruntime && pip install \"onnxruntime-gpu[cuda,cudnn]==1.31.1\"";
+        assert!(text.starts_with("driver    cannot be used: libcuda.so.1"), "{text}");
+        assert!(text.ends_with(pip), "{text}");
+    }
+
+    #[test]
+    fn as_json_it_says_the_same() {
+        let json = gpu_json(&gpu(true, survey()));
+        assert_eq!(json["gpus"][1], "NVIDIA L4");
+        assert_eq!((&json["mining"]["usable"], &json["generation"]["problem"]), (&json!(true), &json!(CANDLE)));
+        assert!(json["pip"].is_null() && json["driver_problem"].is_null());
+    }
 }

@@ -5,26 +5,52 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::MineArgs;
+use super::fan_out;
 use super::output::{Output, percent};
 use super::session::Session;
 use crate::config::SurrogateDef;
-use crate::domain::{RunSpec, SelectSpec};
+use crate::domain::{Device, RunSpec, SelectSpec};
 use crate::stage::{self, Context, Mining, Part, StageError};
 use crate::store::Check;
 
 pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
     let ctx = session.context(&args.run);
+    if let Some(part) = args.part {
+        return score_part(&ctx, part);
+    }
     let _lock = ctx.run.lock().map_err(StageError::from)?;
     ctx.run.sweep().map_err(StageError::from)?;
     let stored = ctx.run.spec().map_err(StageError::from)?;
     let spec = changed(&ctx, &stored, args)?;
-    stage::prepare(&ctx, &spec)?;
+    prepare(session, &args.run, &spec)?;
     // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
     let images = stage::generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
+    fan_out::mine(session, &ctx, &spec, &images.records)?;
     let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;
     let mut output = output(&args.run, &mining);
     output.text += &format!("\nthe page shows it after `hardset report {}`", args.run.display());
     Ok(output)
+}
+
+/// Readies each of the session's devices.
+pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), StageError> {
+    let mut devices = session.devices().to_vec();
+    // A GPU chooses the library of this process; a CPU takes any.
+    devices.sort_by_key(|device| *device == Device::Cpu);
+    for device in devices {
+        stage::prepare(&Context { device, ..session.context(run) }, spec)?;
+    }
+    Ok(())
+}
+
+/// One process's share of the predictions; the process that started this one holds the lock and selects.
+fn score_part(ctx: &Context, part: Part) -> anyhow::Result<Output> {
+    fan_out::end_with_the_parent();
+    let spec = fan_out::given_spec()?;
+    let images = stage::generate(ctx, &spec, Check::Sizes, Part::WHOLE)?;
+    let scored = stage::score(ctx, &spec, &images.records, Check::Sizes, part)?;
+    let fresh: u64 = scored.iter().map(|scored| scored.tally.fresh_rows).sum();
+    Ok(Output::new(format!("{fresh} worked on just now"), json!({ "fresh": fresh })))
 }
 
 /// The stored spec with the mining that the arguments ask for.

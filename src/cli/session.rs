@@ -68,6 +68,7 @@ impl Session {
             device: self.devices.first(),
             batch: self.batch,
             engine: self.engine,
+            instances: None,
             threads: self.threads,
             progress: &self.progress,
             stop: &self.stop,

@@ -9,8 +9,6 @@ use super::generate::{self, RawGenerate};
 use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::Found, release, surrogate};
 use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
 
-/// Images per call of a model. Small batches are the fastest on a CPU (`docs/performance.md`).
-const BATCH: u32 = 2;
 /// Margin within which another machine's rounding has been seen to turn a verdict.
 const NEAR_TIE: f64 = 0.01;
 
@@ -38,8 +36,8 @@ pub struct Recipe {
 /// Who mines and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MineRecipe {
-    /// Images per call of a model.
-    pub batch: u32,
+    /// Images per call of a model, if the recipe says so.
+    pub batch: Option<u32>,
     /// The mining.
     pub select: SelectSpec,
     /// The surrogates, in the order of the recipe.
@@ -146,10 +144,10 @@ fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
         near_tie: raw.near_tie.unwrap_or(NEAR_TIE),
     };
     select.check().map_err(|source: RuleError| ConfigError::Rule { file: file.clone(), source })?;
-    match raw.batch.unwrap_or(BATCH) {
-        batch @ 1..=1024 => Ok(MineRecipe { batch, select, surrogates, targets }),
-        _ => Err(ConfigError::value(file, "mine.batch", "lies outside 1 to 1024")),
+    if raw.batch.is_some_and(|batch| !(1..=1024).contains(&batch)) {
+        return Err(ConfigError::value(file, "mine.batch", "lies outside 1 to 1024"));
     }
+    Ok(MineRecipe { batch: raw.batch, select, surrogates, targets })
 }
 
 impl SurrogateDef {

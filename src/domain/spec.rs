@@ -96,10 +96,25 @@ impl RunSpec {
         let select = &self.mine.select;
         let bounds = [select.max_true_prob, select.max_margin, select.near_tie].map(f64::to_le_bytes).concat();
         let key = KeyHasher::new().field("rule", select.label()).field("bounds", bounds);
-        let key = key.field("batch", self.mine.batch.to_le_bytes());
+        let key = key.field("batch", self.mine.batch_in_keys().to_le_bytes());
         let voters = self.voters().into_iter();
         let key = voters.fold(key, |key, voter| key.field(&voter.name, voter.identity())).finish();
         format!("{}.{}", select.label(), key.short())
+    }
+}
+
+impl MineSpec {
+    /// Images per call on a CPU unless the recipe says otherwise: small batches are the fastest there
+    /// (`docs/performance.md`).
+    pub const CPU_BATCH: u32 = 2;
+
+    /// The batch that keys are made of, because sums of another batch may round otherwise: the recipe's, else the
+    /// CPU's.
+    ///
+    /// Not the device's own: else predictions would be made again, and a mining change its name, wherever a run goes on
+    /// on another device. What made predictions stands in their records.
+    pub fn batch_in_keys(&self) -> u32 {
+        self.batch.unwrap_or(Self::CPU_BATCH)
     }
 }
 
@@ -194,8 +209,9 @@ pub struct FakeImages {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MineSpec {
-    /// Images per call of a model; part of the key, because sums of another batch may round otherwise.
-    pub batch: u32,
+    /// Images per call of a model, if the recipe says so; else what suits the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
     /// The current mining.
     pub select: SelectSpec,
     /// Names of models whose predictions are kept and which never vote.
@@ -418,12 +434,12 @@ impl FromStr for EngineChoice {
     }
 }
 
-/// One device, or several that share the making of images: `cuda:0,1,3` or `cpu,cpu`; at least one.
+/// One device, or several that share the making of images and the mining: `cuda:0,1,3` or `cpu,cpu`; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Devices(pub Vec<Device>);
 
 impl Devices {
-    /// The first one: where everything but the making of images runs.
+    /// The first one: where everything runs that is not shared.
     pub fn first(&self) -> Device {
         self.0.first().copied().unwrap_or(Device::Auto)
     }
@@ -475,7 +491,12 @@ mod tests {
             seed: 0,
             shard_items: 1,
             generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
-            mine: MineSpec { batch: 1, select, targets: Vec::new(), surrogates: names.iter().map(surrogate).collect() },
+            mine: MineSpec {
+                batch: Some(1),
+                select,
+                targets: Vec::new(),
+                surrogates: names.iter().map(surrogate).collect(),
+            },
             annotate: AnnotateSpec::default(),
             release: ReleaseSpec::default(),
             categories: CategorySet { name: String::new(), sha256: Sha256::of(b""), entries: Vec::new() },

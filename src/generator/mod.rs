@@ -254,6 +254,15 @@ pub fn check(spec: &GenerateSpec) -> Result<(), GeneratorError> {
     }
 }
 
+/// Why candle cannot run diffusion models on the GPU `index`; `None`: it can.
+#[cfg_attr(not(feature = "candle"), expect(unused_variables, reason = "without candle there is no GPU for it"))]
+pub fn candle_problem(index: u32) -> Option<String> {
+    #[cfg(feature = "candle")]
+    return diffusion::candle_problem(index);
+    #[cfg(not(feature = "candle"))]
+    Some("this hardset was built without candle".to_owned())
+}
+
 /// The generator for a source.
 #[cfg_attr(not(feature = "diffusion"), expect(unused_variables, reason = "only models care where they run"))]
 pub fn build(spec: &GenerateSpec, means: &Means) -> Result<Box<dyn Generator>, GeneratorError> {

@@ -8,7 +8,8 @@ pub enum RuntimeError {
     Absent,
     /// The library cannot be loaded or is the wrong one.
     #[error(
-        "ONNX Runtime cannot be used: {problem}; set ORT_DYLIB_PATH to a libonnxruntime of version 1.22 or later, or unset it and run `hardset fetch onnxruntime`"
+        "ONNX Runtime cannot be used: {problem}; set ORT_DYLIB_PATH to a libonnxruntime of version 1.22 or \
+         later, or unset it and run `hardset fetch onnxruntime`"
     )]
     Library {
         /// The cause.

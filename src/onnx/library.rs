@@ -2,10 +2,11 @@
 //!
 //! A wrong file used to hang or panic further on (DESIGN part 4), so that it is opened and asked first.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
 
 use libloading::Library;
+use ort::sys::{OrtSessionOptions, OrtStatusPtr};
 
 /// First version whose C API has all that is called here (`ort`'s feature `api-22`).
 const OLDEST_MINOR: u32 = 22;
@@ -36,6 +37,32 @@ pub fn version(path: &Path) -> Result<String, String> {
         (Some(1), Some(minor)) if minor >= OLDEST_MINOR => Ok(version),
         (Some(major), _) if major > 1 => Ok(version),
         _ => Err(format!("{file} is ONNX Runtime {version}, older than 1.{OLDEST_MINOR}")),
+    }
+}
+
+/// `OrtSessionOptionsAppendExecutionProvider_CPU` of cpu_provider_factory.h: options, whether with an arena.
+pub type AppendCpu = unsafe extern "C" fn(*mut OrtSessionOptions, c_int) -> OrtStatusPtr;
+
+/// The function of the library at `path` that names the CPU's provider in options; only for a library that stays
+/// loaded.
+pub fn append_cpu(path: &Path) -> Option<AppendCpu> {
+    // SAFETY: [`version`] has loaded and asked the same file; the symbol's type is the header's.
+    unsafe {
+        let library = Library::new(path).ok()?;
+        let symbol = library.get::<AppendCpu>(b"OrtSessionOptionsAppendExecutionProvider_CPU\0");
+        symbol.ok().map(|symbol| *symbol)
+    }
+}
+
+/// The table of functions that the library at `path` has for version `api` of its C API; null where it is older.
+///
+/// Only for a library that is loaded and stays: the table is in it.
+pub fn api_table(path: &Path, api: u32) -> *const c_void {
+    // SAFETY: [`version`] has loaded and asked the same file.
+    unsafe {
+        let Ok(library) = Library::new(path) else { return std::ptr::null() };
+        let base = library.get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0");
+        base.map_or(std::ptr::null(), |base| ((*base()).get_api)(api))
     }
 }
 

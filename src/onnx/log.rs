@@ -1,7 +1,7 @@
 //! The last lines of ONNX Runtime's log that speak of errors.
 //!
-//! The library's own lines would break the progress display, but the cause of an error often stands there alone: its status
-//! says "Failed to load shared library", the log says which one (microsoft/onnxruntime issue 17801).
+//! The library's own lines would break the progress display, but the cause of an error often stands there alone: its
+//! status says "Failed to load shared library", the log says which one (microsoft/onnxruntime issue 17801).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -35,7 +35,8 @@ pub fn explained(problem: &str) -> String {
 }
 
 fn joined<'a>(problem: &str, lines: impl Iterator<Item = &'a str>) -> String {
-    let mut text = problem.trim().to_owned();
+    // Some of its errors end in what would have come next.
+    let mut text = problem.trim_end_matches([' ', ';', '\n']).to_owned();
     for line in lines {
         if !text.contains(line) {
             text += &format!(" [ONNX Runtime's log: {line}]");
@@ -53,6 +54,6 @@ mod tests {
         let lines = ["Failed to load library x.so with error: libcublasLt.so.13: cannot open", "no session"];
         let text = joined("no session\n", lines.into_iter());
         assert_eq!(text, format!("no session [ONNX Runtime's log: {}]", lines[0]));
-        assert_eq!(joined("no session", std::iter::empty()), "no session");
+        assert_eq!(joined("no session; expr=count ; ", std::iter::empty()), "no session; expr=count");
     }
 }

@@ -1,19 +1,52 @@
-//! Finds the ONNX Runtime library inside a Python environment.
+//! What the current `python3` has: the ONNX Runtime inside a package, the folders of NVIDIA's wheels.
 
+#[cfg(feature = "onnx")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
-/// Prints the folder of the package `onnxruntime` without importing it.
-const ASK: &str =
-    "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.submodule_search_locations[0] if s else '')";
+/// Prints the folders of the packages `onnxruntime` and `nvidia`, without importing either.
+const ASK: &str = "
+import importlib.util as u
+for name in ('onnxruntime', 'nvidia'):
+    spec = u.find_spec(name)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        print(name, folder)
+";
 
-/// The library that the `onnxruntime` package of the current `python3` carries, if it has one.
-pub fn library_of_python() -> Option<PathBuf> {
-    let output = Command::new("python3").args(["-c", ASK]).output().ok()?;
-    let folder = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()).join("capi");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
+/// The libraries that the `onnxruntime` package of the current `python3` carries.
+pub fn libraries_of_python() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = folders("onnxruntime")
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder.join("capi")).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .filter(|path| path.file_name().is_some_and(|name| is_library(&name.to_string_lossy())))
+        .collect();
     files.sort();
-    files.into_iter().find(|path| path.file_name().is_some_and(|name| is_library(&name.to_string_lossy())))
+    files
+}
+
+/// Folders called `nvidia`, below which NVIDIA's wheels put libraries: beside the package that `library` lies in, then
+/// of the current `python3`.
+#[cfg(feature = "onnx")]
+pub fn nvidia_folders(library: Option<&Path>) -> Vec<PathBuf> {
+    // <site>/onnxruntime/capi/libonnxruntime.so
+    let beside = library.and_then(|library| library.ancestors().nth(3)).map(|site| site.join("nvidia"));
+    let mut all: Vec<PathBuf> = beside.into_iter().filter(|folder| folder.is_dir()).collect();
+    all.extend(folders("nvidia"));
+    all
+}
+
+/// Folders of a package; Python is asked once.
+fn folders(package: &str) -> Vec<PathBuf> {
+    static SAID: OnceLock<String> = OnceLock::new();
+    let said = SAID.get_or_init(|| {
+        let output = Command::new("python3").args(["-c", ASK]).output().ok();
+        output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default()
+    });
+    let folder = |line: &str| line.strip_prefix(package)?.strip_prefix(' ').map(PathBuf::from);
+    said.lines().filter_map(folder).collect()
 }
 
 /// Whether a file of this name is the ONNX Runtime library itself, not one of its providers.

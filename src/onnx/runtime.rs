@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ort::AsPointer;
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::logging::LogLevel;
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 
-use super::{Chosen, RuntimeError, library, log};
+use super::{Chosen, RuntimeError, cuda, library, log, placement, trial};
 use crate::domain::Device;
 
 /// The library of this process, once it is loaded: ONNX Runtime allows one environment in a process's life.
@@ -22,6 +23,11 @@ pub struct Runtime {
     path: PathBuf,
     version: String,
     environment: Environment,
+    append_cpu: Option<library::AppendCpu>,
+    /// Devices that have shown that they work.
+    tried: Mutex<Vec<Device>>,
+    /// `None`: the library is older than 1.24 and does not say where operators are.
+    placement: Option<placement::Table>,
 }
 
 impl Runtime {
@@ -41,9 +47,19 @@ impl Runtime {
         }
         let version = library::version(&path).map_err(refuse)?;
         let environment = environment(&path).map_err(refuse)?;
-        let runtime = Arc::new(Self { path, version, environment });
+        // ONNX Runtime writes a line about versions that it does not know; only newer ones are asked.
+        let tells = minor(&version) >= placement::API_VERSION;
+        let table = if tells { library::api_table(&path, placement::API_VERSION) } else { std::ptr::null() };
+        let placement = placement::Table::new(table);
+        let append_cpu = library::append_cpu(&path);
+        let runtime = Arc::new(Self { path, version, environment, append_cpu, tried: Mutex::default(), placement });
         *loaded = Some(Arc::clone(&runtime));
         Ok(runtime)
+    }
+
+    /// The library of this process, if one is loaded.
+    pub fn loaded() -> Option<Arc<Self>> {
+        LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lets the library go at the end of the process: the environment is closed once its last session is gone.
@@ -61,38 +77,69 @@ impl Runtime {
         &self.version
     }
 
-    /// The device that is used for `wanted`: `auto` takes the first GPU that can be used, else the CPU; any other device is
-    /// used, or the call is an error.
+    /// The device that is used for `wanted`: `auto` takes the first GPU if it can be used, else the CPU; any other
+    /// device is used, or the call is an error that names what is missing.
     pub fn choose(&self, wanted: Device) -> Result<Chosen, RuntimeError> {
         match wanted {
             Device::Cpu => Ok(self.chosen(Device::Cpu, None)),
+            // Without a driver there is no GPU to speak of.
+            Device::Auto if !cuda::driver_is_here() => Ok(self.chosen(Device::Cpu, None)),
             Device::Auto => match self.ready(0) {
-                Ok(()) => Ok(self.chosen(Device::Cuda(0), None)),
-                Err(_) => Ok(self.chosen(Device::Cpu, None)),
+                Ok(facts) => Ok(self.chosen_gpu(0, facts)),
+                Err(problem) => Ok(self.chosen(Device::Cpu, Some(format!("the GPU is not used: {problem}")))),
             },
             Device::Cuda(index) => match self.ready(index) {
-                Ok(()) => Ok(self.chosen(wanted, None)),
+                Ok(facts) => Ok(self.chosen_gpu(index, facts)),
                 Err(problem) => Err(RuntimeError::Device { device: wanted.to_string(), problem }),
             },
         }
     }
 
-    /// Whether sessions can be made on the GPU `index`, or why not.
-    fn ready(&self, index: u32) -> Result<(), String> {
-        log::clear();
-        self.options(Device::Cuda(index), 1).map(drop).map_err(|error| log::explained(&error.to_string()))
+    /// Readies the GPU `index`; what records say of it, or why no session can be made there.
+    fn ready(&self, index: u32) -> Result<BTreeMap<String, String>, String> {
+        let survey = cuda::survey(Some(&self.path));
+        // The names of libraries are Linux's; elsewhere ONNX Runtime says what it can.
+        if let Some(problem) =
+            survey.as_ref().filter(|_| cfg!(target_os = "linux")).and_then(|found| found.problem(index))
+        {
+            return Err(problem);
+        }
+        self.tried(Device::Cuda(index))?;
+        Ok(survey.map(|survey| survey.facts(index)).unwrap_or_default())
+    }
+
+    /// Has a device do a sum whose result is known, once in a process.
+    fn tried(&self, device: Device) -> Result<(), String> {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if tried.contains(&device) {
+            return Ok(());
+        }
+        let mut session = self.explain(|| trial::session(&self.options(device, 1)?))?;
+        let misplaced = if device == Device::Cpu { None } else { self.misplaced(&session) };
+        if let Some(problem) = misplaced {
+            return Err(problem);
+        }
+        if let Some(problem) = self.explain(|| trial::run(&mut session))? {
+            return Err(problem);
+        }
+        tried.push(device);
+        Ok(())
+    }
+
+    fn chosen_gpu(&self, index: u32, facts: BTreeMap<String, String>) -> Chosen {
+        let mut chosen = self.chosen(Device::Cuda(index), None);
+        chosen.facts.extend(facts);
+        chosen
     }
 
     fn chosen(&self, device: Device, note: Option<String>) -> Chosen {
-        let kind = device.kind().to_owned();
-        let facts =
-            [("runtime", "onnxruntime".to_owned()), ("runtime_version", self.version.clone()), ("device", kind)];
-        let facts: BTreeMap<String, String> = facts.map(|(name, value)| (name.to_owned(), value)).into();
+        let facts = [("runtime", "onnxruntime"), ("runtime_version", self.version()), ("device", device.kind())];
+        let facts = facts.map(|fact| (fact.0.to_owned(), fact.1.to_owned())).into();
         Chosen { device, note, facts }
     }
 
-    /// Options of a session on `device` with all optimisations, `threads` threads within an operator and one operator at a
-    /// time. `device` comes from [`Runtime::choose`].
+    /// Options of a session on `device` with all optimisations, `threads` threads within an operator and one operator
+    /// at a time. `device` comes from [`Runtime::choose`].
     ///
     /// On CUDA: the provider must register; cuDNN's algorithms are picked by rule, not by stop-watch, so that the same
     /// shapes give the same bits; and nothing is rounded to TF32: the precision asked for is the one used.
@@ -101,12 +148,54 @@ impl Runtime {
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?;
-        let Device::Cuda(index) = device else { return Ok(builder) };
+        let Device::Cuda(index) = device else { return self.on_cpu(builder) };
         let cuda = ort::ep::CUDA::default()
             .with_device_id(index as i32)
             .with_tf32(false)
             .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
-        Ok(builder.with_execution_providers([cuda.build().error_on_failure()])?)
+        let builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
+        match self.placement {
+            Some(_) => placement::Table::remember(builder),
+            // The strict rule of before: any operator on the CPU is an error.
+            None => Ok(builder.with_disable_cpu_fallback()?),
+        }
+    }
+
+    /// With the CPU's provider named. Where none is, `ort` has ONNX Runtime choose one by what it takes for thrifty: a
+    /// session for the CPU could go elsewhere, and 1.22, which knows of no devices on Linux, aborts.
+    fn on_cpu(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+        match self.append_cpu {
+            Some(append) => {
+                // SAFETY: the options are alive, and the function is the library's own; 1: with an arena, as by
+                // default.
+                unsafe { ort::Error::result_from_status(append(builder.ptr_mut(), 1)) }?;
+                Ok(builder)
+            }
+            None => Ok(builder.with_auto_device(AutoDevicePolicy::PreferCPU)?),
+        }
+    }
+
+    /// Why a session that was made with options for a GPU must not be used: its heavy operators are on the CPU.
+    pub fn misplaced(&self, session: &Session) -> Option<String> {
+        match self.placement?.placed(session) {
+            Ok(placed) => placement::problem(&placed),
+            Err(error) => Some(format!("ONNX Runtime does not say where its operators run: {error}")),
+        }
+    }
+
+    /// Does something that makes sessions or runs them; an error comes with what the library's log says of it.
+    pub fn explain<T>(&self, work: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+        log::clear();
+        work().map_err(|error| log::explained(&error.to_string()))
+    }
+}
+
+/// `1.31.1` -> 31; versions from 2 on count as newer than all.
+fn minor(version: &str) -> u32 {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    match (parts.next(), parts.next()) {
+        (Some(1), Some(minor)) => minor,
+        _ => u32::MAX,
     }
 }
 
@@ -121,4 +210,68 @@ fn environment(path: &Path) -> Result<Environment, String> {
     let environment = environment.map_err(|error| error.to_string())?;
     environment.set_log_level(LogLevel::Error);
     Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::libraries_of_python;
+
+    #[test]
+    fn versions_are_compared_by_their_second_number() {
+        assert_eq!(["1.31.1", "1.22.0", "2.0.0"].map(minor), [31, 22, u32::MAX]);
+    }
+
+    /// The operators of a model of the quick start with their places, on the CPU, with and without a fixed batch.
+    fn operators(runtime: &Runtime, model: &str, batch: Option<i64>) -> Vec<placement::Placed> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/quickstart/surrogates").join(model);
+        let mut options = placement::Table::remember(runtime.options(Device::Cpu, 1).unwrap()).unwrap();
+        if let Some(batch) = batch {
+            options = options.with_dimension_override("n", batch).unwrap();
+        }
+        let session = options.commit_from_file(&file).unwrap();
+        runtime.placement.unwrap().placed(&session).unwrap()
+    }
+
+    /// The library of this machine, or `None` after saying loudly that there is none.
+    fn runtime() -> Option<Arc<Runtime>> {
+        let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
+        let Some(library) = given.or_else(|| libraries_of_python().into_iter().next()) else {
+            eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
+            return None;
+        };
+        Some(Runtime::load(&library).unwrap())
+    }
+
+    #[test]
+    fn the_cpu_passes_the_trial_that_a_gpu_has_to_pass() {
+        let Some(runtime) = runtime() else { return };
+        assert_eq!(runtime.tried(Device::Cpu), Ok(()));
+        let mut session = trial::session(&runtime.options(Device::Cpu, 1).unwrap()).unwrap();
+        assert_eq!(trial::run(&mut session).unwrap(), None);
+        // A session for the CPU alone is no session for a GPU.
+        let options = placement::Table::remember(runtime.options(Device::Cpu, 1).unwrap()).unwrap();
+        let session = trial::session(&options).unwrap();
+        let problem = runtime.misplaced(&session);
+        assert!(runtime.placement.is_none() || problem.is_some_and(|text| text.contains("1 Conv, 1 MatMul")));
+    }
+
+    #[test]
+    fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
+        let Some(runtime) = runtime() else { return };
+        if runtime.placement.is_none() {
+            eprintln!("SKIPPED: ONNX Runtime {} does not say where operators are; 1.24 does", runtime.version());
+            return;
+        }
+        let shapes = |placed: &&placement::Placed| placed.operator == "Shape";
+        for model in ["quick-attention.onnx", "quick-mixer.onnx"] {
+            let open = operators(&runtime, model, None);
+            let fixed = operators(&runtime, model, Some(32));
+            assert!(open.iter().any(|placed| shapes(&placed)), "{model}: {} operators", open.len());
+            assert_eq!(fixed.iter().find(shapes), None, "{model}");
+            assert!(fixed.len() > 10 && fixed.iter().all(|placed| placed.provider == "CPUExecutionProvider"));
+            // Had these been meant for a GPU, the session would be refused.
+            assert!(placement::problem(&fixed).is_some(), "{model}: {} operators", fixed.len());
+        }
+    }
 }

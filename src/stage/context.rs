@@ -6,6 +6,7 @@ use super::StageError;
 use crate::assets::DataFolders;
 use crate::domain::{Device, EngineChoice};
 use crate::store::RunDir;
+use crate::surrogate::Instances;
 
 /// Told how a stage gets on; `cli` draws it.
 pub trait Progress: Send + Sync {
@@ -33,6 +34,8 @@ pub struct Context<'a> {
     pub batch: Option<u32>,
     /// What runs the networks of a diffusion model.
     pub engine: EngineChoice,
+    /// How models that judge images are called; `None`: what suits the device.
+    pub instances: Option<Instances>,
     /// Threads to use, at least 1.
     pub threads: usize,
     /// Whom to tell.

@@ -1,12 +1,13 @@
 //! doctor: what this build and this machine can do.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::library::find_library;
+use super::library::{Found, find_library};
 use super::{Context, StageError, means};
-use crate::domain::Precision;
+use crate::domain::{Device, Precision};
 use crate::generator::{self, Benchmark, Compared};
-use crate::onnx::Runtime;
+use crate::onnx::{self, Runtime, RuntimeError, Survey};
 
 /// What a diffusion model is, and how it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,31 +55,75 @@ pub struct Doctor {
     /// Where files are looked for.
     pub data_folders: Vec<PathBuf>,
     /// The ONNX Runtime library and how it was found.
-    pub library: Option<(PathBuf, &'static str)>,
+    pub library: Option<Found>,
     /// Runtime and device, or why they cannot be used.
     pub runtime: Result<Vec<(String, String)>, String>,
+    /// The GPU; `None` with `--device cpu`, and in a build without ONNX Runtime.
+    pub gpu: Option<Gpu>,
 }
 
-/// Looks at everything that mining needs.
+/// What is known of one GPU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gpu {
+    /// Its index.
+    pub index: u32,
+    /// Whether it was asked for by name.
+    pub asked: bool,
+    /// Driver and libraries.
+    pub survey: Survey,
+    /// Whether surrogates can run on it, or why not.
+    pub mining: Result<(), String>,
+    /// Whether diffusion models can, or why not.
+    pub generation: Result<(), String>,
+}
+
+/// Looks at everything that generation and mining need.
 pub fn doctor(ctx: &Context) -> Doctor {
-    let features =
-        [("onnx", cfg!(feature = "onnx")), ("candle", cfg!(feature = "candle")), ("cuda", cfg!(feature = "cuda"))];
-    let (library, runtime) = match find_library(&ctx.data) {
+    let features = [
+        ("onnx", cfg!(feature = "onnx")),
+        ("diffusion", cfg!(feature = "diffusion")),
+        ("candle", cfg!(feature = "candle")),
+        ("cuda", cfg!(feature = "cuda")),
+    ];
+    let (library, loaded) = match find_library(&ctx.data, ctx.device) {
         Err(error) => (None, Err(error.to_string())),
         Ok(None) => {
             (None, Err("there is no ONNX Runtime; run `hardset fetch onnxruntime`, or set ORT_DYLIB_PATH".to_owned()))
         }
-        Ok(Some((path, from))) => {
-            let chosen = Runtime::load(&path).and_then(|runtime| runtime.choose(ctx.device));
-            let facts = chosen.map(|chosen| chosen.facts.into_iter().collect());
-            (Some((path, from)), facts.map_err(|error| error.to_string()))
+        Ok(Some(found)) => {
+            let loaded = Runtime::load(&found.path).map_err(|error| error.to_string());
+            (Some(found), loaded)
         }
     };
+    let choose = |runtime: &Arc<Runtime>| runtime.choose(ctx.device).map_err(|error| error.to_string());
+    let runtime = loaded.as_ref().map_err(String::clone).and_then(choose);
     Doctor {
         features: features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect(),
         threads: ctx.threads,
         data_folders: ctx.data.all().map(PathBuf::from).collect(),
+        gpu: gpu(ctx, library.as_ref(), loaded.as_ref().ok()),
         library,
-        runtime,
+        runtime: runtime.map(|chosen| chosen.facts.into_iter().collect()),
     }
+}
+
+fn gpu(ctx: &Context, library: Option<&Found>, runtime: Option<&Arc<Runtime>>) -> Option<Gpu> {
+    let (index, asked) = match ctx.device {
+        Device::Cpu => return None,
+        Device::Auto => (0, false),
+        Device::Cuda(index) => (index, true),
+    };
+    let survey = onnx::survey(library.map(|found| found.path.as_path()))?;
+    let mining = match (survey.problem(index), runtime) {
+        (Some(problem), _) => Err(problem),
+        (None, Some(runtime)) => match runtime.choose(Device::Cuda(index)) {
+            Ok(_) => Ok(()),
+            Err(RuntimeError::Device { problem, .. }) => Err(problem),
+            Err(error) => Err(error.to_string()),
+        },
+        (None, None) => Err("ONNX Runtime cannot be used".to_owned()),
+    };
+    // Either engine will do, and ONNX Runtime needs nothing for diffusion models that mining does not need.
+    let generation = if generator::candle_problem(index).is_none() { Ok(()) } else { mining.clone() };
+    Some(Gpu { index, asked, survey, mining, generation })
 }

@@ -1,7 +1,7 @@
 //! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
 
 use super::{Context, StageError, library};
-use crate::domain::{EngineChoice, GenerateSpec, RunSpec};
+use crate::domain::{Device, EngineChoice, GenerateSpec, RunSpec};
 use crate::generator::Means;
 
 /// Means for a run: with `--engine auto` those of the images that are there already, so that one run has one engine.
@@ -31,16 +31,24 @@ fn of_engine(ctx: &Context, engine: EngineChoice) -> Result<Means, StageError> {
     let mut means = without_runtime(ctx, engine);
     match engine {
         EngineChoice::Candle => {}
-        EngineChoice::Ort => means.runtime = Some(library::runtime(ctx)?),
-        EngineChoice::Auto => match library::runtime(ctx) {
-            Ok(runtime) => means.runtime = Some(runtime),
-            Err(error) if cfg!(feature = "candle") => {
+        EngineChoice::Ort => means.runtime = Some(library::ready(ctx)?.runtime),
+        EngineChoice::Auto => match library::ready(ctx) {
+            Ok(ready) => means.runtime = Some(ready.runtime),
+            Err(error) if candle_can(ctx.device) => {
                 ctx.progress.note(&format!("candle makes the images, slower than ONNX Runtime would: {error}"));
             }
             Err(error) => return Err(error),
         },
     }
     Ok(means)
+}
+
+/// Whether candle is there for the device, as far as the build can tell.
+fn candle_can(device: Device) -> bool {
+    match device {
+        Device::Cpu | Device::Auto => cfg!(feature = "candle"),
+        Device::Cuda(_) => cfg!(feature = "cuda"),
+    }
 }
 
 fn without_runtime(ctx: &Context, engine: EngineChoice) -> Means {

@@ -1,6 +1,7 @@
 //! The one resume loop: over shards, skipping what is done, committing what was made.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -44,6 +45,12 @@ impl Part {
 
     fn has(self, shard: usize) -> bool {
         shard % self.of == self.index
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
     }
 }
 

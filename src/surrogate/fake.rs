@@ -32,6 +32,10 @@ impl Surrogate for Fake {
     fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, SurrogateError> {
         Ok(images.iter().map(|image| Outcome::Kept(self.score_one(image))).collect())
     }
+
+    fn score_fitted(&mut self, images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, SurrogateError> {
+        self.score(&images.iter().collect::<Vec<_>>())
+    }
 }
 
 #[cfg(test)]

@@ -211,7 +211,8 @@ pub fn ort_library() -> Option<PathBuf> {
         let folders = hardset::assets::DataFolders::from_env(&[]);
         folders.files_named(|name| name.starts_with("libonnxruntime.so")).into_iter().next()
     };
-    let found = named.or_else(hardset::surrogate::library_of_python).or_else(fetched);
+    let of_python = || hardset::onnx::libraries_of_python().into_iter().next();
+    let found = named.or_else(of_python).or_else(fetched);
     if found.is_none() || !cfg!(feature = "onnx") {
         eprintln!("SKIPPED: no ONNX Runtime here (or none built in); set ORT_DYLIB_PATH to test with real classifiers");
         return None;

@@ -263,6 +263,12 @@ impl Generator for Diffusion {
     }
 }
 
+/// Why candle cannot run models on the GPU `index`; `None`: it can.
+#[cfg(feature = "candle")]
+pub fn candle_problem(index: u32) -> Option<String> {
+    candle::check(Device::Cuda(index)).err()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;

@@ -4,9 +4,10 @@ use half::f16;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor};
 
+use super::bound::{Bound, BoundError};
 use super::shape::{self, Call};
 use super::tensor::Filler;
-use crate::domain::{Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
+use crate::domain::{Device, Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
 use crate::imaging::{self, RgbImage};
 use crate::stats::softmax;
 
@@ -16,9 +17,18 @@ use crate::surrogate::{Surrogate, SurrogateError};
 pub struct Classifier {
     name: String,
     model: OnnxModel,
+    /// Whether neither the model nor the recipe fixes the batch.
+    takes_any: bool,
     call: Call,
     filler: AnyFiller,
-    session: Session,
+    session: AnySession,
+}
+
+enum AnySession {
+    /// Called with a new tensor each time.
+    Free(Session),
+    /// Called with the same one.
+    Bound(Box<Bound>),
 }
 
 enum AnyFiller {
@@ -30,14 +40,36 @@ enum AnyFiller {
 impl Classifier {
     /// Checks the session against the spec.
     pub fn new(name: &str, model: &OnnxModel, session: Session) -> Result<Self, SurrogateError> {
-        let mismatch = |problem: String| SurrogateError::Mismatch { name: name.to_owned(), problem };
-        let call = shape::check(&session, model).map_err(mismatch)?;
+        let call = checked(name, model, &session)?;
+        Ok(Self::of(name, model, call, AnySession::Free(session)))
+    }
+
+    /// As above, for a session that is always called with the given number of pictures, on the given device.
+    pub fn with_batch(
+        name: &str,
+        model: &OnnxModel,
+        session: Session,
+        batch: usize,
+        device: Device,
+    ) -> Result<Self, SurrogateError> {
+        let mut call = checked(name, model, &session)?;
+        let takes_any = call.batch.is_none();
+        let batch = *call.batch.get_or_insert(batch);
+        let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
+        shape[0] = batch as i64;
+        let bound = Bound::new(session, &call, shape, model.input.dtype, device);
+        let bound = bound.map_err(|error| run_error(name, &error))?;
+        Ok(Self { takes_any, ..Self::of(name, model, call, AnySession::Bound(Box::new(bound))) })
+    }
+
+    fn of(name: &str, model: &OnnxModel, call: Call, session: AnySession) -> Self {
         let filler = match model.input.dtype {
             Dtype::F32 => AnyFiller::F32(Filler::new(&model.input, |x| x as f32)),
             Dtype::F16 => AnyFiller::F16(Filler::new(&model.input, f16::from_f64)),
             Dtype::U8 => AnyFiller::U8(Filler::new(&model.input, |x| x as u8)),
         };
-        Ok(Self { name: name.to_owned(), model: model.clone(), call, filler, session })
+        let takes_any = call.batch.is_none();
+        Self { name: name.to_owned(), model: model.clone(), takes_any, call, filler, session }
     }
 
     /// Scores grey pictures, `batch` at a time: what is wrong with a model shows before anything is spent on it.
@@ -45,8 +77,8 @@ impl Classifier {
         let side = self.model.preprocess.crop_px;
         let grey = RgbImage::new(side, side, vec![128; 3 * (side as usize).pow(2)]);
         let grey = grey.map_err(|e| self.mismatch(e.to_string()))?;
-        let scores = match self.score_fitted(&vec![grey; batch.max(1)]) {
-            Err(SurrogateError::Run { problem, .. }) if self.call.batch.is_none() && batch > 1 => {
+        let scores = match self.scores_of(&vec![grey; batch.max(1)]) {
+            Err(SurrogateError::Run { problem, .. }) if self.takes_any && batch > 1 => {
                 let advice = "if it takes one picture at a time, write input.batch = 1";
                 return Err(self.mismatch(format!("it cannot score {batch} pictures at once: {problem}; {advice}")));
             }
@@ -68,17 +100,11 @@ impl Classifier {
     }
 
     /// Scores pictures that have the model's size already.
-    fn score_fitted(&mut self, fitted: &[RgbImage]) -> Result<Vec<Scores>, SurrogateError> {
+    fn scores_of(&mut self, fitted: &[RgbImage]) -> Result<Vec<Scores>, SurrogateError> {
         let batch = self.call.batch.unwrap_or(fitted.len()).max(1);
         let mut scores = Vec::with_capacity(fitted.len());
         for chunk in fitted.chunks(batch) {
-            let input = self.input(chunk, batch).map_err(|e| self.failed(&e))?;
-            let name = self.call.input.clone();
-            let rows = match self.session.run(vec![(name, SessionInputValue::from(input))]) {
-                Ok(outputs) => rows_of(&outputs[self.call.output.as_str()]),
-                Err(error) => return Err(SurrogateError::Run { name: self.name.clone(), problem: error.to_string() }),
-            };
-            let rows = rows.map_err(|problem| self.mismatch(problem))?;
+            let rows = self.rows(chunk, batch)?;
             let classes = self.model.output.classes as usize;
             if rows.len() != batch * classes {
                 let problem = format!(
@@ -92,20 +118,29 @@ impl Classifier {
         Ok(scores)
     }
 
-    fn failed(&self, error: &ort::Error) -> SurrogateError {
-        SurrogateError::Run { name: self.name.clone(), problem: error.to_string() }
-    }
-
-    /// The tensor for one call; a model with a fixed batch gets its last picture again until that is full.
-    fn input(&self, chunk: &[RgbImage], batch: usize) -> ort::Result<DynValue> {
-        let mut shape = shape::expected_shape(&self.model.input, self.model.preprocess.crop_px);
-        shape[0] = batch as i64;
-        let padded = || chunk.iter().chain(std::iter::repeat_n(&chunk[chunk.len() - 1], batch - chunk.len()));
-        Ok(match &self.filler {
-            AnyFiller::F32(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
-            AnyFiller::F16(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
-            AnyFiller::U8(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
-        })
+    /// All numbers of the output for one call of the model; `chunk` has at most `batch` pictures.
+    fn rows(&mut self, chunk: &[RgbImage], batch: usize) -> Result<Vec<f32>, SurrogateError> {
+        let (name, call) = (&self.name, &self.call);
+        let mismatch = |problem: String| SurrogateError::Mismatch { name: name.clone(), problem };
+        match &mut self.session {
+            AnySession::Free(session) => {
+                let input = input(&self.model, &self.filler, chunk, batch).map_err(|error| run_error(name, &error))?;
+                let inputs = vec![(call.input.clone(), SessionInputValue::from(input))];
+                let outputs = session.run(inputs).map_err(|error| run_error(name, &error))?;
+                rows_of(&outputs[call.output.as_str()]).map_err(mismatch)
+            }
+            AnySession::Bound(bound) => {
+                match &self.filler {
+                    AnyFiller::F32(filler) => write(filler, chunk, bound.input()),
+                    AnyFiller::F16(filler) => write(filler, chunk, bound.input()),
+                    AnyFiller::U8(filler) => write(filler, chunk, bound.input()),
+                }
+                bound.run(call).map_err(|error| match error {
+                    BoundError::Run(error) => run_error(name, &error),
+                    BoundError::Output(problem) => mismatch(problem),
+                })
+            }
+        }
     }
 
     /// One row of the output as scores over ImageNet's classes; extra classes take part in the softmax and are left out.
@@ -125,6 +160,41 @@ impl Classifier {
     }
 }
 
+fn checked(name: &str, model: &OnnxModel, session: &Session) -> Result<Call, SurrogateError> {
+    let mismatch = |problem: String| SurrogateError::Mismatch { name: name.to_owned(), problem };
+    shape::check(session, model).map_err(mismatch)
+}
+
+fn run_error(name: &str, error: &ort::Error) -> SurrogateError {
+    let mut problem = error.to_string();
+    if problem.contains("Failed to allocate memory") || problem.contains("out of memory") {
+        problem += "; there is too little memory for this batch: lower mine.batch";
+    }
+    SurrogateError::Run { name: name.to_owned(), problem }
+}
+
+/// The tensor for one call; a model with a fixed batch gets its last picture again until that is full.
+fn input(model: &OnnxModel, filler: &AnyFiller, chunk: &[RgbImage], batch: usize) -> ort::Result<DynValue> {
+    let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
+    shape[0] = batch as i64;
+    let padded = || chunk.iter().chain(std::iter::repeat_n(&chunk[chunk.len() - 1], batch - chunk.len()));
+    Ok(match filler {
+        AnyFiller::F32(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
+        AnyFiller::F16(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
+        AnyFiller::U8(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
+    })
+}
+
+/// Writes pictures into the tensor of a whole batch; the last one again until it is full.
+fn write<T: Copy>(filler: &Filler<T>, chunk: &[RgbImage], tensor: &mut [T]) {
+    let Some(last) = chunk.last() else { return };
+    let numbers = last.pixels().len();
+    let padded = chunk.iter().chain(std::iter::repeat(last));
+    for (place, image) in tensor.chunks_exact_mut(numbers).zip(padded) {
+        filler.write(image, place);
+    }
+}
+
 fn filled<'a, T: Copy>(filler: &Filler<T>, images: impl Iterator<Item = &'a RgbImage>) -> Vec<T> {
     let mut tensor = Vec::new();
     images.for_each(|image| filler.push(image, &mut tensor));
@@ -132,7 +202,7 @@ fn filled<'a, T: Copy>(filler: &Filler<T>, images: impl Iterator<Item = &'a RgbI
 }
 
 /// The output's numbers as f32, whatever its rank.
-fn rows_of(output: &DynValue) -> Result<Vec<f32>, String> {
+pub(super) fn rows_of(output: &DynValue) -> Result<Vec<f32>, String> {
     if let Ok((_, numbers)) = output.try_extract_tensor::<f32>() {
         return Ok(numbers.to_vec());
     }
@@ -146,11 +216,15 @@ impl Surrogate for Classifier {
     fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, SurrogateError> {
         let fitted: Vec<_> = images.iter().map(|image| imaging::fit(image, &self.model.preprocess)).collect();
         let good: Vec<RgbImage> = fitted.iter().filter_map(|image| image.as_ref().ok().cloned()).collect();
-        let mut scores = if good.is_empty() { Vec::new() } else { self.score_fitted(&good)? }.into_iter();
+        let mut scores = self.score_fitted(&good)?.into_iter();
         let outcome = |image: Result<RgbImage, imaging::FitError>| match image {
-            Ok(_) => scores.next().map_or_else(|| Outcome::Failed("no score came back".to_owned()), Outcome::Kept),
+            Ok(_) => scores.next().unwrap_or_else(|| Outcome::Failed("no score came back".to_owned())),
             Err(error) => Outcome::Dropped(error.to_string()),
         };
         Ok(fitted.into_iter().map(outcome).collect())
+    }
+
+    fn score_fitted(&mut self, images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, SurrogateError> {
+        Ok(self.scores_of(images)?.into_iter().map(Outcome::Kept).collect())
     }
 }

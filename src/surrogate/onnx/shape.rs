@@ -31,6 +31,13 @@ pub fn check(session: &Session, model: &OnnxModel) -> Result<Call, String> {
     Ok(Call { input: input.name().to_owned(), output, batch })
 }
 
+/// The name of an input's batch dimension, if it is open and has one: `batch_size`.
+pub fn batch_dimension(input: &Outlet) -> Option<String> {
+    let ValueType::Tensor { shape, dimension_symbols, .. } = input.dtype() else { return None };
+    let (size, name) = (shape.first()?, dimension_symbols.first()?);
+    (*size < 0 && !name.is_empty()).then(|| name.clone())
+}
+
 fn names(outlets: &[Outlet]) -> String {
     outlets.iter().map(|outlet| format!("`{}`", outlet.name())).collect::<Vec<_>>().join(", ")
 }

@@ -25,6 +25,27 @@ impl<T: Copy> Filler<T> {
         Self { layout: spec.layout, channels: [0, 1, 2].map(|c| (source(c), table(c))) }
     }
 
+    /// Writes one picture of `[h, w, 3]` into `place`, which has room for it: as `[3, h, w]` or `[h, w, 3]`.
+    pub fn write(&self, image: &RgbImage, place: &mut [T]) {
+        let pixels = image.pixels().as_chunks::<3>().0;
+        match self.layout {
+            Layout::Nchw => {
+                for (channel, plane) in self.channels.iter().zip(place.chunks_exact_mut(pixels.len())) {
+                    for (number, pixel) in plane.iter_mut().zip(pixels) {
+                        *number = channel.1[usize::from(pixel[channel.0])];
+                    }
+                }
+            }
+            Layout::Nhwc => {
+                for (numbers, pixel) in place.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+                    for (number, channel) in numbers.iter_mut().zip(&self.channels) {
+                        *number = channel.1[usize::from(pixel[channel.0])];
+                    }
+                }
+            }
+        }
+    }
+
     /// Appends one picture of `[h, w, 3]` to `tensor`: as `[3, h, w]` or `[h, w, 3]`.
     pub fn push(&self, image: &RgbImage, tensor: &mut Vec<T>) {
         let pixels = image.pixels().as_chunks::<3>().0;
@@ -60,7 +81,11 @@ mod tests {
         };
         let mut tensor = Vec::new();
         let image = RgbImage::new(2, 1, vec![1, 2, 4, 11, 12, 14]).unwrap();
-        Filler::new(&spec, |x| x as f32).push(&image, &mut tensor);
+        let filler = Filler::new(&spec, |x| x as f32);
+        filler.push(&image, &mut tensor);
+        let mut written = vec![0.0; tensor.len()];
+        filler.write(&image, &mut written);
+        assert_eq!(written, tensor, "both ways give the same");
         tensor
     }
 

@@ -28,6 +28,8 @@ const OPSET: u32 = 20;
 pub const OWN: &str = "com.microsoft";
 /// And the standard ones.
 pub const STANDARD: &str = ort::editor::ONNX_DOMAIN;
+/// Those of the layout in blocks of channels, which the CPU provider puts in by itself; 1.22 and 1.23 want it said.
+const BLOCKED: &str = "com.microsoft.nchwc";
 /// Below this many bytes ONNX Runtime wants weights in memory of its own.
 const LEAST_MAPPED_BYTES: usize = 128;
 
@@ -237,7 +239,7 @@ impl Writer {
         let State { mut graph, replaceable, .. } = self.state.into_inner();
         graph.set_inputs(inputs.into_iter().chain(replaceable))?;
         graph.set_outputs(outputs)?;
-        let mut model = Model::new([Opset::new(STANDARD, OPSET)?, Opset::new(OWN, 1)?])?;
+        let mut model = Model::new([Opset::new(STANDARD, OPSET)?, Opset::new(OWN, 1)?, Opset::new(BLOCKED, 1)?])?;
         model.set_graph(graph)?;
         Ok(model.into_session(options)?)
     }

@@ -215,6 +215,9 @@ impl Networks {
         let ports = inputs.iter().map(|(name, shape)| port(name, shape)).collect();
         let options = self.runtime.options(self.device, self.threads)?;
         let session = writer.finish(ports, vec![port(output.0, output.1)], &options)?;
+        if let (Device::Cuda(_), Some(problem)) = (self.device, self.runtime.misplaced(&session)) {
+            return Err(NetworkError::Device { device: self.device.to_string(), problem });
+        }
         part.weights.forget_pages();
         Ok(Call::new(session, inputs.len(), part.weights.clone(), self.device)?)
     }

@@ -1,8 +1,11 @@
 //! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNNNN.{parquet,json}`.
 //!
-//! An image is read and decoded once for all surrogates that still lack its shard. Each thread has its own instance of
-//! each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what is in memory
-//! does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the same way.
+//! An image is read and decoded once for all surrogates that still lack its shard. On a CPU each thread has its own
+//! instance of each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what
+//! is in memory does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the
+//! same way. On a GPU each surrogate has one instance, and all threads prepare images for its batches ([`queue`]).
+
+mod queue;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,17 +14,19 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::planned::Planned;
-use super::shards::{Made, Output, Stage, Tally, for_each_shard};
+use super::shards::{Made, Output, Part, Stage, Tally, for_each_shard};
 use super::{Context, StageError, images, library};
 use crate::assets::Located;
 use crate::domain::{
-    Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, SurrogateModel, SurrogateSpec,
+    Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, Scores, Sha256, SurrogateModel,
+    SurrogateSpec,
 };
 use crate::imaging::RgbImage;
 use crate::stats::{ClassMask, predict};
 use crate::store::{Check, Rows, ShardRecord};
-use crate::surrogate::{Host, Surrogate, SurrogateError};
+use crate::surrogate::{Host, Instances, Surrogate, SurrogateError, fit};
 use crate::table::{images_table, predictions_table};
+use queue::{Prepared, Scorer};
 
 /// What the stage did for one surrogate.
 #[derive(Debug, Clone)]
@@ -45,6 +50,7 @@ struct Score<'a> {
     images: &'a [ShardRecord],
     mask: ClassMask,
     pool: rayon::ThreadPool,
+    part: Part,
     host: Option<Host>,
     runtime_loaded: bool,
     /// Per surrogate, whether it has scored any image yet.
@@ -52,14 +58,24 @@ struct Score<'a> {
     engines: Mutex<Vec<Engine>>,
 }
 
-/// One thread's instances, by place in `surrogates`.
+/// One thread's instances, or the only ones on a GPU, by place in `surrogates`.
 type Engine = BTreeMap<usize, Box<dyn Surrogate>>;
 
 /// Outcomes of one block: for each pending surrogate, one per image.
 type BlockScores = Vec<Vec<Outcome<Prediction>>>;
 
-/// Runs the stage for the surrogates of the current mining and for the targets; `images` are the records of `generate`.
-pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check) -> Result<Vec<Scored>, StageError> {
+/// Images, or threads' worth of four, that are prepared at a time for a GPU.
+const STRETCH: usize = 64;
+
+/// Runs the stage for the surrogates of the current mining and for the targets, on some of the shards; `images` are the
+/// records of `generate`, of all shards.
+pub fn score(
+    ctx: &Context,
+    spec: &RunSpec,
+    images: &[ShardRecord],
+    check: Check,
+    part: Part,
+) -> Result<Vec<Scored>, StageError> {
     let surrogates = spec.scored();
     let names: Vec<String> = surrogates.iter().map(|surrogate| surrogate.name.clone()).collect();
     let plan = Planned::open(ctx, spec)?;
@@ -72,6 +88,7 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
         images,
         mask: ClassMask::new(&spec.categories.all_ids()),
         pool: ctx.pool()?,
+        part,
         host: None,
         runtime_loaded: false,
         proven: vec![false; names.len()],
@@ -82,6 +99,33 @@ pub fn score(ctx: &Context, spec: &RunSpec, images: &[ShardRecord], check: Check
     let tallies = if tallies.is_empty() { vec![Tally::default(); names.len()] } else { tallies };
     let scored = |(surrogate, tally)| Scored { is_target: spec.mine.targets.contains(&surrogate), surrogate, tally };
     Ok(names.into_iter().zip(tallies).map(scored).collect())
+}
+
+/// What predictions of a shard of images depend on.
+fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
+    KeyHasher::new()
+        .field("stage", SCORING)
+        .field("images", images.hash().to_string())
+        .field("surrogate", surrogate.identity())
+        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
+        .field("categories", spec.categories.sha256.to_string())
+        .finish()
+}
+
+/// Predictions that are there, of how many: over the surrogates of the current mining and the targets; `images` are the
+/// records of all shards.
+pub fn predicted(ctx: &Context, spec: &RunSpec, images: &[ShardRecord]) -> Result<(u64, u64), StageError> {
+    let (mut done, mut all) = (0, 0);
+    for surrogate in spec.scored() {
+        for (shard, images) in images.iter().enumerate() {
+            let unit = ctx.run.predictions(&surrogate.name, shard);
+            all += images.rows.kept;
+            if unit.done(key(spec, images, surrogate), Check::Sizes).is_some() {
+                done += images.rows.kept;
+            }
+        }
+    }
+    Ok((done, all))
 }
 
 /// The weights must still be the ones that the spec names.
@@ -115,17 +159,15 @@ fn surrogates_on_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: us
 impl Stage for Score<'_> {
     const NAME: &'static str = "mine";
 
+    fn part(&self) -> Part {
+        self.part
+    }
+
     fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError> {
-        let images = self.images[shard].hash().to_string();
+        let images = &self.images[shard];
         let output = |surrogate: &&SurrogateSpec| Output {
             unit: self.ctx.run.predictions(&surrogate.name, shard),
-            key: KeyHasher::new()
-                .field("stage", SCORING)
-                .field("images", &images)
-                .field("surrogate", surrogate.identity())
-                .field("batch", self.spec.mine.batch.to_le_bytes())
-                .field("categories", self.spec.categories.sha256.to_string())
-                .finish(),
+            key: key(self.spec, images, surrogate),
         };
         Ok(self.surrogates.iter().map(output).collect())
     }
@@ -135,20 +177,12 @@ impl Stage for Score<'_> {
         self.ready(pending)?;
         let images = images_table::decode(&self.ctx.run.images(shard).file("parquet"))?;
         let labels = self.plan.rows(shard)?;
-        let blocks: Vec<&[ImageRow]> = images.chunks(self.spec.mine.batch as usize).collect();
-        let scored: Vec<BlockScores> = self.pool.install(|| {
-            blocks
-                .par_iter()
-                .with_max_len(1)
-                .map(|block| self.score_block(block, &labels, pending))
-                .collect::<Result<_, _>>()
-        })?;
+        let by_surrogate = match self.instances() {
+            Instances::PerCore => self.score_on_all_cores(&images, &labels, pending)?,
+            Instances::PerModel => self.score_through_queues(&images, &labels, pending)?,
+        };
         // Items that were lost before this stage count as through.
         self.ctx.progress.advance((labels.len() - images.len()) as u64);
-        let mut by_surrogate: BlockScores = vec![Vec::with_capacity(images.len()); pending.len()];
-        for block in scored {
-            by_surrogate.iter_mut().zip(block).for_each(|(all, outcomes)| all.extend(outcomes));
-        }
         let made = pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, outcomes));
         let made = made.collect::<Result<Vec<Made>, StageError>>()?;
         pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
@@ -159,17 +193,20 @@ impl Stage for Score<'_> {
 impl Score<'_> {
     /// Loads the runtime and the pending surrogates, the first time that any is needed: re-mining needs neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), StageError> {
-        if self.engines.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            self.engines = Mutex::new((0..self.ctx.threads).map(|_| Engine::new()).collect());
-        }
         let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
         if self.host.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
             self.runtime_loaded = pending.iter().any(real);
             self.host = Some(self.load_host(pending)?);
+            self.engines = Mutex::default();
         }
+        let (instances, batch) = (self.instances(), self.batch());
         let Some(host) = &self.host else { return Ok(()) };
-        let (surrogates, batch) = (&self.surrogates, self.spec.mine.batch as usize);
+        let surrogates = &self.surrogates;
         let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if engines.is_empty() {
+            let count = if instances == Instances::PerCore { self.ctx.threads } else { 1 };
+            engines.resize_with(count, Engine::new);
+        }
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
         fresh.copied().try_for_each(|at| check_weights(surrogates[at]))?;
         let load = |engine: &mut Engine| -> Result<(), SurrogateError> {
@@ -180,19 +217,101 @@ impl Score<'_> {
             }
             Ok(())
         };
+        // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
+        // 26610).
         Ok(self.pool.install(|| engines.par_iter_mut().try_for_each(load))?)
+    }
+
+    fn instances(&self) -> Instances {
+        self.host.as_ref().map_or(Instances::PerCore, Host::instances)
+    }
+
+    /// Images per call of a model.
+    fn batch(&self) -> usize {
+        self.spec.mine.batch.unwrap_or(self.instances().default_batch()) as usize
     }
 
     fn load_host(&self, pending: &[usize]) -> Result<Host, StageError> {
         if !self.runtime_loaded {
             return Ok(Host::without_runtime());
         }
-        let runtime = library::runtime(self.ctx)?;
-        let chosen = runtime.choose(self.ctx.device)?;
-        let host = Host::with_onnx_runtime(runtime, chosen);
+        let ready = library::ready(self.ctx)?;
+        ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
+        let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
+        let host = Host::with_onnx_runtime(ready.runtime, ready.chosen, instances);
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
         self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), library::described(host.facts())));
         Ok(host)
+    }
+
+    fn score_on_all_cores(
+        &self,
+        images: &[ImageRow],
+        labels: &[PlanRow],
+        pending: &[usize],
+    ) -> Result<BlockScores, StageError> {
+        let blocks: Vec<&[ImageRow]> = images.chunks(self.batch()).collect();
+        let scored: Vec<BlockScores> = self.pool.install(|| {
+            blocks
+                .par_iter()
+                .with_max_len(1)
+                .map(|block| self.score_block(block, labels, pending))
+                .collect::<Result<_, _>>()
+        })?;
+        let mut by_surrogate: BlockScores = vec![Vec::with_capacity(images.len()); pending.len()];
+        for block in scored {
+            by_surrogate.iter_mut().zip(block).for_each(|(all, outcomes)| all.extend(outcomes));
+        }
+        Ok(by_surrogate)
+    }
+
+    fn score_through_queues(
+        &self,
+        images: &[ImageRow],
+        labels: &[PlanRow],
+        pending: &[usize],
+    ) -> Result<BlockScores, StageError> {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(engine) = engines.first_mut() else { return Ok(Vec::new()) };
+        let batch = self.batch();
+        let mut scorers: Vec<Option<Scorer>> = pending.iter().map(|_| None).collect();
+        for (at, surrogate) in engine.iter_mut() {
+            if let Some(place) = pending.iter().position(|pending| pending == at) {
+                scorers[place] = Some(Scorer { surrogate: surrogate.as_mut(), batch });
+            }
+        }
+        let mut stretches = images.chunks(STRETCH.max(4 * self.ctx.threads));
+        let prepare = || {
+            self.ctx.check_stop()?;
+            let Some(stretch) = stretches.next() else { return Ok(None) };
+            let prepared = self.prepare(stretch, pending);
+            self.ctx.progress.advance(stretch.len() as u64);
+            Ok(Some(prepared))
+        };
+        let judge = |place: usize, scores: Outcome<Scores>| self.judge(&images[place], scores, labels);
+        queue::run(scorers.into_iter().flatten().collect(), prepare, &judge)
+    }
+
+    /// Reads images and fits them for each of the pending surrogates, on all cores.
+    fn prepare(&self, stretch: &[ImageRow], pending: &[usize]) -> Vec<Prepared> {
+        let prepare = |row: &ImageRow| -> Prepared {
+            let decoded = images::read(&self.ctx.run, self.spec, row);
+            pending.iter().map(|&at| fitted(self.surrogates[at], &decoded)).collect()
+        };
+        let rows: Vec<Prepared> = self.pool.install(|| stretch.par_iter().with_max_len(1).map(prepare).collect());
+        let mut by_surrogate: Vec<Prepared> = pending.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        for row in rows {
+            by_surrogate.iter_mut().zip(row).for_each(|(all, image)| all.push(image));
+        }
+        by_surrogate
+    }
+
+    fn judge(&self, row: &ImageRow, scores: Outcome<Scores>, labels: &[PlanRow]) -> Outcome<Prediction> {
+        match scores {
+            Outcome::Kept(scores) => self.predict(row, &scores, labels),
+            Outcome::Dropped(reason) => Outcome::Dropped(reason),
+            Outcome::Failed(reason) => Outcome::Failed(reason),
+        }
     }
 
     fn score_block(
@@ -233,22 +352,30 @@ impl Score<'_> {
             Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
             Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
             Outcome::Kept(_) => match scores.next() {
-                Some(Outcome::Kept(scores)) => self.predict(row, &scores, labels),
-                Some(Outcome::Dropped(reason)) => Outcome::Dropped(reason),
-                Some(Outcome::Failed(reason)) => Outcome::Failed(reason),
+                Some(scores) => self.judge(row, scores, labels),
                 None => Outcome::Failed("no score came back".to_owned()),
             },
         };
         Ok(block.iter().zip(decoded).map(outcome).collect())
     }
 
-    fn predict(&self, row: &ImageRow, scores: &crate::domain::Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
+    fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
         let label = labels.binary_search_by_key(&row.item_id, |label| label.item_id).map(|at| &labels[at].label_ids);
         let Ok(label_ids) = label else { return Outcome::Failed("the plan does not know this item".to_owned()) };
         match predict(row.item_id, scores, label_ids, &self.mask) {
             Ok(prediction) => Outcome::Kept(prediction),
             Err(error) => Outcome::Failed(error.to_string()),
         }
+    }
+
+    /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
+    fn facts(&self) -> BTreeMap<String, String> {
+        let Some(host) = &self.host else { return BTreeMap::new() };
+        let mut facts = host.facts().clone();
+        if host.instances() == Instances::PerModel {
+            facts.insert("batch".to_owned(), self.batch().to_string());
+        }
+        facts
     }
 
     fn pack(
@@ -286,8 +413,17 @@ impl Score<'_> {
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => Host::without_runtime().facts().clone(),
-            SurrogateModel::Onnx(_) => self.host.as_ref().map(|host| host.facts().clone()).unwrap_or_default(),
+            SurrogateModel::Onnx(_) => self.facts(),
         };
         Ok(Made { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
+    }
+}
+
+/// An image as a surrogate wants it; one that cannot be read stays what it is.
+fn fitted(surrogate: &SurrogateSpec, decoded: &Outcome<RgbImage>) -> Outcome<RgbImage> {
+    match decoded {
+        Outcome::Kept(image) => fit(surrogate, image),
+        Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+        Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
     }
 }

@@ -1,0 +1,190 @@
+//! The CUDA libraries that ONNX Runtime's provider asks for: which are here, and which wheel brings the others.
+//!
+//! The provider has no path to them of its own. They are opened by name, else from the folders in which NVIDIA's wheels
+//! have them, and stay open: the loader then takes them for the provider, whatever LD_LIBRARY_PATH says.
+
+use std::cell::LazyCell;
+use std::path::{Path, PathBuf};
+
+use libloading::Library;
+
+use super::{Missing, elf};
+
+/// One library: its name without number, its wheel (without `-cu12`, which wheels before CUDA 13 have), and whether it
+/// is wanted even where the provider does not name it. In the order in which they depend on each other.
+///
+/// Sources: `NEEDED` of the provider of onnxruntime-gpu 1.31.1; `_get_nvidia_dll_paths` of its `__init__.py` for the
+/// wheels' folders; its metadata (extras `cuda` and `cudnn`) for their names. cuDNN and NVRTC are opened at the first
+/// use: without them convolutions silently go to the CPU, or fail.
+const KNOWN: &[(&str, &str, bool)] = &[
+    ("libcudart", "nvidia-cuda-runtime", false),
+    ("libnvrtc", "nvidia-cuda-nvrtc", true),
+    ("libcublasLt", "nvidia-cublas", false),
+    ("libcublas", "nvidia-cublas", false),
+    ("libcurand", "nvidia-curand", false),
+    ("libcufft", "nvidia-cufft", false),
+    ("libcudnn", "nvidia-cudnn", true),
+];
+
+/// What the provider of onnxruntime-gpu 1.31.1 needs, for a provider that is not here or cannot be read.
+const USUAL: &[&str] = &["libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudart.so.13"];
+/// The cuDNN of CUDA 12 and 13.
+const CUDNN: &str = "libcudnn.so.9";
+
+/// An open library.
+pub struct Here {
+    /// `libcublas.so.13`.
+    pub name: String,
+    /// For questions about its version.
+    pub handle: Library,
+}
+
+/// Libraries that were opened, and those that were not.
+#[derive(Default)]
+pub struct Opened {
+    /// Those that are here.
+    pub here: Vec<Here>,
+    /// The others.
+    pub missing: Vec<Missing>,
+}
+
+/// Opens what the provider needs; `provider` is its file, `folders` gives Python's `nvidia` folders, and is asked once,
+/// where a library is not found by its name.
+pub fn open(provider: Option<&Path>, folders: impl FnOnce() -> Vec<PathBuf>) -> Opened {
+    let asked = provider.and_then(|provider| elf::needed(provider).ok()).filter(|names| !names.is_empty());
+    let asked = asked.unwrap_or_else(|| USUAL.iter().map(|&name| name.to_owned()).collect());
+    let folders = LazyCell::new(folders);
+    let mut opened = Opened::default();
+    for name in wanted(&asked) {
+        let by_name = load(Path::new(&name)).ok();
+        let loaded = by_name.map_or_else(|| open_from(&folders, &name), Ok);
+        match loaded {
+            Ok(handle) => opened.here.push(Here { name, handle }),
+            Err(problem) => opened.missing.push(missing(&name, cuda_major(&asked), problem)),
+        }
+    }
+    opened
+}
+
+/// Of what a provider asks for, what wheels bring, in the order of [`KNOWN`], and what it opens later.
+fn wanted(asked: &[String]) -> Vec<String> {
+    let mut wanted = Vec::new();
+    for (stem, _, always) in KNOWN {
+        let named = asked.iter().find(|name| stem_of(name) == *stem);
+        match (named, *stem) {
+            (Some(name), _) => wanted.push(name.clone()),
+            (None, "libcudnn") => wanted.push(CUDNN.to_owned()),
+            (None, stem) if *always => wanted.push(format!("{stem}.so.{}", cuda_major(asked))),
+            (None, _) => {}
+        }
+    }
+    wanted
+}
+
+/// `libcublas.so.13` -> `libcublas`.
+fn stem_of(library: &str) -> &str {
+    library.split(".so").next().unwrap_or(library)
+}
+
+/// `libcurand.so.10` -> `10`.
+fn number_of(library: &str) -> &str {
+    library.rsplit('.').next().unwrap_or_default()
+}
+
+/// The CUDA that a provider is built for, as its runtime's name says.
+fn cuda_major(asked: &[String]) -> &str {
+    asked.iter().find(|name| stem_of(name) == "libcudart").map_or("13", |name| number_of(name))
+}
+
+fn missing(library: &str, cuda: &str, problem: Option<String>) -> Missing {
+    let wheel = KNOWN.iter().find(|known| known.0 == stem_of(library)).map_or("", |known| known.1);
+    // From CUDA 13 on the wheels' names have no number, but for cuDNN's.
+    let suffix = if wheel == "nvidia-cudnn" || cuda == "12" { format!("-cu{cuda}") } else { String::new() };
+    let wheel = format!("{wheel}{suffix}=={}.*", number_of(library));
+    Missing { library: library.to_owned(), wheel, problem }
+}
+
+/// Opens a library from the first folder where that works. The error is what the loader says of a file that is there;
+/// `None`: there is none.
+fn open_from(folders: &[PathBuf], library: &str) -> Result<Library, Option<String>> {
+    let mut problem = None;
+    for file in folders.iter().flat_map(|folder| files(folder, library)) {
+        match load(&file) {
+            Ok(handle) => return Ok(handle),
+            Err(error) => problem = Some(error),
+        }
+    }
+    Err(problem)
+}
+
+/// `nvidia/cu13/lib/NAME`, `nvidia/cudnn/lib/NAME`, and so on: CUDA 12's wheels have a folder for each library.
+fn files(nvidia: &Path, library: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(nvidia)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("lib").join(library))
+        .filter(|file| file.is_file())
+        .collect();
+    files.sort();
+    files
+}
+
+/// Loads a library; the error is the loader's own words.
+pub fn load(path: &Path) -> Result<Library, String> {
+    // SAFETY: loading a library runs its initialisers; these are NVIDIA's own, which ONNX Runtime is about to load
+    // itself.
+    let loaded = unsafe { Library::new(path) };
+    loaded.map_err(|error| {
+        // libloading says "dlopen failed", and keeps why to itself.
+        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_the_provider_names_is_wanted_and_what_it_opens_later_too() {
+        let asked = names("libcublasLt.so.13 libcublas.so.13 libcurand.so.10 libcudart.so.13 libcuda.so.1 libdl.so.2");
+        let expected =
+            names("libcudart.so.13 libnvrtc.so.13 libcublasLt.so.13 libcublas.so.13 libcurand.so.10 libcudnn.so.9");
+        assert_eq!(wanted(&asked), expected);
+        let older = names("libcublas.so.12 libcudart.so.12 libcufft.so.11 libcudnn.so.9 libc.so.6");
+        let expected = names("libcudart.so.12 libnvrtc.so.12 libcublas.so.12 libcufft.so.11 libcudnn.so.9");
+        assert_eq!(wanted(&older), expected);
+    }
+
+    #[test]
+    fn each_library_has_the_wheel_of_its_cuda() {
+        let wheel = |library: &str, cuda: &str| missing(library, cuda, None).wheel;
+        assert_eq!(wheel("libcublasLt.so.13", "13"), "nvidia-cublas==13.*");
+        assert_eq!(wheel("libcurand.so.10", "13"), "nvidia-curand==10.*");
+        assert_eq!(wheel("libcudnn.so.9", "13"), "nvidia-cudnn-cu13==9.*");
+        assert_eq!(wheel("libcudart.so.12", "12"), "nvidia-cuda-runtime-cu12==12.*");
+        assert_eq!(wheel("libcudnn.so.9", "12"), "nvidia-cudnn-cu12==9.*");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_library_is_found_in_the_folders_of_wheels_of_either_layout_and_a_broken_one_is_said_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("nvidia");
+        for (place, bytes) in [("cu13/lib/libnone.so.13", "no library"), ("none/lib/libnone.so.12", "neither")] {
+            std::fs::create_dir_all(folder.join(place).parent().unwrap()).unwrap();
+            std::fs::write(folder.join(place), bytes).unwrap();
+        }
+        assert_eq!(files(&folder, "libnone.so.12"), [folder.join("none/lib/libnone.so.12")]);
+        let folders = [folder];
+        let broken = open_from(&folders, "libnone.so.13").err().flatten();
+        assert!(broken.is_some_and(|problem| problem.contains("cu13/lib/libnone.so.13")));
+        assert_eq!(open_from(&folders, "libnone.so.14").err(), Some(None));
+        let opened = open(None, || folders.to_vec());
+        assert_eq!(opened.here.len() + opened.missing.len(), 6, "cudart, nvrtc, cublasLt, cublas, curand, cudnn");
+    }
+}

@@ -1,0 +1,81 @@
+//! A session whose input is always the same tensor of the host, in memory that a GPU reads by itself where there is
+//! such, and whose output comes back to the host.
+
+use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
+use ort::session::{IoBinding, Session};
+use ort::value::{DynTensor, TensorElementType};
+
+use super::classifier::rows_of;
+use super::shape::Call;
+use crate::domain::{Device, Dtype};
+
+/// See the module. Fields are dropped in this order: the session last.
+pub struct Bound {
+    binding: IoBinding,
+    input: DynTensor,
+    elements: usize,
+    session: Session,
+}
+
+impl Bound {
+    /// Binds input and output of `session`; `shape` is the input's.
+    pub fn new(session: Session, call: &Call, shape: [i64; 4], dtype: Dtype, device: Device) -> ort::Result<Self> {
+        let element = match dtype {
+            Dtype::F32 => TensorElementType::Float32,
+            Dtype::F16 => TensorElementType::Float16,
+            Dtype::U8 => TensorElementType::Uint8,
+        };
+        let input = host_tensor(&session, device, element, shape)?;
+        let mut binding = session.create_binding()?;
+        binding.bind_output_to_device(call.output.as_str(), &MemoryInfo::default())?;
+        let elements = shape.iter().product::<i64>() as usize;
+        Ok(Self { binding, input, elements, session })
+    }
+
+    /// The input's numbers, to be written. `T` is the type that the binding was made for.
+    pub fn input<T>(&mut self) -> &mut [T] {
+        // SAFETY: the tensor lies in memory of the host and has this many elements of this type, which is a plain
+        // number; the borrow of `self` keeps it from being read meanwhile.
+        unsafe { std::slice::from_raw_parts_mut(self.input.data_ptr_mut().cast::<T>(), self.elements) }
+    }
+
+    /// Runs the model on what stands in the input; all numbers of its output.
+    pub fn run(&mut self, call: &Call) -> Result<Vec<f32>, BoundError> {
+        // A binding takes the numbers that are there now: to a GPU they are copied here.
+        self.binding.bind_input(call.input.as_str(), &self.input).map_err(BoundError::Run)?;
+        let outputs = self.session.run_binding(&self.binding).map_err(BoundError::Run)?;
+        rows_of(&outputs[call.output.as_str()]).map_err(BoundError::Output)
+    }
+}
+
+/// Why a call failed.
+pub enum BoundError {
+    /// ONNX Runtime's error.
+    Run(ort::Error),
+    /// The output is not what is wanted.
+    Output(String),
+}
+
+/// A tensor in page-locked memory, which is copied to the GPU `device` at twice the speed or more; in ordinary memory
+/// for the CPU, or where there is none of the other.
+fn host_tensor(
+    session: &Session,
+    device: Device,
+    element: TensorElementType,
+    shape: [i64; 4],
+) -> ort::Result<DynTensor> {
+    if let Device::Cuda(index) = device {
+        let pinned =
+            MemoryInfo::new(AllocationDevice::CUDA_PINNED, index as i32, AllocatorType::Device, MemoryType::CPUInput);
+        let tensor = pinned
+            .and_then(|pinned| Allocator::new(session, pinned))
+            .and_then(|allocator| DynTensor::new(&allocator, element, shape));
+        if let Ok(mut tensor) = tensor {
+            let bytes = element.byte_size(shape.iter().product::<i64>() as usize).unwrap_or_default();
+            // SAFETY: page-locked memory is the host's, and the tensor has this many bytes.
+            unsafe { tensor.data_ptr_mut().cast::<u8>().write_bytes(0, bytes) };
+            return Ok(tensor);
+        }
+    }
+    DynTensor::new(&Allocator::default(), element, shape)
+}
