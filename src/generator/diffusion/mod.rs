@@ -9,6 +9,7 @@ mod choice;
 mod decoding;
 mod doctor;
 mod engine;
+mod kernels;
 mod model;
 mod network;
 mod noise;

@@ -9,7 +9,7 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::{IoBinding, Session};
 use ort::value::Tensor;
 
-use super::graph::shape_of;
+use super::graph::{Finished, Named, shape_of};
 use crate::domain::Device;
 use crate::generator::diffusion::engine::EngineError;
 use crate::generator::diffusion::model::Weights;
@@ -33,22 +33,23 @@ struct Port {
 }
 
 impl Call {
-    /// Binds memory to the first `inputs` inputs (weights may follow them) and to the output of a session whose shapes are all
-    /// known.
-    pub fn new(session: Session, inputs: usize, weights: Arc<Weights>, device: Device) -> ort::Result<Self> {
+    /// Binds memory to all inputs and to the output.
+    pub fn new(finished: Finished, weights: Arc<Weights>, device: Device) -> ort::Result<Self> {
+        let Finished { session, inputs, outputs } = finished;
         let mut binding = session.create_binding()?;
         let on_device = match device {
             Device::Cuda(index) => Some(Allocator::new(&session, cuda_memory(index)?)?),
             Device::Cpu | Device::Auto => None,
         };
         let mut ports = Vec::new();
-        for input in session.inputs().iter().take(inputs) {
+        for input in &inputs {
             let port = Port::new(input, on_device.as_ref())?;
-            binding.bind_input(input.name(), port.device.as_ref().unwrap_or(&port.host))?;
+            binding.bind_input(&input.name, port.device.as_ref().unwrap_or(&port.host))?;
             ports.push(port);
         }
-        let mut output = Port::new(&session.outputs()[0], on_device.as_ref())?;
-        binding.bind_output(session.outputs()[0].name(), output.device.as_mut().unwrap_or(&mut output.host))?;
+        let [named] = outputs.as_slice() else { return Err(ort::Error::new("a network has one output")) };
+        let mut output = Port::new(named, on_device.as_ref())?;
+        binding.bind_output(&named.name, output.device.as_mut().unwrap_or(&mut output.host))?;
         Ok(Self { binding, inputs: ports, output, session, _weights: weights })
     }
 
@@ -70,8 +71,8 @@ fn cuda_memory(index: u32) -> ort::Result<MemoryInfo<'static>> {
 }
 
 impl Port {
-    fn new(outlet: &ort::value::Outlet, on_device: Option<&Allocator>) -> ort::Result<Self> {
-        let shape = outlet.dtype().tensor_shape().cloned().unwrap_or_else(|| shape_of(&[]));
+    fn new(named: &Named, on_device: Option<&Allocator>) -> ort::Result<Self> {
+        let shape = shape_of(&named.shape);
         let device = on_device.map(|allocator| Tensor::new(allocator, shape.clone())).transpose()?;
         Ok(Self { host: Tensor::new(&Allocator::default(), shape)?, device, sent: false })
     }

@@ -18,18 +18,17 @@ use ort::session::builder::SessionBuilder;
 use ort::sys;
 use ort::value::{Outlet, PrimitiveTensorElementType, Shape, SymbolicDimensions, Tensor, TensorElementType, ValueType};
 
-use super::Number;
+use super::{Number, operators};
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::{Raw, RawType, Weights};
 
-/// Version of the standard operators: that of ONNX 1.15, which any ONNX Runtime that has the model editor knows.
-const OPSET: u32 = 20;
+/// Operators and their versions. The standard ones: those of ONNX 1.15, which any ONNX Runtime that has the model editor
+/// knows. The layout in blocks of channels is put in by the CPU provider itself; 1.22 and 1.23 want it said.
+const OPSETS: [(&str, u32); 4] = [(STANDARD, 20), (OWN, 1), ("com.microsoft.nchwc", 1), (operators::DOMAIN, 1)];
 /// Operators of ONNX Runtime's own.
 pub const OWN: &str = "com.microsoft";
 /// And the standard ones.
 pub const STANDARD: &str = ort::editor::ONNX_DOMAIN;
-/// Those of the layout in blocks of channels, which the CPU provider puts in by itself; 1.22 and 1.23 want it said.
-const BLOCKED: &str = "com.microsoft.nchwc";
 /// Below this many bytes ONNX Runtime wants weights in memory of its own.
 const LEAST_MAPPED_BYTES: usize = 128;
 
@@ -50,6 +49,21 @@ pub struct Value {
     pub shape: Vec<usize>,
 }
 
+/// An input or the output of a finished graph, in f32.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: String,
+    /// As it lies in the graph.
+    pub shape: Vec<usize>,
+}
+
+/// A session, and what goes in and out.
+pub struct Finished {
+    pub session: Session,
+    pub inputs: Vec<Named>,
+    pub outputs: Vec<Named>,
+}
+
 /// A graph that is being written.
 pub struct Writer {
     pub dialect: Dialect,
@@ -60,8 +74,10 @@ pub struct Writer {
 struct State {
     graph: Graph,
     nodes: usize,
+    inputs: Vec<Named>,
+    outputs: Vec<Named>,
     /// Weights that the graph calls inputs with a default.
-    replaceable: Vec<Outlet>,
+    replaceable: Vec<Named>,
     /// Names of constants that have been written.
     constants: HashMap<String, String>,
 }
@@ -71,7 +87,9 @@ type Written<T> = Result<T, NetworkError>;
 impl Writer {
     /// An empty graph over the weights of one network.
     pub fn new(weights: Arc<Weights>, dialect: Dialect) -> Written<Self> {
-        let state = State { graph: Graph::new()?, nodes: 0, replaceable: Vec::new(), constants: HashMap::new() };
+        let graph = Graph::new()?;
+        let (inputs, outputs, replaceable) = (Vec::new(), Vec::new(), Vec::new());
+        let state = State { graph, nodes: 0, inputs, outputs, replaceable, constants: HashMap::new() };
         Ok(Self { dialect, weights, state: RefCell::new(state) })
     }
 
@@ -115,21 +133,23 @@ impl Writer {
         self.constant(&format!("i64 {numbers:?}"), &[numbers.len()], numbers)
     }
 
-    /// A constant of `count` times `number`, in f32.
-    pub fn repeated(&self, number: f32, count: usize) -> Written<String> {
-        self.constant(&format!("{count} x {number}"), &[count], &vec![number; count])
-    }
-
     /// A constant of factors.
     pub fn factors(&self, factors: &[f32]) -> Written<String> {
         self.constant(&format!("f32 {factors:?}"), &[factors.len()], factors)
     }
 
-    /// Calls a value by another name.
-    pub fn named(&self, from: &str, name: &str) -> Written<()> {
+    /// Declares an input, in f32.
+    pub fn declare_input(&self, name: &str, shape: &[usize]) {
+        self.state.borrow_mut().inputs.push(Named { name: name.to_owned(), shape: shape.to_vec() });
+    }
+
+    /// Makes the value `from`, in f32, the graph's output `name`.
+    pub fn declare_output(&self, from: &str, name: &str, shape: &[usize]) -> Written<()> {
         let mut state = self.state.borrow_mut();
         let node = Node::new("Identity", STANDARD, format!("to {name}"), [from], [name], [])?;
-        Ok(state.graph.add_node(node)?)
+        state.graph.add_node(node)?;
+        state.outputs.push(Named { name: name.to_owned(), shape: shape.to_vec() });
+        Ok(())
     }
 
     fn constant<T: PrimitiveTensorElementType + Copy + std::fmt::Debug>(
@@ -170,14 +190,13 @@ impl Writer {
         Ok(name.to_owned())
     }
 
-    /// A weight of which ONNX Runtime makes no copy of its own if it has more than `most_bytes`, on a CPU: it is called an
-    /// input with a default, which a caller could replace (none does), and so is used as it lies in the file.
-    pub fn weight_as_it_is(&self, name: &str, shape: &[usize], placed: &[usize], most_bytes: usize) -> Written<String> {
-        let name = self.weight(name, shape, placed)?;
-        if self.dialect == Dialect::Cpu && placed.iter().product::<usize>() * size_of::<f32>() > most_bytes {
-            self.state.borrow_mut().replaceable.push(outlet(&name, TensorElementType::Float32, placed));
+    /// Has ONNX Runtime make no laid-out or packed copy of a weight on a CPU: it is called an input with a default, which a
+    /// caller could replace (none does), and so is used as it lies in the file.
+    pub fn keep_as_it_is(&self, name: &str, shape: &[usize]) {
+        let mut state = self.state.borrow_mut();
+        if self.dialect == Dialect::Cpu && !state.replaceable.iter().any(|kept| kept.name == name) {
+            state.replaceable.push(Named { name: name.to_owned(), shape: shape.to_vec() });
         }
-        Ok(name)
     }
 
     /// The weight `[outputs, inputs, side, side]` of a convolution as `[outputs, side, side, inputs]`.
@@ -234,21 +253,42 @@ impl Writer {
         Ok(())
     }
 
-    /// Closes the graph: inputs and outputs in f32 or, ids, in i64; makes a session of it.
-    pub fn finish(self, inputs: Vec<Outlet>, outputs: Vec<Outlet>, options: &SessionBuilder) -> Written<Session> {
-        let State { mut graph, replaceable, .. } = self.state.into_inner();
-        graph.set_inputs(inputs.into_iter().chain(replaceable))?;
-        graph.set_outputs(outputs)?;
-        let mut model = Model::new([Opset::new(STANDARD, OPSET)?, Opset::new(OWN, 1)?, Opset::new(BLOCKED, 1)?])?;
+    /// Closes the graph and makes a session of it.
+    pub fn finish(self, mut options: SessionBuilder) -> Written<Finished> {
+        let State { mut graph, inputs, outputs, replaceable, .. } = self.state.into_inner();
+        graph.set_inputs(inputs.iter().chain(&replaceable).map(outlet))?;
+        graph.set_outputs(outputs.iter().map(outlet))?;
+        let opsets = OPSETS.map(|(domain, version)| Opset::new(domain, version));
+        let mut model = Model::new(opsets.into_iter().collect::<ort::Result<Vec<_>>>()?)?;
         model.set_graph(graph)?;
-        Ok(model.into_session(options)?)
+        // A session that is made of a model at once knows no operators of our own; one that begins empty does.
+        let mut session = options.edit_from_memory(&empty_model())?;
+        session.apply_model(&model)?;
+        Ok(Finished { session: session.into_session()?, inputs, outputs })
     }
 }
 
-/// An input or output of a graph.
-pub fn outlet(name: &str, number: TensorElementType, shape: &[usize]) -> Outlet {
-    let dimension_symbols = SymbolicDimensions::empty(shape.len());
-    Outlet::new(name, ValueType::Tensor { ty: number, shape: shape_of(shape), dimension_symbols })
+/// An ONNX file without inputs, nodes and outputs.
+///
+/// Source of the field numbers: onnx.proto3 (`ModelProto`: 1 ir_version, 7 graph, 8 opset_import; `GraphProto`: 2 name;
+/// `OperatorSetIdProto`: 1 domain, 2 version). All lengths and numbers here fit into seven bits, as one byte each.
+fn empty_model() -> Vec<u8> {
+    const IR_VERSION: u8 = 9;
+    let text = |field: u8, text: &str| [&[field << 3 | 2, text.len() as u8], text.as_bytes()].concat();
+    let message = |field: u8, body: Vec<u8>| [&[field << 3 | 2, body.len() as u8], body.as_slice()].concat();
+    let mut model = vec![1 << 3, IR_VERSION];
+    model.extend(message(7, text(2, "hardset")));
+    for (domain, version) in OPSETS {
+        let body = [text(1, domain), vec![2 << 3, version as u8]].concat();
+        model.extend(message(8, body));
+    }
+    model
+}
+
+fn outlet(named: &Named) -> Outlet {
+    let dimension_symbols = SymbolicDimensions::empty(named.shape.len());
+    let (ty, shape) = (TensorElementType::Float32, shape_of(&named.shape));
+    Outlet::new(&named.name, ValueType::Tensor { ty, shape, dimension_symbols })
 }
 
 pub fn shape_of(shape: &[usize]) -> Shape {

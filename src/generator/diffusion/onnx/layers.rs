@@ -1,13 +1,13 @@
 //! Layers as nodes of a graph, in two dialects.
 //!
-//! CPU: standard operators, channels first. CUDA: channels last, and the fused operators that ONNX Runtime's CUDA provider
+//! CPU: standard operators and two of our own (`operators`), channels first. CUDA: channels last, and the fused operators that ONNX Runtime's CUDA provider
 //! has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention, BiasSplitGelu). Sources of what they
 //! take: onnxruntime 1.31, contrib_ops/cuda/diffusion and contrib_ops/cuda/bert; the schemas in contrib_defs.
 
 use ort::operator::Attribute;
 
-use super::Number;
 use super::graph::{Dialect, OWN, STANDARD, Value, Writer};
+use super::{Number, operators};
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::Activation;
 use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShape, Norm};
@@ -15,11 +15,12 @@ use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShap
 /// Widths before the split for which the CUDA provider has a kernel of BiasSplitGelu.
 const BIAS_SPLIT_GELU_WIDTHS: [usize; 3] = [2560, 5120, 10_240];
 
-/// Bytes of a convolution's weights up to which ONNX Runtime may lay out a copy of them in blocks of channels. Above, a
-/// level has so few pixels that the copy costs more, in loading and memory, than it gives (SD 1.5: 1,280 channels).
-const MOST_BLOCKED_BYTES: usize = 48 << 20;
-/// The same for a fully connected layer's weights and their packed copy.
-const MOST_PACKED_BYTES: usize = 4 << 20;
+/// Pixels of a convolution's output from which on ONNX Runtime may lay out a copy of large weights in blocks of channels. With
+/// fewer, a call waits for the weights and not for the sums, and the copy would only cost loading time and memory (SD 1.5's
+/// levels of 1,280 channels).
+const LEAST_BLOCKED_PIXELS: usize = 256;
+/// Bytes from which on weights are large: of fully connected layers no packed copy is made then.
+const LARGE_BYTES: usize = 4 << 20;
 
 pub struct Conv {
     weight: String,
@@ -62,6 +63,7 @@ impl Writer {
 
     /// The graph's input `name`, a picture in f32 with channels first, in the graph's own numbers and layout.
     pub fn input_picture(&self, name: &str, shape: &[usize]) -> Written<Value> {
+        self.declare_input(name, shape);
         let mut name = self.from_f32(name)?;
         if self.channels_last() {
             name = self.transposed(&name, &[0, 2, 3, 1])?;
@@ -69,14 +71,16 @@ impl Writer {
         Ok(Value { name, shape: shape.to_vec() })
     }
 
-    /// The graph's input `name`, rows in f32.
-    pub fn input_rows(&self, name: &str, shape: &[usize]) -> Written<Value> {
+    /// The graph's input `name`, rows in f32, as a matrix.
+    pub fn input_rows(&self, name: &str, shape: [usize; 3]) -> Written<Value> {
+        self.declare_input(name, &[shape[0] * shape[1], shape[2]]);
         Ok(Value { name: self.from_f32(name)?, shape: shape.to_vec() })
     }
 
     /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from here on.
     pub fn input_ids(&self, name: &str, shape: &[usize]) -> Written<Value> {
         const I64: i64 = 7;
+        self.declare_input(name, shape);
         let name = self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", I64)?])?;
         Ok(Value { name, shape: shape.to_vec() })
     }
@@ -90,7 +94,10 @@ impl Writer {
         if self.number() != Number::F32 {
             from = self.node(STANDARD, "Cast", &[&from], vec![Attribute::new("to", Number::F32.onnx())?])?;
         }
-        self.named(&from, name)
+        match value.shape.as_slice() {
+            &[n, rows, width] => self.declare_output(&from, name, &[n * rows, width]),
+            shape => self.declare_output(&from, name, shape),
+        }
     }
 
     fn from_f32(&self, name: &str) -> Written<String> {
@@ -108,6 +115,12 @@ impl Writer {
         let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
         let shape = self.whole_numbers(&shape)?;
         self.node(STANDARD, "Reshape", &[name, &shape], vec![])
+    }
+
+    fn keep_if_large(&self, weight: &str, shape: &[usize]) {
+        if shape.iter().product::<usize>() * size_of::<f32>() > LARGE_BYTES {
+            self.keep_as_it_is(weight, shape);
+        }
     }
 
     /// Rows as their matrix: `[n * rows, outputs]`.
@@ -134,19 +147,14 @@ impl Writer {
         }
     }
 
-    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels follow.
     fn group_norm_cpu(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
-        let [n, c] = [x.shape[0], x.shape[1]];
-        let groups = layer.norm.groups;
-        let grouped = self.reshaped(&x.name, &[n, groups, x.shape[1..].iter().product::<usize>() / groups])?;
-        let (ones, zeros) = (self.repeated(1.0, groups)?, self.repeated(0.0, groups)?);
-        let epsilon = Attribute::new("epsilon", layer.norm.epsilon as f32)?;
-        let normal = self.node(STANDARD, "InstanceNormalization", &[&grouped, &ones, &zeros], vec![epsilon])?;
-        let normal = self.reshaped(&normal, &x.shape)?;
-        let (weight, bias) = (self.reshaped(&layer.weight, &[1, c, 1, 1])?, self.reshaped(&layer.bias, &[1, c, 1, 1])?);
-        let scaled = self.node(STANDARD, "Mul", &[&normal, &weight], vec![])?;
-        let shifted = self.node(STANDARD, "Add", &[&scaled, &bias], vec![])?;
-        if silu { self.unary(&shifted, Activation::Silu) } else { Ok(shifted) }
+        let attributes = vec![
+            Attribute::new("groups", layer.norm.groups as i64)?,
+            Attribute::new("epsilon", layer.norm.epsilon as f32)?,
+            Attribute::new("silu", i64::from(silu))?,
+        ];
+        let inputs = [x.name.as_str(), &layer.weight, &layer.bias];
+        self.node(operators::DOMAIN, operators::GROUP_NORM, &inputs, attributes)
     }
 
     fn group_norm_cuda(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
@@ -177,7 +185,7 @@ impl Layers for Writer {
         let shape = [kernel.outputs, kernel.inputs, kernel.side, kernel.side];
         let weight = format!("{name}.weight");
         let weight = match self.dialect {
-            Dialect::Cpu => self.weight_as_it_is(&weight, &shape, &shape, MOST_BLOCKED_BYTES)?,
+            Dialect::Cpu => self.weight(&weight, &shape, &shape)?,
             Dialect::Cuda(_) => self.weight_channels_last(&weight, shape)?,
         };
         let bias = self.weight(&format!("{name}.bias"), &[kernel.outputs], &[kernel.outputs])?;
@@ -189,7 +197,8 @@ impl Layers for Writer {
         let stored = [outputs, inputs, 1, 1];
         let stored = if kept_as_conv { &stored[..] } else { &stored[..2] };
         let weight = format!("{name}.weight");
-        let weight = self.weight_as_it_is(&weight, stored, &[outputs, inputs], MOST_PACKED_BYTES)?;
+        let weight = self.weight(&weight, stored, &[outputs, inputs])?;
+        self.keep_if_large(&weight, &[outputs, inputs]);
         let bias = match bias {
             true => Some(self.weight(&format!("{name}.bias"), &[outputs], &[outputs])?),
             false => None,
@@ -227,6 +236,9 @@ impl Layers for Writer {
             name = self.node(STANDARD, "Add", &[&name, &extra], vec![])?;
         }
         let size = |length: usize| (length + 2 * padding - side) / stride + 1;
+        if size(x.shape[2]) * size(x.shape[3]) < LEAST_BLOCKED_PIXELS {
+            self.keep_if_large(&layer.weight, &[outputs, layer.kernel.inputs, side, side]);
+        }
         Ok(Value { name, shape: vec![x.shape[0], outputs, size(x.shape[2]), size(x.shape[3])] })
     }
 
@@ -244,6 +256,11 @@ impl Layers for Writer {
             let product = self.reshaped(&product, &[x.shape[0], x.shape[1], layer.outputs])?;
             let gated = self.node(OWN, "BiasSplitGelu", &[&product, bias], vec![])?;
             return Ok(self.rows(x, self.reshaped(&gated, &[x.shape[0] * x.shape[1], width])?, width));
+        }
+        if let (Dialect::Cpu, Some(bias)) = (self.dialect, &layer.bias) {
+            let product = self.product(layer, x, None)?;
+            let gated = self.node(operators::DOMAIN, operators::GEGLU, &[&product, bias], vec![])?;
+            return Ok(self.rows(x, gated, width));
         }
         let product = self.product(layer, x, layer.bias.as_deref())?;
         let attributes = vec![Attribute::new("axis", -1_i64)?, Attribute::new("num_outputs", 2_i64)?];

@@ -8,10 +8,10 @@
 mod call;
 mod graph;
 mod layers;
+mod operators;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ort::value::TensorElementType;
 use rayon::prelude::*;
 
 use super::engine::{Array, Engine, EngineError, NetworkError, Work};
@@ -20,7 +20,7 @@ use super::network::{Decoder, TextEncoder, Unet, waves};
 use crate::domain::{Device, Precision};
 use crate::onnx::Runtime;
 use call::Call;
-use graph::{Dialect, Writer, outlet};
+use graph::{Dialect, Writer};
 
 /// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue 18273).
 const DECODED_ON_CUDA: usize = 4;
@@ -167,13 +167,13 @@ impl Networks {
     }
 
     fn write_text(&self) -> Result<Call, NetworkError> {
-        let (positions, width) = (self.config.text.positions, self.config.text.width);
+        let positions = self.config.text.positions;
         let mut writer = Writer::new(self.text.weights.clone(), self.dialect)?;
         let network = TextEncoder::load(&self.config.text, &mut writer)?;
         let ids = writer.input_ids("ids", &[1, positions])?;
         let embeddings = network.forward(&writer, &ids)?;
         writer.output(&embeddings, "embeddings")?;
-        self.call(&self.text, writer, &[("ids", &[1, positions])], ("embeddings", &[positions, width]))
+        self.call(&self.text, writer)
     }
 
     fn write_unet(&self, shape: Shape) -> Result<Call, NetworkError> {
@@ -184,13 +184,11 @@ impl Networks {
         let mut writer = Writer::new(self.unet.weights.clone(), self.dialect)?;
         let network = Unet::load(config, &mut writer)?;
         let seen = writer.input_picture("latents", &latents)?;
-        let time = writer.input_rows("waves", &[1, 1, waves])?;
-        let prompts = writer.input_rows("prompts", &[count, positions, config.context_width])?;
+        let time = writer.input_rows("waves", [1, 1, waves])?;
+        let prompts = writer.input_rows("prompts", [count, positions, config.context_width])?;
         let answer = network.forward(&writer, &seen, &time, &prompts)?;
         writer.output(&answer, "answer")?;
-        let prompts = [count * positions, config.context_width];
-        let inputs: [(&str, &[usize]); 3] = [("latents", &latents), ("waves", &[1, waves]), ("prompts", &prompts)];
-        self.call(&self.unet, writer, &inputs, ("answer", &answer.shape))
+        self.call(&self.unet, writer)
     }
 
     fn write_decoder(&self, shape: Shape) -> Result<Call, NetworkError> {
@@ -200,26 +198,18 @@ impl Networks {
         let network = Decoder::load(config, &mut writer)?;
         let pictures = network.forward(&writer, &writer.input_picture("latents", &latents)?)?;
         writer.output(&pictures, "pictures")?;
-        self.call(&self.decoder, writer, &[("latents", &latents)], ("pictures", &pictures.shape))
+        self.call(&self.decoder, writer)
     }
 
-    /// Makes a session of a graph; inputs and output are in f32.
-    fn call(
-        &self,
-        part: &Part,
-        writer: Writer,
-        inputs: &[(&str, &[usize])],
-        output: (&str, &[usize]),
-    ) -> Result<Call, NetworkError> {
-        let port = |name: &str, shape: &[usize]| outlet(name, TensorElementType::Float32, shape);
-        let ports = inputs.iter().map(|(name, shape)| port(name, shape)).collect();
-        let options = self.runtime.options(self.device, self.threads)?;
-        let session = writer.finish(ports, vec![port(output.0, output.1)], &options)?;
-        if let (Device::Cuda(_), Some(problem)) = (self.device, self.runtime.misplaced(&session)) {
+    /// Makes a session of a graph.
+    fn call(&self, part: &Part, writer: Writer) -> Result<Call, NetworkError> {
+        let options = self.runtime.options(self.device, self.threads)?.with_operators(operators::domain()?)?;
+        let finished = writer.finish(options)?;
+        if let (Device::Cuda(_), Some(problem)) = (self.device, self.runtime.misplaced(&finished.session)) {
             return Err(NetworkError::Device { device: self.device.to_string(), problem });
         }
         part.weights.forget_pages();
-        Ok(Call::new(session, inputs.len(), part.weights.clone(), self.device)?)
+        Ok(Call::new(finished, part.weights.clone(), self.device)?)
     }
 }
 

@@ -5,8 +5,8 @@
 use rayon::prelude::*;
 
 use super::Target;
-use super::elementwise::softmax_unscaled;
 use super::matmul::{Product, View, multiply};
+use crate::generator::diffusion::kernels::softmax_unscaled;
 
 /// Queries whose scores are in memory at a time.
 const BLOCK: usize = 256;

@@ -6,31 +6,14 @@
 
 mod attention;
 mod conv;
-mod elementwise;
 mod matmul;
-mod norm;
 
 pub(super) use attention::{Heads, attention};
 pub(super) use conv::{ConvShape, conv2d};
-pub(super) use elementwise::{activate, geglu};
 pub(super) use matmul::{Rows, linear};
-pub(super) use norm::{GroupNormShape, group_norm, layer_norm};
 
-/// A place in an output that several tasks write to, each its own part.
-#[derive(Clone, Copy)]
-struct Target(*mut f32);
-
-// SAFETY: only handed to tasks that write disjoint elements (each says so where it makes its pointer).
-unsafe impl Send for Target {}
-// SAFETY: as above.
-unsafe impl Sync for Target {}
-
-impl Target {
-    /// The address of element `at`.
-    fn at(self, at: usize) -> *mut f32 {
-        self.0.wrapping_add(at)
-    }
-}
+use crate::generator::diffusion::kernels::Target;
+pub(super) use crate::generator::diffusion::kernels::{GroupNormShape, activate, geglu, group_norm, layer_norm};
 
 /// Splits `length` into at most `parts` pieces whose sizes are multiples of `step` (the last one excepted).
 fn pieces(length: usize, parts: usize, step: usize) -> Vec<std::ops::Range<usize>> {

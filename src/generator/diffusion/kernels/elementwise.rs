@@ -4,11 +4,14 @@
 //! Source of `exp`: Cephes' `expf` (S. Moshier), relative error below 2e-7 between -87 and 88; of `erf`: Abramowitz and
 //! Stegun 7.1.26, absolute error below 1.5e-7.
 
+#[cfg(feature = "candle")]
 use rayon::prelude::*;
 
+#[cfg(feature = "candle")]
 use crate::generator::diffusion::model::Activation;
 
 /// Numbers per task.
+#[cfg(feature = "candle")]
 const CHUNK: usize = 1 << 14;
 
 /// Compiles a loop for the machine at hand: with AVX2 and FMA where there are, plainly elsewhere.
@@ -31,9 +34,10 @@ macro_rules! vectorised {
         }
     };
 }
-pub(super) use vectorised;
+pub(in super::super) use vectorised;
 
 /// Applies `activation` to every number.
+#[cfg(feature = "candle")]
 pub(in super::super) fn activate(x: &[f32], activation: Activation) -> Vec<f32> {
     let mut out = x.to_vec();
     out.par_chunks_mut(CHUNK).for_each(|chunk| match activation {
@@ -47,15 +51,20 @@ pub(in super::super) fn activate(x: &[f32], activation: Activation) -> Vec<f32> 
 /// GEGLU: of each row of `2 width` numbers the first half times the GELU of the second: rows of `width`.
 ///
 /// Source: Shazeer, "GLU variants improve transformer", 2020.
+#[cfg(feature = "candle")]
 pub(in super::super) fn geglu(x: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; x.len() / 2];
-    out.par_chunks_mut(width).zip(x.par_chunks(2 * width)).for_each(|(out, row)| {
-        let (value, gate) = row.split_at(width);
-        out.copy_from_slice(gate);
-        gelu(out);
-        out.iter_mut().zip(value).for_each(|(out, value)| *out *= value);
-    });
+    let (mut out, none) = (vec![0.0; x.len() / 2], vec![0.0; 2 * width]);
+    out.par_chunks_mut(width).zip(x.par_chunks(2 * width)).for_each(|(out, row)| geglu_row(row, &none, out));
     out
+}
+
+/// GEGLU of one row after `bias` has been added to it; `row` and `bias` are twice as long as `out`.
+pub(in super::super) fn geglu_row(row: &[f32], bias: &[f32], out: &mut [f32]) {
+    let (value, gate) = row.split_at(out.len());
+    let (value_bias, gate_bias) = bias.split_at(out.len());
+    out.iter_mut().zip(gate).zip(gate_bias).for_each(|((out, gate), bias)| *out = gate + bias);
+    gelu(out);
+    out.iter_mut().zip(value).zip(value_bias).for_each(|((out, value), bias)| *out *= value + bias);
 }
 
 vectorised! {
@@ -64,6 +73,7 @@ vectorised! {
     }
 }
 
+#[cfg(feature = "candle")]
 vectorised! {
     fn quick_gelu(x: &mut [f32]) {
         x.iter_mut().for_each(|x| *x /= 1.0 + exp(-1.702 * *x));
@@ -76,9 +86,10 @@ vectorised! {
     }
 }
 
+#[cfg(feature = "candle")]
 vectorised! {
     /// Turns the first `seen` scores into exp(score - largest) and the others into 0; returns their sum.
-    pub(super) fn softmax_unscaled(scores: &mut [f32], seen: usize) -> f32 {
+    pub(in super::super) fn softmax_unscaled(scores: &mut [f32], seen: usize) -> f32 {
         let (seen, hidden) = scores.split_at_mut(seen);
         hidden.fill(0.0);
         let mut lanes = [f32::NEG_INFINITY; 16];
@@ -124,7 +135,7 @@ fn erf(x: f32) -> f32 {
     (1.0 - p * exp(-x * x)).copysign(x)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "candle"))]
 mod tests {
     use super::*;
 

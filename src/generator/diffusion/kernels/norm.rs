@@ -3,6 +3,7 @@
 //! Sources: Wu and He, "Group normalization", 2018; Ba et al., "Layer normalization", 2016. Sums are made in f64 of f32
 //! lanes, in the order of memory.
 
+#[cfg(feature = "candle")]
 use rayon::prelude::*;
 
 use super::elementwise::{silu, vectorised};
@@ -19,26 +20,52 @@ pub(in super::super) struct GroupNormShape {
     pub silu: bool,
 }
 
-/// `x` `[images, channels, pixels]`, `weight` and `bias` `[channels]`: as `x`.
-pub(in super::super) fn group_norm(shape: GroupNormShape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
-    let per_group = shape.channels / shape.groups;
-    let mut out = vec![0.0; x.len()];
-    let size = per_group * shape.pixels;
-    out.par_chunks_mut(size).zip(x.par_chunks(size)).enumerate().for_each(|(task, (out, x))| {
-        let (mean, scale) = mean_and_scale(x, shape.epsilon);
-        let first = task % shape.groups * per_group;
-        for (at, (out, x)) in out.chunks_mut(shape.pixels).zip(x.chunks(shape.pixels)).enumerate() {
-            let factor = weight[first + at] * scale;
-            affine(out, x, factor, bias[first + at] - mean * factor);
-            if shape.silu {
-                silu(out);
-            }
+/// What follows a normalisation, one number of each for a channel.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Affine<'a> {
+    pub weight: &'a [f32],
+    pub bias: &'a [f32],
+}
+
+impl GroupNormShape {
+    /// Numbers of one group of one image, side by side in memory.
+    pub fn group_size(&self) -> usize {
+        self.channels / self.groups * self.pixels
+    }
+}
+
+/// Group `task` of all groups of all images, one image's after the other: `x` and `out` are its [`GroupNormShape::group_size`]
+/// numbers.
+pub(in super::super) fn normalise_group(
+    shape: GroupNormShape,
+    task: usize,
+    x: &[f32],
+    Affine { weight, bias }: Affine,
+    out: &mut [f32],
+) {
+    let (mean, scale) = mean_and_scale(x, shape.epsilon);
+    let first = task % shape.groups * (shape.channels / shape.groups);
+    for (at, (out, x)) in out.chunks_mut(shape.pixels).zip(x.chunks(shape.pixels)).enumerate() {
+        let factor = weight[first + at] * scale;
+        affine(out, x, factor, bias[first + at] - mean * factor);
+        if shape.silu {
+            silu(out);
         }
-    });
+    }
+}
+
+/// `x` `[images, channels, pixels]`, `weight` and `bias` `[channels]`: as `x`.
+#[cfg(feature = "candle")]
+pub(in super::super) fn group_norm(shape: GroupNormShape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0; x.len()];
+    let size = shape.group_size();
+    let tasks = out.par_chunks_mut(size).zip(x.par_chunks(size)).enumerate();
+    tasks.for_each(|(task, (out, x))| normalise_group(shape, task, x, Affine { weight, bias }, out));
     out
 }
 
 /// `x` `[rows, width]`, `weight` and `bias` `[width]`: as `x`.
+#[cfg(feature = "candle")]
 pub(in super::super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
     out.par_chunks_mut(weight.len()).zip(x.par_chunks(weight.len())).for_each(|(out, x)| {
@@ -84,7 +111,7 @@ fn lanes(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum::<f32>() + rest.iter().map(|&x| of(x)).sum::<f32>()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "candle"))]
 mod tests {
     use super::*;
 
