@@ -1,12 +1,12 @@
 """hardset against diffusers on a Stable Diffusion of SD 1.5's real size, in turn, in one session: seconds, memory, ratios.
 
     benches/sd15_vs_diffusers.py make DIR [--tokenizer DIR]         a model with random weights (4.3 GB, f32)
-    benches/sd15_vs_diffusers.py race HARDSET DIR [--rounds 3] [--size 256] [--steps 4] [--threads 2]
+    benches/sd15_vs_diffusers.py race HARDSET DIR [--rounds 3] [--size 256] [--steps 4] [--threads 2] [--engines ort,candle]
     benches/sd15_vs_diffusers.py race DIR --peer-only               diffusers alone
 
-HARDSET is the release program; its half is `doctor --model DIR --benchmark`. The peer (torch on CPU, diffusers,
+HARDSET is the release program; its half is `doctor --model DIR --benchmark`, once for each engine. The peer (torch on CPU, diffusers,
 transformers, accelerate) must be importable by this python3. Both: f32, the same threads, one square image, guidance 7.5
-(so a UNet call has batch 2), DDIM, no safety checker, one untimed call before the timed ones.
+(so a UNet call has batch 2), DDIM, no safety checker, one untimed call of each network before the timed ones.
   unet_secs   mean of a UNet call            text_secs  both prompts (the given one and the empty one) of one image
   vae_secs    decoding one image             load_secs  files to a pipeline that is ready (files in the page cache)
   image_secs  the whole image (peer only)    peak_mb    largest resident memory of the process (VmHWM), model files that
@@ -136,7 +136,8 @@ def race(args):
     commands = {"diffusers": [sys.executable, __file__, "peer", args.folder, *sizes]}
     if not args.peer_only:
         doctor = [args.hardset, "doctor", "--model", args.folder, "--benchmark"]
-        commands["hardset"] = [*doctor, *sizes, "--device", "cpu", "--format", "json"]
+        for engine in args.engines.split(","):
+            commands[engine] = [*doctor, *sizes, "--device", "cpu", "--format", "json", "--engine", engine]
     rounds = {name: [] for name in commands}
     for turn in range(args.rounds):
         for name, command in commands.items():
@@ -148,8 +149,9 @@ def race(args):
               for name, rows in rounds.items()}
     for key in [*SECONDS, "peak_mb"]:
         line = ", ".join(f"{name} {numbers[key]:.2f}" for name, numbers in middle.items())
-        ratio = "" if args.peer_only else f", diffusers / hardset {middle['diffusers'][key] / middle['hardset'][key]:.2f}"
-        print(f"median {key}: {line}{ratio}")
+        ours = [name for name in middle if name != "diffusers"]
+        ratios = [f"{name} / diffusers {middle[name][key] / middle['diffusers'][key]:.2f}" for name in ours]
+        print(f"median {key}: {'; '.join([line, *ratios])}")
 
 
 def main():
@@ -160,6 +162,7 @@ def main():
     making.add_argument("--tokenizer", type=pathlib.Path, default=CLIP, help="a folder with CLIP's tokenizer")
     racing, peering = commands.add_parser("race"), commands.add_parser("peer")
     racing.add_argument("hardset", nargs="?"), racing.add_argument("--rounds", type=int, default=3)
+    racing.add_argument("--engines", default="ort", help="those of hardset that race, with commas")
     racing.add_argument("--peer-only", action="store_true", help="leave hardset out")
     for command in (racing, peering):
         command.add_argument("folder")

@@ -1,7 +1,8 @@
 //! The networks on candle, on the CPU or (feature `cuda`) on a GPU: the only place that knows candle. Needs no library.
 //!
 //! `layers` loads and applies layers, `ops` chooses the kernels: on a CPU those of `cpu`, on a GPU those of `cudnn` for
-//! convolutions and candle's own for the rest; `gpu` has the devices. Holds always: on a CPU everything is f32, and an image's numbers do not depend on what else is in the batch.
+//! convolutions and candle's own for the rest; `gpu` has the devices. Holds always: on a CPU everything is f32, and an
+//! image's numbers do not depend on what else is in the batch.
 
 mod cpu;
 #[cfg(feature = "cuda")]

@@ -64,7 +64,7 @@ impl Writer {
     /// The graph's input `name`, a picture in f32 with channels first, in the graph's own numbers and layout.
     pub fn input_picture(&self, name: &str, shape: &[usize]) -> Written<Value> {
         self.declare_input(name, shape);
-        let mut name = self.from_f32(name)?;
+        let mut name = self.in_own_numbers(name)?;
         if self.channels_last() {
             name = self.transposed(&name, &[0, 2, 3, 1])?;
         }
@@ -74,7 +74,7 @@ impl Writer {
     /// The graph's input `name`, rows in f32, as a matrix.
     pub fn input_rows(&self, name: &str, shape: [usize; 3]) -> Written<Value> {
         self.declare_input(name, &[shape[0] * shape[1], shape[2]]);
-        Ok(Value { name: self.from_f32(name)?, shape: shape.to_vec() })
+        Ok(Value { name: self.in_own_numbers(name)?, shape: shape.to_vec() })
     }
 
     /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from here on.
@@ -100,7 +100,7 @@ impl Writer {
         }
     }
 
-    fn from_f32(&self, name: &str) -> Written<String> {
+    fn in_own_numbers(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
             number => self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", number.onnx())?]),

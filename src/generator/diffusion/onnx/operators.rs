@@ -2,8 +2,6 @@
 //!
 //! Holds always: a task's numbers come from one group, or one row, alone, so that they do not depend on batch or threads.
 
-use std::sync::Arc;
-
 use ort::operator::{
     BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
     ShapeInferenceContext,
@@ -23,8 +21,8 @@ pub const GEGLU: &str = "Geglu";
 const ROWS: usize = 16;
 
 /// Both operators, for a session's options.
-pub fn domain() -> ort::Result<Arc<OperatorDomain>> {
-    Ok(Arc::new(OperatorDomain::new(DOMAIN)?.add(GroupNorm)?.add(Geglu)?))
+pub fn domain() -> ort::Result<OperatorDomain> {
+    OperatorDomain::new(DOMAIN)?.add(GroupNorm)?.add(Geglu)
 }
 
 struct GroupNorm;
