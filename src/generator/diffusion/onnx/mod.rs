@@ -25,8 +25,8 @@ use graph::{Dialect, Writer};
 /// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue 18273).
 const DECODED_ON_CUDA: usize = 4;
 
-/// Numbers in all weights together up to which a model is small: 512 MB of them, of which each thread can have a copy.
-const MOST_OF_A_SMALL_MODEL: u64 = 1 << 27;
+/// Numbers in all weights together up to which a model is small: 64 MB of them, of which each thread can have a copy.
+const MOST_OF_A_SMALL_MODEL: u64 = 1 << 24;
 
 /// In what numbers a graph computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
