@@ -31,10 +31,10 @@ const HOMES: &[(&str, &str)] = &[
     ("half", "surrogate/onnx"),
     ("half", "generator/diffusion/onnx"),
     ("libloading", "onnx"),
-    ("libloading", "generator/diffusion/network"),
-    ("candle_core", "generator/diffusion/network"),
-    ("candle_nn", "generator/diffusion/network"),
-    ("gemm", "generator/diffusion/network/cpu"),
+    ("libloading", "generator/diffusion/candle"),
+    ("candle_core", "generator/diffusion/candle"),
+    ("candle_nn", "generator/diffusion/candle"),
+    ("gemm", "generator/diffusion/candle/cpu"),
     ("safetensors", "generator/diffusion"),
     ("tokenizers", "generator/diffusion/model"),
     ("libm", "generator/diffusion"),
@@ -292,7 +292,7 @@ fn crates_stay_in_their_homes() {
     check("table/frame.rs", "use polars::prelude::*;", &[]);
     check("surrogate/mod.rs", "use ort;", &["ort"]);
     check("surrogate/onnx/mod.rs", "use ort::session::Session;", &[]);
-    check("generator/diffusion/network/gpu.rs", "use libloading::Library;", &[]);
+    check("generator/diffusion/candle/gpu.rs", "use libloading::Library;", &[]);
     check("generator/diffusion/mod.rs", "use libloading::Library;", &["libloading"]);
     check("stage/score.rs", "let image = images[0]; image.len(); domain::image::x();", &[]);
 }

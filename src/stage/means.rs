@@ -1,5 +1,6 @@
 //! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
 
+use super::mine::planned_shards;
 use super::{Context, StageError, library};
 use crate::domain::{Device, EngineChoice, GenerateSpec, RunSpec};
 use crate::generator::Means;
@@ -25,6 +26,20 @@ pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), StageError> {
             Err(StageError::OtherEngine { run, made_by: made_by.name(), wanted: wanted.name() })
         }
         _ => Ok(()),
+    }
+}
+
+/// The engine of a run: the one that is asked for or that made its images, else the one that `auto` takes here.
+pub fn settled_engine(ctx: &Context, spec: &RunSpec) -> Result<EngineChoice, StageError> {
+    let shards = planned_shards(ctx, spec);
+    check_engine(ctx, shards)?;
+    match (ctx.engine, made_by(ctx, shards)) {
+        (EngineChoice::Auto, Some(made_by)) => Ok(made_by),
+        (EngineChoice::Auto, None) => {
+            let runtime = for_run(ctx, spec, shards)?.runtime;
+            Ok(if runtime.is_some() { EngineChoice::Ort } else { EngineChoice::Candle })
+        }
+        (wanted, _) => Ok(wanted),
     }
 }
 

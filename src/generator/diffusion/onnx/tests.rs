@@ -1,7 +1,6 @@
 //! An entry's numbers, whatever is beside it and however many threads there are: bit for bit, by both strategies of the CPU.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::*;
 use crate::generator::diffusion::noise;
