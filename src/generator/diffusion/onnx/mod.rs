@@ -8,7 +8,7 @@
 mod call;
 mod graph;
 mod layers;
-#[cfg(all(test, feature = "onnx"))]
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
