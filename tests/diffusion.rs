@@ -114,6 +114,26 @@ fn the_shared_model_gives_the_numbers_of_diffusers() {
 }
 
 #[test]
+fn doctor_says_which_engine_ran_a_model_that_names_no_size() {
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        let path = hardset.path("model/unet/config.json");
+        let config = fs::read_to_string(&path).unwrap();
+        let without: Vec<&str> = config.lines().filter(|line| !line.contains("\"sample_size\"")).collect();
+        assert_eq!(without.len() + 1, config.lines().count());
+        fs::write(&path, without.join("\n")).unwrap();
+        let line = format!("doctor --model model --engine {} --device cpu", engine.name);
+        let said = Run::of(&mut engine.command(&hardset, &line)).ok().stdout;
+        let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+        for wanted in [["engine", engine.name], ["device", "cpu"], ["precision", "f32"]] {
+            assert!(lines.contains(&wanted.to_vec()), "{wanted:?}: {said}");
+        }
+        assert!(said.contains("not said"), "{said}");
+        assert_eq!(said.contains("runtime version"), engine.name == "ort", "{said}");
+    }
+}
+
+#[test]
 fn a_model_with_other_weights_is_found_out() {
     let hardset = with_model("");
     let path = hardset.path("model/unet/config.json");
