@@ -292,7 +292,7 @@ fn crates_stay_in_their_homes() {
     check("table/frame.rs", "use polars::prelude::*;", &[]);
     check("surrogate/mod.rs", "use ort;", &["ort"]);
     check("surrogate/onnx/mod.rs", "use ort::session::Session;", &[]);
-    check("generator/diffusion/network/gpu.rs", "use libloading::Library;", &[]);
+    check("generator/diffusion/candle/gpu.rs", "use libloading::Library;", &[]);
     check("generator/diffusion/mod.rs", "use libloading::Library;", &["libloading"]);
     check("stage/score.rs", "let image = images[0]; image.len(); domain::image::x();", &[]);
 }

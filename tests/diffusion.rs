@@ -8,11 +8,11 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::{Hardset, Run, assert_same, copy, hashes, strings, table, test_data};
+use common::{Hardset, NO_LIBRARY, Run, assert_same, copy, hashes, ort_library, strings, table, test_data};
 
 fn second() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second")
@@ -40,20 +40,65 @@ fn with_model(generate: &str) -> Hardset {
     hardset
 }
 
-fn doctor(model: &Path) -> Run {
-    let hardset = Hardset::new();
-    let reference = model.join("reference.safetensors");
-    let [model, reference] = [model, &reference].map(|path| path.to_str().expect("paths are UTF-8 here").to_owned());
-    hardset.run(&["doctor", "--model", &model, "--reference", &reference, "--format", "json"])
+/// An engine that can be tried here, with the library that it is given.
+struct Engine {
+    name: &'static str,
+    library: PathBuf,
 }
 
-/// All comparisons hold, and there are as many of them as there should be.
+impl Engine {
+    /// candle, which is not to find any library.
+    fn candle() -> Self {
+        Self { name: "candle", library: NO_LIBRARY.into() }
+    }
+
+    /// ONNX Runtime, or `None` after saying loudly that there is none.
+    fn ort() -> Option<Self> {
+        ort_library().map(|library| Self { name: "ort", library })
+    }
+
+    /// candle, and ONNX Runtime where there is one.
+    fn all() -> Vec<Self> {
+        [Self::candle()].into_iter().chain(Self::ort()).collect()
+    }
+
+    /// A call that has not begun and finds this engine's library; `--engine` is not said.
+    fn command(&self, hardset: &Hardset, line: &str) -> Command {
+        let mut command = hardset.command(&line.split_whitespace().collect::<Vec<_>>());
+        command.env("ORT_DYLIB_PATH", &self.library);
+        command
+    }
+
+    /// Builds `made.toml` into `run` with this engine, asked for by name.
+    fn build(&self, hardset: &Hardset, run: &str, more: &str) -> Run {
+        let line = format!("build made.toml --run-dir {run} --engine {} {more}", self.name);
+        Run::of(&mut self.command(hardset, &line))
+    }
+
+    fn doctor(&self, model: &Path) -> Run {
+        let reference = model.join("reference.safetensors");
+        let line = format!("doctor --engine {} --format json", self.name);
+        let hardset = Hardset::new();
+        let mut command = self.command(&hardset, &line);
+        Run::of(command.arg("--model").arg(model).arg("--reference").arg(reference))
+    }
+}
+
+/// All comparisons hold for each engine, and there are as many of them as there should be.
 #[track_caller]
 fn equals_diffusers(model: &Path, samplers: usize) {
-    let json = doctor(model).ok().json();
-    let compared = json["compared"].as_array().expect("comparisons are a list");
-    assert_eq!(compared.len(), 5 + 4 * samplers);
-    assert!(compared.iter().all(|line| line["ok"] == true), "{json:#}");
+    for engine in Engine::all() {
+        let json = engine.doctor(model).ok().json();
+        let compared = json["compared"].as_array().expect("comparisons are a list");
+        assert_eq!(compared.len(), 5 + 4 * samplers);
+        assert!(compared.iter().all(|line| line["ok"] == true), "{}: {json:#}", engine.name);
+        let ran = &json["ran"];
+        assert_eq!(
+            (&ran["engine"], &ran["device"], &ran["precision"]),
+            (&engine.name.into(), &"cpu".into(), &"f32".into())
+        );
+        assert_eq!(ran["runtime_version"].is_string(), engine.name == "ort", "{ran}");
+    }
 }
 
 #[test]
@@ -69,16 +114,38 @@ fn the_shared_model_gives_the_numbers_of_diffusers() {
 }
 
 #[test]
+fn doctor_says_which_engine_ran_a_model_that_names_no_size() {
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        let path = hardset.path("model/unet/config.json");
+        let config = fs::read_to_string(&path).unwrap();
+        let without: Vec<&str> = config.lines().filter(|line| !line.contains("\"sample_size\"")).collect();
+        assert_eq!(without.len() + 1, config.lines().count());
+        fs::write(&path, without.join("\n")).unwrap();
+        let line = format!("doctor --model model --engine {} --device cpu", engine.name);
+        let said = Run::of(&mut engine.command(&hardset, &line)).ok().stdout;
+        let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+        for wanted in [["engine", engine.name], ["device", "cpu"], ["precision", "f32"]] {
+            assert!(lines.contains(&wanted.to_vec()), "{wanted:?}: {said}");
+        }
+        assert!(said.contains("not said"), "{said}");
+        assert_eq!(said.contains("runtime version"), engine.name == "ort", "{said}");
+    }
+}
+
+#[test]
 fn a_model_with_other_weights_is_found_out() {
     let hardset = with_model("");
     let path = hardset.path("model/unet/config.json");
     let config = fs::read_to_string(&path).unwrap();
     fs::write(&path, config.replace("\"flip_sin_to_cos\": true", "\"flip_sin_to_cos\": false")).unwrap();
     assert_ne!(config, fs::read_to_string(&path).unwrap());
-    let json = doctor(&hardset.path("model")).expect(3).json();
-    let wrong: Vec<_> = json["compared"].as_array().unwrap().iter().filter(|line| line["ok"] == false).collect();
-    assert!(wrong.iter().any(|line| line["what"] == "UNet call at 801"), "{json:#}");
-    assert!(wrong.iter().all(|line| line["what"] != "text embeddings"), "{json:#}");
+    for engine in Engine::all() {
+        let json = engine.doctor(&hardset.path("model")).expect(3).json();
+        let wrong: Vec<_> = json["compared"].as_array().unwrap().iter().filter(|line| line["ok"] == false).collect();
+        assert!(wrong.iter().any(|line| line["what"] == "UNet call at 801"), "{}: {json:#}", engine.name);
+        assert!(wrong.iter().all(|line| line["what"] != "text embeddings"), "{}: {json:#}", engine.name);
+    }
 }
 
 /// Writes the second model's reference with some of its tensors changed, and demands a refusal.
@@ -127,15 +194,23 @@ fn build(hardset: &Hardset, run: &str, more: &str) -> Run {
 
 #[test]
 fn images_do_not_depend_on_batch_or_threads() {
-    let hardset = with_model("");
-    build(&hardset, "one", "--batch 1 --threads 2").ok();
-    for (run, more) in [("three", "--batch 3 --threads 1"), ("eight", "--batch 8 --threads 2")] {
-        build(&hardset, run, more).ok();
-        assert_same(&hardset.path(run), &hardset.path("one"));
+    for engine in Engine::all() {
+        let images = ["guidance = 4.0", "guidance = 1.0"].map(|guidance| {
+            let hardset = with_model(guidance);
+            engine.build(&hardset, "one", "--batch 1 --threads 2").ok();
+            let others = ["--batch 3 --threads 1", "--batch 8 --threads 2", "--batch 8 --threads 1", "--threads 2"];
+            for (at, more) in others.into_iter().enumerate() {
+                let run = format!("other-{at}");
+                engine.build(&hardset, &run, more).ok();
+                assert_same(&hardset.path(&run), &hardset.path("one"));
+            }
+            let first = hashes(&hardset.path("one"))["images/00000.tar"].clone();
+            engine.build(&hardset, "seed", "--seed 1").ok();
+            assert_ne!(hashes(&hardset.path("seed"))["images/00000.tar"], first);
+            first
+        });
+        assert_ne!(images[0], images[1], "{}: guidance does something", engine.name);
     }
-    let other = hashes(&hardset.path("one"));
-    build(&hardset, "seed", "--seed 1").ok();
-    assert_ne!(hashes(&hardset.path("seed"))["images/00000.tar"], other["images/00000.tar"]);
 }
 
 #[test]
@@ -164,14 +239,22 @@ fn a_part_without_its_parent_ends_at_once() {
 
 #[test]
 fn two_devices_share_the_shards_and_make_the_same_bytes() {
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        engine.build(&hardset, "one", "").ok();
+        let run = engine.build(&hardset, "two", "--device cpu,cpu").ok();
+        assert!(run.stderr.contains("making images on cpu, cpu"), "{}", run.stderr);
+        assert!(!run.stderr.contains("loading"), "nothing was left for the first process: {}", run.stderr);
+        assert_same(&hardset.path("two"), &hardset.path("one"));
+        let again = engine.build(&hardset, "two", "--device cpu,cpu").ok();
+        assert!(!again.stderr.contains("making images"), "{}", again.stderr);
+    }
     let hardset = with_model("");
-    build(&hardset, "one", "").ok();
-    let run = build(&hardset, "two", "--device cpu,cpu").ok();
-    assert!(run.stderr.contains("making images on cpu, cpu"), "{}", run.stderr);
-    assert!(!run.stderr.contains("loading"), "nothing was left for the first process: {}", run.stderr);
-    assert_same(&hardset.path("two"), &hardset.path("one"));
-    let again = build(&hardset, "two", "--device cpu,cpu").ok();
-    assert!(!again.stderr.contains("making images"), "{}", again.stderr);
+    // Without a library and without a word, both processes have the engine that the first one settled.
+    let built = build(&hardset, "auto", "--device cpu,cpu").ok();
+    assert!(built.stderr.contains("candle makes the images"), "{}", built.stderr);
+    Engine::candle().build(&hardset, "named", "").ok();
+    assert_same(&hardset.path("auto"), &hardset.path("named"));
     build(&hardset, "bad", "--device cpu,auto").expect(2);
     let negative = format!("generate.negative_prompt={}", "very ".repeat(500));
     hardset.run(&["build", "made.toml", "--run-dir", "negative", "--set", &negative]).ok();
@@ -182,21 +265,35 @@ fn two_devices_share_the_shards_and_make_the_same_bytes() {
 #[test]
 #[cfg(unix)]
 fn a_killed_run_goes_on_to_the_same_bytes() {
-    let hardset = with_model("");
-    build(&hardset, "undisturbed", "").ok();
-    for delay in [150, 400, 700, 1000] {
-        let mut child = hardset
-            .command(&["build", "made.toml", "--run-dir", "killed"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        sleep(Duration::from_millis(delay));
-        child.kill().unwrap();
-        child.wait().unwrap();
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        engine.build(&hardset, "undisturbed", "").ok();
+        let all = shards_made(&hardset.path("undisturbed"));
+        let mut unfinished = 0;
+        for shards in [0, 1, 4, 8, 12] {
+            let line = format!("build made.toml --run-dir killed --engine {}", engine.name);
+            let mut command = engine.command(&hardset, &line);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let begun = Instant::now();
+            while shards_made(&hardset.path("killed")) < shards && begun.elapsed() < Duration::from_secs(60) {
+                sleep(Duration::from_millis(2));
+            }
+            // In the middle of a shard, not just after one.
+            sleep(Duration::from_millis(10));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            unfinished += usize::from((1..all).contains(&shards_made(&hardset.path("killed"))));
+        }
+        assert!(unfinished >= 2, "{}: of five kills {unfinished} came while images were made", engine.name);
+        engine.build(&hardset, "killed", "").ok();
+        assert_same(&hardset.path("killed"), &hardset.path("undisturbed"));
     }
-    build(&hardset, "killed", "").ok();
-    assert_same(&hardset.path("killed"), &hardset.path("undisturbed"));
+}
+
+/// Shards of images that a run has.
+fn shards_made(run: &Path) -> usize {
+    let files = fs::read_dir(run.join("images")).into_iter().flatten().flatten();
+    files.filter(|file| file.path().extension().is_some_and(|extension| extension == "json")).count()
 }
 
 #[test]
@@ -219,6 +316,132 @@ fn every_image_carries_what_made_it() {
     hardset.line("verify run").ok();
     let report = fs::read_to_string(hardset.path("run/report/index.html")).unwrap();
     assert!(report.contains("diffusion model model"));
+}
+
+#[test]
+fn every_image_says_which_engine_made_it() {
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        engine.build(&hardset, "run", "").ok();
+        let images = table(&hardset.path("run/images/00000.parquet"));
+        assert!(strings(&images, "engine").iter().all(|name| name == engine.name) && images.height() == 8);
+        let record = fs::read_to_string(hardset.path("run/images/00000.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["facts"]["engine"], engine.name);
+        let tar = fs::read(hardset.path("run/images/00000.tar")).unwrap();
+        // An iTXt chunk: keyword, no compression, no language, no translation, text.
+        let text = format!("iTXtengine\0\0\0\0\0{}", engine.name);
+        assert_eq!(tar.windows(text.len()).filter(|bytes| *bytes == text.as_bytes()).count(), 8);
+        let report = fs::read_to_string(hardset.path("run/report/index.html")).unwrap();
+        assert!(report.contains(&format!("2 steps, on {}", engine.name)));
+    }
+}
+
+/// Removes a shard of images from a finished run, as if it had been stopped before it.
+fn without_a_shard(hardset: &Hardset, run: &str) {
+    for extension in ["json", "parquet", "tar"] {
+        fs::remove_file(hardset.path(&format!("{run}/images/00003.{extension}"))).expect("the shard is there");
+    }
+}
+
+#[test]
+fn without_a_library_auto_takes_candle_and_says_so_and_ort_is_refused_with_what_to_do() {
+    let hardset = with_model("");
+    hardset.line("build made.toml --run-dir run --engine ort").refused(4, &["ORT_DYLIB_PATH", "/nonexistent"]);
+    assert!(!hardset.path("run/images").exists(), "no image is made before");
+    hardset.line("doctor --model model --engine ort").refused(4, &["ORT_DYLIB_PATH"]);
+    let built = hardset.line("build made.toml --run-dir run").ok();
+    assert!(built.stderr.contains("candle makes the images, slower than ONNX Runtime would"), "{}", built.stderr);
+    assert!(built.stderr.contains("engine candle"), "{}", built.stderr);
+
+    // Nothing named, and neither a Python nor a cache that has one: pip cannot be run either.
+    let bare = |engine: &str, run: &str| {
+        let line = format!("build made.toml --run-dir {run} --engine {engine}");
+        let mut command = hardset.command(&line.split_whitespace().collect::<Vec<_>>());
+        command.env_remove("ORT_DYLIB_PATH").env("PATH", hardset.path("empty")).env("HOME", hardset.path("empty"));
+        Run::of(&mut command)
+    };
+    bare("ort", "bare").refused(4, &["pip", "install Python 3 with pip, or set ORT_DYLIB_PATH"]);
+    assert!(!hardset.path("bare/images").exists(), "no image is made before");
+    let built = bare("auto", "bare").ok();
+    assert!(built.stderr.contains("candle makes the images"), "{}", built.stderr);
+    assert_same(&hardset.path("bare"), &hardset.path("run"));
+}
+
+#[test]
+fn auto_takes_onnx_runtime_where_there_is_one() {
+    let Some(ort) = Engine::ort() else { return };
+    let hardset = with_model("");
+    let built = Run::of(&mut ort.command(&hardset, "build made.toml --run-dir run")).ok();
+    assert!(built.stderr.contains("engine ort"), "{}", built.stderr);
+    ort.build(&hardset, "named", "").ok();
+    assert_same(&hardset.path("run"), &hardset.path("named"));
+}
+
+#[test]
+fn a_run_stays_with_the_engine_that_began_it() {
+    let Some(ort) = Engine::ort() else { return };
+    let hardset = with_model("");
+    Engine::candle().build(&hardset, "run", "").ok();
+    copy(&hardset.path("run"), &hardset.path("undisturbed"));
+    without_a_shard(&hardset, "run");
+    let ways_out = ["made with --engine candle", "ort is asked for", "leave --engine out", "--run-dir"];
+    ort.build(&hardset, "run", "").refused(2, &ways_out);
+    Run::of(&mut ort.command(&hardset, "generate run --engine ort")).refused(2, &ways_out);
+    let again = Run::of(&mut ort.command(&hardset, "build made.toml --run-dir run")).ok();
+    assert!(again.stderr.contains("engine candle") && !again.stderr.contains("slower"), "{}", again.stderr);
+    assert_same(&hardset.path("run"), &hardset.path("undisturbed"));
+    // With nothing left to make, too: else the name would say what is not so.
+    ort.build(&hardset, "run", "").refused(2, &ways_out);
+    assert_same(&hardset.path("run"), &hardset.path("undisturbed"));
+
+    ort.build(&hardset, "other", "").ok();
+    copy(&hardset.path("other"), &hardset.path("undisturbed-other"));
+    without_a_shard(&hardset, "other");
+    Engine::candle().build(&hardset, "other", "").refused(2, &["made with --engine ort", "candle is asked for"]);
+    // candle must not go on where ONNX Runtime began, not even where it is all that there is.
+    hardset.line("build made.toml --run-dir other").refused(4, &["ORT_DYLIB_PATH"]);
+    Run::of(&mut ort.command(&hardset, "build made.toml --run-dir other")).ok();
+    assert_same(&hardset.path("other"), &hardset.path("undisturbed-other"));
+}
+
+#[test]
+fn a_precision_that_an_engine_lacks_and_an_engine_that_is_none_are_refused() {
+    for engine in Engine::all() {
+        for precision in ["bf16", "f16"] {
+            let hardset = with_model(&format!("precision = \"{precision}\""));
+            engine.build(&hardset, "run", "--device cpu").refused(4, &["cpu", "f32 only", "\"f32\" or \"auto\""]);
+            assert!(!hardset.path("run/images").exists());
+        }
+    }
+    let hardset = with_model("");
+    hardset.line("build made.toml --engine tensorflow").refused(2, &["--engine", "tensorflow", "`ort` or `candle`"]);
+}
+
+/// Makes all numbers of one tensor of a safetensors file not a number.
+fn spoil(file: &Path, name: &str) {
+    let mut bytes = fs::read(file).expect("the file is readable");
+    let (length, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("it is a safetensors file");
+    let info = header.info(name).expect("it has the tensor");
+    let data = &mut bytes[length + 8..][info.data_offsets.0..info.data_offsets.1];
+    // All bits of the exponent and some of the fraction are set, in f16, bf16 and f32 alike.
+    data.chunks_exact_mut(2).for_each(|bytes| bytes.copy_from_slice(&[0xff, 0x7f]));
+    fs::write(file, bytes).expect("the file is writable");
+}
+
+#[test]
+fn images_without_finite_numbers_are_lost_one_by_one_with_a_reason() {
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        spoil(&hardset.path("model/vae/diffusion_pytorch_model.safetensors"), "decoder.conv_out.bias");
+        hardset.line("plan made.toml --run-dir run").ok();
+        let line = format!("generate run --engine {}", engine.name);
+        Run::of(&mut engine.command(&hardset, &line)).expect(3);
+        let record = fs::read_to_string(hardset.path("run/images/00000.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!((&record["rows"]["kept"], &record["rows"]["failed"]), (&0.into(), &8.into()), "{}", engine.name);
+        assert!(record["lost"][7]["reason"].as_str().unwrap().contains("not finite"), "{record:#}");
+    }
 }
 
 #[test]
@@ -249,9 +472,11 @@ fn a_dry_run_knows_the_time_once_images_have_been_made() {
 /// One clear message about a changed copy of the model: `change` gets its folder.
 #[track_caller]
 fn refused(change: impl Fn(&Path), code: i32, parts: &[&str]) {
-    let hardset = with_model("");
-    change(&hardset.path("model"));
-    build(&hardset, "run", "").refused(code, parts);
+    for engine in Engine::all() {
+        let hardset = with_model("");
+        change(&hardset.path("model"));
+        engine.build(&hardset, "run", "").refused(code, parts);
+    }
 }
 
 fn edit(file: &'static str, from: &'static str, to: &'static str) -> impl Fn(&Path) {

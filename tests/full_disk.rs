@@ -23,7 +23,7 @@ impl SmallDisk {
         match command("mount", &["-t", "tmpfs", "-o", &size, "hardset-test"], at) {
             Ok(output) if output.status.success() => Some(Self(at.to_owned())),
             refused => {
-                eprintln!("SKIPPED: no tmpfs can be mounted here (it needs root): {refused:?}");
+                common::skipped(&format!("no tmpfs can be mounted here (it needs root): {refused:?}"));
                 None
             }
         }

@@ -4,10 +4,13 @@
 //! The golden numbers of `tests/golden/` are always checked. Real photographs and broken files are looked for in
 //! `$HARDSET_TEST_DATA` or `../shared/data`; where they are absent those tests say so on stderr and check nothing.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use common::test_data;
 use hardset::domain::{Geometry, Interpolation, Resize};
 use hardset::imaging::{DecodeLimits, RgbImage, decode, dimensions, fit, perceptual_hash, thumbnail};
 use safetensors::SafeTensors;
@@ -62,18 +65,6 @@ fn golden<T: serde::de::DeserializeOwned>(file: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
     let text = fs::read_to_string(path).expect("tests/golden is part of the checkout");
     serde_json::from_str(&text).expect("a golden file has its fields")
-}
-
-/// The folder `name` of the test data, or `None` after saying loudly that a test is skipped.
-fn data(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let root = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from);
-    let folder = root.join(name);
-    if !folder.is_dir() {
-        eprintln!("SKIPPED: {} is not there; set HARDSET_TEST_DATA to check against real files", folder.display());
-        return None;
-    }
-    Some(folder)
 }
 
 fn sha256(image: &RgbImage) -> String {
@@ -157,7 +148,7 @@ fn hashes_equal_imagehash_on_synthetic_images() {
 
 #[test]
 fn hashes_of_photographs_equal_imagehash() {
-    let Some(photos) = data("photos") else { return };
+    let Some(photos) = test_data("photos") else { return };
     for (file, expected) in golden::<GoldenHashes>("phash.json").photographs {
         let bytes = fs::read(photos.join(&file)).expect("the photograph is there");
         let image = decode(&bytes, &DecodeLimits::default()).expect("Pillow reads it");
@@ -167,7 +158,7 @@ fn hashes_of_photographs_equal_imagehash() {
 
 #[test]
 fn crops_of_photographs_equal_torchvision() {
-    let (Some(parity), Some(photos)) = (data("parity"), data("photos")) else {
+    let (Some(parity), Some(photos)) = (test_data("parity"), test_data("photos")) else {
         return;
     };
     let bytes = fs::read(parity.join("crops.safetensors")).expect("crops.safetensors is readable");
@@ -185,7 +176,7 @@ fn crops_of_photographs_equal_torchvision() {
 
 #[test]
 fn difficult_files_are_read_or_refused_as_pillow_does() {
-    let Some(edge) = data("edge") else { return };
+    let Some(edge) = test_data("edge") else { return };
     let text = fs::read_to_string(edge.join("expected.json")).expect("expected.json is readable");
     let expected: BTreeMap<String, Expected> = serde_json::from_str(&text).expect("expected.json has its fields");
     for (file, expected) in expected {

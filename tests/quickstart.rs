@@ -20,7 +20,7 @@ fn root() -> &'static Path {
 /// ONNX Runtime, where there is one, and the models: what is published as a crate lacks them.
 fn library() -> Option<PathBuf> {
     if !root().join("models").is_dir() {
-        eprintln!("SKIPPED: models/ is not there; a checkout of the repository has it");
+        common::skipped("models/ is not there; a checkout of the repository has it");
         return None;
     }
     ort_library()
@@ -110,7 +110,7 @@ fn images_of_plain_prompts_show_what_they_say() {
 #[test]
 fn a_missing_library_is_said_before_any_image_is_made() {
     if !root().join("models").is_dir() || !cfg!(feature = "onnx") {
-        return eprintln!("SKIPPED: models/ is not there, or no ONNX Runtime can be used");
+        return common::skipped("models/ is not there, or no ONNX Runtime can be used");
     }
     let hardset = Hardset::new();
     let damaged = hardset.write("libonnxruntime.so", "not a library");

@@ -3,10 +3,13 @@
 //! They are looked for in `$HARDSET_TEST_DATA` or `../shared/data`; where they are absent the test says so on stderr and
 //! checks nothing. The smaller golden votes of `tests/golden/` are checked beside the code, always.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use common::test_data;
 use hardset::stats::{self, Vote, VoteSet};
 use serde::Deserialize;
 
@@ -37,18 +40,6 @@ struct Named {
     set: VoteSet,
     tasks: Vec<String>,
     people: Vec<String>,
-}
-
-/// The folder of the votes, or `None` after saying loudly that the test is skipped.
-fn data() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let root = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from);
-    let folder = root.join("parity/votes");
-    if !folder.is_dir() {
-        eprintln!("SKIPPED: {} is not there; set HARDSET_TEST_DATA to check against crowd-kit", folder.display());
-        return None;
-    }
-    Some(folder)
 }
 
 fn read_votes(path: &Path) -> Named {
@@ -93,7 +84,7 @@ fn check_number(what: &str, ours: Option<f64>, theirs: f64, tolerance: f64) {
 
 #[test]
 fn labels_probabilities_and_reliability_equal_crowd_kit() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = test_data("parity/votes") else { return };
     let named = read_votes(&folder.join("votes.csv"));
     let text = fs::read_to_string(folder.join("crowdkit.json")).expect("crowdkit.json is readable");
     let expected: Expected = serde_json::from_str(&text).expect("crowdkit.json has its fields");

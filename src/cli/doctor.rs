@@ -26,6 +26,7 @@ fn of_model(session: &Session, args: &DoctorArgs, model: &Path) -> Result<ModelR
 
 fn model_output(report: &ModelReport) -> Output {
     let mut lines: Vec<String> = report.facts.iter().map(|(name, value)| format!("{name:<20}{value}")).collect();
+    lines.extend(report.ran.iter().map(|(name, value)| format!("{:<20}{value}", name.replace('_', " "))));
     let wrong = report.compared.iter().filter(|compared| !compared.ok()).count();
     if !report.compared.is_empty() {
         lines.push(format!("\n{:<34}{:<10}{:>12}{:>12}", "compared with the reference", "measure", "found", "allowed"));
@@ -39,6 +40,7 @@ fn model_output(report: &ModelReport) -> Output {
     }
     let mut json = json!({
         "model": report.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
+        "ran": report.ran,
         "compared": report.compared.iter().map(compared_json).collect::<Vec<_>>(),
         "usable": wrong == 0,
     });

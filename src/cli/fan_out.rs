@@ -63,11 +63,16 @@ impl Work<'_> {
     }
 }
 
-/// Makes what images are missing, shared out over the session's devices; nothing to do where there is only one.
+/// Makes what images are missing, shared out over the session's devices; nothing to do where there is only one. The
+/// engine is settled once, for all of them: a run has the images of one.
 pub fn generate(session: &Session, ctx: &Context, spec: &RunSpec) -> anyhow::Result<()> {
     match spec.generate {
-        GenerateSpec::Diffusion(_) => share(session, ctx, spec, Work::Images),
-        GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Ok(()),
+        GenerateSpec::Diffusion(_) if session.devices().len() > 1 => {
+            let engine = stage::settled_engine(ctx, spec)?;
+            let ctx = Context { engine, ..session.context(ctx.run.path()) };
+            share(session, &ctx, spec, Work::Images)
+        }
+        GenerateSpec::Diffusion(_) | GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Ok(()),
     }
 }
 

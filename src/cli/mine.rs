@@ -37,6 +37,7 @@ pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), Stag
     let mut devices = session.devices().to_vec();
     // A GPU chooses the library of this process; a CPU takes any.
     devices.sort_by_key(|device| *device == Device::Cpu);
+    devices.dedup();
     for device in devices {
         stage::prepare(&Context { device, ..session.context(run) }, spec)?;
     }

@@ -69,6 +69,8 @@ pub struct ImageRow {
 pub struct Provenance {
     /// Hash of the model's files.
     pub model_sha256: Sha256,
+    /// What ran its networks: `ort` (ONNX Runtime) or `candle`. The two round otherwise.
+    pub engine: String,
     /// The sampler.
     pub sampler: String,
     /// Its steps.

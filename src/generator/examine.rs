@@ -60,12 +60,16 @@ pub fn model_facts(folder: &Path) -> Result<Vec<(&'static str, String)>, Generat
     without(folder)
 }
 
-/// Loads all networks of the model, to see that they can be: what runs them.
-pub fn load_model(
-    folder: &Path,
-    means: &Means,
-    precision: Precision,
-) -> Result<BTreeMap<String, String>, GeneratorError> {
+/// What would run a model's networks: names and values, as records have them.
+pub fn model_engine(means: &Means, precision: Precision) -> Result<BTreeMap<String, String>, GeneratorError> {
+    #[cfg(feature = "diffusion")]
+    return Ok(diffusion::engine_facts(means, precision)?);
+    #[cfg(not(feature = "diffusion"))]
+    without((means, precision))
+}
+
+/// Loads all networks of the model, to see that they can be.
+pub fn load_model(folder: &Path, means: &Means, precision: Precision) -> Result<(), GeneratorError> {
     #[cfg(feature = "diffusion")]
     return Ok(diffusion::load(folder, means, precision)?);
     #[cfg(not(feature = "diffusion"))]

@@ -15,7 +15,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use examine::{Benchmark, Compared, benchmark_model, compare_model, load_model, model_facts, model_files};
+pub use examine::{
+    Benchmark, Compared, benchmark_model, compare_model, load_model, model_engine, model_facts, model_files,
+};
 pub use folder::images_below;
 pub use grid::Grid;
 

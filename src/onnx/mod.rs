@@ -33,6 +33,8 @@ pub use error::RuntimeError;
 pub use python::libraries_of_python;
 #[cfg(feature = "onnx")]
 pub use runtime::Runtime;
+#[cfg(all(test, feature = "onnx"))]
+pub use runtime::of_this_machine;
 
 /// The device that models run on, after [`Runtime::choose`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -212,10 +212,22 @@ fn environment(path: &Path) -> Result<Environment, String> {
     Ok(environment)
 }
 
+/// For tests: the library of this machine, or `None` after saying loudly that there is none; an end to the test where
+/// `HARDSET_TEST_ALL` is set.
+#[cfg(test)]
+pub fn of_this_machine() -> Option<Arc<Runtime>> {
+    let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
+    let Some(library) = given.or_else(|| super::libraries_of_python().into_iter().next()) else {
+        assert!(std::env::var_os("HARDSET_TEST_ALL").is_none(), "no ONNX Runtime library; set ORT_DYLIB_PATH");
+        eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
+        return None;
+    };
+    Some(Runtime::load(&library).unwrap())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::libraries_of_python;
 
     #[test]
     fn versions_are_compared_by_their_second_number() {
@@ -233,19 +245,9 @@ mod tests {
         runtime.placement.unwrap().placed(&session).unwrap()
     }
 
-    /// The library of this machine, or `None` after saying loudly that there is none.
-    fn runtime() -> Option<Arc<Runtime>> {
-        let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
-        let Some(library) = given.or_else(|| libraries_of_python().into_iter().next()) else {
-            eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
-            return None;
-        };
-        Some(Runtime::load(&library).unwrap())
-    }
-
     #[test]
     fn the_cpu_passes_the_trial_that_a_gpu_has_to_pass() {
-        let Some(runtime) = runtime() else { return };
+        let Some(runtime) = of_this_machine() else { return };
         assert_eq!(runtime.tried(Device::Cpu), Ok(()));
         let mut session = trial::session(&runtime.options(Device::Cpu, 1).unwrap()).unwrap();
         assert_eq!(trial::run(&mut session).unwrap(), None);
@@ -258,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
-        let Some(runtime) = runtime() else { return };
+        let Some(runtime) = of_this_machine() else { return };
         if runtime.placement.is_none() {
             eprintln!("SKIPPED: ONNX Runtime {} does not say where operators are; 1.24 does", runtime.version());
             return;

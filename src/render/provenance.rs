@@ -15,6 +15,7 @@ pub fn png_texts(row: &PlanRow, made: &Provenance) -> Vec<(&'static str, String)
     texts.extend([
         ("seed", row.seed.to_string()),
         ("model_sha256", made.model_sha256.to_string()),
+        ("engine", made.engine.clone()),
         ("sampler", made.sampler.clone()),
         ("steps", made.steps.to_string()),
         ("guidance", made.guidance.to_string()),
@@ -64,6 +65,7 @@ mod tests {
         };
         let made = Provenance {
             model_sha256: Sha256::of(b""),
+            engine: "ort".into(),
             sampler: "ddim".into(),
             steps: 20,
             guidance: 7.5,
@@ -76,6 +78,7 @@ mod tests {
             xmp.contains("&lt;/rdf:li&gt;&amp; &quot;</rdf:li>") && xmp.contains("trainedAlgorithmicMedia"),
             "{xmp}"
         );
-        assert_eq!((text("seed"), text("guidance")), ("7".to_owned(), "7.5".to_owned()));
+        let said = ["seed", "engine", "guidance"].map(text);
+        assert_eq!(said, ["7", "ort", "7.5"].map(str::to_owned));
     }
 }

@@ -1,5 +1,6 @@
 //! doctor: what this build and this machine can do.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use crate::onnx::{self, Runtime, RuntimeError, Survey};
 pub struct ModelReport {
     /// Names and values.
     pub facts: Vec<(&'static str, String)>,
+    /// What ran it: engine, its version, device, precision.
+    pub ran: BTreeMap<String, String>,
     /// Comparisons with the reference, if there is one.
     pub compared: Vec<Compared>,
     /// How fast it is here, if that was asked for.
@@ -30,6 +33,7 @@ pub fn doctor_model(
 ) -> Result<ModelReport, StageError> {
     let facts = generator::model_facts(folder)?;
     let means = means::asked_for(ctx)?;
+    let ran = generator::model_engine(&means, precision)?;
     // On the threads that were asked for.
     ctx.pool()?.install(|| {
         let compare = |file| generator::compare_model(folder, file, &means, precision);
@@ -39,6 +43,7 @@ pub fn doctor_model(
         }
         Ok(ModelReport {
             facts,
+            ran,
             compared: reference.map(compare).transpose()?.unwrap_or_default(),
             benchmark: benchmark.map(measure).transpose()?,
         })

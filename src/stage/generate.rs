@@ -42,6 +42,7 @@ type Block = (Vec<PlanRow>, Pictures);
 pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Result<Tally, StageError> {
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
+    means::check_engine(ctx, ranges.len())?;
     let base_key = (KeyHasher::new().field("stage", "generate 2").field("plan", plan.record.hash().to_string()))
         .field("generate", spec.generate.identity())
         .finish();
@@ -151,6 +152,7 @@ impl Shard {
         let provenance = match &spec.generate {
             GenerateSpec::Diffusion(source) => source.model.sha256.map(|model_sha256| Provenance {
                 model_sha256,
+                engine: facts.get("engine").cloned().unwrap_or_default(),
                 sampler: facts.get("sampler").cloned().unwrap_or_default(),
                 steps: source.steps,
                 guidance: source.guidance,

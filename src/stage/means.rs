@@ -1,24 +1,58 @@
 //! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
 
+use super::mine::planned_shards;
 use super::{Context, StageError, library};
 use crate::domain::{Device, EngineChoice, GenerateSpec, RunSpec};
 use crate::generator::Means;
+use crate::store::ShardRecord;
 
 /// Means for a run: with `--engine auto` those of the images that are there already, so that one run has one engine.
 pub fn for_run(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Means, StageError> {
     if !matches!(spec.generate, GenerateSpec::Diffusion(_)) {
         return Ok(without_runtime(ctx, EngineChoice::Auto));
     }
-    let mut records = (0..shards).filter_map(|shard| ctx.run.images(shard).record());
-    let made_by = records.find_map(|mut record| record.facts.remove("engine"));
-    let made_by = made_by.and_then(|engine| engine.parse::<EngineChoice>().ok());
-    match (ctx.engine, made_by) {
+    check_engine(ctx, shards)?;
+    match (ctx.engine, made_by(ctx, shards)) {
         (EngineChoice::Auto, Some(made_by)) => of_engine(ctx, made_by),
-        (wanted, Some(made_by)) if wanted != made_by => {
+        (wanted, _) => of_engine(ctx, wanted),
+    }
+}
+
+/// An error if an engine is asked for by name and the run's images are another one's.
+pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), StageError> {
+    match (ctx.engine, made_by(ctx, shards)) {
+        (wanted, Some(made_by)) if wanted != EngineChoice::Auto && wanted != made_by => {
             let run = ctx.run.path().display().to_string();
             Err(StageError::OtherEngine { run, made_by: made_by.name(), wanted: wanted.name() })
         }
-        (wanted, _) => of_engine(ctx, wanted),
+        _ => Ok(()),
+    }
+}
+
+/// The engine of a run: the one that is asked for or that made its images, else the one that `auto` takes here.
+pub fn settled_engine(ctx: &Context, spec: &RunSpec) -> Result<EngineChoice, StageError> {
+    let shards = planned_shards(ctx, spec);
+    check_engine(ctx, shards)?;
+    match (ctx.engine, made_by(ctx, shards)) {
+        (EngineChoice::Auto, Some(made_by)) => Ok(made_by),
+        (EngineChoice::Auto, None) => {
+            let runtime = for_run(ctx, spec, shards)?.runtime;
+            Ok(if runtime.is_some() { EngineChoice::Ort } else { EngineChoice::Candle })
+        }
+        (wanted, _) => Ok(wanted),
+    }
+}
+
+/// The engine that made the images of a run of so many shards; `None` where a model has made none yet.
+pub fn made_by(ctx: &Context, shards: usize) -> Option<EngineChoice> {
+    (0..shards).filter_map(|shard| ctx.run.images(shard).record()).find_map(|record| engine_of(&record))
+}
+
+/// As a record says; one without a word on it is of the time when there was candle alone.
+fn engine_of(record: &ShardRecord) -> Option<EngineChoice> {
+    match record.facts.get("engine") {
+        Some(engine) => engine.parse().ok(),
+        None => record.facts.get("sampler").map(|_| EngineChoice::Candle),
     }
 }
 
@@ -53,4 +87,29 @@ fn candle_can(device: Device) -> bool {
 
 fn without_runtime(ctx: &Context, engine: EngineChoice) -> Means {
     Means { device: ctx.device, batch: ctx.batch, engine, runtime: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Sha256;
+    use crate::store::Rows;
+
+    /// The one place that reads a record; `facts` as `name=value`.
+    fn check(facts: &[&str], expected: Option<EngineChoice>) {
+        let facts = facts.iter().filter_map(|fact| fact.split_once('='));
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let record =
+            ShardRecord { key: Sha256::of(b""), rows: Rows::default(), files: Vec::new(), lost: Vec::new(), facts };
+        assert_eq!(engine_of(&record), expected);
+    }
+
+    #[test]
+    fn a_record_tells_its_engine_and_without_a_word_it_was_candle() {
+        check(&["engine=ort", "sampler=ddim"], Some(EngineChoice::Ort));
+        check(&["engine=candle", "sampler=ddim"], Some(EngineChoice::Candle));
+        check(&["device=cpu", "sampler=ddim"], Some(EngineChoice::Candle));
+        check(&[], None);
+        check(&["engine=none", "sampler=ddim"], None);
+    }
 }

@@ -25,7 +25,7 @@ pub struct Mining {
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
     check_targets(spec)?;
     if generation_waits(ctx, spec)? {
-        means::for_run(ctx, spec, shards(ctx, spec))?;
+        means::for_run(ctx, spec, planned_shards(ctx, spec))?;
     }
     if scoring_waits(ctx, spec) {
         library::ready(ctx)?;
@@ -33,14 +33,15 @@ pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), StageError> {
     Ok(())
 }
 
-fn shards(ctx: &Context, spec: &RunSpec) -> usize {
+/// Shards of the plan; none where there is no plan.
+pub(super) fn planned_shards(ctx: &Context, spec: &RunSpec) -> usize {
     let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
     ranges(planned, spec.shard_items).len()
 }
 
 /// Whether an ONNX model has images left to score.
 fn scoring_waits(ctx: &Context, spec: &RunSpec) -> bool {
-    let shards = shards(ctx, spec);
+    let shards = planned_shards(ctx, spec);
     let unscored = |name: &str| (0..shards).any(|shard| ctx.run.predictions(name, shard).record().is_none());
     let onnx = |scored: &SurrogateSpec| matches!(scored.model, SurrogateModel::Onnx(_));
     spec.scored().into_iter().any(|scored| onnx(scored) && unscored(&scored.name))

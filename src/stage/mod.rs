@@ -47,6 +47,7 @@ pub use error::StageError;
 pub use export::{ExportTo, Exported, export, export_all};
 pub use fetch::{FetchResult, fetch};
 pub use generate::{generate, generated};
+pub use means::settled_engine;
 pub use mine::{Mining, mine, prepare};
 pub use model::check as check_model;
 pub use plan::{Counts, count, plan};

@@ -9,12 +9,15 @@ use rayon::prelude::*;
 
 use super::judge::{JudgedShard, judge_shard, predictions_of, read_mining};
 use super::library::all_described;
+use super::means::made_by;
 use super::planned::Planned;
 use super::report_groups::Groups;
 use super::report_people::people;
 use super::{Context, StageError, images};
 use crate::config::class_names;
-use crate::domain::{DropRow, GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateSpec};
+use crate::domain::{
+    DropRow, EngineChoice, GenerateSpec, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, SurrogateSpec,
+};
 use crate::imaging;
 use crate::render::report as page;
 use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
@@ -61,6 +64,8 @@ struct Figures {
     categories: BTreeMap<String, (u64, u64)>,
     /// Items and bits of surrogates by (category, wrong class that several gave).
     confusions: BTreeMap<(String, i32), (u64, u64)>,
+    /// What made the images, if a model did.
+    engine: Option<EngineChoice>,
     /// Runtime of each surrogate.
     runtimes: Vec<String>,
     /// Runtime of each target.
@@ -78,6 +83,7 @@ fn figures(ctx: &Context, spec: &RunSpec, plan: &Planned) -> Result<Figures, Sta
         summary: Summary::new(select.surrogates.len(), select.rule),
         categories: BTreeMap::new(),
         confusions: BTreeMap::new(),
+        engine: made_by(ctx, plan.ranges.len()),
         runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
         target_runtimes: spec.mine.targets.iter().map(|name| runtime(ctx, name, plan.ranges.len())).collect(),
         groups: Groups::new(spec),
@@ -141,7 +147,7 @@ fn assemble(
     page::Report {
         title: spec.name.clone(),
         people,
-        facts: facts(spec),
+        facts: facts(spec, figures.engine),
         pool_items: summary.items(),
         hard_items: summary.hard(),
         dropped_items: figures.missing as u64,
@@ -169,14 +175,15 @@ fn assemble(
     }
 }
 
-fn facts(spec: &RunSpec) -> Vec<(String, String)> {
+fn facts(spec: &RunSpec, engine: Option<EngineChoice>) -> Vec<(String, String)> {
     let select = &spec.mine.select;
     let source = match &spec.generate {
         // The folder's name alone: the page may be shown to people whom the rest of the path does not concern.
         GenerateSpec::Folder(folder) => format!("folder {}", folder.root.file_name().unwrap_or_default().display()),
         GenerateSpec::Diffusion(source) => {
             let grid = source.prompts.nuisances.iter().map(|set| set.kind.as_str()).collect::<Vec<_>>().join(", ");
-            format!("diffusion model {}, {} steps, over {grid}", source.model.short_name(), source.steps)
+            let engine = engine.map_or_else(String::new, |engine| format!(", on {}", engine.name()));
+            format!("diffusion model {}, {} steps{engine}, over {grid}", source.model.short_name(), source.steps)
         }
         GenerateSpec::Fake(_) => "noise (fake)".to_owned(),
     };

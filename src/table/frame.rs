@@ -113,6 +113,13 @@ impl ShardFile {
         self.metadata.num_rows
     }
 
+    /// Those of the named columns that the file has.
+    pub(super) fn present<'a>(&self, columns: &[&'a str]) -> Vec<&'a str> {
+        let roots = self.metadata.schema().columns().iter().filter_map(|column| column.path_in_schema.first());
+        let roots: Vec<&str> = roots.map(|root| root.as_str()).collect();
+        columns.iter().copied().filter(|column| roots.contains(column)).collect()
+    }
+
     /// The named columns, as one chunk each.
     pub(super) fn columns(&mut self, columns: &[&str]) -> Result<DataFrame, TableError> {
         let size = self.bytes.len() as u64;
@@ -167,13 +174,15 @@ fn open(path: &Path) -> Result<File, TableError> {
     File::open(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })
 }
 
-/// Reads `path` and turns the frame into rows; a column of another type is an error that names the file.
+/// Reads `path` and turns the frame into rows; a column of another type is an error that names the file, and so is one
+/// that the file lacks, unless `rows` can do without.
 pub(super) fn read_rows<T>(
     path: &Path,
     columns: &[&str],
     rows: impl Fn(&DataFrame) -> PolarsResult<Vec<T>>,
 ) -> Result<Vec<T>, TableError> {
-    let frame = ShardFile::read(path)?.columns(columns)?;
+    let mut file = ShardFile::read(path)?;
+    let frame = file.columns(&file.present(columns))?;
     rows(&frame).map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 

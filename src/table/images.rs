@@ -7,7 +7,7 @@ use polars::prelude::*;
 use super::frame::{self, TableError};
 use crate::domain::{ImageRow, ItemId, Provenance, Sha256};
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "item_id",
     "path",
     "offset",
@@ -16,6 +16,7 @@ const COLUMNS: [&str; 12] = [
     "width_px",
     "height_px",
     "model_sha256",
+    "engine",
     "sampler",
     "steps",
     "guidance",
@@ -54,6 +55,7 @@ pub fn encode(rows: &[ImageRow]) -> Result<Vec<u8>, TableError> {
             "model_sha256".into(),
             made().map(|made| Some(made?.model_sha256.to_string())).collect::<Vec<Option<String>>>(),
         ),
+        Column::new("engine".into(), made().map(|made| Some(made?.engine.as_str())).collect::<Vec<Option<&str>>>()),
         Column::new("sampler".into(), made().map(|made| Some(made?.sampler.as_str())).collect::<Vec<Option<&str>>>()),
         Column::new("steps".into(), made().map(|made| Some(made?.steps)).collect::<Vec<Option<u32>>>()),
         Column::new("guidance".into(), made().map(|made| Some(made?.guidance)).collect::<Vec<Option<f64>>>()),
@@ -65,6 +67,9 @@ pub fn encode(rows: &[ImageRow]) -> Result<Vec<u8>, TableError> {
 pub fn decode(path: &Path) -> Result<Vec<ImageRow>, TableError> {
     frame::read_rows(path, &COLUMNS, rows)
 }
+
+/// What made images whose table does not say it: a table written before there was a second engine.
+const FIRST_ENGINE: &str = "candle";
 
 /// Items and paths of the file.
 pub fn read_paths(path: &Path) -> Result<ImagePaths, TableError> {
@@ -99,20 +104,29 @@ fn hash_of(text: String) -> PolarsResult<Sha256> {
 }
 
 fn provenances(frame: &DataFrame) -> PolarsResult<Vec<Option<Provenance>>> {
-    let (models, samplers) = (frame::strings(frame, "model_sha256")?, frame::strings(frame, "sampler")?);
+    let models = frame::strings(frame, "model_sha256")?;
+    let engines = match frame.column("engine") {
+        Ok(_) => frame::full_strings(frame, "engine")?,
+        Err(_) => vec![FIRST_ENGINE.to_owned(); models.len()],
+    };
+    let (samplers, mut warnings) = (frame::full_strings(frame, "sampler")?, frame::strings(frame, "warning")?);
     let (steps, guidances) = (frame.column("steps")?.u32()?, frame.column("guidance")?.f64()?);
-    let rows = models.into_iter().zip(samplers).zip(frame::strings(frame, "warning")?).enumerate();
-    let row = |(at, ((model, sampler), warning)): (usize, ((Option<String>, _), _))| {
-        let Some(model) = model else { return Ok(None) };
-        Ok(Some(Provenance {
+    let mut made = Vec::with_capacity(models.len());
+    for (at, model) in models.into_iter().enumerate() {
+        let Some(model) = model else {
+            made.push(None);
+            continue;
+        };
+        made.push(Some(Provenance {
             model_sha256: hash_of(model)?,
-            sampler: Option::unwrap_or_default(sampler),
+            engine: engines[at].clone(),
+            sampler: samplers[at].clone(),
             steps: steps.get(at).unwrap_or_default(),
             guidance: guidances.get(at).unwrap_or_default(),
-            warning,
-        }))
-    };
-    rows.map(row).collect()
+            warning: warnings[at].take(),
+        }));
+    }
+    Ok(made)
 }
 
 #[cfg(test)]
@@ -131,6 +145,7 @@ mod tests {
             height_px: 3,
             made: (id % 2 == 1).then(|| Provenance {
                 model_sha256: Sha256::of(b"model"),
+                engine: if id == 1 { "ort" } else { "candle" }.to_owned(),
                 sampler: "ddim".to_owned(),
                 steps: 20,
                 guidance: 7.5,
@@ -141,5 +156,13 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
         assert_eq!(decode(file.path()).unwrap(), rows);
+
+        // As tables were before they had the column.
+        let whole = frame::ShardFile::read(file.path()).unwrap().columns(&COLUMNS).unwrap();
+        let older = whole.drop("engine").unwrap().into_columns();
+        std::fs::write(file.path(), frame::encode(older).unwrap()).unwrap();
+        let read = decode(file.path()).unwrap();
+        let engines: Vec<_> = read.iter().map(|row| row.made.as_ref().map(|made| made.engine.as_str())).collect();
+        assert_eq!(engines, [None, Some("candle"), None, Some("candle"), None]);
     }
 }

@@ -192,12 +192,19 @@ pub fn fake_recipe(name: &str, generate: &str, mine: &str) -> String {
     )
 }
 
+/// Says loudly that a test is skipped, and why; with `HARDSET_TEST_ALL` set that is a failure.
+#[track_caller]
+pub fn skipped(why: &str) {
+    assert!(std::env::var_os("HARDSET_TEST_ALL").is_none(), "HARDSET_TEST_ALL is set, but {why}");
+    eprintln!("SKIPPED: {why}");
+}
+
 /// A folder of the project's real data, or `None` after saying loudly that the test is skipped.
 pub fn test_data(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let folder = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from).join(name);
     if !folder.is_dir() {
-        eprintln!("SKIPPED: {} is not there; set HARDSET_TEST_DATA to test with real files", folder.display());
+        skipped(&format!("{} is not there; set HARDSET_TEST_DATA to test with real files", folder.display()));
         return None;
     }
     Some(folder)
@@ -214,7 +221,7 @@ pub fn ort_library() -> Option<PathBuf> {
     let of_python = || hardset::onnx::libraries_of_python().into_iter().next();
     let found = named.or_else(of_python).or_else(fetched);
     if found.is_none() || !cfg!(feature = "onnx") {
-        eprintln!("SKIPPED: no ONNX Runtime here (or none built in); set ORT_DYLIB_PATH to test with real classifiers");
+        skipped("no ONNX Runtime here (or none built in); set ORT_DYLIB_PATH to test with real models");
         return None;
     }
     found

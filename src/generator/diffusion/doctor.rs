@@ -49,13 +49,18 @@ pub fn facts(root: &Path) -> Result<Vec<(&'static str, String)>, DiffusionError>
     ])
 }
 
-/// Loads all networks of the model in folder `root`, for one image of the size that it was trained for: what runs them.
-pub fn load(root: &Path, means: &Means, precision: Precision) -> Result<BTreeMap<String, String>, DiffusionError> {
+/// What would run a model's networks.
+pub fn engine(means: &Means, precision: Precision) -> Result<BTreeMap<String, String>, DiffusionError> {
+    Ok(Choice::new(means, precision)?.facts)
+}
+
+/// Loads all networks of the model in folder `root`, for one image of the size that it was trained for.
+pub fn load(root: &Path, means: &Means, precision: Precision) -> Result<(), DiffusionError> {
     let config = ModelConfig::open(root)?;
     let choice = Choice::new(means, precision)?;
     let side = side_of_latents(&config, config.native_side_px().unwrap_or(0));
     choice.load(&config, Size { images: 1, guided: true, height: side, width: side })?;
-    Ok(choice.facts)
+    Ok(())
 }
 
 /// The latents' side for images of about `side_px` that the model can make.

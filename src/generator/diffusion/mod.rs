@@ -22,7 +22,7 @@ mod sampler;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use doctor::{benchmark, compare, facts, load};
+pub use doctor::{benchmark, compare, engine as engine_facts, facts, load};
 pub use engine::{EngineError, NetworkError};
 pub use model::{ModelError, files};
 pub use sampler::SamplerError;

@@ -109,6 +109,9 @@ fn making() -> Vec<Column> {
         made("model_sha256", ColumnKind::Text, "Hash of the names and hashes of the model's files.", |made| {
             Cell::Text(made.model_sha256.to_string())
         }),
+        made("engine", ColumnKind::Text, "What ran the model: ort (ONNX Runtime) or candle.", |made| {
+            Cell::Text(made.engine.clone())
+        }),
         made("sampler", ColumnKind::Text, "The sampler.", |made| Cell::Text(made.sampler.clone())),
         made("steps", ColumnKind::UInt32, "Its steps.", |made| Cell::UInt32(made.steps)),
         made("guidance", ColumnKind::Float64, "Scale of the classifier-free guidance.", |made| {

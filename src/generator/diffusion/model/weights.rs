@@ -70,8 +70,8 @@ impl Weights {
             if end > file.len() - data {
                 return Err(format!("is cut off inside tensor `{name}`; fetch it again"));
             }
-            let stored = info.shape.iter().product::<usize>() * info.dtype.bitsize() / 8;
-            if end.checked_sub(start) != Some(stored) {
+            let stored = stored_bytes(&info.shape, info.dtype);
+            if stored.is_none() || end.checked_sub(start) != stored {
                 return Err(format!("is damaged: tensor `{name}` has not the bytes of its shape; fetch it again"));
             }
             let (start, bytes) = (data + start, end - start);
@@ -129,6 +129,12 @@ impl Weights {
     }
 }
 
+/// Bytes of a tensor of this shape; `None` if there is no such number.
+fn stored_bytes(shape: &[usize], dtype: Dtype) -> Option<usize> {
+    let count = shape.iter().try_fold(1_usize, |count, &side| count.checked_mul(side))?;
+    Some(count.checked_mul(dtype.bitsize())? / 8)
+}
+
 /// The JSON at the head of a safetensors file, after 8 bytes of its length.
 fn header(file: &[u8]) -> Option<&[u8]> {
     let (length, rest) = file.split_first_chunk::<8>()?;
@@ -137,4 +143,35 @@ fn header(file: &[u8]) -> Option<&[u8]> {
         return None;
     }
     rest.get(..length as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one place that opens a file: one tensor of f32 with this shape and `bytes` bytes, which must be refused.
+    #[track_caller]
+    fn refused(shape: &str, bytes: usize) -> String {
+        let header = format!(r#"{{"a":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{bytes}]}}}}"#);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let length = (header.len() as u64).to_le_bytes();
+        std::fs::write(file.path(), [&length, header.as_bytes(), &vec![0; bytes]].concat()).unwrap();
+        Weights::open(&[file.path().to_owned()]).err().expect("the file is refused").to_string()
+    }
+
+    #[test]
+    fn shapes_whose_sizes_no_number_holds_are_refused() {
+        // 2^32 * 2^32 = 0 and 2^62 * 4 * 8 / 8 = 0 in 64 bits that wrap around.
+        for shape in ["[4294967296,4294967296]", "[4611686018427387904]", "[18446744073709551615,3]", "[1e40]", "[2]"] {
+            for bytes in [0, 4] {
+                let problem = refused(shape, bytes);
+                assert!(problem.contains("is damaged") && problem.contains("fetch it again"), "{shape}: {problem}");
+            }
+        }
+        // The reader of headers refuses them too, today.
+        assert_eq!(stored_bytes(&[1 << 32, 1 << 32], Dtype::F32), None);
+        assert_eq!(stored_bytes(&[1 << 62], Dtype::F32), None);
+        assert_eq!(stored_bytes(&[3, 5], Dtype::F16), Some(30));
+        assert_eq!(stored_bytes(&[], Dtype::F32), Some(4));
+    }
 }

@@ -9,6 +9,8 @@ mod call;
 mod graph;
 mod layers;
 mod operators;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -117,8 +119,20 @@ impl Networks {
     ///
     /// An error if the model's files are damaged, or if the precision is one that the device's operators do not have.
     pub fn load(config: &ModelConfig, runtime: Arc<Runtime>, work: &Work) -> Result<Self, NetworkError> {
-        let [text, unet, decoder] = weights(config)?;
-        let side_by_side = work.device == Device::Cpu && is_small(&[&text, &unet, &decoder]);
+        let weights = weights(config)?;
+        let side_by_side = work.device == Device::Cpu && is_small(&weights);
+        Self::with_weights(config, runtime, work, weights, side_by_side)
+    }
+
+    /// As above, with the strategy given.
+    fn with_weights(
+        config: &ModelConfig,
+        runtime: Arc<Runtime>,
+        work: &Work,
+        weights: [Weights; 3],
+        side_by_side: bool,
+    ) -> Result<Self, NetworkError> {
+        let [text, unet, decoder] = weights;
         let networks = Self {
             runtime,
             config: config.clone(),
@@ -144,8 +158,7 @@ impl Networks {
 
     /// Images at a time that suit the model on a CPU.
     pub fn images_on_cpu(config: &ModelConfig) -> Result<usize, NetworkError> {
-        let [text, unet, decoder] = weights(config)?;
-        Ok(if is_small(&[&text, &unet, &decoder]) { rayon::current_num_threads() } else { 1 })
+        Ok(if is_small(&weights(config)?) { rayon::current_num_threads() } else { 1 })
     }
 
     /// What one call of the UNet takes, of the entries of `shape`.
@@ -302,7 +315,7 @@ fn weights(config: &ModelConfig) -> Result<[Weights; 3], NetworkError> {
     Ok([config.weights("text_encoder")?, config.weights("unet")?, config.weights("vae")?])
 }
 
-fn is_small(weights: &[&Weights]) -> bool {
+fn is_small(weights: &[Weights; 3]) -> bool {
     weights.iter().map(|weights| weights.count("")).sum::<u64>() <= MOST_OF_A_SMALL_MODEL
 }
 
