@@ -90,22 +90,23 @@ impl Writer {
 
     /// Adds a node of one output and returns that one's name.
     pub fn node(&self, domain: &str, operator: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Written<String> {
-        Ok(self.node_with(domain, operator, inputs, 1, attributes)?.swap_remove(0))
+        Ok(self.node_with(domain, operator, inputs, &["result"], attributes)?.swap_remove(0))
     }
 
-    /// Adds a node and returns the names of its outputs.
+    /// Adds a node and returns the names of its outputs; one that is called nothing here is not wanted.
     pub fn node_with(
         &self,
         domain: &str,
         operator: &str,
         inputs: &[&str],
-        outputs: usize,
+        outputs: &[&str],
         attributes: Vec<Attribute>,
     ) -> Written<Vec<String>> {
         let mut state = self.state.borrow_mut();
         let name = format!("{operator}_{}", state.nodes);
         state.nodes += 1;
-        let outputs: Vec<String> = (0..outputs).map(|at| format!("{name}.{at}")).collect();
+        let full = |output: &&str| if output.is_empty() { String::new() } else { format!("{name}.{output}") };
+        let outputs: Vec<String> = outputs.iter().map(full).collect();
         state.graph.add_node(Node::new(operator, domain, &name, inputs, &outputs, attributes)?)?;
         Ok(outputs)
     }

@@ -14,6 +14,11 @@ use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShap
 
 /// Widths before the split for which the CUDA provider has a kernel of BiasSplitGelu.
 const BIAS_SPLIT_GELU_WIDTHS: [usize; 3] = [2560, 5120, 10_240];
+/// Channels that one block of the CUDA provider's GroupNorm can take: a group must not be wider (group_norm_impl.cu).
+const MOST_CHANNELS_OF_A_GROUP: usize = 512;
+/// The fused attentions of the CUDA provider (flash, cuDNN's, CUTLASS's) take head sizes that this divides. Others go
+/// through a matrix of scores, in the numbers of the queries.
+const FUSED_HEAD_STEP: usize = 8;
 
 /// Bytes of a convolution's weights up to which ONNX Runtime may lay out a copy of them in blocks of channels. Above, a
 /// level has so few pixels that the copy costs more, in loading and memory, than it gives (SD 1.5: 1,280 channels).
@@ -87,17 +92,27 @@ impl Writer {
         if self.channels_last() && value.shape.len() == 4 {
             from = self.transposed(&from, &[0, 3, 1, 2])?;
         }
-        if self.number() != Number::F32 {
-            from = self.node(STANDARD, "Cast", &[&from], vec![Attribute::new("to", Number::F32.onnx())?])?;
-        }
-        self.named(&from, name)
+        self.named(&self.to_f32(&from)?, name)
     }
 
+    /// What is in f32, in the graph's own numbers.
     fn from_f32(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
-            number => self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", number.onnx())?]),
+            number => self.cast(name, number),
         }
+    }
+
+    /// What is in the graph's own numbers, in f32.
+    fn to_f32(&self, name: &str) -> Written<String> {
+        match self.number() {
+            Number::F32 => Ok(name.to_owned()),
+            Number::F16 => self.cast(name, Number::F32),
+        }
+    }
+
+    fn cast(&self, name: &str, number: Number) -> Written<String> {
+        self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", number.onnx())?])
     }
 
     fn transposed(&self, name: &str, order: &[i64]) -> Written<String> {
@@ -149,7 +164,15 @@ impl Writer {
         if silu { self.unary(&shifted, Activation::Silu) } else { Ok(shifted) }
     }
 
+    /// Fused where the provider has it for these channels; elsewhere (models far smaller than any of Stable Diffusion's)
+    /// the standard operators in f32, channels first.
     fn group_norm_cuda(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
+        if !has_fused_group_norm(x.shape[1], layer.norm.groups) {
+            let planes = self.transposed(&self.to_f32(&x.name)?, &[0, 3, 1, 2])?;
+            let planes = Value { name: planes, shape: x.shape.clone() };
+            let normal = self.group_norm_cpu(layer, &planes, silu)?;
+            return self.from_f32(&self.transposed(&normal, &[0, 2, 3, 1])?);
+        }
         let attributes = vec![
             Attribute::new("epsilon", layer.norm.epsilon as f32)?,
             Attribute::new("groups", layer.norm.groups as i64)?,
@@ -158,6 +181,13 @@ impl Writer {
         ];
         self.node(OWN, "GroupNorm", &[&x.name, &layer.weight, &layer.bias], attributes)
     }
+}
+
+/// Whether the CUDA provider's GroupNorm takes a picture of so many channels: its threads take two at a time and must not
+/// cross into another group. Source: group_norm_impl.cu, `LaunchGroupNormKernel`.
+fn has_fused_group_norm(channels: usize, groups: usize) -> bool {
+    let each = channels / groups;
+    each.is_multiple_of(2) && each <= MOST_CHANNELS_OF_A_GROUP
 }
 
 impl Layers for Writer {
@@ -247,7 +277,7 @@ impl Layers for Writer {
         }
         let product = self.product(layer, x, layer.bias.as_deref())?;
         let attributes = vec![Attribute::new("axis", -1_i64)?, Attribute::new("num_outputs", 2_i64)?];
-        let halves = self.node_with(STANDARD, "Split", &[&product], 2, attributes)?;
+        let halves = self.node_with(STANDARD, "Split", &[&product], &["first", "second"], attributes)?;
         let gate = self.unary(&halves[1], Activation::Gelu)?;
         Ok(self.rows(x, self.node(STANDARD, "Mul", &[&halves[0], &gate], vec![])?, width))
     }
@@ -277,13 +307,39 @@ impl Layers for Writer {
         Ok(Self::same(x, self.node(STANDARD, "LayerNormalization", &inputs, attributes)?))
     }
 
+    fn add_then_norm(&self, layer: &LayerNorm, a: &Value, b: &Value) -> Written<(Value, Value)> {
+        if self.dialect == Dialect::Cpu {
+            let sum = self.add(a, b)?;
+            let normal = self.layer_norm(layer, &sum)?;
+            return Ok((sum, normal));
+        }
+        let inputs = [a.name.as_str(), &b.name, &layer.weight, &layer.bias];
+        let attributes = vec![Attribute::new("epsilon", layer.epsilon as f32)?];
+        // Mean and deviation, its second and third output, are for training.
+        let outputs = ["normal", "", "", "sum"];
+        let mut named = self.node_with(OWN, "SkipLayerNormalization", &inputs, &outputs, attributes)?;
+        let sum = Self::same(a, named.swap_remove(3));
+        Ok((sum, Self::same(a, named.swap_remove(0))))
+    }
+
     fn attention(&self, how: Attention, q: &Value, k: &Value, v: &Value) -> Written<Value> {
-        let [q3, k3, v3] = [q, k, v].map(|x| self.reshaped(&x.name, &x.shape));
+        // Only where scores are stored can they be too large for halves (`upcast_attention`): fused attentions keep them
+        // in f32 registers.
+        let stored = !(q.shape[2] / how.heads).is_multiple_of(FUSED_HEAD_STEP);
+        let upcast = how.upcast && stored && self.number() == Number::F16;
+        let rows = |x: &Value| {
+            let rows = self.reshaped(&x.name, &x.shape)?;
+            if upcast { self.to_f32(&rows) } else { Ok(rows) }
+        };
+        let [q3, k3, v3] = [rows(q)?, rows(k)?, rows(v)?];
         let attributes = vec![
             Attribute::new("num_heads", how.heads as i64)?,
             Attribute::new("unidirectional", i64::from(how.causal))?,
         ];
-        let name = self.node(OWN, "MultiHeadAttention", &[&q3?, &k3?, &v3?], attributes)?;
+        let mut name = self.node(OWN, "MultiHeadAttention", &[&q3, &k3, &v3], attributes)?;
+        if upcast {
+            name = self.from_f32(&name)?;
+        }
         Ok(Self::same(q, self.reshaped(&name, &[q.shape[0] * q.shape[1], q.shape[2]])?))
     }
 

@@ -6,27 +6,33 @@
 //! where images are fewer. Holds always: no shape in a graph is open.
 
 mod call;
+#[cfg(test)]
+mod dialects;
+mod draw;
 mod graph;
 mod layers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ort::value::TensorElementType;
 use rayon::prelude::*;
 
 use super::engine::{Array, Engine, EngineError, NetworkError, Work};
 use super::model::{ModelConfig, Weights};
-use super::network::{Decoder, TextEncoder, Unet, waves};
+use super::network::waves;
 use crate::domain::{Device, Precision};
-use crate::onnx::Runtime;
+use crate::onnx::{OnGpu, Runtime};
 use call::Call;
-use graph::{Dialect, Writer, outlet};
+use draw::Drawing;
+use graph::{Dialect, Writer};
 
 /// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue 18273).
 const DECODED_ON_CUDA: usize = 4;
 
 /// Numbers in all weights together up to which a model is small: 512 MB of them, of which each thread can have a copy.
 const MOST_OF_A_SMALL_MODEL: u64 = 1 << 27;
+
+/// Set to 1, the UNet's runs on CUDA are recorded once and played back (CUDA graphs): an experiment, see [`call`].
+const CUDA_GRAPHS: &str = "HARDSET_CUDA_GRAPHS";
 
 /// In what numbers a graph computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,8 @@ struct Shape {
 struct Part {
     weights: Arc<Weights>,
     idle: Mutex<Vec<Made>>,
+    /// Whether a GPU records its runs.
+    recorded: bool,
 }
 
 struct Made {
@@ -82,7 +90,7 @@ struct Made {
 
 impl Part {
     fn new(weights: Weights) -> Self {
-        Self { weights: Arc::new(weights), idle: Mutex::default() }
+        Self { weights: Arc::new(weights), idle: Mutex::default(), recorded: false }
     }
 
     /// Runs with a session that takes at least `shape.count` entries: one that waits, or one that `write` makes.
@@ -100,8 +108,10 @@ impl Part {
             None => Made { shape, call: write(shape)? },
         };
         let result = run(&mut made.call, made.shape.count);
-        // After a lack of memory the next call is a smaller one, and needs what this session holds.
-        if !matches!(result, Err(EngineError::OutOfMemory)) {
+        // A session that failed is not used again. After a lack of memory the next call is a smaller one and needs what
+        // this session holds; and a convolution that found none for its output keeps the shapes of the call without the
+        // plan for them, so that the next run would go on without a plan (conv.cc, `UpdateState`).
+        if result.is_ok() {
             self.idle().push(made);
         }
         result
@@ -128,7 +138,7 @@ impl Networks {
             side_by_side,
             threads: if side_by_side { 1 } else { rayon::current_num_threads() },
             text: Part::new(text),
-            unet: Part::new(unet),
+            unet: Part { recorded: std::env::var_os(CUDA_GRAPHS).is_some_and(|set| set == "1"), ..Part::new(unet) },
             decoder: Part::new(decoder),
         };
         let latents = |count: usize| Shape { count, height: work.height, width: work.width };
@@ -167,59 +177,32 @@ impl Networks {
     }
 
     fn write_text(&self) -> Result<Call, NetworkError> {
-        let (positions, width) = (self.config.text.positions, self.config.text.width);
-        let mut writer = Writer::new(self.text.weights.clone(), self.dialect)?;
-        let network = TextEncoder::load(&self.config.text, &mut writer)?;
-        let ids = writer.input_ids("ids", &[1, positions])?;
-        let embeddings = network.forward(&writer, &ids)?;
-        writer.output(&embeddings, "embeddings")?;
-        self.call(&self.text, writer, &[("ids", &[1, positions])], ("embeddings", &[positions, width]))
+        self.call(&self.text, |writer| draw::text(&self.config, writer))
     }
 
     fn write_unet(&self, shape: Shape) -> Result<Call, NetworkError> {
-        let config = &self.config.unet;
-        let Shape { count, height, width } = shape;
-        let latents = [count, config.in_channels, height, width];
-        let (waves, positions) = (config.blocks[0].channels, self.config.text.positions);
-        let mut writer = Writer::new(self.unet.weights.clone(), self.dialect)?;
-        let network = Unet::load(config, &mut writer)?;
-        let seen = writer.input_picture("latents", &latents)?;
-        let time = writer.input_rows("waves", &[1, 1, waves])?;
-        let prompts = writer.input_rows("prompts", &[count, positions, config.context_width])?;
-        let answer = network.forward(&writer, &seen, &time, &prompts)?;
-        writer.output(&answer, "answer")?;
-        let prompts = [count * positions, config.context_width];
-        let inputs: [(&str, &[usize]); 3] = [("latents", &latents), ("waves", &[1, waves]), ("prompts", &prompts)];
-        self.call(&self.unet, writer, &inputs, ("answer", &answer.shape))
+        self.call(&self.unet, |writer| draw::unet(&self.config, writer, shape))
     }
 
     fn write_decoder(&self, shape: Shape) -> Result<Call, NetworkError> {
-        let config = &self.config.vae;
-        let latents = [shape.count, config.latent_channels, shape.height, shape.width];
-        let mut writer = Writer::new(self.decoder.weights.clone(), self.dialect)?;
-        let network = Decoder::load(config, &mut writer)?;
-        let pictures = network.forward(&writer, &writer.input_picture("latents", &latents)?)?;
-        writer.output(&pictures, "pictures")?;
-        self.call(&self.decoder, writer, &[("latents", &latents)], ("pictures", &pictures.shape))
+        self.call(&self.decoder, |writer| draw::decoder(&self.config, writer, shape))
     }
 
-    /// Makes a session of a graph; inputs and output are in f32.
+    /// Makes a session of the graph that `draw` writes over a part's weights.
     fn call(
         &self,
         part: &Part,
-        writer: Writer,
-        inputs: &[(&str, &[usize])],
-        output: (&str, &[usize]),
+        draw: impl FnOnce(Writer) -> Result<Drawing, NetworkError>,
     ) -> Result<Call, NetworkError> {
-        let port = |name: &str, shape: &[usize]| outlet(name, TensorElementType::Float32, shape);
-        let ports = inputs.iter().map(|(name, shape)| port(name, shape)).collect();
-        let options = self.runtime.options(self.device, self.threads)?;
-        let session = writer.finish(ports, vec![port(output.0, output.1)], &options)?;
+        let drawing = draw(Writer::new(part.weights.clone(), self.dialect)?)?;
+        let inputs = drawing.inputs.len();
+        let wanted = OnGpu { halves: self.dialect == Dialect::Cuda(Number::F16), recorded: part.recorded };
+        let session = drawing.session(&self.runtime.options_with(self.device, self.threads, wanted)?)?;
         if let (Device::Cuda(_), Some(problem)) = (self.device, self.runtime.misplaced(&session)) {
             return Err(NetworkError::Device { device: self.device.to_string(), problem });
         }
         part.weights.forget_pages();
-        Ok(Call::new(session, inputs.len(), part.weights.clone(), self.device)?)
+        Ok(Call::new(session, inputs, part.weights.clone(), self.device)?)
     }
 }
 
