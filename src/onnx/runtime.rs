@@ -21,8 +21,7 @@ static LOADED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OnGpu {
     /// The model computes in halves. Without TF32 ONNX Runtime denies convolutions of halves the tensor cores too
-    /// (conv.cc: `deselect_numeric_notes`, whatever the type), so that it is allowed here, where no product is of f32;
-    /// and SkipLayerNormalization would sum halves in halves but for its strict mode (skip_layer_norm.cc).
+    /// (conv.cc: `deselect_numeric_notes`, whatever the type), so that it is allowed here, where no product is of f32.
     pub halves: bool,
     /// The runs of the session are recorded as a CUDA graph and played back.
     pub recorded: bool,
@@ -153,7 +152,9 @@ impl Runtime {
     /// at a time. `device` comes from [`Runtime::choose`].
     ///
     /// On CUDA: the provider must register; cuDNN's algorithms are picked by rule, not by stop-watch, so that the same
-    /// shapes give the same bits; and nothing is rounded to TF32: the precision asked for is the one used.
+    /// shapes give the same bits; nothing is rounded to TF32: the precision asked for is the one used; and
+    /// SkipLayerNormalization, which ONNX Runtime makes of sums before normalisations by itself, sums in f32 (its
+    /// kernel for halves would sum in halves: skip_layer_norm_impl.cu).
     pub fn options(&self, device: Device, threads: usize) -> ort::Result<SessionBuilder> {
         self.options_with(device, threads, OnGpu::default())
     }
@@ -168,7 +169,7 @@ impl Runtime {
         let cuda = ort::ep::CUDA::default()
             .with_device_id(index as i32)
             .with_tf32(wanted.halves)
-            .with_skip_layer_norm_strict_mode(wanted.halves)
+            .with_skip_layer_norm_strict_mode(true)
             .with_cuda_graph(wanted.recorded)
             .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
         let builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;

@@ -1,7 +1,22 @@
-//! A session with fixed shapes and the memory of its inputs and output: written, run, read, nothing allocated in between.
+//! A session with fixed shapes and the memory of its inputs and output: written, run, read, nothing allocated in
+//! between.
 //!
-//! On CUDA inputs and output lie on the device, at the same place in every run (which CUDA graphs need too); what has not
-//! changed since the last run is not sent again.
+//! On CUDA inputs and output lie on the device, at the same place in every run (which CUDA graphs need too); what has
+//! not changed since the last run is not sent again.
+//!
+//! A session whose runs are recorded (CUDA graphs) asks for more, and gets it here:
+//! * Every operator on the GPU and none that copies between devices: shapes are known when a graph is written, so that
+//! none
+//!   computes them; shapes and factors that kernels read on the host are constants, which lie there from the start.
+//! * No memory taken while it records. ONNX Runtime does that by itself: the first call runs without recording until
+//! its
+//!   arena has all that is needed, records, and plays back, all before it returns (inference_session.cc).
+//! * One thread: the recording belongs to the thread that made it, another one would record anew
+//!   (cuda_execution_provider.h, `PerThreadContext`). The UNet is always called by the thread that samples.
+//! * Quiet elsewhere: while one thread records, memory that another one takes from CUDA spoils the recording (CUDA's
+//! global
+//!   capture mode). The first call comes before there is anything to decode; a session that is made later, after a lack of
+//!   memory, may record while another thread decodes, and then fail with an error.
 
 use std::sync::Arc;
 
@@ -33,8 +48,8 @@ struct Port {
 }
 
 impl Call {
-    /// Binds memory to the first `inputs` inputs (weights may follow them) and to the output of a session whose shapes are all
-    /// known.
+    /// Binds memory to the first `inputs` inputs (weights may follow them) and to the output of a session whose shapes
+    /// are all known.
     pub fn new(session: Session, inputs: usize, weights: Arc<Weights>, device: Device) -> ort::Result<Self> {
         let mut binding = session.create_binding()?;
         let on_device = match device {

@@ -1,8 +1,8 @@
 //! What can be known of the CUDA dialect without a GPU.
 //!
-//! ONNX Runtime knows the schemas of its CUDA operators in every build: it checks types and infers shapes through a whole
-//! graph before it looks for kernels. So on a CPU a graph of this dialect must be refused for want of a kernel, and for no
-//! other cause. Where a CPU has kernels too, the dialect's numbers are held against those of the CPU's.
+//! ONNX Runtime knows the schemas of its CUDA operators in every build: it checks types and infers shapes through a
+//! whole graph before it looks for kernels. So on a CPU a graph of this dialect must be refused for want of a kernel,
+//! and for no other cause. Where a CPU has kernels too, the dialect's numbers are held against those of the CPU's.
 
 use std::fs::File;
 use std::io::Write;
@@ -229,8 +229,8 @@ fn refusal(runtime: &Runtime, drawing: Drawing) -> Option<String> {
     drawing.session(&strict(runtime)).err().map(|error| error.to_string())
 }
 
-/// The operator that a refusal wants a kernel for; `None`: it has another cause. In halves it is missed after ONNX Runtime
-/// has put casts around it, and in other words.
+/// The operator that a refusal wants a kernel for; `None`: it has another cause. In halves it is missed after ONNX
+/// Runtime has put casts around it, and in other words.
 fn without_kernel(refusal: &str) -> Option<&str> {
     let words = ["Could not find an implementation for ", "Failed to find kernel for com.microsoft."];
     let (_, operator) = words.iter().find_map(|words| refusal.split_once(words))?;
@@ -252,7 +252,8 @@ fn check(runtime: &Runtime, model: &Model, latents: Shape) {
             }
             let (longer, halves) = (1, TensorElementType::Float16);
             for (wrong, part) in [((longer, TensorElementType::Float32), "shape"), ((0, halves), "type")] {
-                // Types and shapes are known to the end: were one not, this would be refused for its kernels, or not at all.
+                // Types and shapes are known to the end: were one not, this would be refused for its kernels, or not at
+                // all.
                 let mut drawing = model.draw(network, dialect, shape);
                 let mut sizes = drawing.output.dtype().tensor_shape().unwrap().to_vec();
                 *sizes.last_mut().unwrap() += wrong.0;

@@ -1,7 +1,7 @@
 //! Writes a graph for ONNX Runtime: values with shapes, nodes, weights straight from the model's files.
 //!
-//! Goes through ONNX Runtime's model editor: no protobuf, no file, no limit of 2 GB. Holds always: every shape is known while
-//! the graph is written; f32 weights for a CPU are the mapped file itself, which the session must not outlive.
+//! Goes through ONNX Runtime's model editor: no protobuf, no file, no limit of 2 GB. Holds always: every shape is known
+//! while the graph is written; f32 weights for a CPU are the mapped file itself, which the session must not outlive.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -42,8 +42,8 @@ pub enum Dialect {
     Cuda(Number),
 }
 
-/// A value in the graph. Pictures are `[n, c, h, w]` here, whatever the layout; rows are `[n, rows, width]` here and lie
-/// in the graph as a matrix of `n * rows` rows.
+/// A value in the graph. Pictures are `[n, c, h, w]` here, whatever the layout; rows are `[n, rows, width]` here and
+/// lie in the graph as a matrix of `n * rows` rows.
 #[derive(Debug, Clone)]
 pub struct Value {
     pub name: String,
@@ -171,8 +171,8 @@ impl Writer {
         Ok(name.to_owned())
     }
 
-    /// A weight of which ONNX Runtime makes no copy of its own if it has more than `most_bytes`, on a CPU: it is called an
-    /// input with a default, which a caller could replace (none does), and so is used as it lies in the file.
+    /// A weight of which ONNX Runtime makes no copy of its own if it has more than `most_bytes`, on a CPU: it is called
+    /// an input with a default, which a caller could replace (none does), and so is used as it lies in the file.
     pub fn weight_as_it_is(&self, name: &str, shape: &[usize], placed: &[usize], most_bytes: usize) -> Written<String> {
         let name = self.weight(name, shape, placed)?;
         if self.dialect == Dialect::Cpu && placed.iter().product::<usize>() * size_of::<f32>() > most_bytes {
@@ -215,7 +215,8 @@ impl Writer {
         let mut state = self.state.borrow_mut();
         let mut value: *mut sys::OrtValue = std::ptr::null_mut();
         // SAFETY: the memory is `bytes.len()` long, holds `shape` numbers of this type (the caller looked at length and
-        // alignment), is only read, and stays mapped as long as the session that is made of this graph: `Call` keeps both.
+        // alignment), is only read, and stays mapped as long as the session that is made of this graph: `Call` keeps
+        // both.
         unsafe {
             ort::Error::<()>::result_from_status((api.CreateTensorWithDataAsOrtValue)(
                 place.ptr(),

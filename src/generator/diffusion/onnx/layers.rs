@@ -1,8 +1,10 @@
 //! Layers as nodes of a graph, in two dialects.
 //!
-//! CPU: standard operators, channels first. CUDA: channels last, and the fused operators that ONNX Runtime's CUDA provider
-//! has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention, BiasSplitGelu). Sources of what they
-//! take: onnxruntime 1.31, contrib_ops/cuda/diffusion and contrib_ops/cuda/bert; the schemas in contrib_defs.
+//! CPU: standard operators, channels first. CUDA: channels last, and the fused operators that ONNX Runtime's CUDA
+//! provider has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention, SkipLayerNormalization,
+//! BiasSplitGelu). Sources of what they take: onnxruntime 1.31, contrib_ops/cuda/diffusion and contrib_ops/cuda/bert;
+//! the schemas in contrib_defs. NhwcConv takes its weights for channels last only where they are constants (conv.cc,
+//! `PrePack`).
 
 use ort::operator::Attribute;
 
@@ -79,7 +81,8 @@ impl Writer {
         Ok(Value { name: self.from_f32(name)?, shape: shape.to_vec() })
     }
 
-    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from here on.
+    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from
+    /// here on.
     pub fn input_ids(&self, name: &str, shape: &[usize]) -> Written<Value> {
         const I64: i64 = 7;
         let name = self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", I64)?])?;
@@ -149,7 +152,8 @@ impl Writer {
         }
     }
 
-    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels follow.
+    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels
+    /// follow.
     fn group_norm_cpu(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
         let [n, c] = [x.shape[0], x.shape[1]];
         let groups = layer.norm.groups;
@@ -164,8 +168,8 @@ impl Writer {
         if silu { self.unary(&shifted, Activation::Silu) } else { Ok(shifted) }
     }
 
-    /// Fused where the provider has it for these channels; elsewhere (models far smaller than any of Stable Diffusion's)
-    /// the standard operators in f32, channels first.
+    /// Fused where the provider has it for these channels; elsewhere (models far smaller than any of Stable
+    /// Diffusion's) the standard operators in f32, channels first.
     fn group_norm_cuda(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
         if !has_fused_group_norm(x.shape[1], layer.norm.groups) {
             let planes = self.transposed(&self.to_f32(&x.name)?, &[0, 3, 1, 2])?;
@@ -183,8 +187,8 @@ impl Writer {
     }
 }
 
-/// Whether the CUDA provider's GroupNorm takes a picture of so many channels: its threads take two at a time and must not
-/// cross into another group. Source: group_norm_impl.cu, `LaunchGroupNormKernel`.
+/// Whether the CUDA provider's GroupNorm takes a picture of so many channels: its threads take two at a time and must
+/// not cross into another group. Source: group_norm_impl.cu, `LaunchGroupNormKernel`.
 fn has_fused_group_norm(channels: usize, groups: usize) -> bool {
     let each = channels / groups;
     each.is_multiple_of(2) && each <= MOST_CHANNELS_OF_A_GROUP
@@ -323,8 +327,8 @@ impl Layers for Writer {
     }
 
     fn attention(&self, how: Attention, q: &Value, k: &Value, v: &Value) -> Written<Value> {
-        // Only where scores are stored can they be too large for halves (`upcast_attention`): fused attentions keep them
-        // in f32 registers.
+        // Only where scores are stored can they be too large for halves (`upcast_attention`): fused attentions keep
+        // them in f32 registers.
         let stored = !(q.shape[2] / how.heads).is_multiple_of(FUSED_HEAD_STEP);
         let upcast = how.upcast && stored && self.number() == Number::F16;
         let rows = |x: &Value| {

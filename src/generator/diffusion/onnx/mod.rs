@@ -1,9 +1,10 @@
-//! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then on.
+//! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then
+//! on.
 //!
-//! On a CPU graphs are of standard operators and in f32. A small model's calls take one entry and one thread each, side by
-//! side; a large model's take one image (with guidance the pair of it) and all threads. Either way an image's numbers cannot
-//! depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a whole batch, filled up
-//! where images are fewer. Holds always: no shape in a graph is open.
+//! On a CPU graphs are of standard operators and in f32. A small model's calls take one entry and one thread each, side
+//! by side; a large model's take one image (with guidance the pair of it) and all threads. Either way an image's
+//! numbers cannot depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a
+//! whole batch, filled up where images are fewer. Holds always: no shape in a graph is open.
 
 mod call;
 #[cfg(test)]
@@ -25,13 +26,15 @@ use call::Call;
 use draw::Drawing;
 use graph::{Dialect, Writer};
 
-/// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue 18273).
+/// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue
+/// 18273).
 const DECODED_ON_CUDA: usize = 4;
 
 /// Numbers in all weights together up to which a model is small: 512 MB of them, of which each thread can have a copy.
 const MOST_OF_A_SMALL_MODEL: u64 = 1 << 27;
 
-/// Set to 1, the UNet's runs on CUDA are recorded once and played back (CUDA graphs): an experiment, see [`call`].
+/// Set to 1, the UNet's runs on CUDA are recorded once and played back (CUDA graphs): an experiment; `call.rs` says
+/// what it asks for.
 const CUDA_GRAPHS: &str = "HARDSET_CUDA_GRAPHS";
 
 /// In what numbers a graph computes.
@@ -234,8 +237,8 @@ fn shape_of(latents: &Array) -> Shape {
 }
 
 impl Networks {
-    /// Runs `total` entries, `shape.count` in a call, and puts the answers together. `run` gets a call, the first of its
-    /// entries, and how many it takes; answers beyond `total` are cut off, `each` numbers an entry.
+    /// Runs `total` entries, `shape.count` in a call, and puts the answers together. `run` gets a call, the first of
+    /// its entries, and how many it takes; answers beyond `total` are cut off, `each` numbers an entry.
     fn run(
         &self,
         part: &Part,
