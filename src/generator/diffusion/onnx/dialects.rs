@@ -207,7 +207,7 @@ fn zeros(folder: &Path, name: &str, load: impl FnOnce(&mut Names)) -> Arc<Weight
         header.insert(name, serde_json::json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, end] }));
     }
     let mut header = serde_json::Value::Object(header).to_string();
-    while header.len() % 8 != 0 {
+    while !header.len().is_multiple_of(8) {
         header.push(' ');
     }
     let path = folder.join(format!("{name}.safetensors"));

@@ -211,7 +211,7 @@ impl Writer {
         let (api, editor) = (ort::api(), ort::api::editor()?);
         let place = MemoryInfo::default();
         let shape = shape_of(shape);
-        let name = CString::new(name).map_err(|error| ort::Error::<()>::wrap(error))?;
+        let name = CString::new(name).map_err(ort::Error::<()>::wrap)?;
         let mut state = self.state.borrow_mut();
         let mut value: *mut sys::OrtValue = std::ptr::null_mut();
         // SAFETY: the memory is `bytes.len()` long, holds `shape` numbers of this type (the caller looked at length and

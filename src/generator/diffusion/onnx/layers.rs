@@ -69,7 +69,7 @@ impl Writer {
 
     /// The graph's input `name`, a picture in f32 with channels first, in the graph's own numbers and layout.
     pub fn input_picture(&self, name: &str, shape: &[usize]) -> Written<Value> {
-        let mut name = self.from_f32(name)?;
+        let mut name = self.in_own_numbers(name)?;
         if self.channels_last() {
             name = self.transposed(&name, &[0, 2, 3, 1])?;
         }
@@ -78,7 +78,7 @@ impl Writer {
 
     /// The graph's input `name`, rows in f32.
     pub fn input_rows(&self, name: &str, shape: &[usize]) -> Written<Value> {
-        Ok(Value { name: self.from_f32(name)?, shape: shape.to_vec() })
+        Ok(Value { name: self.in_own_numbers(name)?, shape: shape.to_vec() })
     }
 
     /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from
@@ -95,11 +95,11 @@ impl Writer {
         if self.channels_last() && value.shape.len() == 4 {
             from = self.transposed(&from, &[0, 3, 1, 2])?;
         }
-        self.named(&self.to_f32(&from)?, name)
+        self.named(&self.in_f32(&from)?, name)
     }
 
     /// What is in f32, in the graph's own numbers.
-    fn from_f32(&self, name: &str) -> Written<String> {
+    fn in_own_numbers(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
             number => self.cast(name, number),
@@ -107,7 +107,7 @@ impl Writer {
     }
 
     /// What is in the graph's own numbers, in f32.
-    fn to_f32(&self, name: &str) -> Written<String> {
+    fn in_f32(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
             Number::F16 => self.cast(name, Number::F32),
@@ -172,10 +172,10 @@ impl Writer {
     /// Diffusion's) the standard operators in f32, channels first.
     fn group_norm_cuda(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
         if !has_fused_group_norm(x.shape[1], layer.norm.groups) {
-            let planes = self.transposed(&self.to_f32(&x.name)?, &[0, 3, 1, 2])?;
+            let planes = self.transposed(&self.in_f32(&x.name)?, &[0, 3, 1, 2])?;
             let planes = Value { name: planes, shape: x.shape.clone() };
             let normal = self.group_norm_cpu(layer, &planes, silu)?;
-            return self.from_f32(&self.transposed(&normal, &[0, 2, 3, 1])?);
+            return self.in_own_numbers(&self.transposed(&normal, &[0, 2, 3, 1])?);
         }
         let attributes = vec![
             Attribute::new("epsilon", layer.norm.epsilon as f32)?,
@@ -333,7 +333,7 @@ impl Layers for Writer {
         let upcast = how.upcast && stored && self.number() == Number::F16;
         let rows = |x: &Value| {
             let rows = self.reshaped(&x.name, &x.shape)?;
-            if upcast { self.to_f32(&rows) } else { Ok(rows) }
+            if upcast { self.in_f32(&rows) } else { Ok(rows) }
         };
         let [q3, k3, v3] = [rows(q)?, rows(k)?, rows(v)?];
         let attributes = vec![
@@ -342,7 +342,7 @@ impl Layers for Writer {
         ];
         let mut name = self.node(OWN, "MultiHeadAttention", &[&q3, &k3, &v3], attributes)?;
         if upcast {
-            name = self.from_f32(&name)?;
+            name = self.in_own_numbers(&name)?;
         }
         Ok(Self::same(q, self.reshaped(&name, &[q.shape[0] * q.shape[1], q.shape[2]])?))
     }
