@@ -32,9 +32,7 @@ pub use cuda::{Driver, Missing, PACKAGE_VERSION, Survey, driver_is_here, has_pro
 pub use error::RuntimeError;
 pub use python::libraries_of_python;
 #[cfg(feature = "onnx")]
-pub use runtime::Runtime;
-#[cfg(all(test, feature = "onnx"))]
-pub use runtime::of_this_machine;
+pub use runtime::{OnGpu, Runtime};
 
 /// The device that models run on, after [`Runtime::choose`].
 #[derive(Debug, Clone, PartialEq, Eq)]

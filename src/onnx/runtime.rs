@@ -17,6 +17,16 @@ use crate::domain::Device;
 /// The library of this process, once it is loaded: ONNX Runtime allows one environment in a process's life.
 static LOADED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 
+/// What a session on a GPU wants beyond the rules of [`Runtime::options`]; on a CPU it is nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OnGpu {
+    /// The model computes in halves. Without TF32 ONNX Runtime denies convolutions of halves the tensor cores too
+    /// (conv.cc: `deselect_numeric_notes`, whatever the type), so that it is allowed here, where no product is of f32.
+    pub halves: bool,
+    /// The runs of the session are recorded as a CUDA graph and played back.
+    pub recorded: bool,
+}
+
 /// A loaded library with its environment.
 #[derive(Debug)]
 pub struct Runtime {
@@ -142,8 +152,15 @@ impl Runtime {
     /// at a time. `device` comes from [`Runtime::choose`].
     ///
     /// On CUDA: the provider must register; cuDNN's algorithms are picked by rule, not by stop-watch, so that the same
-    /// shapes give the same bits; and nothing is rounded to TF32: the precision asked for is the one used.
+    /// shapes give the same bits; nothing is rounded to TF32: the precision asked for is the one used; and
+    /// SkipLayerNormalization, which ONNX Runtime makes of sums before normalisations by itself, sums in f32 (its
+    /// kernel for halves would sum in halves: skip_layer_norm_impl.cu).
     pub fn options(&self, device: Device, threads: usize) -> ort::Result<SessionBuilder> {
+        self.options_with(device, threads, OnGpu::default())
+    }
+
+    /// The same, with what the session wants of a GPU.
+    pub fn options_with(&self, device: Device, threads: usize, wanted: OnGpu) -> ort::Result<SessionBuilder> {
         let builder = Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
@@ -151,7 +168,9 @@ impl Runtime {
         let Device::Cuda(index) = device else { return self.on_cpu(builder) };
         let cuda = ort::ep::CUDA::default()
             .with_device_id(index as i32)
-            .with_tf32(false)
+            .with_tf32(wanted.halves)
+            .with_skip_layer_norm_strict_mode(true)
+            .with_cuda_graph(wanted.recorded)
             .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
         let builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
         match self.placement {
@@ -212,17 +231,19 @@ fn environment(path: &Path) -> Result<Environment, String> {
     Ok(environment)
 }
 
-/// For tests: the library of this machine, or `None` after saying loudly that there is none; an end to the test where
-/// `HARDSET_TEST_ALL` is set.
 #[cfg(test)]
-pub fn of_this_machine() -> Option<Arc<Runtime>> {
-    let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
-    let Some(library) = given.or_else(|| super::libraries_of_python().into_iter().next()) else {
-        assert!(std::env::var_os("HARDSET_TEST_ALL").is_none(), "no ONNX Runtime library; set ORT_DYLIB_PATH");
-        eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
-        return None;
-    };
-    Some(Runtime::load(&library).unwrap())
+impl Runtime {
+    /// The library of this machine, for unit tests; `None` after saying loudly that there is none, which
+    /// HARDSET_TEST_ALL=1 makes a failure.
+    pub fn of_this_machine() -> Option<Arc<Self>> {
+        let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
+        let Some(library) = given.or_else(|| super::libraries_of_python().into_iter().next()) else {
+            assert!(std::env::var_os("HARDSET_TEST_ALL").is_none(), "no ONNX Runtime library; set ORT_DYLIB_PATH");
+            eprintln!("SKIPPED: no ONNX Runtime library; set ORT_DYLIB_PATH");
+            return None;
+        };
+        Some(Self::load(&library).unwrap())
+    }
 }
 
 #[cfg(test)]
@@ -247,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_cpu_passes_the_trial_that_a_gpu_has_to_pass() {
-        let Some(runtime) = of_this_machine() else { return };
+        let Some(runtime) = Runtime::of_this_machine() else { return };
         assert_eq!(runtime.tried(Device::Cpu), Ok(()));
         let mut session = trial::session(&runtime.options(Device::Cpu, 1).unwrap()).unwrap();
         assert_eq!(trial::run(&mut session).unwrap(), None);
@@ -260,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
-        let Some(runtime) = of_this_machine() else { return };
+        let Some(runtime) = Runtime::of_this_machine() else { return };
         if runtime.placement.is_none() {
             eprintln!("SKIPPED: ONNX Runtime {} does not say where operators are; 1.24 does", runtime.version());
             return;

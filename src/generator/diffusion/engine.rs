@@ -58,12 +58,13 @@ pub enum EngineError {
 /// version 9 on `CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED`) and ONNX Runtime (its arena, `bfc_arena.cc`)
 /// for a device whose memory is full. A host that has no memory left is another matter: a smaller batch does not help
 /// it.
-const FULL: [&str; 6] = [
+const FULL: [&str; 7] = [
     "out of memory",
     "OUT_OF_MEMORY",
     "STATUS_ALLOC_FAILED",
     "DEVICE_ALLOCATION_FAILED",
     "Failed to allocate memory for requested buffer",
+    "is smaller than requested bytes of",
     "bfc_arena",
 ];
 
@@ -153,8 +154,10 @@ mod tests {
             "CUDNN_STATUS_ALLOC_FAILED",
             "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
             "CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);",
+            "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=h ; expr=cublasCreate(&cublas_handle_);",
             "Non-zero status code returned while running Conv node. Status Message: /onnxruntime_src/onnxruntime/core/\
              framework/bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 4294967296",
+            "Available memory of 1024 is smaller than requested bytes of 4096",
             "bfc_arena.cc:359 Available memory of 0 is smaller than requested bytes of 1048576",
             "a trace\nDriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
         ] {

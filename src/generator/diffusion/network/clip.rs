@@ -76,8 +76,9 @@ impl<L: Layers> Layer<L> {
     fn forward(&self, l: &L, x: &L::Tensor) -> Result<L::Tensor, L::Error> {
         let h = l.layer_norm(&self.norm1, x)?;
         let (q, k, v) = (l.linear(&self.q, &h)?, l.linear(&self.k, &h)?, l.linear(&self.v, &h)?);
-        let x = l.add(x, &l.linear(&self.out, &l.attention(self.how, &q, &k, &v)?)?)?;
-        let h = l.activate(&l.linear(&self.widen, &l.layer_norm(&self.norm2, &x)?)?, self.activation)?;
+        let h = l.linear(&self.out, &l.attention(self.how, &q, &k, &v)?)?;
+        let (x, h) = l.add_then_norm(&self.norm2, x, &h)?;
+        let h = l.activate(&l.linear(&self.widen, &h)?, self.activation)?;
         l.add(&x, &l.linear(&self.narrow, &h)?)
     }
 }

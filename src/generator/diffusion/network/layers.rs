@@ -69,6 +69,17 @@ pub trait Layers {
     fn linear_geglu(&self, layer: &Self::Linear, x: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
     /// Two of one shape.
     fn add(&self, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
+    /// `a + b`, and these rows normalised: [`Layers::add`] and [`Layers::layer_norm`], which some devices do in one.
+    fn add_then_norm(
+        &self,
+        layer: &Self::LayerNorm,
+        a: &Self::Tensor,
+        b: &Self::Tensor,
+    ) -> Result<(Self::Tensor, Self::Tensor), Self::Error> {
+        let sum = self.add(a, b)?;
+        let normal = self.layer_norm(layer, &sum)?;
+        Ok((sum, normal))
+    }
     /// Pictures of one size, the channels of `a` first.
     fn concat_channels(&self, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor, Self::Error>;
     /// A picture with a row of zeros below and a column of zeros to the right.

@@ -79,9 +79,9 @@ impl<L: Layers> Layer<L> {
     fn forward(&self, l: &L, x: &L::Tensor, prompt: &L::Tensor) -> Result<L::Tensor, L::Error> {
         let [first, second, third] = &self.norms;
         let h = l.layer_norm(first, x)?;
-        let x = l.add(&self.to_self.forward(l, &h, &h)?, x)?;
-        let x = l.add(&self.to_prompt.forward(l, &l.layer_norm(second, &x)?, prompt)?, &x)?;
-        let h = l.linear_geglu(&self.widen, &l.layer_norm(third, &x)?)?;
+        let (x, h) = l.add_then_norm(second, &self.to_self.forward(l, &h, &h)?, x)?;
+        let (x, h) = l.add_then_norm(third, &self.to_prompt.forward(l, &h, prompt)?, &x)?;
+        let h = l.linear_geglu(&self.widen, &h)?;
         l.add(&l.linear(&self.narrow, &h)?, &x)
     }
 }

@@ -1,7 +1,19 @@
-//! A session with fixed shapes and the memory of its inputs and output: written, run, read, nothing allocated in between.
+//! A session with fixed shapes and the memory of its inputs and output: written, run, read, nothing allocated in
+//! between.
 //!
-//! On CUDA inputs and output lie on the device, at the same place in every run (which CUDA graphs need too); what has not
-//! changed since the last run is not sent again.
+//! On CUDA inputs and output lie on the device, at the same place in every run (which CUDA graphs need too); what has
+//! not changed since the last run is not sent again.
+//!
+//! A session whose runs are recorded (CUDA graphs) asks for more, and gets it here:
+//! * Every operator on the GPU and none that copies between devices: shapes are known when a graph is written, so that
+//!   none computes them; shapes and factors that kernels read on the host are constants, which lie there from the start.
+//! * No memory taken while it records. ONNX Runtime does that by itself: the first call runs without recording until
+//!   its arena has all that is needed, records, and plays back, all before it returns (inference_session.cc).
+//! * One thread: the recording belongs to the thread that made it, another one would record anew
+//!   (cuda_execution_provider.h, `PerThreadContext`). The UNet is always called by the thread that samples.
+//! * Quiet elsewhere: while one thread records, memory that another one takes from CUDA spoils the recording (CUDA's
+//!   global capture mode). The first call comes before there is anything to decode; a session that is made later, after
+//!   a lack of memory, may record while another thread decodes, and then fail with an error.
 
 use std::sync::Arc;
 
@@ -9,7 +21,8 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::{IoBinding, Session};
 use ort::value::Tensor;
 
-use super::graph::{Finished, Named, shape_of};
+use super::draw::Finished;
+use super::graph::{Named, shape_of};
 use crate::domain::Device;
 use crate::generator::diffusion::engine::EngineError;
 use crate::generator::diffusion::model::Weights;
@@ -35,7 +48,7 @@ struct Port {
 impl Call {
     /// Binds memory to all inputs and to the output.
     pub fn new(finished: Finished, weights: Arc<Weights>, device: Device) -> ort::Result<Self> {
-        let Finished { session, inputs, outputs } = finished;
+        let Finished { session, inputs, output: named } = finished;
         let mut binding = session.create_binding()?;
         let on_device = match device {
             Device::Cuda(index) => Some(Allocator::new(&session, cuda_memory(index)?)?),
@@ -47,8 +60,7 @@ impl Call {
             binding.bind_input(&input.name, port.device.as_ref().unwrap_or(&port.host))?;
             ports.push(port);
         }
-        let [named] = outputs.as_slice() else { return Err(ort::Error::new("a network has one output")) };
-        let mut output = Port::new(named, on_device.as_ref())?;
+        let mut output = Port::new(&named, on_device.as_ref())?;
         binding.bind_output(&named.name, output.device.as_mut().unwrap_or(&mut output.host))?;
         Ok(Self { binding, inputs: ports, output, session, _weights: weights })
     }

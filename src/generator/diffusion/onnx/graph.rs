@@ -1,7 +1,7 @@
 //! Writes a graph for ONNX Runtime: values with shapes, nodes, weights straight from the model's files.
 //!
-//! Goes through ONNX Runtime's model editor: no protobuf, no file, no limit of 2 GB. Holds always: every shape is known while
-//! the graph is written; f32 weights for a CPU are the mapped file itself, which the session must not outlive.
+//! Goes through ONNX Runtime's model editor: no protobuf, no file, no limit of 2 GB. Holds always: every shape is known
+//! while the graph is written; f32 weights for a CPU are the mapped file itself, which the session must not outlive.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -41,27 +41,34 @@ pub enum Dialect {
     Cuda(Number),
 }
 
-/// A value in the graph. Pictures are `[n, c, h, w]` here, whatever the layout; rows are `[n, rows, width]` here and lie
-/// in the graph as a matrix of `n * rows` rows.
+/// A value in the graph. Pictures are `[n, c, h, w]` here, whatever the layout; rows are `[n, rows, width]` here and
+/// lie in the graph as a matrix of `n * rows` rows.
 #[derive(Debug, Clone)]
 pub struct Value {
     pub name: String,
     pub shape: Vec<usize>,
 }
 
-/// An input or the output of a finished graph, in f32.
+/// An input or the output of a graph.
 #[derive(Debug, Clone)]
 pub struct Named {
     pub name: String,
+    pub number: TensorElementType,
     /// As it lies in the graph.
     pub shape: Vec<usize>,
 }
 
-/// A session, and what goes in and out.
-pub struct Finished {
-    pub session: Session,
-    pub inputs: Vec<Named>,
-    pub outputs: Vec<Named>,
+impl Named {
+    /// In f32, as all inputs and outputs of networks.
+    pub fn new(name: &str, shape: &[usize]) -> Self {
+        Self { name: name.to_owned(), number: TensorElementType::Float32, shape: shape.to_vec() }
+    }
+
+    fn outlet(&self) -> Outlet {
+        let dimension_symbols = SymbolicDimensions::empty(self.shape.len());
+        let (ty, shape) = (self.number, shape_of(&self.shape));
+        Outlet::new(&self.name, ValueType::Tensor { ty, shape, dimension_symbols })
+    }
 }
 
 /// A graph that is being written.
@@ -74,8 +81,6 @@ pub struct Writer {
 struct State {
     graph: Graph,
     nodes: usize,
-    inputs: Vec<Named>,
-    outputs: Vec<Named>,
     /// Weights that the graph calls inputs with a default.
     replaceable: Vec<Named>,
     /// Names of constants that have been written.
@@ -88,8 +93,7 @@ impl Writer {
     /// An empty graph over the weights of one network.
     pub fn new(weights: Arc<Weights>, dialect: Dialect) -> Written<Self> {
         let graph = Graph::new()?;
-        let (inputs, outputs, replaceable) = (Vec::new(), Vec::new(), Vec::new());
-        let state = State { graph, nodes: 0, inputs, outputs, replaceable, constants: HashMap::new() };
+        let state = State { graph, nodes: 0, replaceable: Vec::new(), constants: HashMap::new() };
         Ok(Self { dialect, weights, state: RefCell::new(state) })
     }
 
@@ -108,22 +112,23 @@ impl Writer {
 
     /// Adds a node of one output and returns that one's name.
     pub fn node(&self, domain: &str, operator: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Written<String> {
-        Ok(self.node_with(domain, operator, inputs, 1, attributes)?.swap_remove(0))
+        Ok(self.node_with(domain, operator, inputs, &["result"], attributes)?.swap_remove(0))
     }
 
-    /// Adds a node and returns the names of its outputs.
+    /// Adds a node and returns the names of its outputs; one that is called nothing here is not wanted.
     pub fn node_with(
         &self,
         domain: &str,
         operator: &str,
         inputs: &[&str],
-        outputs: usize,
+        outputs: &[&str],
         attributes: Vec<Attribute>,
     ) -> Written<Vec<String>> {
         let mut state = self.state.borrow_mut();
         let name = format!("{operator}_{}", state.nodes);
         state.nodes += 1;
-        let outputs: Vec<String> = (0..outputs).map(|at| format!("{name}.{at}")).collect();
+        let full = |output: &&str| if output.is_empty() { String::new() } else { format!("{name}.{output}") };
+        let outputs: Vec<String> = outputs.iter().map(full).collect();
         state.graph.add_node(Node::new(operator, domain, &name, inputs, &outputs, attributes)?)?;
         Ok(outputs)
     }
@@ -138,18 +143,15 @@ impl Writer {
         self.constant(&format!("f32 {factors:?}"), &[factors.len()], factors)
     }
 
-    /// Declares an input, in f32.
-    pub fn declare_input(&self, name: &str, shape: &[usize]) {
-        self.state.borrow_mut().inputs.push(Named { name: name.to_owned(), shape: shape.to_vec() });
+    /// A constant of `count` times `number`, in f32.
+    pub fn repeated(&self, number: f32, count: usize) -> Written<String> {
+        self.constant(&format!("{count} x {number}"), &[count], &vec![number; count])
     }
 
-    /// Makes the value `from`, in f32, the graph's output `name`.
-    pub fn declare_output(&self, from: &str, name: &str, shape: &[usize]) -> Written<()> {
-        let mut state = self.state.borrow_mut();
+    /// Calls a value by another name.
+    pub fn named(&self, from: &str, name: &str) -> Written<()> {
         let node = Node::new("Identity", STANDARD, format!("to {name}"), [from], [name], [])?;
-        state.graph.add_node(node)?;
-        state.outputs.push(Named { name: name.to_owned(), shape: shape.to_vec() });
-        Ok(())
+        Ok(self.state.borrow_mut().graph.add_node(node)?)
     }
 
     fn constant<T: PrimitiveTensorElementType + Copy + std::fmt::Debug>(
@@ -195,7 +197,7 @@ impl Writer {
     pub fn keep_as_it_is(&self, name: &str, shape: &[usize]) {
         let mut state = self.state.borrow_mut();
         if self.dialect == Dialect::Cpu && !state.replaceable.iter().any(|kept| kept.name == name) {
-            state.replaceable.push(Named { name: name.to_owned(), shape: shape.to_vec() });
+            state.replaceable.push(Named::new(name, shape));
         }
     }
 
@@ -233,7 +235,8 @@ impl Writer {
         let mut state = self.state.borrow_mut();
         let mut value: *mut sys::OrtValue = std::ptr::null_mut();
         // SAFETY: the memory is `bytes.len()` long, holds `shape` numbers of this type (the caller looked at length and
-        // alignment), is only read, and stays mapped as long as the session that is made of this graph: `Call` keeps both.
+        // alignment), is only read, and stays mapped as long as the session that is made of this graph: `Call` keeps
+        // both.
         unsafe {
             ort::Error::<()>::result_from_status((api.CreateTensorWithDataAsOrtValue)(
                 place.ptr(),
@@ -254,17 +257,18 @@ impl Writer {
     }
 
     /// Closes the graph and makes a session of it.
-    pub fn finish(self, mut options: SessionBuilder) -> Written<Finished> {
-        let State { mut graph, inputs, outputs, replaceable, .. } = self.state.into_inner();
-        graph.set_inputs(inputs.iter().chain(&replaceable).map(outlet))?;
-        graph.set_outputs(outputs.iter().map(outlet))?;
+    pub fn finish(self, inputs: &[Named], output: &Named, options: SessionBuilder) -> Written<Session> {
+        let State { mut graph, replaceable, .. } = self.state.into_inner();
+        graph.set_inputs(inputs.iter().chain(&replaceable).map(Named::outlet))?;
+        graph.set_outputs([output.outlet()])?;
         let opsets = OPSETS.map(|(domain, version)| Opset::new(domain, version));
         let mut model = Model::new(opsets.into_iter().collect::<ort::Result<Vec<_>>>()?)?;
         model.set_graph(graph)?;
         // A session that is made of a model at once knows no operators of our own; one that begins empty does.
+        let mut options = options.with_operators(operators::domain()?)?;
         let mut session = options.edit_from_memory(&empty_model())?;
         session.apply_model(&model)?;
-        Ok(Finished { session: session.into_session()?, inputs, outputs })
+        Ok(session.into_session()?)
     }
 }
 
@@ -283,12 +287,6 @@ fn empty_model() -> Vec<u8> {
         model.extend(message(8, body));
     }
     model
-}
-
-fn outlet(named: &Named) -> Outlet {
-    let dimension_symbols = SymbolicDimensions::empty(named.shape.len());
-    let (ty, shape) = (TensorElementType::Float32, shape_of(&named.shape));
-    Outlet::new(&named.name, ValueType::Tensor { ty, shape, dimension_symbols })
 }
 
 pub fn shape_of(shape: &[usize]) -> Shape {

@@ -1,8 +1,10 @@
 //! Layers as nodes of a graph, in two dialects.
 //!
-//! CPU: standard operators and two of our own (`operators`), channels first. CUDA: channels last, and the fused operators that ONNX Runtime's CUDA provider
-//! has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention, BiasSplitGelu). Sources of what they
-//! take: onnxruntime 1.31, contrib_ops/cuda/diffusion and contrib_ops/cuda/bert; the schemas in contrib_defs.
+//! CPU: standard operators and two of our own (`operators`), channels first. CUDA: channels last, and the fused operators
+//! that ONNX Runtime's CUDA provider has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention,
+//! SkipLayerNormalization, BiasSplitGelu). Sources of what they take: onnxruntime 1.31, contrib_ops/cuda/diffusion and
+//! contrib_ops/cuda/bert; the schemas in contrib_defs. NhwcConv takes its weights for channels last only where they are
+//! constants (conv.cc, `PrePack`).
 
 use ort::operator::Attribute;
 
@@ -14,6 +16,11 @@ use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShap
 
 /// Widths before the split for which the CUDA provider has a kernel of BiasSplitGelu.
 const BIAS_SPLIT_GELU_WIDTHS: [usize; 3] = [2560, 5120, 10_240];
+/// Channels that one block of the CUDA provider's GroupNorm can take: a group must not be wider (group_norm_impl.cu).
+const MOST_CHANNELS_OF_A_GROUP: usize = 512;
+/// The fused attentions of the CUDA provider (flash, cuDNN's, CUTLASS's) take head sizes that this divides. Others go
+/// through a matrix of scores, in the numbers of the queries.
+const FUSED_HEAD_STEP: usize = 8;
 
 /// Pixels of a convolution's output from which on ONNX Runtime may lay out a copy of large weights in blocks of channels. With
 /// fewer, a call waits for the weights and not for the sums, and the copy would only cost loading time and memory (SD 1.5's
@@ -63,7 +70,6 @@ impl Writer {
 
     /// The graph's input `name`, a picture in f32 with channels first, in the graph's own numbers and layout.
     pub fn input_picture(&self, name: &str, shape: &[usize]) -> Written<Value> {
-        self.declare_input(name, shape);
         let mut name = self.in_own_numbers(name)?;
         if self.channels_last() {
             name = self.transposed(&name, &[0, 2, 3, 1])?;
@@ -72,15 +78,14 @@ impl Writer {
     }
 
     /// The graph's input `name`, rows in f32, as a matrix.
-    pub fn input_rows(&self, name: &str, shape: [usize; 3]) -> Written<Value> {
-        self.declare_input(name, &[shape[0] * shape[1], shape[2]]);
+    pub fn input_rows(&self, name: &str, shape: &[usize]) -> Written<Value> {
         Ok(Value { name: self.in_own_numbers(name)?, shape: shape.to_vec() })
     }
 
-    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from here on.
+    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from
+    /// here on.
     pub fn input_ids(&self, name: &str, shape: &[usize]) -> Written<Value> {
         const I64: i64 = 7;
-        self.declare_input(name, shape);
         let name = self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", I64)?])?;
         Ok(Value { name, shape: shape.to_vec() })
     }
@@ -91,20 +96,27 @@ impl Writer {
         if self.channels_last() && value.shape.len() == 4 {
             from = self.transposed(&from, &[0, 3, 1, 2])?;
         }
-        if self.number() != Number::F32 {
-            from = self.node(STANDARD, "Cast", &[&from], vec![Attribute::new("to", Number::F32.onnx())?])?;
-        }
-        match value.shape.as_slice() {
-            &[n, rows, width] => self.declare_output(&from, name, &[n * rows, width]),
-            shape => self.declare_output(&from, name, shape),
-        }
+        self.named(&self.in_f32(&from)?, name)
     }
 
+    /// What is in f32, in the graph's own numbers.
     fn in_own_numbers(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
-            number => self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", number.onnx())?]),
+            number => self.cast(name, number),
         }
+    }
+
+    /// What is in the graph's own numbers, in f32.
+    fn in_f32(&self, name: &str) -> Written<String> {
+        match self.number() {
+            Number::F32 => Ok(name.to_owned()),
+            Number::F16 => self.cast(name, Number::F32),
+        }
+    }
+
+    fn cast(&self, name: &str, number: Number) -> Written<String> {
+        self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", number.onnx())?])
     }
 
     fn transposed(&self, name: &str, order: &[i64]) -> Written<String> {
@@ -147,6 +159,8 @@ impl Writer {
         }
     }
 
+    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels
+    /// follow.
     fn group_norm_cpu(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
         let attributes = vec![
             Attribute::new("groups", layer.norm.groups as i64)?,
@@ -157,7 +171,31 @@ impl Writer {
         self.node(operators::DOMAIN, operators::GROUP_NORM, &inputs, attributes)
     }
 
+    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels
+    /// follow.
+    fn group_norm_standard(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
+        let [n, c] = [x.shape[0], x.shape[1]];
+        let groups = layer.norm.groups;
+        let grouped = self.reshaped(&x.name, &[n, groups, x.shape[1..].iter().product::<usize>() / groups])?;
+        let (ones, zeros) = (self.repeated(1.0, groups)?, self.repeated(0.0, groups)?);
+        let epsilon = Attribute::new("epsilon", layer.norm.epsilon as f32)?;
+        let normal = self.node(STANDARD, "InstanceNormalization", &[&grouped, &ones, &zeros], vec![epsilon])?;
+        let normal = self.reshaped(&normal, &x.shape)?;
+        let (weight, bias) = (self.reshaped(&layer.weight, &[1, c, 1, 1])?, self.reshaped(&layer.bias, &[1, c, 1, 1])?);
+        let scaled = self.node(STANDARD, "Mul", &[&normal, &weight], vec![])?;
+        let shifted = self.node(STANDARD, "Add", &[&scaled, &bias], vec![])?;
+        if silu { self.unary(&shifted, Activation::Silu) } else { Ok(shifted) }
+    }
+
+    /// Fused where the provider has it for these channels; elsewhere (models far smaller than any of Stable
+    /// Diffusion's) the standard operators in f32, channels first.
     fn group_norm_cuda(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
+        if !has_fused_group_norm(x.shape[1], layer.norm.groups) {
+            let planes = self.transposed(&self.in_f32(&x.name)?, &[0, 3, 1, 2])?;
+            let planes = Value { name: planes, shape: x.shape.clone() };
+            let normal = self.group_norm_standard(layer, &planes, silu)?;
+            return self.in_own_numbers(&self.transposed(&normal, &[0, 2, 3, 1])?);
+        }
         let attributes = vec![
             Attribute::new("epsilon", layer.norm.epsilon as f32)?,
             Attribute::new("groups", layer.norm.groups as i64)?,
@@ -166,6 +204,13 @@ impl Writer {
         ];
         self.node(OWN, "GroupNorm", &[&x.name, &layer.weight, &layer.bias], attributes)
     }
+}
+
+/// Whether the CUDA provider's GroupNorm takes a picture of so many channels: its threads take two at a time and must
+/// not cross into another group. Source: group_norm_impl.cu, `LaunchGroupNormKernel`.
+fn has_fused_group_norm(channels: usize, groups: usize) -> bool {
+    let each = channels / groups;
+    each.is_multiple_of(2) && each <= MOST_CHANNELS_OF_A_GROUP
 }
 
 impl Layers for Writer {
@@ -264,7 +309,7 @@ impl Layers for Writer {
         }
         let product = self.product(layer, x, layer.bias.as_deref())?;
         let attributes = vec![Attribute::new("axis", -1_i64)?, Attribute::new("num_outputs", 2_i64)?];
-        let halves = self.node_with(STANDARD, "Split", &[&product], 2, attributes)?;
+        let halves = self.node_with(STANDARD, "Split", &[&product], &["first", "second"], attributes)?;
         let gate = self.unary(&halves[1], Activation::Gelu)?;
         Ok(self.rows(x, self.node(STANDARD, "Mul", &[&halves[0], &gate], vec![])?, width))
     }
@@ -294,13 +339,39 @@ impl Layers for Writer {
         Ok(Self::same(x, self.node(STANDARD, "LayerNormalization", &inputs, attributes)?))
     }
 
+    fn add_then_norm(&self, layer: &LayerNorm, a: &Value, b: &Value) -> Written<(Value, Value)> {
+        if self.dialect == Dialect::Cpu {
+            let sum = self.add(a, b)?;
+            let normal = self.layer_norm(layer, &sum)?;
+            return Ok((sum, normal));
+        }
+        let inputs = [a.name.as_str(), &b.name, &layer.weight, &layer.bias];
+        let attributes = vec![Attribute::new("epsilon", layer.epsilon as f32)?];
+        // Mean and deviation, its second and third output, are for training.
+        let outputs = ["normal", "", "", "sum"];
+        let mut named = self.node_with(OWN, "SkipLayerNormalization", &inputs, &outputs, attributes)?;
+        let sum = Self::same(a, named.swap_remove(3));
+        Ok((sum, Self::same(a, named.swap_remove(0))))
+    }
+
     fn attention(&self, how: Attention, q: &Value, k: &Value, v: &Value) -> Written<Value> {
-        let [q3, k3, v3] = [q, k, v].map(|x| self.reshaped(&x.name, &x.shape));
+        // Only where scores are stored can they be too large for halves (`upcast_attention`): fused attentions keep
+        // them in f32 registers.
+        let stored = !(q.shape[2] / how.heads).is_multiple_of(FUSED_HEAD_STEP);
+        let upcast = how.upcast && stored && self.number() == Number::F16;
+        let rows = |x: &Value| {
+            let rows = self.reshaped(&x.name, &x.shape)?;
+            if upcast { self.in_f32(&rows) } else { Ok(rows) }
+        };
+        let [q3, k3, v3] = [rows(q)?, rows(k)?, rows(v)?];
         let attributes = vec![
             Attribute::new("num_heads", how.heads as i64)?,
             Attribute::new("unidirectional", i64::from(how.causal))?,
         ];
-        let name = self.node(OWN, "MultiHeadAttention", &[&q3?, &k3?, &v3?], attributes)?;
+        let mut name = self.node(OWN, "MultiHeadAttention", &[&q3, &k3, &v3], attributes)?;
+        if upcast {
+            name = self.in_own_numbers(&name)?;
+        }
         Ok(Self::same(q, self.reshaped(&name, &[q.shape[0] * q.shape[1], q.shape[2]])?))
     }
 

@@ -1,11 +1,15 @@
-//! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then on.
+//! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then
+//! on.
 //!
-//! On a CPU graphs are of standard operators and in f32. A small model's calls take one entry and one thread each, side by
-//! side; a large model's take one image (with guidance the pair of it) and all threads. Either way an image's numbers cannot
-//! depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a whole batch, filled up
-//! where images are fewer. Holds always: no shape in a graph is open.
+//! On a CPU graphs are of standard operators and two of our own, in f32. A small model's calls take one entry and one thread each, side
+//! by side; a large model's take one entry (with guidance two) and all threads. Either way an image's
+//! numbers cannot depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a
+//! whole batch, filled up where images are fewer. Holds always: no shape in a graph is open.
 
 mod call;
+#[cfg(test)]
+mod dialects;
+mod draw;
 mod graph;
 mod layers;
 mod operators;
@@ -18,17 +22,23 @@ use rayon::prelude::*;
 
 use super::engine::{Array, Engine, EngineError, NetworkError, Work};
 use super::model::{ModelConfig, Weights};
-use super::network::{Decoder, TextEncoder, Unet, waves};
+use super::network::waves;
 use crate::domain::{Device, Precision};
-use crate::onnx::Runtime;
+use crate::onnx::{OnGpu, Runtime};
 use call::Call;
+use draw::Drawing;
 use graph::{Dialect, Writer};
 
-/// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue 18273).
+/// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue
+/// 18273).
 const DECODED_ON_CUDA: usize = 4;
 
 /// Numbers in all weights together up to which a model is small: 64 MB of them, of which each thread can have a copy.
 const MOST_OF_A_SMALL_MODEL: u64 = 1 << 24;
+
+/// Set to 1, the UNet's runs on CUDA are recorded once and played back (CUDA graphs): an experiment; `call.rs` says
+/// what it asks for.
+const CUDA_GRAPHS: &str = "HARDSET_CUDA_GRAPHS";
 
 /// In what numbers a graph computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +85,8 @@ struct Shape {
 struct Part {
     weights: Arc<Weights>,
     idle: Mutex<Vec<Made>>,
+    /// Whether a GPU records its runs.
+    recorded: bool,
 }
 
 struct Made {
@@ -84,7 +96,7 @@ struct Made {
 
 impl Part {
     fn new(weights: Weights) -> Self {
-        Self { weights: Arc::new(weights), idle: Mutex::default() }
+        Self { weights: Arc::new(weights), idle: Mutex::default(), recorded: false }
     }
 
     /// Runs with a session that takes at least `shape.count` entries: one that waits, or one that `write` makes.
@@ -102,8 +114,10 @@ impl Part {
             None => Made { shape, call: write(shape)? },
         };
         let result = run(&mut made.call, made.shape.count);
-        // After a lack of memory the next call is a smaller one, and needs what this session holds.
-        if !matches!(result, Err(EngineError::OutOfMemory)) {
+        // A session that failed is not used again. After a lack of memory the next call is a smaller one and needs what
+        // this session holds; and a convolution that found none for its output keeps the shapes of the call without the
+        // plan for them, so that the next run would go on without a plan (conv.cc, `UpdateState`).
+        if result.is_ok() {
             self.idle().push(made);
         }
         result
@@ -142,7 +156,7 @@ impl Networks {
             side_by_side,
             threads: if side_by_side { 1 } else { rayon::current_num_threads() },
             text: Part::new(text),
-            unet: Part::new(unet),
+            unet: Part { recorded: std::env::var_os(CUDA_GRAPHS).is_some_and(|set| set == "1"), ..Part::new(unet) },
             decoder: Part::new(decoder),
         };
         let latents = |count: usize| Shape { count, height: work.height, width: work.width };
@@ -180,44 +194,26 @@ impl Networks {
     }
 
     fn write_text(&self) -> Result<Call, NetworkError> {
-        let positions = self.config.text.positions;
-        let mut writer = Writer::new(self.text.weights.clone(), self.dialect)?;
-        let network = TextEncoder::load(&self.config.text, &mut writer)?;
-        let ids = writer.input_ids("ids", &[1, positions])?;
-        let embeddings = network.forward(&writer, &ids)?;
-        writer.output(&embeddings, "embeddings")?;
-        self.call(&self.text, writer)
+        self.call(&self.text, |writer| draw::text(&self.config, writer))
     }
 
     fn write_unet(&self, shape: Shape) -> Result<Call, NetworkError> {
-        let config = &self.config.unet;
-        let Shape { count, height, width } = shape;
-        let latents = [count, config.in_channels, height, width];
-        let (waves, positions) = (config.blocks[0].channels, self.config.text.positions);
-        let mut writer = Writer::new(self.unet.weights.clone(), self.dialect)?;
-        let network = Unet::load(config, &mut writer)?;
-        let seen = writer.input_picture("latents", &latents)?;
-        let time = writer.input_rows("waves", [1, 1, waves])?;
-        let prompts = writer.input_rows("prompts", [count, positions, config.context_width])?;
-        let answer = network.forward(&writer, &seen, &time, &prompts)?;
-        writer.output(&answer, "answer")?;
-        self.call(&self.unet, writer)
+        self.call(&self.unet, |writer| draw::unet(&self.config, writer, shape))
     }
 
     fn write_decoder(&self, shape: Shape) -> Result<Call, NetworkError> {
-        let config = &self.config.vae;
-        let latents = [shape.count, config.latent_channels, shape.height, shape.width];
-        let mut writer = Writer::new(self.decoder.weights.clone(), self.dialect)?;
-        let network = Decoder::load(config, &mut writer)?;
-        let pictures = network.forward(&writer, &writer.input_picture("latents", &latents)?)?;
-        writer.output(&pictures, "pictures")?;
-        self.call(&self.decoder, writer)
+        self.call(&self.decoder, |writer| draw::decoder(&self.config, writer, shape))
     }
 
-    /// Makes a session of a graph.
-    fn call(&self, part: &Part, writer: Writer) -> Result<Call, NetworkError> {
-        let options = self.runtime.options(self.device, self.threads)?.with_operators(operators::domain()?)?;
-        let finished = writer.finish(options)?;
+    /// Makes a session of the graph that `draw` writes over a part's weights.
+    fn call(
+        &self,
+        part: &Part,
+        draw: impl FnOnce(Writer) -> Result<Drawing, NetworkError>,
+    ) -> Result<Call, NetworkError> {
+        let drawing = draw(Writer::new(part.weights.clone(), self.dialect)?)?;
+        let wanted = OnGpu { halves: self.dialect == Dialect::Cuda(Number::F16), recorded: part.recorded };
+        let finished = drawing.session(self.runtime.options_with(self.device, self.threads, wanted)?)?;
         if let (Device::Cuda(_), Some(problem)) = (self.device, self.runtime.misplaced(&finished.session)) {
             return Err(NetworkError::Device { device: self.device.to_string(), problem });
         }
@@ -254,8 +250,8 @@ fn shape_of(latents: &Array) -> Shape {
 }
 
 impl Networks {
-    /// Runs `total` entries, `shape.count` in a call, and puts the answers together. `run` gets a call, the first of its
-    /// entries, and how many it takes; answers beyond `total` are cut off, `each` numbers an entry.
+    /// Runs `total` entries, `shape.count` in a call, and puts the answers together. `run` gets a call, the first of
+    /// its entries, and how many it takes; answers beyond `total` are cut off, `each` numbers an entry.
     fn run(
         &self,
         part: &Part,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::generator::diffusion::noise;
-use crate::onnx::of_this_machine;
+use crate::onnx::Runtime;
 
 /// Entries that are tried.
 const ENTRIES: usize = 6;
@@ -81,7 +81,7 @@ fn answers(networks: &Networks, sides: [usize; 2], order: &[usize], calls: usize
 
 /// What `ask` gets of networks loaded for the trial, on as many threads as it says.
 fn tried<T: Send>(trial: Trial, ask: impl FnOnce(&Networks) -> T + Send) -> Option<T> {
-    let (runtime, config) = (of_this_machine()?, config(trial.model));
+    let (runtime, config) = (Runtime::of_this_machine()?, config(trial.model));
     let work = Work {
         device: Device::Cpu,
         precision: Precision::F32,
