@@ -30,6 +30,7 @@ const HOMES: &[(&str, &str)] = &[
     ("half", "onnx"),
     ("half", "surrogate/onnx"),
     ("half", "generator/diffusion/onnx"),
+    ("memmap2", "generator/diffusion/model"),
     ("libloading", "onnx"),
     ("libloading", "generator/diffusion/candle"),
     ("candle_core", "generator/diffusion/candle"),

@@ -3,7 +3,7 @@
 //!
 //! Fewer images than the recipe makes; figures over all of them stand in `models/quickstart/README.md`.
 
-#![cfg(feature = "candle")]
+#![cfg(feature = "diffusion")]
 
 mod common;
 

@@ -52,10 +52,12 @@ fn code(error: &StageError) -> u8 {
         | StageError::Version { .. }
         | StageError::NotReady { .. } => BAD_INPUT,
         StageError::Generator(error) if error.is_missing() => MISSING,
+        StageError::Generator(error) if error.is_unexpected() => UNEXPECTED,
         StageError::Generator(_)
         | StageError::AllFailed { .. }
         | StageError::OtherDevice { .. }
-        | StageError::OtherEngine { .. } => BAD_INPUT,
+        | StageError::OtherEngine { .. }
+        | StageError::OtherMaker { .. } => BAD_INPUT,
         StageError::Store(error) | StageError::Server(ServerError::Store(error)) => store(error),
         StageError::Server(ServerError::Listen { .. }) => MISSING,
         StageError::Server(ServerError::Io(_)) => UNEXPECTED,

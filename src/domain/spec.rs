@@ -459,10 +459,13 @@ impl FromStr for Devices {
             }
             devices.push(device);
         }
-        match devices.len() > 1 && devices.contains(&Device::Auto) {
-            true => Err(format!("`{text}` has `auto` among others; name each device")),
-            false => Ok(Self(devices)),
+        if devices.len() > 1 && devices.contains(&Device::Auto) {
+            return Err(format!("`{text}` has `auto` among others; name each device"));
         }
+        if devices.iter().any(|device| device.kind() != devices[0].kind()) {
+            return Err(format!("`{text}` has a CPU and GPUs, which round otherwise; name devices of one kind"));
+        }
+        Ok(Self(devices))
     }
 }
 

@@ -206,6 +206,15 @@ pub enum GeneratorError {
 }
 
 impl GeneratorError {
+    /// Whether an engine stopped working, which no input explains.
+    pub fn is_unexpected(&self) -> bool {
+        match self {
+            #[cfg(feature = "diffusion")]
+            Self::Diffusion(error) => matches!(error, diffusion::DiffusionError::Engine(_)),
+            _ => false,
+        }
+    }
+
     /// Whether something that is needed is not there, rather than wrong: a folder, a file, a device, a part of this build.
     pub fn is_missing(&self) -> bool {
         match self {

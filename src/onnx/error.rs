@@ -15,6 +15,14 @@ pub enum RuntimeError {
         /// The cause.
         problem: String,
     },
+    /// The library that was named is not there.
+    #[error(
+        "ORT_DYLIB_PATH is {path}, which is no file; set it to a libonnxruntime of version 1.22 or later, or unset it"
+    )]
+    NoFile {
+        /// The path.
+        path: String,
+    },
     /// The device is not there, or a library that it needs is not.
     #[error("device {device} cannot be used: {problem}; or choose --device cpu")]
     Device {

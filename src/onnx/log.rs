@@ -13,6 +13,7 @@ static LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 
 /// Keeps a line.
 pub fn keep(line: &str) {
+    let line = line.trim();
     let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     if lines.back().is_some_and(|last| last == line) {
         return;
@@ -20,7 +21,7 @@ pub fn keep(line: &str) {
     if lines.len() == KEPT {
         lines.pop_front();
     }
-    lines.push_back(line.trim().to_owned());
+    lines.push_back(line.to_owned());
 }
 
 /// Forgets what was kept: what follows has nothing to do with it.

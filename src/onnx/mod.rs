@@ -30,6 +30,8 @@ use crate::domain::Device;
 pub use absent::Runtime;
 pub use cuda::{Driver, Missing, PACKAGE_VERSION, Survey, driver_is_here, has_provider, survey};
 pub use error::RuntimeError;
+#[cfg(feature = "onnx")]
+pub use log::explained;
 pub use python::libraries_of_python;
 #[cfg(feature = "onnx")]
 pub use runtime::{OnGpu, Runtime};

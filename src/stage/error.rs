@@ -99,6 +99,19 @@ pub enum StageError {
         /// What is asked for.
         wanted: &'static str,
     },
+    /// Images that are there were made on another kind of device than the one asked for.
+    #[error(
+        "{run} has images made on {made_on}, but --device {wanted} is asked for; leave --device out to go on where they \
+         were made, or make another run with --run-dir"
+    )]
+    OtherMaker {
+        /// The run.
+        run: String,
+        /// `cpu` or `cuda`.
+        made_on: String,
+        /// What is asked for.
+        wanted: String,
+    },
     /// Every image of a shard failed for one surrogate.
     #[error(
         "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"

@@ -43,7 +43,7 @@ pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Resu
     let plan = Planned::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
     means::check_engine(ctx, ranges.len())?;
-    let base_key = (KeyHasher::new().field("stage", "generate 2").field("plan", plan.record.hash().to_string()))
+    let base_key = (KeyHasher::new().field("stage", "generate 3").field("plan", plan.record.hash().to_string()))
         .field("generate", spec.generate.identity())
         .finish();
     let stage = Generate { ctx, spec, plan, base_key, part, encoders: ctx.pool()?, generator: None };
@@ -125,8 +125,10 @@ fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generat
 
 /// Remembers how fast a model is here, for `plan --dry-run`; that it cannot be written down is no reason to stop.
 fn record_rate(ctx: &Context, spec: &RunSpec, facts: &BTreeMap<String, String>, images_per_sec: f64) {
-    if let (GenerateSpec::Diffusion(source), Some(device)) = (&spec.generate, facts.get("device")) {
-        let _ = crate::store::record_rate(ctx.data.cache(), &source.workload(), device, images_per_sec);
+    let fact = |name: &str| facts.get(name).map(String::as_str);
+    if let (GenerateSpec::Diffusion(source), Some(device)) = (&spec.generate, fact("gpu").or(fact("device"))) {
+        let on = fact("engine").map_or_else(|| device.to_owned(), |engine| format!("{device} ({engine})"));
+        let _ = crate::store::record_rate(ctx.data.cache(), &source.workload(), &on, images_per_sec);
     }
 }
 

@@ -31,8 +31,7 @@ pub fn find_library(data: &DataFolders, device: Device) -> Result<Option<Found>,
         if path.is_file() {
             return Ok(Some(Found { path, from: "ORT_DYLIB_PATH" }));
         }
-        let problem = format!("ORT_DYLIB_PATH is {}, which is no file", path.display());
-        return Err(RuntimeError::Library { problem }.into());
+        return Err(RuntimeError::NoFile { path: path.display().to_string() }.into());
     }
     let entry = config::entry(ID, Path::new("."), "hardset")?;
     let wants_cuda = match device {
@@ -56,6 +55,12 @@ fn here(data: &DataFolders, name: &str, from: &'static str) -> Vec<Found> {
 
 fn has_provider(found: &Found) -> bool {
     onnx::has_provider(&found.path)
+}
+
+/// Whether an error says that there is no library: neither on this machine nor to be fetched. One that is there
+/// and cannot be used is another matter.
+pub fn is_absent(error: &StageError) -> bool {
+    matches!(error, StageError::Runtime(RuntimeError::Absent | RuntimeError::NoFile { .. }) | StageError::Asset(_))
 }
 
 /// What made predictions, in a few words: `onnxruntime 1.31.1 on cpu`, `onnxruntime 1.31.1 on cuda (NVIDIA L4)`.

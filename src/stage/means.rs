@@ -12,18 +12,40 @@ pub fn for_run(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Means, St
         return Ok(without_runtime(ctx, EngineChoice::Auto));
     }
     check_engine(ctx, shards)?;
-    match (ctx.engine, made_by(ctx, shards)) {
-        (EngineChoice::Auto, Some(made_by)) => of_engine(ctx, made_by),
-        (wanted, _) => of_engine(ctx, wanted),
-    }
+    let mut means = match (ctx.engine, made_by(ctx, shards)) {
+        (EngineChoice::Auto, Some(made_by)) => of_engine(ctx, made_by)?,
+        (wanted, _) => of_engine(ctx, wanted)?,
+    };
+    means.device = match (ctx.device, made_on(ctx, shards).as_deref()) {
+        (Device::Auto, Some("cpu")) => Device::Cpu,
+        (Device::Auto, Some(_)) => Device::Cuda(0),
+        (device, _) => device,
+    };
+    Ok(means)
 }
 
-/// An error if an engine is asked for by name and the run's images are another one's.
+/// The kind of device that made the images of a run of so many shards, as their records say.
+fn made_on(ctx: &Context, shards: usize) -> Option<String> {
+    let records = (0..shards).filter_map(|shard| ctx.run.images(shard).record());
+    let device = records.into_iter().find_map(|mut record| record.facts.remove("device"))?;
+    // Older records have the index too.
+    Some(device.split(':').next().unwrap_or_default().to_owned())
+}
+
+/// An error if an engine or a device is asked for by name and the run's images were made by another one: they round
+/// otherwise.
 pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), StageError> {
     match (ctx.engine, made_by(ctx, shards)) {
         (wanted, Some(made_by)) if wanted != EngineChoice::Auto && wanted != made_by => {
             let run = ctx.run.path().display().to_string();
-            Err(StageError::OtherEngine { run, made_by: made_by.name(), wanted: wanted.name() })
+            return Err(StageError::OtherEngine { run, made_by: made_by.name(), wanted: wanted.name() });
+        }
+        _ => {}
+    }
+    match made_on(ctx, shards) {
+        Some(made_on) if ctx.device != Device::Auto && ctx.device.kind() != made_on => {
+            let (run, wanted) = (ctx.run.path().display().to_string(), ctx.device.to_string());
+            Err(StageError::OtherMaker { run, made_on, wanted })
         }
         _ => Ok(()),
     }
@@ -68,7 +90,7 @@ fn of_engine(ctx: &Context, engine: EngineChoice) -> Result<Means, StageError> {
         EngineChoice::Ort => means.runtime = Some(library::ready(ctx)?.runtime),
         EngineChoice::Auto => match library::ready(ctx) {
             Ok(ready) => means.runtime = Some(ready.runtime),
-            Err(error) if candle_can(ctx.device) => {
+            Err(error) if candle_can(ctx.device) && library::is_absent(&error) => {
                 ctx.progress.note(&format!("candle makes the images, slower than ONNX Runtime would: {error}"));
             }
             Err(error) => return Err(error),

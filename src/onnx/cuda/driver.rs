@@ -17,13 +17,13 @@ const TEXT_BYTES: usize = 256;
 /// Asks the driver, or says why it cannot be asked.
 pub fn driver() -> Result<Driver, String> {
     let library = load(Path::new("libcuda.so.1"))?;
-    start(&library)?;
+    let sees_gpus = start(&library)?;
     let mut cuda: c_int = 0;
     call(&library, "cuDriverGetVersion", |get: unsafe extern "C" fn(*mut c_int) -> c_int| {
         // SAFETY: the type is cuda.h's; the function writes one int.
         unsafe { get(&raw mut cuda) }
     })?;
-    let gpus = gpus(&library)?;
+    let gpus = if sees_gpus { gpus(&library)? } else { Vec::new() };
     let driver = Driver { version: own_version(), cuda: parts(cuda), gpus };
     // The driver stays: other libraries are about to use it.
     std::mem::forget(library);
@@ -35,11 +35,22 @@ pub fn driver_is_here() -> bool {
     load(Path::new("libcuda.so.1")).is_ok()
 }
 
-fn start(library: &Library) -> Result<(), String> {
+/// Whether the driver sees any GPU.
+fn start(library: &Library) -> Result<bool, String> {
+    /// `CUDA_ERROR_NO_DEVICE` of cuda.h.
+    const NO_DEVICE: c_int = 100;
+    let mut sees = true;
     call(library, "cuInit", |init: unsafe extern "C" fn(c_uint) -> c_int| {
         // SAFETY: the type is cuda.h's; the only flag is 0.
-        unsafe { init(0) }
-    })
+        match unsafe { init(0) } {
+            NO_DEVICE => {
+                sees = false;
+                0
+            }
+            code => code,
+        }
+    })?;
+    Ok(sees)
 }
 
 fn gpus(library: &Library) -> Result<Vec<String>, String> {

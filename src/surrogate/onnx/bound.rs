@@ -3,7 +3,7 @@
 
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
-use ort::value::{DynTensor, TensorElementType};
+use ort::value::{DynTensor, PrimitiveTensorElementType, TensorElementType};
 
 use super::classifier::rows_of;
 use super::shape::Call;
@@ -32,8 +32,9 @@ impl Bound {
         Ok(Self { binding, input, elements, session })
     }
 
-    /// The input's numbers, to be written. `T` is the type that the binding was made for.
-    pub fn input<T>(&mut self) -> &mut [T] {
+    /// The input's numbers, to be written. `T` is the type that the binding was made for: any other one is a bug.
+    pub fn input<T: PrimitiveTensorElementType>(&mut self) -> &mut [T] {
+        assert_eq!(*self.input.data_type(), T::into_tensor_element_type(), "the input is written in its own type");
         // SAFETY: the tensor lies in memory of the host and has this many elements of this type, which is a plain
         // number; the borrow of `self` keeps it from being read meanwhile.
         unsafe { std::slice::from_raw_parts_mut(self.input.data_ptr_mut().cast::<T>(), self.elements) }

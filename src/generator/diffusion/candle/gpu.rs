@@ -107,7 +107,8 @@ fn give_back(device: &CudaDevice) {
 /// Why the GPU `at` cannot be used, if it cannot.
 #[cfg(not(feature = "cuda"))]
 pub fn check(_at: u32) -> Result<(), String> {
-    Err("this hardset was built without the feature `cuda`; leave --device out, or build it with --features cuda"
+    Err("this hardset was built without candle for CUDA; leave out --engine candle (ONNX Runtime needs no other build), or \
+         build it with --features cuda"
         .into())
 }
 

@@ -14,6 +14,9 @@ pub(super) struct Candle {
     pub dtype: DType,
 }
 
+/// Bytes of a tensor after which pages of the file are given back.
+const LARGE_BYTES: usize = 4 << 20;
+
 type Loaded<T> = Result<T, NetworkError>;
 
 impl Candle {
@@ -24,8 +27,12 @@ impl Candle {
             RawType::F16 => DType::F16,
             RawType::Bf16 => DType::BF16,
         };
-        let tensor = Tensor::from_raw_buffer(raw.bytes, stored, shape, &self.device)?;
-        Ok(tensor.to_dtype(self.dtype)?)
+        let tensor = Tensor::from_raw_buffer(raw.bytes, stored, shape, &self.device)?.to_dtype(self.dtype)?;
+        // What has been copied need not stay in memory twice.
+        if raw.bytes.len() >= LARGE_BYTES {
+            self.weights.forget_pages();
+        }
+        Ok(tensor)
     }
 
     fn weight_and_bias(&self, name: &str, shape: &[usize], outputs: usize) -> Loaded<(Tensor, Tensor)> {

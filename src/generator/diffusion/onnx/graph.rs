@@ -35,7 +35,7 @@ const LEAST_MAPPED_BYTES: usize = 128;
 /// In which operators and in which layout a graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Standard operators, channels first: what ONNX Runtime's CPU provider lays out in blocks of channels by itself.
+    /// Standard operators and two of our own, channels first: what ONNX Runtime's CPU provider lays out in blocks of channels by itself.
     Cpu,
     /// The fused operators of the CUDA provider, channels last: what tensor cores take.
     Cuda(Number),

@@ -159,8 +159,6 @@ impl Writer {
         }
     }
 
-    /// Of standard operators: each group is one channel of an InstanceNormalization; scale and shift of the channels
-    /// follow.
     fn group_norm_cpu(&self, layer: &GroupNorm, x: &Value, silu: bool) -> Written<String> {
         let attributes = vec![
             Attribute::new("groups", layer.norm.groups as i64)?,

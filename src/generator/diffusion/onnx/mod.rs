@@ -232,9 +232,9 @@ fn dialect(device: Device, precision: Precision) -> Result<Dialect, NetworkError
         (Device::Cuda(_), Precision::F32) => return Ok(Dialect::Cuda(Number::F32)),
         (Device::Cuda(_), Precision::F16 | Precision::Auto) => return Ok(Dialect::Cuda(Number::F16)),
         (Device::Cuda(_), Precision::Bf16) => {
-            "ONNX Runtime's operators have no bf16; write precision = \"f16\" or \"f32\""
+            "ONNX Runtime's operators have no bf16; write precision = \"f16\" or \"f32\", or take --engine candle"
         }
-        (Device::Cpu | Device::Auto, _) => "a CPU computes in f32 only; write precision = \"f32\" or \"auto\"",
+        (Device::Cpu | Device::Auto, _) => "a CPU computes in f32 only",
     };
     Err(NetworkError::Device { device: device.to_string(), problem: problem.to_owned() })
 }
@@ -245,17 +245,27 @@ fn piece(array: &Array, start: usize, count: usize) -> Array {
     Array::stack(&array.shape[1..], (start..start + count).map(|at| array.entry(at.min(last))))
 }
 
+/// What goes through a network.
+#[derive(Debug, Clone, Copy)]
+struct Entries {
+    /// Of one call.
+    shape: Shape,
+    total: usize,
+    /// Numbers that come out for one entry.
+    each: usize,
+}
+
 fn shape_of(latents: &Array) -> Shape {
     Shape { count: latents.len(), height: latents.shape[2], width: latents.shape[3] }
 }
 
 impl Networks {
-    /// Runs `total` entries, `shape.count` in a call, and puts the answers together. `run` gets a call, the first of
-    /// its entries, and how many it takes; answers beyond `total` are cut off, `each` numbers an entry.
+    /// Runs all entries and puts the answers together. `run` gets a call, the first of its entries, and how many it
+    /// takes; answers of what filled up the last call are cut off.
     fn run(
         &self,
         part: &Part,
-        (shape, total, each): (Shape, usize, usize),
+        Entries { shape, total, each }: Entries,
         write: impl Fn(Shape) -> Result<Call, NetworkError> + Sync,
         run: impl Fn(&mut Call, usize, usize) -> Result<Vec<f32>, EngineError> + Sync,
     ) -> Result<Vec<f32>, EngineError> {
@@ -278,7 +288,7 @@ impl Engine for Networks {
             let ids: Vec<f32> = tokens[start].iter().map(|&id| id as f32).collect();
             call.run(&[&ids])
         };
-        let whole = (TEXT, tokens.len(), positions * width);
+        let whole = Entries { shape: TEXT, total: tokens.len(), each: positions * width };
         let embeddings = self.run(&self.text, whole, |_| self.write_text(), run)?;
         Ok(Array::new([tokens.len(), positions, width], embeddings))
     }
@@ -289,7 +299,8 @@ impl Engine for Networks {
             let (seen, prompts) = (piece(latents, start, count), piece(embeddings, start, count));
             call.run(&[&seen.data, &waves, &prompts.data])
         };
-        let whole = (self.at_a_time(shape_of(latents)), latents.len(), latents.stride());
+        let shape = self.at_a_time(shape_of(latents));
+        let whole = Entries { shape, total: latents.len(), each: latents.stride() };
         let answers = self.run(&self.unet, whole, |shape| self.write_unet(shape), run)?;
         Ok(Array::new(latents.shape.clone(), answers))
     }
@@ -300,7 +311,8 @@ impl Engine for Networks {
         let run = |call: &mut Call, start: usize, count: usize| {
             call.run(&[&self.config.vae.unscaled(&piece(latents, start, count).data)])
         };
-        let whole = (self.decoded_at_a_time(shape_of(latents)), latents.len(), shape[1..].iter().product());
+        let (total, each) = (latents.len(), shape[1..].iter().product());
+        let whole = Entries { shape: self.decoded_at_a_time(shape_of(latents)), total, each };
         let pictures = self.run(&self.decoder, whole, |shape| self.write_decoder(shape), run)?;
         Ok(Array::new(shape, pictures))
     }
@@ -317,7 +329,10 @@ fn is_small(weights: &[Weights; 3]) -> bool {
 
 impl<R> From<ort::Error<R>> for EngineError {
     fn from(error: ort::Error<R>) -> Self {
-        Self::from_text(&error.to_string())
+        match Self::from_text(&error.to_string()) {
+            Self::Failed(text) => Self::Failed(crate::onnx::explained(&text)),
+            lack => lack,
+        }
     }
 }
 
