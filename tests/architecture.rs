@@ -319,7 +319,8 @@ fn feature(name: &str) -> Vec<String> {
     names.iter().filter_map(|name| name.as_str()).map(str::to_owned).collect()
 }
 
-/// candle-core's `cudnn` brings its `cuda`, candle-nn's does not: without `candle-nn/cuda` the first layer norm on a GPU
+/// candle-core's `cudnn` brings its `cuda`, candle-nn's does not: without `candle-nn/cuda` the first layer norm on a
+/// GPU
 /// ends in "no cuda implementation". scripts/build_cuda.sh holds the resolved features.
 #[test]
 fn the_feature_cuda_reaches_every_part_of_candle() {

@@ -1,4 +1,5 @@
-//! Models that are not what their TOML says, and libraries that are none: one clear message that names the surrogate, the
+//! Models that are not what their TOML says, and libraries that are none: one clear message that names the surrogate,
+//! the
 //! right exit code, never a panic. The good tiny model shows that it is the fault that is refused, not the model.
 //!
 //! Needs an ONNX Runtime library; says so loudly and checks nothing where there is none.
@@ -80,7 +81,8 @@ impl Tiny {
 
 const BY_PATH: &str = r#"{ path = "tiny.onnx" }"#;
 
-/// Builds with this model and TOML: refused with exit code 2 and a message that names the surrogate and says these parts.
+/// Builds with this model and TOML: refused with exit code 2 and a message that names the surrogate and says these
+/// parts.
 fn check(model: &[u8], toml: &str, parts: &[&str]) {
     let Some(tiny) = Tiny::new(model, toml) else { return };
     let run = tiny.build().refused(2, parts);

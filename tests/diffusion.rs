@@ -1,4 +1,5 @@
-//! Stable Diffusion end to end on tiny models: diffusers' numbers, the same bytes whatever the batch, and bad models refused.
+//! Stable Diffusion end to end on tiny models: diffusers' numbers, the same bytes whatever the batch, and bad models
+//! refused.
 //!
 //! `golden/sd-second` is a model of the project's own (`golden/make_sd.py`); the other one lies in the shared data.
 
@@ -256,6 +257,7 @@ fn two_devices_share_the_shards_and_make_the_same_bytes() {
     Engine::candle().build(&hardset, "named", "").ok();
     assert_same(&hardset.path("auto"), &hardset.path("named"));
     build(&hardset, "bad", "--device cpu,auto").expect(2);
+    build(&hardset, "bad", "--device cpu,cuda:0").refused(2, &["one kind"]);
     let negative = format!("generate.negative_prompt={}", "very ".repeat(500));
     hardset.run(&["build", "made.toml", "--run-dir", "negative", "--set", &negative]).ok();
     let warnings = strings(&table(&hardset.path("negative/images/00000.parquet")), "warning");
@@ -566,4 +568,35 @@ fn a_run_whose_model_has_changed_stops() {
     edit("unet/config.json", "\"flip_sin_to_cos\": true", "\"flip_sin_to_cos\": false")(&hardset.path("model"));
     hardset.line("generate run").refused(2, &["unet/config.json", "run was planned"]);
     build(&hardset, "run", "").refused(2, &["`[generate]` differs"]);
+}
+
+/// Makes a run on the CPU and has the records of `folder` say that a GPU did it.
+fn made_on_a_gpu(hardset: &Hardset, run: &str, folder: &str) {
+    build(hardset, run, "").ok();
+    for file in fs::read_dir(hardset.path(&format!("{run}/{folder}"))).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let record = fs::read_to_string(&path).unwrap();
+            assert!(record.contains("\"device\": \"cpu\""), "{record}");
+            fs::write(&path, record.replace("\"device\": \"cpu\"", "\"device\": \"cuda\"")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn images_of_a_gpu_are_not_gone_on_with_on_a_cpu() {
+    let hardset = with_model("");
+    made_on_a_gpu(&hardset, "run", "images");
+    let words = ["made on cuda", "--device cpu", "leave --device out", "--run-dir"];
+    build(&hardset, "run", "--device cpu").refused(2, &words);
+    // Nothing is left to make, so that no device is needed.
+    build(&hardset, "run", "").ok();
+    fs::remove_file(hardset.path("run/images/00000.json")).unwrap();
+    let last = fs::read_dir(hardset.path("run/images")).unwrap().count();
+    let again = build(&hardset, "run", "");
+    match last {
+        // The only shard has no record: nothing says where it was made.
+        0..=2 => assert_eq!(again.code, Some(0), "{}", again.stderr),
+        _ => assert_eq!(again.code, Some(4), "{}", again.stderr),
+    }
 }

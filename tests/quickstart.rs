@@ -1,4 +1,5 @@
-//! The quick start, with its real diffusion model and classifiers: what it writes, whether images show what their prompts
+//! The quick start, with its real diffusion model and classifiers: what it writes, whether images show what their
+//! prompts
 //! say (the judge says so, `models/quickstart/judge`), whether what is mined is hard for a model that did not mine.
 //!
 //! Fewer images than the recipe makes; figures over all of them stand in `models/quickstart/README.md`.

@@ -180,7 +180,8 @@ pub struct ServeArgs {
     /// The port; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 8117)]
     pub port: u16,
-    /// Allow an address that other machines can reach. The page itself speaks plain HTTP: put a proxy with TLS before it
+    /// Allow an address that other machines can reach. The page itself speaks plain HTTP: put a proxy with TLS before
+    /// it
     #[arg(long)]
     pub allow_remote: bool,
     /// A name under which people reach the server; may be repeated, links have the first
@@ -233,7 +234,8 @@ impl From<Tool> for ExportFormat {
 pub struct CollectArgs {
     /// The run directory
     pub run: PathBuf,
-    /// Files of answers: Label Studio's JSON, CSV of Prolific or Mechanical Turk or ours, saved pages, a server's database.
+    /// Files of answers: Label Studio's JSON, CSV of Prolific or Mechanical Turk or ours, saved pages, a server's
+    /// database.
     /// Those of the run's own server are always read
     pub answers: Vec<PathBuf>,
     /// Change one key of the run's section [annotate]; may be repeated

@@ -125,7 +125,12 @@ fn lines(gpu: &Gpu, head: &[String]) -> String {
         Err(problem) => format!("cannot use cuda:{}: {problem}", gpu.index),
     };
     lines.push(format!("mining    {}", verdict(&gpu.mining)));
-    lines.push(format!("images    {}", verdict(&gpu.generation)));
+    lines.push(match &gpu.generation {
+        Err(_) if gpu.generation == gpu.mining => {
+            format!("images    cannot use cuda:{}, for the same cause", gpu.index)
+        }
+        usable => format!("images    {}", verdict(usable)),
+    });
     lines.extend(survey.pip().map(|pip| format!("run       {pip}")));
     lines.join("\n")
 }

@@ -215,7 +215,8 @@ impl GeneratorError {
         }
     }
 
-    /// Whether something that is needed is not there, rather than wrong: a folder, a file, a device, a part of this build.
+    /// Whether something that is needed is not there, rather than wrong: a folder, a file, a device, a part of this
+    /// build.
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Folder { .. } | Self::Gone { .. } | Self::Compare { .. } | Self::NoDiffusion => true,

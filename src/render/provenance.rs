@@ -1,6 +1,7 @@
 //! What a made image says of itself: texts for a PNG, among them XMP with IPTC's digital source type.
 //!
-//! Sources: IPTC NewsCodes, digitalsourcetype; XMP specification, part 1 (packet) and part 3 (PNG: `XML:com.adobe.xmp`).
+//! Sources: IPTC NewsCodes, digitalsourcetype; XMP specification, part 1 (packet) and part 3 (PNG:
+//! `XML:com.adobe.xmp`).
 
 use crate::domain::{PlanRow, Provenance};
 

@@ -77,7 +77,8 @@ pub(super) fn encode_in_groups(columns: Vec<Column>, rows: usize) -> Result<Vec<
 /// Bytes at the end of a file that are read at once: as a rule they hold the whole footer.
 const TAIL: u64 = 1 << 14;
 
-/// A file of one shard, of which only the columns that are asked for are read: cheaper than mapping its pages one by one.
+/// A file of one shard, of which only the columns that are asked for are read: cheaper than mapping its pages one by
+/// one.
 ///
 /// `bytes` is as long as the file, but memory is taken only for what has been read.
 pub(super) struct ShardFile {

@@ -44,7 +44,8 @@ pub(super) struct Size {
 }
 
 impl Choice {
-    /// `auto` takes ONNX Runtime where there is one, else candle; and the first GPU that the engine can use, else the CPU.
+    /// `auto` takes ONNX Runtime where there is one, else candle; and the first GPU that the engine can use, else the
+    /// CPU.
     pub fn new(means: &Means, precision: Precision) -> Result<Self, DiffusionError> {
         match (means.engine, &means.runtime) {
             (EngineChoice::Auto | EngineChoice::Ort, Some(runtime)) => Self::onnx(runtime, means.device, precision),

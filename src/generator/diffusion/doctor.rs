@@ -13,7 +13,8 @@ use super::{DiffusionError, Run, pixels};
 use crate::domain::{Precision, SamplerKind, UnknownSampler};
 use crate::generator::{Benchmark, Compared, Means};
 
-/// Largest absolute difference of an embedding, a UNet call or a VAE call that rounding in another order explains, in f32.
+/// Largest absolute difference of an embedding, a UNet call or a VAE call that rounding in another order explains, in
+/// f32.
 const NUMBERS: f64 = 1e-4;
 /// Largest distance of final latents, relative to their length (L2), in f32.
 const LATENTS: f64 = 1e-3;
@@ -215,7 +216,8 @@ fn relative_distance(ours: &Array, theirs: &Array) -> f64 {
     (apart / theirs.data.iter().map(|&x| square(x)).sum::<f64>()).sqrt()
 }
 
-/// Makes one image of `side_px` in `steps` calls of the UNet and takes the time; the first call of each network does not
+/// Makes one image of `side_px` in `steps` calls of the UNet and takes the time; the first call of each network does
+/// not
 /// count.
 pub fn benchmark(
     root: &Path,

@@ -125,12 +125,14 @@ impl From<NetworkError> for EngineError {
 
 /// Runs the three networks of a model.
 ///
-/// Holds always: an entry's numbers depend on that entry alone (on a CPU bit for bit). One thread may decode while another
+/// Holds always: an entry's numbers depend on that entry alone (on a CPU bit for bit). One thread may decode while
+/// another
 /// denoises.
 pub(super) trait Engine: Send + Sync {
     /// Token ids `[n][positions]` -> embeddings `[n, positions, width]`.
     fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError>;
-    /// Latents `[n, c, h, w]` at `timestep` (0 to 1000) and embeddings `[n, positions, width]` -> the UNet's answer, as the
+    /// Latents `[n, c, h, w]` at `timestep` (0 to 1000) and embeddings `[n, positions, width]` -> the UNet's answer,
+    /// as the
     /// latents.
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError>;
     /// Latents `[n, c, h, w]` -> pictures `[n, 3, h', w']`, about -1 to 1.

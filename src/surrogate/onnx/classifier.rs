@@ -143,7 +143,8 @@ impl Classifier {
         }
     }
 
-    /// One row of the output as scores over ImageNet's classes; extra classes take part in the softmax and are left out.
+    /// One row of the output as scores over ImageNet's classes; extra classes take part in the softmax and are left
+    /// out.
     fn scores(&self, row: &[f32]) -> Scores {
         let offset = self.model.output.offset as usize;
         let classes = offset..offset + IMAGENET_CLASSES;

@@ -1,6 +1,7 @@
 //! Pixels -> the numbers of an input tensor, by table: one value per channel and byte.
 //!
-//! Source of the arithmetic: torchvision's `ToTensor` and `Normalize`, `(pixel * scale - mean) / std`, rounded once to f32.
+//! Source of the arithmetic: torchvision's `ToTensor` and `Normalize`, `(pixel * scale - mean) / std`, rounded once to
+//! f32.
 
 use crate::domain::{ChannelOrder, InputSpec, Layout};
 use crate::imaging::RgbImage;

@@ -71,7 +71,8 @@ impl Networks {
         })
     }
 
-    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next one, with
+    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next
+    /// one, with
     /// fewer images, wants it in other sizes.
     fn array(&self, answer: Result<Tensor, NetworkError>) -> Result<Array, EngineError> {
         let numbers = |tensor: Tensor| -> Result<Array, NetworkError> {

@@ -1,6 +1,7 @@
 //! Tensors of safetensors files, mapped into memory: what nobody looks at is never read, and nothing is copied here.
 //!
-//! A mapped file must not be cut while the program runs: the system would stop the program, as it would any that maps files.
+//! A mapped file must not be cut while the program runs: the system would stop the program, as it would any that maps
+//! files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -123,7 +124,8 @@ impl Weights {
     /// Gives the memory of pages that were looked at back to the system, which reads them again if need be.
     pub fn forget_pages(&self) {
         for (_, map) in &self.files {
-            // SAFETY: the map is of a file and never written to: what is dropped comes back from the file. Failing is harmless.
+            // SAFETY: the map is of a file and never written to: what is dropped comes back from the file. Failing is
+            // harmless.
             let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
         }
     }

@@ -4,7 +4,8 @@ use crate::generator::diffusion::model::Activation;
 
 /// Loads layers by the names of their weights and applies them.
 ///
-/// Shapes: a picture is `[n, c, h, w]`, rows are `[n, rows, width]`; how they lie in memory is the implementation's own.
+/// Shapes: a picture is `[n, c, h, w]`, rows are `[n, rows, width]`; how they lie in memory is the implementation's
+/// own.
 /// Applying takes `&self`: candle computes at once; a builder of graphs adds a node and returns the name of its output.
 pub trait Layers {
     /// What flows between layers.

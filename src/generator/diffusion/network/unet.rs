@@ -93,7 +93,8 @@ impl<L: Layers> Unet<L> {
         x = self.middle.forward(l, &x, &time, prompt)?;
         for level in &self.up {
             for layer in &level.layers {
-                // Loading has counted them: every layer on the way up was made for one more state than there are levels.
+                // Loading has counted them: every layer on the way up was made for one more state than there are
+                // levels.
                 if let Some(skip) = skipped.pop() {
                     x = l.concat_channels(&x, &skip)?;
                 }

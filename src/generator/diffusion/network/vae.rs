@@ -1,6 +1,7 @@
 //! The autoencoder's decoder: latents -> pictures.
 //!
-//! Source: Rombach et al. 2022; names of tensors as in diffusers' `AutoencoderKL`, also the older ones of its attention.
+//! Source: Rombach et al. 2022; names of tensors as in diffusers' `AutoencoderKL`, also the older ones of its
+//! attention.
 
 use super::layers::{Attention, Kernel, Layers, LinearShape, Norm};
 use super::resnet::{Resnet, ResnetShape, Upsample};
@@ -68,7 +69,8 @@ impl<L: Layers> Decoder<L> {
         })
     }
 
-    /// Latents in the autoencoder's own scale ([`VaeConfig::unscaled`]), `[n, c, h, w]`: pictures `[n, 3, h', w']`, about
+    /// Latents in the autoencoder's own scale ([`VaeConfig::unscaled`]), `[n, c, h, w]`: pictures `[n, 3, h', w']`,
+    /// about
     /// -1 to 1.
     pub fn forward(&self, l: &L, latents: &L::Tensor) -> Result<L::Tensor, L::Error> {
         let latents = match &self.post_quant {

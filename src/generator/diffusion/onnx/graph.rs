@@ -22,7 +22,8 @@ use super::{Number, operators};
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::{Raw, RawType, Weights};
 
-/// Operators and their versions. The standard ones: those of ONNX 1.15, which any ONNX Runtime that has the model editor
+/// Operators and their versions. The standard ones: those of ONNX 1.15, which any ONNX Runtime that has the model
+/// editor
 /// knows. The layout in blocks of channels is put in by the CPU provider itself; 1.22 and 1.23 want it said.
 const OPSETS: [(&str, u32); 4] = [(STANDARD, 20), (OWN, 1), ("com.microsoft.nchwc", 1), (operators::DOMAIN, 1)];
 /// Operators of ONNX Runtime's own.
@@ -35,7 +36,8 @@ const LEAST_MAPPED_BYTES: usize = 128;
 /// In which operators and in which layout a graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Standard operators and two of our own, channels first: what ONNX Runtime's CPU provider lays out in blocks of channels by itself.
+    /// Standard operators and two of our own, channels first: what ONNX Runtime's CPU provider lays out in blocks of
+    /// channels by itself.
     Cpu,
     /// The fused operators of the CUDA provider, channels last: what tensor cores take.
     Cuda(Number),
@@ -192,7 +194,8 @@ impl Writer {
         Ok(name.to_owned())
     }
 
-    /// Has ONNX Runtime make no laid-out or packed copy of a weight on a CPU: it is called an input with a default, which a
+    /// Has ONNX Runtime make no laid-out or packed copy of a weight on a CPU: it is called an input with a default,
+    /// which a
     /// caller could replace (none does), and so is used as it lies in the file.
     pub fn keep_as_it_is(&self, name: &str, shape: &[usize]) {
         let mut state = self.state.borrow_mut();

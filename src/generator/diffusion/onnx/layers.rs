@@ -1,7 +1,9 @@
 //! Layers as nodes of a graph, in two dialects.
 //!
-//! CPU: standard operators and two of our own (`operators`), channels first. CUDA: channels last, and the fused operators
-//! that ONNX Runtime's CUDA provider has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm, MultiHeadAttention,
+//! CPU: standard operators and two of our own (`operators`), channels first. CUDA: channels last, and the fused
+//! operators
+//! that ONNX Runtime's CUDA provider has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm,
+//! MultiHeadAttention,
 //! SkipLayerNormalization, BiasSplitGelu). Sources of what they take: onnxruntime 1.31, contrib_ops/cuda/diffusion and
 //! contrib_ops/cuda/bert; the schemas in contrib_defs. NhwcConv takes its weights for channels last only where they are
 //! constants (conv.cc, `PrePack`).
@@ -22,8 +24,10 @@ const MOST_CHANNELS_OF_A_GROUP: usize = 512;
 /// through a matrix of scores, in the numbers of the queries.
 const FUSED_HEAD_STEP: usize = 8;
 
-/// Pixels of a convolution's output from which on ONNX Runtime may lay out a copy of large weights in blocks of channels. With
-/// fewer, a call waits for the weights and not for the sums, and the copy would only cost loading time and memory (SD 1.5's
+/// Pixels of a convolution's output from which on ONNX Runtime may lay out a copy of large weights in blocks of
+/// channels. With
+/// fewer, a call waits for the weights and not for the sums, and the copy would only cost loading time and memory (SD
+/// 1.5's
 /// levels of 1,280 channels).
 const LEAST_BLOCKED_PIXELS: usize = 256;
 /// Bytes from which on weights are large: of fully connected layers no packed copy is made then.

@@ -1,7 +1,8 @@
 //! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then
 //! on.
 //!
-//! On a CPU graphs are of standard operators and two of our own, in f32. A small model's calls take one entry and one thread each, side
+//! On a CPU graphs are of standard operators and two of our own, in f32. A small model's calls take one entry and one
+//! thread each, side
 //! by side; a large model's take one entry (with guidance two) and all threads. Either way an image's
 //! numbers cannot depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a
 //! whole batch, filled up where images are fewer. Holds always: no shape in a graph is open.

@@ -1,6 +1,7 @@
 //! Two operators of our own on the CPU: the standard ones need five passes over memory for each, on one thread in part.
 //!
-//! Holds always: a task's numbers come from one group, or one row, alone, so that they do not depend on batch or threads.
+//! Holds always: a task's numbers come from one group, or one row, alone, so that they do not depend on batch or
+//! threads.
 
 use ort::operator::{
     BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
@@ -116,7 +117,8 @@ fn input(context: &ComputeContext, at: usize) -> ort::Result<ValueRef<'_>> {
     context.input(at)?.ok_or_else(|| ort::Error::new(format!("input {at} is missing")))
 }
 
-/// Fills the output, of `shape`, in `tasks` pieces of `size` numbers (the last one may be shorter), on the session's threads.
+/// Fills the output, of `shape`, in `tasks` pieces of `size` numbers (the last one may be shorter), on the session's
+/// threads.
 fn in_tasks(
     context: &ComputeContext,
     shape: Vec<i64>,

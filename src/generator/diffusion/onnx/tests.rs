@@ -1,4 +1,5 @@
-//! An entry's numbers, whatever is beside it and however many threads there are: bit for bit, by both strategies of the CPU.
+//! An entry's numbers, whatever is beside it and however many threads there are: bit for bit, by both strategies of
+//! the CPU.
 
 use std::path::Path;
 

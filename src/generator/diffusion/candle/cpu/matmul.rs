@@ -77,7 +77,8 @@ pub(in super::super) struct Rows<'a> {
     pub steps: [usize; 3],
 }
 
-/// `x W^T + bias` with W `[out, width]` row-major: `[count, rows, out]`; or, with `channels_first`, `[count, out, rows]`.
+/// `x W^T + bias` with W `[out, width]` row-major: `[count, rows, out]`; or, with `channels_first`, `[count, out,
+/// rows]`.
 pub(in super::super) fn linear(x: Rows, weight: &[f32], bias: &[f32], channels_first: bool) -> Vec<f32> {
     let outputs = weight.len() / x.width;
     let mut out = vec![0.0; x.count * x.rows * outputs];
