@@ -29,7 +29,7 @@ pub fn clear() {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-/// `problem` with the lines kept since [`clear`] that it does not say itself.
+/// `problem` with the lines kept since they were last forgotten that it does not say itself.
 pub fn explained(problem: &str) -> String {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     joined(problem, lines.iter().map(String::as_str))
