@@ -7,7 +7,7 @@
 //! A session whose runs are recorded (CUDA graphs) asks for more, and gets it here:
 //! * Every operator on the GPU and none that copies between devices: shapes are known when a graph is written, so that
 //!   none computes them; shapes and factors that kernels read on the host are constants, which lie there from the
-//! start.
+//!   start.
 //! * No memory taken while it records. ONNX Runtime does that by itself: the first call runs without recording until
 //!   its arena has all that is needed, records, and plays back, all before it returns (inference_session.cc).
 //! * One thread: the recording belongs to the thread that made it, another one would record anew
