@@ -573,12 +573,13 @@ fn a_run_whose_model_has_changed_stops() {
 /// Makes a run on the CPU and has the records of its images say that a GPU did it.
 fn made_on_a_gpu(hardset: &Hardset, run: &str) {
     build(hardset, run, "").ok();
-    for file in fs::read_dir(hardset.path(&format!("{run}/images"))).unwrap() {
-        let path = file.unwrap().path();
+    for file in fs::read_dir(hardset.path(&format!("{run}/images"))).expect("the folder can be read") {
+        let path = file.expect("the folder can be read").path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let record = fs::read_to_string(&path).unwrap();
+            let record = fs::read_to_string(&path).expect("a record is text");
             assert!(record.contains("\"device\": \"cpu\""), "{record}");
-            fs::write(&path, record.replace("\"device\": \"cpu\"", "\"device\": \"cuda\"")).unwrap();
+            fs::write(&path, record.replace("\"device\": \"cpu\"", "\"device\": \"cuda\""))
+                .expect("a record can be written");
         }
     }
 }
