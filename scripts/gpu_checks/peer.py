@@ -7,6 +7,7 @@
 """
 import argparse
 import json
+import pathlib
 import sys
 import time
 
@@ -25,7 +26,10 @@ def pipeline(args, dtype):
     pipe = diffusers.StableDiffusionPipeline.from_pretrained(
         args.model, dtype=dtype, use_safetensors=True, safety_checker=None, requires_safety_checker=False
     ).to(args.device)
-    config = {key: value for key, value in pipe.scheduler.config.items() if key != "timestep_spacing"}
+    # What the model's file says; the defaults of its own class are not DDIM's. Latents are not clipped unless the file
+    # says so: the pipeline sees to that for a scheduler of its own, not for one that is set later.
+    config = json.loads((pathlib.Path(args.model) / "scheduler/scheduler_config.json").read_text())
+    config.setdefault("clip_sample", False)
     pipe.scheduler = diffusers.DDIMScheduler.from_config(config)
     pipe.set_progress_bar_config(disable=True)
     return pipe
