@@ -468,7 +468,7 @@ fn a_dry_run_knows_the_time_once_images_have_been_made() {
     let hours = || hardset.line("plan made.toml --dry-run --format json").ok().json()["hours"].clone();
     assert_eq!(hours(), serde_json::json!({}));
     build(&hardset, "run", "").ok();
-    assert!(hours()["cpu"].as_f64().is_some_and(|hours| hours > 0.0), "{}", hours());
+    assert!(hours()["cpu (candle)"].as_f64().is_some_and(|hours| hours > 0.0), "{}", hours());
 }
 
 /// One clear message about a changed copy of the model: `change` gets its folder.

@@ -17,7 +17,8 @@ pub enum RuntimeError {
     },
     /// The library that was named is not there.
     #[error(
-        "ORT_DYLIB_PATH is {path}, which is no file; set it to a libonnxruntime of version 1.22 or later, or unset it"
+        "ONNX Runtime cannot be used: ORT_DYLIB_PATH is {path}, which is no file; set it to a libonnxruntime of \
+         version 1.22 or later, or unset it and run `hardset fetch onnxruntime`"
     )]
     NoFile {
         /// The path.
