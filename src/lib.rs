@@ -9,6 +9,7 @@ pub mod answers;
 pub mod config;
 pub mod imaging;
 pub mod onnx;
+pub mod people;
 pub mod stats;
 pub mod store;
 pub mod table;
@@ -16,7 +17,13 @@ pub mod table;
 pub mod assets;
 pub mod generator;
 pub mod render;
-pub mod surrogate;
+pub mod scorer;
+
+pub mod source;
+
+pub mod work;
+
+pub mod pool;
 
 pub mod server;
 

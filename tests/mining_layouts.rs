@@ -1,5 +1,4 @@
-//! The two ways in which images are scored, held against each other on the CPU: one instance of a model on each core,
-//! and
+//! The two ways in which images are scored, held against each other on the CPU: one instance of a model on each core, and
 //! one instance for all cores with a batch that never changes, which is what a GPU gets.
 //!
 //! Real models (`models/quickstart`), among them the two whose graphs compute with shapes. Needs an ONNX Runtime
@@ -17,10 +16,12 @@ use common::{hashes, ort_library};
 use hardset::assets::DataFolders;
 use hardset::config::{Override, Recipe};
 use hardset::domain::{Device, EngineChoice, Prediction};
-use hardset::stage::{self, Context, Part, Progress};
+use hardset::pool::Pool;
+use hardset::scorer::Instances;
+use hardset::stage::{generate, mine, plan};
 use hardset::store::{Check, RunDir};
-use hardset::surrogate::Instances;
 use hardset::table::predictions_table;
+use hardset::work::{Context, Part, Progress};
 use tempfile::TempDir;
 
 const MODELS: [&str; 3] = ["quick-plain", "quick-attention", "quick-mixer"];
@@ -60,9 +61,10 @@ fn mined(home: &Path, name: &str, instances: Instances, threads: usize) -> PathB
         stop: &stop,
     };
     let _lock = ctx.run.create().expect("the run can be made");
-    let spec = stage::plan(&ctx, &recipe).expect("it can be planned");
-    let images = stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE).expect("images can be made");
-    stage::mine(&ctx, &spec, &images, Check::Hashes).expect("they can be mined");
+    let spec = plan::plan(&ctx, &recipe).expect("it can be planned");
+    let images = generate::generate(&ctx, &spec, Check::Hashes, Part::WHOLE).expect("images can be made");
+    let pool = Pool::open(&ctx, &spec).expect("it has a plan");
+    mine::mine(&pool, &images, Check::Hashes).expect("they can be mined");
     ctx.run.path().join("predictions")
 }
 

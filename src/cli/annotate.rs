@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::args::{AnnotateCommand, CollectArgs, ExportArgs, ServeArgs};
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::config::Override;
-use crate::domain::{RunSpec, person_name};
-use crate::stage::{self, Agreement, Collected, Context, ExportTo, Exported, Links, ServeAt, StageError};
+use crate::domain::{Agreement, RunSpec, person_name};
+use crate::pool::Pool;
+use crate::server::Links;
+use crate::stage::annotate::{self, AnnotateError, Collected, ExportTo, Exported, ServeAt};
+use crate::work::Context;
 
-pub fn run(session: &Session, command: &AnnotateCommand) -> anyhow::Result<Output> {
+pub fn run(session: &Session, command: &AnnotateCommand) -> Result<Output, Error> {
     match command {
         AnnotateCommand::Export(args) => export(session, args),
         AnnotateCommand::Serve(args) => serve(session, args),
@@ -20,16 +24,14 @@ pub fn run(session: &Session, command: &AnnotateCommand) -> anyhow::Result<Outpu
     }
 }
 
-fn export(session: &Session, args: &ExportArgs) -> anyhow::Result<Output> {
+fn export(session: &Session, args: &ExportArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
-    let _lock = ctx.run.lock().map_err(StageError::from)?;
-    ctx.run.sweep().map_err(StageError::from)?;
+    let _lock = Session::for_writing(&ctx)?;
     let spec = changed(&ctx, &args.set)?;
-    let (format, out, image_url) = (args.to.into(), args.out.clone(), args.image_url.clone());
-    let to = ExportTo { format, out, image_url, missing: args.missing, own: false };
-    let exported = stage::export(&ctx, &spec, &to)?;
+    let to = ExportTo { format: args.to.into(), out: args.out.clone(), image_url: args.image_url.clone() };
+    let exported = annotate::export(&Pool::open(&ctx, &spec)?, &to, args.missing)?;
     // Changes that led to nothing are not kept.
-    ctx.run.write_spec(&spec).map_err(StageError::from)?;
+    ctx.run.write_spec(&spec)?;
     Ok(Output::new(written(&exported, &spec), exported_json(&exported)).lost(exported.left_out))
 }
 
@@ -54,7 +56,7 @@ pub fn exported_json(exported: &Exported) -> serde_json::Value {
 }
 
 /// The run's spec with keys of its section [annotate] changed.
-fn changed(ctx: &Context, set: &[Override]) -> Result<RunSpec, StageError> {
+fn changed(ctx: &Context, set: &[Override]) -> Result<RunSpec, Error> {
     let mut spec = ctx.run.spec()?;
     if !set.is_empty() {
         let file = ctx.run.path().join("spec.toml").display().to_string();
@@ -63,13 +65,12 @@ fn changed(ctx: &Context, set: &[Override]) -> Result<RunSpec, StageError> {
     Ok(spec)
 }
 
-fn collect(session: &Session, args: &CollectArgs) -> anyhow::Result<Output> {
+fn collect(session: &Session, args: &CollectArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
-    let _lock = ctx.run.lock().map_err(StageError::from)?;
-    ctx.run.sweep().map_err(StageError::from)?;
+    let _lock = Session::for_writing(&ctx)?;
     let spec = changed(&ctx, &args.set)?;
-    let collected = stage::collect(&ctx, &spec, &args.answers)?;
-    ctx.run.write_spec(&spec).map_err(StageError::from)?;
+    let collected = annotate::collect(&Pool::open(&ctx, &spec)?, &args.answers)?;
+    ctx.run.write_spec(&spec)?;
     let problems = collected.inputs.iter().filter(|input| !input.known).map(|input| input.problems).sum();
     Ok(Output::new(said(&collected, &args.run), as_json(&collected)).lost(problems))
 }
@@ -98,20 +99,20 @@ fn said(collected: &Collected, run: &Path) -> String {
     lines.join("\n")
 }
 
-fn serve(session: &Session, args: &ServeArgs) -> anyhow::Result<Output> {
+fn serve(session: &Session, args: &ServeArgs) -> Result<Output, Error> {
     if !args.bind.is_loopback() && !args.allow_remote {
-        return Err(StageError::Remote { address: args.bind.to_string() }.into());
+        return Err(AnnotateError::Remote { address: args.bind.to_string() }.into());
     }
     if args.bind.is_unspecified() && args.host.is_empty() {
-        return Err(StageError::NoHost { address: args.bind.to_string() }.into());
+        return Err(AnnotateError::NoHost { address: args.bind.to_string() }.into());
     }
     let people = args.people.iter().map(|name| person_name(name)).collect::<Result<_, _>>();
-    let people = people.map_err(|problem| StageError::PersonName { problem })?;
+    let people = people.map_err(|problem| AnnotateError::PersonName { problem })?;
     let ctx = session.context(&args.run);
-    let spec = ctx.run.spec().map_err(StageError::from)?;
+    let spec = ctx.run.spec()?;
     let listen = SocketAddr::new(args.bind, args.port);
     let at = ServeAt { listen, hosts: args.host.clone(), people };
-    stage::serve(&ctx, &spec, at, |links| session.announce(&opened(links)))?;
+    annotate::serve(&Pool::open(&ctx, &spec)?, at, |links| session.announce(&opened(links)))?;
     // The one object of this command was its links.
     let text = format!("stopped; the answers are in {}", ctx.run.ballots().display());
     Ok(Output::new(text, serde_json::Value::Null))

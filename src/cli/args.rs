@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
 use crate::domain::{Devices, EngineChoice, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
-use crate::stage::Part;
+use crate::work::Part;
 
 /// Builds hard-example image benchmarks and keeps the evidence for every image in them.
 #[derive(Parser)]

@@ -3,28 +3,34 @@
 use serde_json::json;
 
 use super::args::BuildArgs;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use super::{annotate, fan_out, mine, report};
-use crate::domain::RunSpec;
-use crate::stage::{self, Context, Exported, Part, StageError};
+use super::{annotate, mine, report};
+use crate::pool::Pool;
+use crate::stage::annotate::{AnnotateError, Exported, export_all};
+use crate::stage::report::{report as write_report, want_thumbnails};
+use crate::stage::{generate, mine as mining, plan};
 use crate::store::Check;
+use crate::work::Part;
 
-pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let recipe = Session::recipe(&args.pipeline)?;
     let dir = Session::run_dir(&args.pipeline, &recipe);
     let ctx = session.context(&dir);
-    let _lock = ctx.run.create().map_err(StageError::from)?;
-    ctx.run.sweep().map_err(StageError::from)?;
-    let spec = stage::plan(&ctx, &recipe)?;
+    let _lock = Session::for_making(&ctx)?;
+    let spec = plan::plan(&ctx, &recipe)?;
     mine::prepare(session, &dir, &spec)?;
-    fan_out::generate(session, &ctx, &spec)?;
-    let images = stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?;
-    fan_out::mine(session, &ctx, &spec, &images.records)?;
-    let mining = stage::mine(&ctx, &spec, &images, Check::Hashes)?;
-    let page = stage::report(&ctx, &spec, args.max_images)?;
-    let sheets = sheets(&ctx, &spec)?;
-    let mined = mine::output(&dir, &mining);
+    generate::generate_on(&ctx, session.devices(), &spec)?;
+    let images = generate::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?;
+    let pool = Pool::open(&ctx, &spec)?;
+    mining::score_on(&pool, session.devices(), &images.records)?;
+    let mined = mining::mine(&pool, &images, Check::Hashes)?;
+    // Sheets first: what decodes a hard image for people makes its thumbnail for the page.
+    want_thumbnails(&pool, args.max_images)?;
+    let sheets = sheets(&pool)?;
+    let page = write_report(&pool, args.max_images)?;
+    let mined = mine::output(&dir, &mined);
     let lines = sheets.iter().map(|exported| annotate::written(exported, &spec));
     let text = [mined.text, report::text(&page)].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
     let json = json!({
@@ -36,10 +42,10 @@ pub fn run(session: &Session, args: &BuildArgs) -> anyhow::Result<Output> {
 }
 
 /// The task sheets that the recipe asks for; a pool that cannot fill one is no reason to fail.
-fn sheets(ctx: &Context, spec: &RunSpec) -> Result<Vec<Exported>, StageError> {
-    match stage::export_all(ctx, spec) {
-        Err(StageError::Sheets(error)) => {
-            ctx.progress.note(&format!("no task sheets: {error}"));
+fn sheets(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
+    match export_all(pool) {
+        Err(AnnotateError::Sheets(error)) => {
+            pool.ctx().progress.note(&format!("no task sheets: {error}"));
             Ok(Vec::new())
         }
         exported => exported,

@@ -5,23 +5,25 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::DoctorArgs;
-use super::exit;
+use super::error::{Error, MISSING, SOME_LOST};
 use super::output::Output;
 use super::session::Session;
+use crate::generator::Compared;
 use crate::onnx::Missing;
-use crate::stage::{self, Compared, Gpu, ModelReport, StageError};
+use crate::stage::doctor::{Gpu, ModelReport, doctor, doctor_model};
+use crate::stage::prepare::PrepareError;
 
-pub fn run(session: &Session, args: &DoctorArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &DoctorArgs) -> Result<Output, Error> {
     match &args.model {
         Some(model) => Ok(model_output(&of_model(session, args, model)?)),
         None => Ok(machine(session)),
     }
 }
 
-fn of_model(session: &Session, args: &DoctorArgs, model: &Path) -> Result<ModelReport, StageError> {
+fn of_model(session: &Session, args: &DoctorArgs, model: &Path) -> Result<ModelReport, PrepareError> {
     let ctx = session.context(Path::new("."));
     let benchmark = args.benchmark.then_some((args.size, args.steps));
-    stage::doctor_model(&ctx, model, args.reference.as_deref(), args.precision, benchmark)
+    doctor_model(&ctx, model, args.reference.as_deref(), args.precision, benchmark)
 }
 
 fn model_output(report: &ModelReport) -> Output {
@@ -56,7 +58,7 @@ fn model_output(report: &ModelReport) -> Output {
         lines.extend(parts.iter().map(|(name, value)| format!("{name:<20}{value:.3}")));
         parts.iter().for_each(|(name, value)| json[*name] = json!(value));
     }
-    let code = if wrong == 0 { 0 } else { exit::SOME_LOST };
+    let code = if wrong == 0 { 0 } else { SOME_LOST };
     Output { text: lines.join("\n"), json, code }
 }
 
@@ -72,12 +74,12 @@ fn compared_json(compared: &Compared) -> serde_json::Value {
 }
 
 fn machine(session: &Session) -> Output {
-    let doctor = stage::doctor(&session.context(Path::new(".")));
+    let doctor = doctor(&session.context(Path::new(".")));
     let library = doctor.library.as_ref().map(|found| format!("{} (from {})", found.path.display(), found.from));
     let folders: Vec<String> = doctor.data_folders.iter().map(|path| path.display().to_string()).collect();
     let (runtime, code) = match &doctor.runtime {
         Ok(facts) => (facts.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "), 0),
-        Err(problem) => (format!("cannot be used: {problem}"), exit::MISSING),
+        Err(problem) => (format!("cannot be used: {problem}"), MISSING),
     };
     let mut text = format!(
         "hardset {} (features: {})\nthreads   {}\ndata      {}\nlibrary   {}\nruntime   {runtime}",

@@ -5,13 +5,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::FetchArgs;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use crate::stage;
+use crate::stage::fetch::{FetchResult, fetch};
 
-pub fn run(session: &Session, args: &FetchArgs) -> anyhow::Result<Output> {
-    let results = stage::fetch(&session.context(Path::new(".")), &args.ids)?;
-    let line = |r: &stage::FetchResult| {
+pub fn run(session: &Session, args: &FetchArgs) -> Result<Output, Error> {
+    let results = fetch(&session.context(Path::new(".")), &args.ids)?;
+    let line = |r: &FetchResult| {
         let how = if r.fresh { "fetched" } else { "was there" };
         format!("{}  {how}  {}  sha256 {}  {}", r.id, r.path.display(), r.sha256, r.licence)
     };

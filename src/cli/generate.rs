@@ -3,34 +3,35 @@
 use serde_json::json;
 
 use super::args::GenerateArgs;
-use super::fan_out;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::{self, Part, StageError};
+use crate::stage::generate::{generate, generate_on};
+use crate::stage::prepare::check_model;
 use crate::store::{Check, Rows};
+use crate::work::{Part, processes};
 
-pub fn run(session: &Session, args: &GenerateArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
-    let tally = match args.part {
+    let images = match args.part {
         // The process that started this one holds the lock, and has checked the model.
         Some(part) => {
-            fan_out::end_with_the_parent();
-            stage::generate(&ctx, &ctx.run.spec().map_err(StageError::from)?, Check::Sizes, part)?
+            processes::end_with_the_parent();
+            generate(&ctx, &ctx.run.spec()?, Check::Sizes, part)?
         }
         None => {
-            let _lock = ctx.run.lock().map_err(StageError::from)?;
-            ctx.run.sweep().map_err(StageError::from)?;
-            let spec = ctx.run.spec().map_err(StageError::from)?;
-            stage::check_model(&ctx, &spec)?;
-            fan_out::generate(session, &ctx, &spec)?;
-            stage::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?
+            let _lock = Session::for_writing(&ctx)?;
+            let spec = ctx.run.spec()?;
+            check_model(&ctx, &spec)?;
+            generate_on(&ctx, session.devices(), &spec)?;
+            generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?
         }
     };
     let mut rows = Rows::default();
-    tally.records.iter().for_each(|record| rows.add(record.rows));
+    images.records.iter().for_each(|record| rows.add(record.rows));
     let lost = rows.dropped + rows.failed;
-    let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, tally.fresh_rows);
+    let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, images.fresh_rows);
     let json =
-        json!({ "run": args.run.display().to_string(), "kept": rows.kept, "lost": lost, "fresh": tally.fresh_rows });
+        json!({ "run": args.run.display().to_string(), "kept": rows.kept, "lost": lost, "fresh": images.fresh_rows });
     Ok(Output::new(text, json).lost(lost))
 }

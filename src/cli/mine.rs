@@ -5,61 +5,65 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::MineArgs;
-use super::fan_out;
+use super::error::Error;
 use super::output::{Output, percent};
 use super::session::Session;
 use crate::config::SurrogateDef;
 use crate::domain::{Device, RunSpec, SelectSpec};
-use crate::stage::{self, Context, Mining, Part, StageError};
+use crate::pool::Pool;
+use crate::stage::generate::generate;
+use crate::stage::mine::{Mining, mine, score, score_on};
+use crate::stage::prepare::{self, PrepareError, resolve_surrogate};
 use crate::store::Check;
+use crate::work::{Context, Part, processes};
 
-pub fn run(session: &Session, args: &MineArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
     if let Some(part) = args.part {
         return score_part(&ctx, part);
     }
-    let _lock = ctx.run.lock().map_err(StageError::from)?;
-    ctx.run.sweep().map_err(StageError::from)?;
-    let stored = ctx.run.spec().map_err(StageError::from)?;
+    let _lock = Session::for_writing(&ctx)?;
+    let stored = ctx.run.spec()?;
     let spec = changed(&ctx, &stored, args)?;
     prepare(session, &args.run, &spec)?;
     // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
-    let images = stage::generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
-    fan_out::mine(session, &ctx, &spec, &images.records)?;
-    let mining = stage::mine(&ctx, &spec, &images, Check::Sizes)?;
+    let images = generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
+    let pool = Pool::open(&ctx, &spec)?;
+    score_on(&pool, session.devices(), &images.records)?;
+    let mining = mine(&pool, &images, Check::Sizes)?;
     let mut output = output(&args.run, &mining);
     output.text += &format!("\nthe page shows it after `hardset report {}`", args.run.display());
     Ok(output)
 }
 
 /// Readies each of the session's devices.
-pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), StageError> {
+pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), PrepareError> {
     let mut devices = session.devices().to_vec();
     // A GPU chooses the library of this process; a CPU takes any.
     devices.sort_by_key(|device| *device == Device::Cpu);
     devices.dedup();
     for device in devices {
-        stage::prepare(&Context { device, ..session.context(run) }, spec)?;
+        prepare::prepare(&Context { device, ..session.context(run) }, spec)?;
     }
     Ok(())
 }
 
 /// One process's share of the predictions; the process that started this one holds the lock and selects.
-fn score_part(ctx: &Context, part: Part) -> anyhow::Result<Output> {
-    fan_out::end_with_the_parent();
-    let spec = fan_out::given_spec()?;
-    let images = stage::generate(ctx, &spec, Check::Sizes, Part::WHOLE)?;
-    let scored = stage::score(ctx, &spec, &images.records, Check::Sizes, part)?;
-    let fresh: u64 = scored.iter().map(|scored| scored.tally.fresh_rows).sum();
+fn score_part(ctx: &Context, part: Part) -> Result<Output, Error> {
+    processes::end_with_the_parent();
+    let spec = processes::given_spec()?;
+    let images = generate(ctx, &spec, Check::Sizes, Part::WHOLE)?;
+    let scored = score(&Pool::open(ctx, &spec)?, &images.records, Check::Sizes, part)?;
+    let fresh: u64 = scored.iter().map(|scored| scored.records.fresh_rows).sum();
     Ok(Output::new(format!("{fresh} worked on just now"), json!({ "fresh": fresh })))
 }
 
 /// The stored spec with the mining that the arguments ask for.
-fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, StageError> {
+fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, Error> {
     let mut spec = stored.clone();
     for name in args.surrogates.iter().flatten() {
         if !spec.mine.surrogates.iter().any(|known| known.name == *name) {
-            let added = stage::resolve_surrogate(ctx, &SurrogateDef::load(name, Path::new("."))?)?;
+            let added = resolve_surrogate(ctx, &SurrogateDef::load(name, Path::new("."))?)?;
             spec.mine.surrogates.retain(|known| known.name != added.name);
             spec.mine.surrogates.push(added);
         }
@@ -89,9 +93,9 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
     let selected = &mining.selected;
     let mut text = String::new();
     for scored in &mining.scored {
-        let all: u64 = scored.tally.records.iter().map(|record| record.rows.kept).sum();
-        let fresh = scored.tally.fresh_rows;
-        let mark = if scored.is_target { " (a target without a say)" } else { "" };
+        let all: u64 = scored.records.records.iter().map(|record| record.rows.kept).sum();
+        let fresh = scored.records.fresh_rows;
+        let mark = if scored.is_target { " (a target: it does not vote)" } else { "" };
         text += &format!("{}{mark}: {all} images scored, {fresh} worked on just now\n", scored.surrogate);
     }
     text += &format!(
@@ -108,7 +112,7 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
     }
     text += &format!("manifest: {}", run.join("manifest.parquet").display());
     let scored = mining.scored.iter().map(
-        |scored| json!({ "surrogate": scored.surrogate, "target": scored.is_target, "fresh": scored.tally.fresh_rows }),
+        |scored| json!({ "surrogate": scored.surrogate, "target": scored.is_target, "fresh": scored.records.fresh_rows }),
     );
     let json = json!({
         "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,

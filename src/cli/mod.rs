@@ -6,8 +6,7 @@ mod annotate;
 mod args;
 mod build;
 mod doctor;
-mod exit;
-mod fan_out;
+mod error;
 mod fetch;
 mod generate;
 mod mine;
@@ -28,12 +27,12 @@ use crate::onnx::Runtime;
 use args::{Cli, Command};
 use session::Session;
 
-/// Runs the program; the exit code is DESIGN 1.4's.
+/// Runs the program; the exit codes are those of `error.rs`.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let session = match Session::start(&cli.common) {
         Ok(session) => session,
-        Err(error) => return exit::report(&error),
+        Err(error) => return error.report(),
     };
     let outcome = match &cli.command {
         Command::Build(args) => build::run(&session, args),
@@ -51,6 +50,6 @@ pub fn run() -> ExitCode {
     Runtime::release();
     match outcome {
         Ok(output) => session.print(output),
-        Err(error) => exit::report(&error),
+        Err(error) => error.report(),
     }
 }

@@ -5,20 +5,20 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::PlanArgs;
+use super::error::Error;
 use super::output::{Output, size};
 use super::session::Session;
-use crate::stage::{self, Counts, StageError};
+use crate::stage::plan::{self, Counts};
 
-pub fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     let recipe = Session::recipe(&args.pipeline)?;
     if args.dry_run {
-        return Ok(counted(&stage::count(&session.context(Path::new(".")), &recipe)?));
+        return Ok(counted(&plan::count(&session.context(Path::new(".")), &recipe)?));
     }
     let dir = Session::run_dir(&args.pipeline, &recipe);
     let ctx = session.context(&dir);
-    let _lock = ctx.run.create().map_err(StageError::from)?;
-    ctx.run.sweep().map_err(StageError::from)?;
-    stage::plan(&ctx, &recipe)?;
+    let _lock = Session::for_making(&ctx)?;
+    plan::plan(&ctx, &recipe)?;
     let record = ctx.run.plan().record().map(|record| record.rows).unwrap_or_default();
     let text = format!("{}: {} items planned, {} files without a label", dir.display(), record.kept, record.dropped);
     let json = json!({ "run": dir.display().to_string(), "items": record.kept, "lost": record.dropped });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::stage::Progress;
+use crate::work::Progress;
 
 /// Time between plain lines.
 const EVERY: Duration = Duration::from_secs(10);

@@ -3,26 +3,28 @@
 use serde_json::json;
 
 use super::args::ReleaseArgs;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::config::Override;
-use crate::stage::{self, ReleaseTo, Released, StageError};
+use crate::pool::Pool;
+use crate::stage::release::{ReleaseTo, Released, release};
 
-pub fn run(session: &Session, args: &ReleaseArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
-    let _lock = ctx.run.lock().map_err(StageError::from)?;
-    let mut spec = ctx.run.spec().map_err(StageError::from)?;
+    let _lock = ctx.run.lock()?;
+    let mut spec = ctx.run.spec()?;
     let file = args.run.join("spec.toml").display().to_string();
-    spec.release = Override::release(&spec.release, &args.set, &file).map_err(StageError::from)?;
+    spec.release = Override::release(&spec.release, &args.set, &file)?;
     let to = ReleaseTo {
         out: args.out.clone(),
         base: args.base.clone(),
         also: args.also.iter().map(|form| (*form).into()).collect(),
         against: args.against.clone(),
     };
-    let released = stage::release(&ctx, &spec, &to)?;
+    let released = release(&Pool::open(&ctx, &spec)?, &to)?;
     // Changes that led to nothing are not kept.
-    ctx.run.write_spec(&spec).map_err(StageError::from)?;
+    ctx.run.write_spec(&spec)?;
     Ok(Output::new(text(&released), as_json(&released)).lost(released.unreadable))
 }
 
@@ -36,9 +38,10 @@ fn text(released: &Released) -> String {
         record.images,
         if *was_there { ", made earlier" } else { "" },
     )];
-    lines.push(match record.verified {
-        true => "verified: people accepted each of them".to_owned(),
-        false => "UNVERIFIED: nobody has looked at them, and card and metadata say so".to_owned(),
+    lines.push(if record.verified {
+        "verified: people accepted each of them".to_owned()
+    } else {
+        "UNVERIFIED: nobody has looked at them, and card and metadata say so".to_owned()
     });
     if let Some(base) = &record.base {
         let (version, added) = (&base.version, base.added);

@@ -3,15 +3,17 @@
 use serde_json::json;
 
 use super::args::ReportArgs;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::{self, ReportResult, StageError};
+use crate::pool::Pool;
+use crate::stage::report::{ReportResult, report};
 
-pub fn run(session: &Session, args: &ReportArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &ReportArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
-    let _lock = ctx.run.lock().map_err(StageError::from)?;
-    let spec = ctx.run.spec().map_err(StageError::from)?;
-    let page = stage::report(&ctx, &spec, args.max_images)?;
+    let _lock = ctx.run.lock()?;
+    let spec = ctx.run.spec()?;
+    let page = report(&Pool::open(&ctx, &spec)?, args.max_images)?;
     Ok(Output::new(
         text(&page),
         json!({ "report": page.path.display().to_string(), "shown": page.shown, "left_out": page.left_out }),

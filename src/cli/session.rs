@@ -6,18 +6,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{Common, Format, PipelineArgs};
+use super::error::Error;
 use super::output::Output;
 use super::progress::Drawn;
 use crate::assets::DataFolders;
-use crate::config::{Override, Recipe};
+use crate::config::{ConfigError, Override, Recipe};
 use crate::domain::{Device, Devices, EngineChoice};
-use crate::stage::{Context, StageError};
-use crate::store::RunDir;
+use crate::store::{Lock, RunDir, StoreError};
 use crate::table;
+use crate::work::Context;
 
 /// One call of the program.
 pub struct Session {
@@ -33,15 +33,14 @@ pub struct Session {
 
 impl Session {
     /// Sets threads and signal handlers up: the first signal asks to stop, the second stops at once.
-    pub fn start(common: &Common) -> anyhow::Result<Self> {
+    pub fn start(common: &Common) -> Result<Self, Error> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = common.threads.map_or(cores, usize::from);
         table::limit_threads(threads);
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop))
-                .context("cannot handle signals")?;
-            signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+            signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop)).map_err(Error::Signals)?;
+            signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(Error::Signals)?;
         }
         Ok(Self {
             data: DataFolders::from_env(&common.data_dir),
@@ -75,11 +74,25 @@ impl Session {
         }
     }
 
+    /// Locks the run of `ctx`, which must be there, and removes what a killed process left unfinished.
+    pub fn for_writing(ctx: &Context) -> Result<Lock, StoreError> {
+        let lock = ctx.run.lock()?;
+        ctx.run.sweep()?;
+        Ok(lock)
+    }
+
+    /// The same for a run that may be new.
+    pub fn for_making(ctx: &Context) -> Result<Lock, StoreError> {
+        let lock = ctx.run.create()?;
+        ctx.run.sweep()?;
+        Ok(lock)
+    }
+
     /// Reads the pipeline with its overrides.
-    pub fn recipe(args: &PipelineArgs) -> Result<Recipe, StageError> {
+    pub fn recipe(args: &PipelineArgs) -> Result<Recipe, ConfigError> {
         let mut overrides = args.set.clone();
         overrides.extend(args.seed.map(|seed| Override::new("seed", i64::from(seed))));
-        Ok(Recipe::load(&args.pipeline, &overrides)?)
+        Recipe::load(&args.pipeline, &overrides)
     }
 
     /// The run directory of a pipeline.

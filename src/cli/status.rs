@@ -3,18 +3,19 @@
 use serde_json::json;
 
 use super::args::RunArgs;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::domain::ReleaseRecord;
-use crate::stage::{self, StageError, Status};
+use crate::stage::status::{Status, status};
 use crate::store::ReleaseDir;
 
-pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     if let Some(release) = ReleaseDir::find(&args.run) {
-        let record = release.record().map_err(StageError::from)?;
-        return Ok(Output::new(of_release(&record), serde_json::to_value(&record)?));
+        let record = release.record()?;
+        return Ok(Output::new(of_release(&record), json!(record)));
     }
-    let status = stage::status(&session.context(&args.run).run)?;
+    let status = status(&session.context(&args.run).run)?;
     let surrogates = status.surrogates.iter().map(|s| {
         json!({
             "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "target": s.target,
@@ -54,7 +55,7 @@ fn text(status: &Status) -> String {
     for s in &status.surrogates {
         let mark = match (s.selected, s.target) {
             (true, _) => "",
-            (false, true) => ", a target without a say",
+            (false, true) => ", a target: it does not vote",
             (false, false) => ", not in the current mining",
         };
         text += &format!(

@@ -3,22 +3,23 @@
 use serde_json::json;
 
 use super::args::RunArgs;
+use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::{self, StageError};
+use crate::stage::verify::{verify, verify_release};
 use crate::store::{ReleaseDir, StoreError};
 
-pub fn run(session: &Session, args: &RunArgs) -> anyhow::Result<Output> {
+pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
     let verified = match ReleaseDir::find(&args.run) {
-        Some(release) => stage::verify_release(&ctx, &release)?,
+        Some(release) => verify_release(&ctx, &release)?,
         None if ReleaseDir::has_lost_record(&args.run) => {
             let path = args.run.display().to_string();
-            return Err(StageError::from(StoreError::NotARelease { path }).into());
+            return Err(StoreError::NotARelease { path }.into());
         }
         None => {
-            let _lock = ctx.run.lock().map_err(StageError::from)?;
-            stage::verify(&ctx)?
+            let _lock = ctx.run.lock()?;
+            verify(&ctx)?
         }
     };
     let text = match verified.problems.len() {

@@ -7,6 +7,7 @@ mod annotate;
 mod category;
 mod diffusion;
 mod geometry;
+mod hard;
 mod hash;
 mod item;
 mod manifest;
@@ -28,6 +29,7 @@ pub use annotate::{
 pub use category::{Category, CategorySet, IMAGENET_CLASSES};
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use geometry::{Geometry, Interpolation, Resize};
+pub use hard::HardRow;
 pub use hash::{KeyHasher, Sha256};
 pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};

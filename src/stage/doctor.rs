@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::library::{Found, find_library};
-use super::{Context, StageError, means};
+use super::prepare::{self, LibraryFile, PrepareError, find_library};
 use crate::domain::{Device, Precision};
 use crate::generator::{self, Benchmark, Compared};
 use crate::onnx::{self, Runtime, RuntimeError, Survey};
+use crate::work::Context;
 
 /// What a diffusion model is, and how it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +30,12 @@ pub fn doctor_model(
     reference: Option<&Path>,
     precision: Precision,
     benchmark: Option<(u32, u32)>,
-) -> Result<ModelReport, StageError> {
+) -> Result<ModelReport, PrepareError> {
     let facts = generator::model_facts(folder)?;
-    let means = means::asked_for(ctx)?;
+    let means = prepare::asked_for(ctx)?;
     let ran = generator::model_engine(&means, precision)?;
     // On the threads that were asked for.
-    ctx.pool()?.install(|| {
+    ctx.thread_pool()?.install(|| {
         let compare = |file| generator::compare_model(folder, file, &means, precision);
         let measure = |size| generator::benchmark_model(folder, &means, precision, size);
         if reference.is_none() && benchmark.is_none() {
@@ -60,7 +60,7 @@ pub struct Doctor {
     /// Where files are looked for.
     pub data_folders: Vec<PathBuf>,
     /// The ONNX Runtime library and how it was found.
-    pub library: Option<Found>,
+    pub library: Option<LibraryFile>,
     /// Runtime and device, or why they cannot be used.
     pub runtime: Result<Vec<(String, String)>, String>,
     /// The GPU; `None` with `--device cpu`, and in a build without ONNX Runtime.
@@ -112,7 +112,7 @@ pub fn doctor(ctx: &Context) -> Doctor {
     }
 }
 
-fn gpu(ctx: &Context, library: Option<&Found>, runtime: Option<&Arc<Runtime>>) -> Option<Gpu> {
+fn gpu(ctx: &Context, library: Option<&LibraryFile>, runtime: Option<&Arc<Runtime>>) -> Option<Gpu> {
     let (index, asked) = match ctx.device {
         Device::Cpu => return None,
         Device::Auto => (0, false),

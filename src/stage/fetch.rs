@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::resolve::pinned_note;
-use super::{Context, StageError};
+use super::prepare::{self, PrepareError, pinned_note};
 use crate::domain::{DataEntry, DiffusionModel, ModelEntry};
+use crate::work::Context;
 use crate::{assets, config};
 
 /// One file, or one model, that is there now.
@@ -23,7 +23,7 @@ pub struct FetchResult {
 }
 
 /// Fetches the files or models `ids`, or all files that have a source where none is named.
-pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, StageError> {
+pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, PrepareError> {
     let here = Path::new(".");
     if ids.is_empty() {
         let entries = config::all_entries(here)?.into_values().filter(|entry| entry.source.is_some());
@@ -36,7 +36,7 @@ pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, StageErr
     ids.iter().map(one).collect()
 }
 
-fn fetch_file(ctx: &Context, entry: DataEntry) -> Result<FetchResult, StageError> {
+fn fetch_file(ctx: &Context, entry: DataEntry) -> Result<FetchResult, PrepareError> {
     ctx.check_stop()?;
     let fetched = assets::fetch(&entry, &ctx.data, true)?;
     if fetched.pinned_now {
@@ -51,12 +51,12 @@ fn fetch_file(ctx: &Context, entry: DataEntry) -> Result<FetchResult, StageError
     })
 }
 
-fn fetch_model(ctx: &Context, entry: ModelEntry) -> Result<FetchResult, StageError> {
+fn fetch_model(ctx: &Context, entry: ModelEntry) -> Result<FetchResult, PrepareError> {
     ctx.check_stop()?;
     let named =
         DiffusionModel { name: entry.id.clone(), path: PathBuf::new(), sha256: None, files: Vec::new(), licence: None };
-    let before = super::model::look_up(ctx, &entry.id).is_some();
-    let found = super::model::find(ctx, &named)?;
+    let before = prepare::look_up_model(ctx, &entry.id).is_some();
+    let found = prepare::find_model(ctx, &named)?;
     let sha256 = found.sha256.map(|hash| hash.to_string()).unwrap_or_default();
     Ok(FetchResult { id: entry.id, path: found.path, sha256, licence: entry.licence, fresh: !before })
 }

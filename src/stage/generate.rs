@@ -9,16 +9,40 @@ use std::time::Instant;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use super::images::check_source;
-use super::planned::Planned;
-use super::shards::{Made, Output, Part, Stage, Tally, for_each_shard};
-use super::{Context, StageError, means};
-use crate::domain::{DropRow, GenerateSpec, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256};
-use crate::generator::{self, Generator, Picture, Pictures};
+use super::prepare::{self, PrepareError};
+use crate::domain::{Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256, Stage};
+use crate::generator::{Generator, GeneratorError, Picture, Pictures};
 use crate::imaging;
+use crate::pool::{Plan, PoolError};
 use crate::render;
+use crate::source::source;
 use crate::store::{Check, RunDir, StoreError, TarShard};
-use crate::table::images_table;
+use crate::table::{TableError, images_table};
+use crate::work::processes::{self, Counted, Job};
+use crate::work::{Context, Made, Output, Part, ShardRecords, ShardWork, WorkError, for_each_shard};
+
+/// Why images are not made.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// What the run needs cannot be had.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The plan cannot be read.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The source of images cannot be used.
+    #[error(transparent)]
+    Generator(#[from] GeneratorError),
+    /// A table cannot be written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A file of the run cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
 
 /// Images from which a rate is measured.
 const LEAST_MEASURED: usize = 8;
@@ -26,7 +50,7 @@ const LEAST_MEASURED: usize = 8;
 struct Generate<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
-    plan: Planned,
+    plan: Plan,
     base_key: Sha256,
     part: Part,
     /// Encodes. One of its own: the thread that makes images waits for encoded ones on a thread of the other pool.
@@ -38,35 +62,36 @@ struct Generate<'a> {
 /// Pictures of some rows, on their way into a shard.
 type Block = (Vec<PlanRow>, Pictures);
 
-/// Runs the stage on the shards of `part`; the tally has one record per shard.
-pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Result<Tally, StageError> {
-    let plan = Planned::open(ctx, spec)?;
+/// Runs the stage on the shards of `part`; one record per shard.
+pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Result<ShardRecords, GenerateError> {
+    let plan = Plan::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
-    means::check_engine(ctx, ranges.len())?;
+    prepare::check_engine(ctx, ranges.len())?;
     let base_key = (KeyHasher::new().field("stage", "generate 3").field("plan", plan.record.hash().to_string()))
         .field("generate", spec.generate.identity())
         .finish();
-    let stage = Generate { ctx, spec, plan, base_key, part, encoders: ctx.pool()?, generator: None };
-    let mut tallies = ctx.pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
+    let stage = Generate { ctx, spec, plan, base_key, part, encoders: ctx.thread_pool()?, generator: None };
+    let mut tallies = ctx.thread_pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
 }
 
-impl Stage for Generate<'_> {
+impl ShardWork for Generate<'_> {
     const NAME: &'static str = "generate";
+    type Error = GenerateError;
 
     fn part(&self) -> Part {
         self.part
     }
 
-    fn outputs(&self, shard: usize) -> Result<Vec<Output>, StageError> {
+    fn outputs(&self, shard: usize) -> Result<Vec<Output>, GenerateError> {
         let Range { start, end } = self.plan.ranges[shard];
         let key =
             KeyHasher::new().field("base", self.base_key.to_string()).field("rows", format!("{start}..{end}")).finish();
         Ok(vec![Output { unit: self.ctx.run.images(shard), key }])
     }
 
-    fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<Made>, StageError> {
-        check_source(self.spec)?;
+    fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<Made>, GenerateError> {
+        source(&self.spec.generate).check_there()?;
         let rows = self.plan.rows(shard)?;
         let (ctx, spec, alone) = (self.ctx, self.spec, self.part == Part::WHOLE);
         let generator = match &mut self.generator {
@@ -93,7 +118,7 @@ impl Stage for Generate<'_> {
                 }
             }
             drop(sender);
-            let shard = encoder.join().map_err(|_| StageError::Threads("the encoder's thread died".to_owned()))??;
+            let shard = encoder.join().map_err(|_| WorkError::Threads("the encoder's thread died".to_owned()))??;
             generator.take_notes().iter().for_each(|note| ctx.progress.note(note));
             // A process that shares the machine with others, or makes a few images only, measures something else.
             if alone && given >= LEAST_MEASURED {
@@ -104,18 +129,31 @@ impl Stage for Generate<'_> {
     }
 }
 
-/// Items that have an image or a reason for none, of how many: as the records on disk say.
-pub fn generated(ctx: &Context, spec: &RunSpec) -> Result<(u64, u64), StageError> {
-    let plan = Planned::open(ctx, spec)?;
-    let done = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
-    Ok(((0..plan.ranges.len()).map(done).sum(), plan.record.rows.kept))
+/// Makes the images that are missing, shared out over `devices`, where there are several and the source has a model
+/// that runs on them. The engine is settled once, for all of them: a run has the images of one.
+pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<(), GenerateError> {
+    if devices.len() < 2 || source(&spec.generate).diffusion().is_none() {
+        return Ok(());
+    }
+    let engine = prepare::settled_engine(ctx, spec)?;
+    let ctx = Context { engine, ..ctx.again() };
+    let count = || generated(&ctx, spec);
+    processes::share(&ctx, devices, &Job { command: "generate", doing: "making images", input: None, count: &count })
 }
 
-fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, StageError> {
-    if let GenerateSpec::Diffusion(source) = &spec.generate {
-        ctx.progress.note(&format!("loading {}", source.model.path.display()));
+/// Items that have an image or a reason for none: as the records on disk say.
+fn generated(ctx: &Context, spec: &RunSpec) -> Result<Counted, GenerateError> {
+    let plan = Plan::open(ctx, spec)?;
+    let given = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
+    Ok(Counted { done: (0..plan.ranges.len()).map(given).sum(), all: plan.record.rows.kept })
+}
+
+fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, GenerateError> {
+    let source = source(&spec.generate);
+    if let Some(diffusion) = source.diffusion() {
+        ctx.progress.note(&format!("loading {}", diffusion.model.path.display()));
     }
-    let generator = generator::build(&spec.generate, &means::for_run(ctx, spec, shards)?)?;
+    let generator = source.generator(&prepare::for_run(ctx, spec, shards)?)?;
     let facts: Vec<String> = generator.facts().iter().map(|(name, value)| format!("{name} {value}")).collect();
     if !facts.is_empty() {
         ctx.progress.note(&format!("making images with {}", facts.join(", ")));
@@ -126,9 +164,9 @@ fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generat
 /// Remembers how fast a model is here, for `plan --dry-run`; that it cannot be written down is no reason to stop.
 fn record_rate(ctx: &Context, spec: &RunSpec, facts: &BTreeMap<String, String>, images_per_sec: f64) {
     let fact = |name: &str| facts.get(name).map(String::as_str);
-    if let (GenerateSpec::Diffusion(source), Some(device)) = (&spec.generate, fact("gpu").or(fact("device"))) {
+    if let (Some(diffusion), Some(device)) = (source(&spec.generate).diffusion(), fact("gpu").or(fact("device"))) {
         let on = fact("engine").map_or_else(|| device.to_owned(), |engine| format!("{device} ({engine})"));
-        let _ = crate::store::record_rate(ctx.data.cache(), &source.workload(), &on, images_per_sec);
+        let _ = crate::store::record_rate(ctx.data.cache(), &diffusion.workload(), &on, images_per_sec);
     }
 }
 
@@ -151,21 +189,11 @@ struct Shard {
 impl Shard {
     fn new(shard: usize, spec: &RunSpec, facts: &BTreeMap<String, String>) -> Self {
         let made = Made { files: Vec::new(), rows: Default::default(), lost: Vec::new(), facts: Default::default() };
-        let provenance = match &spec.generate {
-            GenerateSpec::Diffusion(source) => source.model.sha256.map(|model_sha256| Provenance {
-                model_sha256,
-                engine: facts.get("engine").cloned().unwrap_or_default(),
-                sampler: facts.get("sampler").cloned().unwrap_or_default(),
-                steps: source.steps,
-                guidance: source.guidance,
-                warning: None,
-            }),
-            GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => None,
-        };
+        let provenance = source(&spec.generate).provenance(facts);
         Self { path: format!("images/{shard:05}.tar"), provenance, tar: None, kept: Vec::new(), made }
     }
 
-    fn fill(mut self, blocks: Receiver<Block>, encoders: &ThreadPool) -> Result<Self, StageError> {
+    fn fill(mut self, blocks: Receiver<Block>, encoders: &ThreadPool) -> Result<Self, GenerateError> {
         for (rows, pictures) in blocks {
             let outcomes = pictures.finish()?;
             // A GPU makes more images a second than one thread can encode.
@@ -211,7 +239,7 @@ impl Shard {
         StoreError::io("encode", Path::new(&self.path))(error)
     }
 
-    fn add(&mut self, request: &PlanRow, outcome: Outcome<Result<Encoded, StoreError>>) -> Result<(), StageError> {
+    fn add(&mut self, request: &PlanRow, outcome: Outcome<Result<Encoded, StoreError>>) -> Result<(), GenerateError> {
         let counts = &mut self.made.rows;
         match &outcome {
             Outcome::Kept(_) => counts.kept += 1,
@@ -220,7 +248,7 @@ impl Shard {
         }
         if let Some(reason) = outcome.reason() {
             let source = request.source.clone().or_else(|| request.prompt.clone()).unwrap_or_default();
-            let stage = crate::domain::Stage::Generate;
+            let stage = Stage::Generate;
             self.made.lost.push(DropRow { item_id: request.item_id, stage, source, reason: reason.to_owned() });
         }
         let Some(encoded) = outcome.kept() else { return Ok(()) };
@@ -233,7 +261,7 @@ impl Shard {
         Ok(())
     }
 
-    fn finish(mut self, given: usize, facts: BTreeMap<String, String>) -> Result<Made, StageError> {
+    fn finish(mut self, given: usize, facts: BTreeMap<String, String>) -> Result<Made, GenerateError> {
         if let Some(tar) = self.tar {
             let bytes = tar.finish().map_err(StoreError::io("encode", Path::new(&self.path)))?;
             self.made.files.push(("tar", bytes));

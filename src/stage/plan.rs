@@ -2,13 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use super::shards::default_shard_items;
-use super::{Context, StageError};
+use super::prepare::{self, PrepareError};
 use crate::config::Recipe;
-use crate::domain::{GenerateSpec, KeyHasher, RunSpec, Sha256};
-use crate::generator::{self, Listing, Rows};
-use crate::store::{self, Check, ShardRecord, Unit, measured_rates};
-use crate::table::PlanTable;
+use crate::domain::{KeyHasher, RunSpec, Sha256};
+use crate::generator::{GeneratorError, Listing, Rows};
+use crate::source::source;
+use crate::store::{self, Check, ShardRecord, StoreError, Unit, measured_rates};
+use crate::table::{PlanTable, TableError};
+use crate::work::Context;
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// What the run needs cannot be had.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The source of images cannot be used.
+    #[error(transparent)]
+    Generator(#[from] GeneratorError),
+    /// A file of the run cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plan's table cannot be written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
 
 /// What a plan would come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,24 +54,14 @@ pub struct Counts {
 }
 
 /// Lists the source and counts, writing nothing.
-pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
-    let Listing { rows, lost } = generator::list(&recipe.generate, &recipe.categories, recipe.seed)?;
+pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, PlanError> {
+    let source = source(&recipe.generate);
+    let Listing { rows, lost } = source.list(&recipe.categories, recipe.seed)?;
     let items = rows.len();
-    let shard_items = recipe.shard_items.unwrap_or_else(|| default_shard_items(items, &recipe.generate));
-    let image_bytes = match &recipe.generate {
-        GenerateSpec::Folder(_) => 0,
-        // PNGs of natural pictures take about two thirds of their pixels.
-        GenerateSpec::Diffusion(source) => {
-            items as u64 * (2 * u64::from(source.width_px) * u64::from(source.height_px))
-        }
-        // Noise does not compress; a tar adds a header and padding to each member.
-        GenerateSpec::Fake(fake) => items as u64 * (3 * u64::from(fake.size_px).pow(2) + 1024),
-    };
-    let hours = match &recipe.generate {
-        GenerateSpec::Diffusion(source) => measured_rates(ctx.data.cache(), &source.workload()),
-        GenerateSpec::Folder(_) | GenerateSpec::Fake(_) => Vec::new(),
-    };
-    let hours = hours.into_iter().map(|(device, rate)| (device, items as f64 / rate / 3600.0)).collect();
+    let shard_items = recipe.shard_items.unwrap_or_else(|| source.default_shard_items(items));
+    let rates =
+        source.diffusion().map_or_else(Vec::new, |diffusion| measured_rates(ctx.data.cache(), &diffusion.workload()));
+    let hours = rates.into_iter().map(|(device, rate)| (device, items as f64 / rate / 3600.0)).collect();
     let annotate = &recipe.annotate;
     let asked = annotate.max_items.map_or(items, |most| items.min(most as usize));
     let sheets = asked.div_ceil(annotate.candidates_per_batch() as usize) as u64 * u64::from(annotate.people_per_batch);
@@ -65,7 +73,7 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
         lost: lost.len() as u64,
         categories: rows.categories(),
         shards: items.div_ceil(shard_items as usize) as u64,
-        image_bytes,
+        image_bytes: source.stored_bytes(items as u64),
         inferences: (items * (recipe.mine.surrogates.len() + recipe.mine.targets.len())) as u64,
         hours,
         sheets,
@@ -75,25 +83,26 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, StageError> {
 
 /// Makes the plan unless it is there, and stores the spec: before the plan, so that a run directory always says what
 /// it is for.
-pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, StageError> {
+pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
+    let source_of_recipe = source(&recipe.generate);
     let (unit, key) = (ctx.run.plan(), key(recipe));
     let stored = ctx.run.spec_if_any()?;
-    let listing = match &stored {
-        Some(_) if unit.done(key, Check::Hashes).is_some() => None,
-        _ => Some(generator::list(&recipe.generate, &recipe.categories, recipe.seed)?),
-    };
+    let is_planned = stored.is_some() && unit.done(key, Check::Hashes).is_some();
+    let listing = if is_planned { None } else { Some(source_of_recipe.list(&recipe.categories, recipe.seed)?) };
     let items = listing.as_ref().map_or(0, |listing| listing.rows.len());
     let shard_items =
-        stored.as_ref().map_or_else(|| default_shard_items(items, &recipe.generate), |stored| stored.shard_items);
-    let spec = super::resolve(ctx, recipe, shard_items)?;
+        stored.as_ref().map_or_else(|| source_of_recipe.default_shard_items(items), |stored| stored.shard_items);
+    let spec = prepare::resolve(ctx, recipe, shard_items)?;
     if let Some(stored) = &stored {
-        super::adopt(stored, &spec, &ctx.run.path().display().to_string())?;
+        prepare::adopt(stored, &spec, &ctx.run_name())?;
     }
-    generator::check(&spec.generate)?;
+    source(&spec.generate).check()?;
     // The mining that a run says it has stays until the next one is made (`mine` stores it then).
     let mine = stored.map_or_else(|| spec.mine.clone(), |stored| stored.mine);
     ctx.run.write_spec(&RunSpec { mine, ..spec.clone() })?;
-    listing.map_or(Ok(()), |listing| commit((&unit, key), listing, spec.shard_items))?;
+    if let Some(listing) = listing {
+        commit(&unit, key, listing, spec.shard_items)?;
+    }
     Ok(spec)
 }
 
@@ -106,13 +115,12 @@ fn key(recipe: &Recipe) -> Sha256 {
         .finish()
 }
 
-fn commit((unit, key): (&Unit, Sha256), listing: Listing, shard_items: u32) -> Result<(), StageError> {
-    let (kept, dropped) = (listing.rows.len() as u64, listing.lost.len() as u64);
+fn commit(unit: &Unit, key: Sha256, listing: Listing, shard_items: u32) -> Result<(), PlanError> {
+    let Listing { rows, lost } = listing;
+    let (kept, dropped) = (rows.len() as u64, lost.len() as u64);
     let counts = store::Rows { given: kept + dropped, kept, dropped, failed: 0 };
-    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: listing.lost, facts: BTreeMap::new() };
-    unit.commit(
-        &[("parquet", PlanTable::encode(listing.rows.len(), shard_items, |part| listing.rows.part(part))?)],
-        record,
-    )?;
+    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost, facts: BTreeMap::new() };
+    let table = PlanTable::encode(rows.len(), shard_items, |part| rows.part(part))?;
+    unit.commit(&[("parquet", table)], record)?;
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! status: how far a run is. Reads records only and takes no lock.
 
-use super::StageError;
-use super::library::all_described;
-use super::shards::ranges;
+use super::prepare::all_described;
 use crate::domain::RunSpec;
+use crate::pool::{PoolError, shard_ranges};
 use crate::store::{Check, RunDir, Unit};
 use crate::table::{dropped_table, read_hard};
 
@@ -41,18 +40,18 @@ pub struct SurrogateStatus {
     pub scored: u64,
     /// Whether it takes part in the current mining.
     pub selected: bool,
-    /// Whether it is a target: scored, without a say.
+    /// Whether it is a target: it is scored and does not vote.
     pub target: bool,
     /// What made its predictions: runtime, version, device.
     pub runtime: String,
 }
 
 /// Looks at the run.
-pub fn status(run: &RunDir) -> Result<Status, StageError> {
+pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     let spec = run.spec()?;
     let plan = run.plan();
     let planned = plan.record().map(|record| record.rows.kept as usize);
-    let shards = ranges(planned.unwrap_or(0), spec.shard_items).len();
+    let shards = shard_ranges(planned.unwrap_or(0), spec.shard_items).len();
     let names = run.predicted();
     let hard = run.manifest().is_file().then(|| read_hard(&run.manifest())).transpose()?;
     let dropped = run.dropped().is_file().then(|| dropped_table::decode(&run.dropped())).transpose()?;

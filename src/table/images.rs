@@ -27,6 +27,15 @@ const COLUMNS: [&str; 13] = [
 pub struct ImagePaths(pub(super) DataFrame);
 
 impl ImagePaths {
+    /// Those of `rows`.
+    pub fn of(rows: &[ImageRow]) -> Result<Self, TableError> {
+        let columns = vec![
+            Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>()),
+            Column::new("path".into(), rows.iter().map(|row| row.path.as_str()).collect::<Vec<&str>>()),
+        ];
+        Ok(Self(DataFrame::new(rows.len(), columns)?))
+    }
+
     /// Those of no image.
     pub fn empty() -> Result<Self, TableError> {
         let columns =

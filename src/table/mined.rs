@@ -11,7 +11,7 @@ use polars::prelude::*;
 use super::frame::{self, TableError};
 use super::images::ImagePaths;
 use super::plan::PlanSlice;
-use crate::domain::ItemId;
+use crate::domain::{HardRow, ItemId};
 
 /// The plan's columns that the table repeats.
 pub(super) const PLAN_COLUMNS: [&str; 5] = ["item_id", "category", "nuisance_kind", "nuisance", "prompt"];
@@ -135,23 +135,6 @@ impl<W: Write> MinedWriter<W> {
     }
 }
 
-/// A hard item, as the table has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HardRow {
-    /// The item.
-    pub item_id: ItemId,
-    /// Id of its category.
-    pub category: String,
-    /// Kind and value of its nuisance, if it has one.
-    pub nuisance: Option<(String, String)>,
-    /// Surrogates that fail.
-    pub n_failed: u32,
-    /// The wrong class that most of them gave, and how many did.
-    pub agreed_wrong: Option<(i32, u32)>,
-    /// Whether some margin is near 0.
-    pub near_tie: bool,
-}
-
 /// The hard items of the table, in its order.
 pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
     frame::read_rows(
@@ -162,6 +145,7 @@ pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
             "nuisance_kind",
             "nuisance",
             "n_failed",
+            "failed_by",
             "agreed_wrong",
             "n_agreed_wrong",
             "near_tie",
@@ -173,16 +157,29 @@ pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
             let (categories, near) = (frame::full_strings(&frame, "category")?, frame::bools(&frame, "near_tie")?);
             let (wrong, agreed) = (frame.column("agreed_wrong")?.i32()?, frame::u32s(&frame, "n_agreed_wrong")?);
             let (kinds, values) = (frame.column("nuisance_kind")?.str()?, frame.column("nuisance")?.str()?);
-            let nuisance = |at| Some((kinds.get(at)?.to_owned(), values.get(at)?.to_owned()));
-            let row = |(at, category)| HardRow {
-                item_id: ItemId(ids[at]),
-                category,
-                nuisance: nuisance(at),
-                n_failed: failed[at],
-                agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
-                near_tie: near[at],
-            };
-            Ok(categories.into_iter().enumerate().map(row).collect())
+            let failed_by = frame.column("failed_by")?.list()?;
+            let mut rows = Vec::with_capacity(ids.len());
+            for (at, category) in categories.into_iter().enumerate() {
+                rows.push(HardRow {
+                    item_id: ItemId(ids[at]),
+                    category,
+                    nuisance: kinds
+                        .get(at)
+                        .zip(values.get(at))
+                        .map(|(kind, value)| (kind.to_owned(), value.to_owned())),
+                    failed_by: names_of(failed_by, at)?,
+                    n_failed: failed[at],
+                    agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
+                    near_tie: near[at],
+                });
+            }
+            Ok(rows)
         },
     )
+}
+
+/// The names in the list of row `at`.
+fn names_of(lists: &ListChunked, at: usize) -> PolarsResult<Vec<String>> {
+    let Some(names) = lists.get_as_series(at) else { return Ok(Vec::new()) };
+    Ok(names.str()?.iter().flatten().map(str::to_owned).collect())
 }

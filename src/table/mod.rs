@@ -16,7 +16,7 @@ mod verdicts;
 
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
-pub use mined::{EncodedChunk, HardRow, MinedChunk, MinedWriter, Verdicts, read_hard};
+pub use mined::{EncodedChunk, MinedChunk, MinedWriter, Verdicts, read_hard};
 pub use plan::{PlanSlice, PlanTable};
 pub use release::{ReleaseFile, ReleaseWriter, StoredRow};
 
@@ -43,7 +43,7 @@ pub mod tasks_table {
 /// `verdicts/{votes,assignments,items}.parquet`.
 pub mod verdicts_table {
     pub use super::verdicts::{
-        decode_assignments, decode_items, encode_agreement, encode_assignments, encode_items, encode_people,
-        encode_votes,
+        decode_agreement, decode_assignments, decode_counting_votes, decode_items, decode_people, encode_agreement,
+        encode_assignments, encode_items, encode_people, encode_votes,
     };
 }

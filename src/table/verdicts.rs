@@ -6,7 +6,9 @@ use polars::prelude::*;
 
 use super::answers;
 use super::frame::{self, TableError};
-use crate::domain::{Agreement, Answer, Assignment, ItemId, ItemVerdict, Passed, PersonRow, Tally, Verdict, VoteRow};
+use crate::domain::{
+    Agreement, Answer, AnswerRow, Assignment, ItemId, ItemVerdict, Passed, PersonRow, Tally, Verdict, VoteRow,
+};
 
 /// All votes, those that do not count with the reason.
 pub fn encode_votes(rows: &[VoteRow]) -> Result<Vec<u8>, TableError> {
@@ -160,6 +162,75 @@ pub fn decode_items(path: &Path, questions: &[String]) -> Result<Vec<ItemVerdict
     })
 }
 
+/// The votes of the file that count, in its order.
+pub fn decode_counting_votes(path: &Path) -> Result<Vec<VoteRow>, TableError> {
+    let columns = ["person", "task", "question", "answer", "at_ms", "batch", "item_id", "counts"];
+    frame::read_rows(path, &columns, |frame| {
+        let frame = &frame.filter(frame.column("counts")?.bool()?)?;
+        let (people, tasks) = (frame::full_strings(frame, "person")?, frame::full_strings(frame, "task")?);
+        let (questions, answers) = (frame::full_strings(frame, "question")?, frame::strings(frame, "answer")?);
+        let (times, batches) = (frame.column("at_ms")?.i64()?, frame::strings(frame, "batch")?);
+        let items = frame.column("item_id")?.u32()?;
+        let mut rows = Vec::with_capacity(people.len());
+        for (at, person) in people.into_iter().enumerate() {
+            let given = AnswerRow {
+                person,
+                task: tasks[at].clone(),
+                question: questions[at].clone(),
+                answer: answers[at].as_deref().and_then(Answer::read),
+                at_ms: times.get(at),
+                problem: None,
+            };
+            let item_id = items.get(at).map(ItemId);
+            // An answer to a sentinel never counts as a vote.
+            rows.push(VoteRow { given, batch: batches[at].clone(), item_id, is_sentinel: false, reason: None });
+        }
+        Ok(rows)
+    })
+}
+
+/// The people of the file.
+pub fn decode_people(path: &Path) -> Result<Vec<PersonRow>, TableError> {
+    frame::read_rows(path, &["person", "sheets", "set_aside", "votes", "agreement"], |frame| {
+        let people = frame::full_strings(frame, "person")?;
+        let [sheets, set_aside, votes] = ["sheets", "set_aside", "votes"].map(|name| frame::u64s(frame, name));
+        let (sheets, set_aside, votes) = (sheets?, set_aside?, votes?);
+        let agreement = frame.column("agreement")?.f64()?;
+        let mut rows = Vec::with_capacity(people.len());
+        for (at, person) in people.into_iter().enumerate() {
+            rows.push(PersonRow {
+                person,
+                sheets: sheets[at],
+                set_aside: set_aside[at],
+                votes: votes[at],
+                agreement: agreement.get(at),
+            });
+        }
+        Ok(rows)
+    })
+}
+
+/// The agreement of the file, question by question.
+pub fn decode_agreement(path: &Path) -> Result<Vec<Agreement>, TableError> {
+    let columns = ["question", "votes", "percent_agreement", "alpha", "alpha_low", "alpha_high"];
+    frame::read_rows(path, &columns, |frame| {
+        let (questions, votes) = (frame::full_strings(frame, "question")?, frame::u64s(frame, "votes")?);
+        let (percent, alpha) = (frame.column("percent_agreement")?.f64()?, frame.column("alpha")?.f64()?);
+        let (low, high) = (frame.column("alpha_low")?.f64()?, frame.column("alpha_high")?.f64()?);
+        let mut rows = Vec::with_capacity(questions.len());
+        for (at, question) in questions.into_iter().enumerate() {
+            rows.push(Agreement {
+                question,
+                votes: votes[at],
+                percent: percent.get(at),
+                alpha: alpha.get(at),
+                interval: low.get(at).zip(high.get(at)),
+            });
+        }
+        Ok(rows)
+    })
+}
+
 fn verdict_of(text: &str) -> Verdict {
     match text {
         "accept" => Verdict::Accept,
@@ -197,5 +268,41 @@ mod tests {
         let questions = ["recognise".to_owned(), "use".to_owned()];
         std::fs::write(&path, encode_items(&questions, std::slice::from_ref(&item)).unwrap()).unwrap();
         assert_eq!(decode_items(&path, &questions).unwrap(), [item]);
+    }
+    #[test]
+    fn votes_that_count_people_and_agreement_come_back_as_they_went_in() {
+        let vote = |task: &str, reason: Option<&str>| VoteRow {
+            given: AnswerRow {
+                person: "p".into(),
+                task: task.into(),
+                question: "use".into(),
+                answer: Some(Answer::No),
+                at_ms: (task == "t1").then_some(7),
+                problem: None,
+            },
+            batch: Some("b".into()),
+            item_id: Some(ItemId(9)),
+            is_sentinel: false,
+            reason: reason.map(str::to_owned),
+        };
+        let votes = [vote("t1", None), vote("t2", Some("late")), vote("t3", None)];
+        let person = |agreement| PersonRow { person: "p".into(), sheets: 3, set_aside: 1, votes: 2, agreement };
+        let agreement = |alpha: Option<f64>| Agreement {
+            question: "use".into(),
+            votes: 12,
+            percent: Some(0.75),
+            alpha,
+            interval: alpha.map(|alpha| (alpha - 0.1, alpha + 0.1)),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, encode_votes(&votes).unwrap()).unwrap();
+        assert_eq!(decode_counting_votes(&path).unwrap(), [votes[0].clone(), votes[2].clone()]);
+        let people = [person(None), person(Some(0.1 + 0.2))];
+        std::fs::write(&path, encode_people(&people).unwrap()).unwrap();
+        assert_eq!(decode_people(&path).unwrap(), people);
+        let agreements = [agreement(None), agreement(Some(1.0 / 3.0))];
+        std::fs::write(&path, encode_agreement(&agreements).unwrap()).unwrap();
+        assert_eq!(decode_agreement(&path).unwrap(), agreements);
     }
 }

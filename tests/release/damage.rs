@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hardset::domain::Cell;
-use hardset::stage::release_columns;
+use hardset::stage::release::release_columns;
 use hardset::table::{ReleaseFile, ReleaseWriter};
 use serde_json::Value;
 

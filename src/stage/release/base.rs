@@ -5,10 +5,10 @@ use std::path::Path;
 
 use semver::Version;
 
-use super::evidence::Kept;
+use super::ReleaseError;
+use super::evidence::ChosenItem;
 use crate::domain::{BaseRecord, ReleaseRecord, ReleaseSpec};
 use crate::render::release::{Changes, Relabelled};
-use crate::stage::StageError;
 use crate::store::{ReleaseDir, StoreError};
 use crate::table::ReleaseFile;
 
@@ -21,13 +21,13 @@ pub struct Base {
 
 impl Base {
     /// Reads the release at `path`, which must be older than `release` says.
-    pub fn read(path: &Path, release: &ReleaseSpec) -> Result<Self, StageError> {
+    pub fn read(path: &Path, release: &ReleaseSpec) -> Result<Self, ReleaseError> {
         let none = || StoreError::NotARelease { path: path.display().to_string() };
         let folder = ReleaseDir::find(path).ok_or_else(none)?;
         let record = folder.record()?;
         let newer = Version::parse(&record.version).ok().zip(Version::parse(&release.version).ok());
         if newer.is_none_or(|(old, new)| new <= old) {
-            return Err(StageError::Version { old: record.version, new: release.version.clone() });
+            return Err(ReleaseError::Version { old: record.version, new: release.version.clone() });
         }
         let mut images = BTreeMap::new();
         for file in &record.files {
@@ -38,14 +38,14 @@ impl Base {
             })?;
             if rows != file.images {
                 let problem = format!("has {rows} rows, but its release.json says {}", file.images);
-                return Err(StageError::BaseDamaged { file: path.display().to_string(), problem });
+                return Err(ReleaseError::BaseDamaged { file: path.display().to_string(), problem });
             }
         }
         Ok(Self { record, images })
     }
 
     /// What is different in the release of `kept` of the recipe `name`: in numbers, and image for image.
-    pub fn changes(&self, name: &str, release: &ReleaseSpec, kept: &[Kept]) -> (BaseRecord, Changes) {
+    pub fn changes(&self, name: &str, release: &ReleaseSpec, kept: &[ChosenItem]) -> (BaseRecord, Changes) {
         let new: BTreeMap<String, &String> =
             kept.iter().map(|kept| (kept.image.sha256.to_string(), &kept.hard.category)).collect();
         let relabelled = self.images.iter().filter_map(|(item, from)| {

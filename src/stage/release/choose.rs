@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::{ItemId, RunSpec, Verdict};
-use crate::stage::collect::{Said, said};
-use crate::stage::judge::read_mining;
-use crate::stage::{Context, StageError};
+use super::ReleaseError;
+use crate::domain::{HardRow, ItemId, Verdict};
+use crate::pool::Pool;
+use crate::stage::annotate::{PeopleResult, people_result};
 use crate::store::read_ballots;
-use crate::table::HardRow;
+use crate::work::Context;
 
 /// Why a hard item is not in the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,35 +72,33 @@ pub struct Chosen {
     pub items: Vec<HardRow>,
     /// The other hard items.
     pub left_out: Vec<LeftOut>,
-    /// What people said; `None` if nobody has answered.
-    pub said: Option<Said>,
+    /// What people answered; `None` if nobody has.
+    pub people: Option<PeopleResult>,
 }
 
 /// An error if the run's own server has answers that nobody has collected: what people said would be left out.
-fn check_collected(ctx: &Context) -> Result<(), StageError> {
+fn check_collected(ctx: &Context) -> Result<(), ReleaseError> {
     let ballots = ctx.run.ballots();
     if !ballots.is_file() {
         return Ok(());
     }
     let (id, given) = read_ballots(&ballots, true)?;
     let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
-    match given.len() as u64 {
-        answers if answers == collected => Ok(()),
-        answers => Err(StageError::NotCollected {
-            run: ctx.run.path().display().to_string(),
-            answers: answers.saturating_sub(collected),
-        }),
+    let answers = given.len() as u64;
+    if answers == collected {
+        return Ok(());
     }
+    Err(ReleaseError::NotCollected { run: ctx.run_name(), answers: answers.saturating_sub(collected) })
 }
 
 /// Chooses among the hard items of the current mining.
-pub fn choose(ctx: &Context, spec: &RunSpec) -> Result<Chosen, StageError> {
-    let hard = read_mining(ctx, spec)?;
-    check_collected(ctx)?;
-    let Some(said) = said(ctx, spec)? else {
-        return Ok(Chosen { items: hard, left_out: Vec::new(), said: None });
+pub fn choose(pool: &Pool) -> Result<Chosen, ReleaseError> {
+    let hard = pool.hard()?.to_vec();
+    check_collected(pool.ctx())?;
+    let Some(people) = people_result(pool.ctx(), pool.spec())? else {
+        return Ok(Chosen { items: hard, left_out: Vec::new(), people: None });
     };
-    let verdicts: BTreeMap<ItemId, Verdict> = said.items.iter().map(|item| (item.item_id, item.verdict)).collect();
+    let verdicts: BTreeMap<ItemId, Verdict> = people.items.iter().map(|item| (item.item_id, item.verdict)).collect();
     let (mut items, mut left_out) = (Vec::new(), Vec::new());
     for row in hard {
         let reason = match verdicts.get(&row.item_id) {
@@ -114,5 +112,5 @@ pub fn choose(ctx: &Context, spec: &RunSpec) -> Result<Chosen, StageError> {
         };
         left_out.push(LeftOut::new(&row, reason, ""));
     }
-    Ok(Chosen { items, left_out, said: Some(said) })
+    Ok(Chosen { items, left_out, people: Some(people) })
 }

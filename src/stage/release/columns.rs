@@ -128,13 +128,10 @@ fn mining() -> Vec<Column> {
         Column::new("n_surrogates", ColumnKind::UInt32, "Surrogates that voted.", |e| {
             Cell::UInt32(e.predictions.len() as u32)
         }),
-        Column::new(
-            "n_failed",
-            ColumnKind::UInt32,
-            "Surrogates that fail.",
-            |e| Cell::UInt32(e.failed_by.len() as u32),
-        ),
-        Column::new("failed_by", ColumnKind::TextList, "Their names.", |e| Cell::TextList(e.failed_by.clone())),
+        Column::new("n_failed", ColumnKind::UInt32, "Surrogates that fail.", |e| Cell::UInt32(e.kept.hard.n_failed)),
+        Column::new("failed_by", ColumnKind::TextList, "Their names.", |e| {
+            Cell::TextList(e.kept.hard.failed_by.clone())
+        }),
         Column::new(
             "agreed_wrong",
             ColumnKind::Int32,

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use super::ReleaseError;
 use super::columns::Column;
-use super::evidence::{Kept, Reader};
+use super::evidence::{ChosenItem, Reader};
 use crate::domain::{ColumnFacts, ReleaseRow};
-use crate::stage::{Context, StageError};
 use crate::store::{Draft, PendingFile};
 use crate::table::ReleaseWriter;
+use crate::work::Context;
 
 /// Rows of a group: what the hub's viewer shows on a page (`datasets` writes images in groups of as many).
 const GROUP_ROWS: usize = 100;
@@ -39,20 +40,17 @@ impl DataFile {
 }
 
 /// Cuts the items into groups and files; depends on their number and sizes alone.
-pub fn cut(kept: &[Kept]) -> Vec<DataFile> {
+pub fn cut(kept: &[ChosenItem]) -> Vec<DataFile> {
     let sizes: Vec<u64> = kept.iter().map(|kept| kept.image.bytes).collect();
     let groups = fill(&sizes, GROUP_BYTES, GROUP_ROWS);
     let sizes: Vec<u64> = groups.iter().map(|group| sizes[group.clone()].iter().sum()).collect();
     let files = fill(&sizes, FILE_BYTES, usize::MAX);
     let all = files.len();
-    let file = |(at, part): (usize, Range<usize>)| DataFile {
-        stem: format!("test-{at:05}-of-{all:05}"),
-        groups: groups[part].to_vec(),
-    };
-    files.into_iter().enumerate().map(file).collect()
+    let stem = |at: usize| format!("test-{at:05}-of-{all:05}");
+    files.into_iter().enumerate().map(|(at, part)| DataFile { stem: stem(at), groups: groups[part].to_vec() }).collect()
 }
 
-/// Ranges of at most `most` neighbours with at most `bytes` together; something larger stands alone.
+/// Ranges of at most `most` neighbours with at most `bytes` together; something larger is alone.
 fn fill(sizes: &[u64], bytes: u64, most: usize) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut sum) = (0, 0);
@@ -69,29 +67,39 @@ fn fill(sizes: &[u64], bytes: u64, most: usize) -> Vec<Range<usize>> {
     ranges
 }
 
+/// What the data files of a release are written from, and where.
+pub struct Layout<'a> {
+    /// The columns.
+    pub columns: &'a [Column],
+    /// Names of the labels.
+    pub classes: &'a [String],
+    /// Where the release is written.
+    pub draft: &'a Draft,
+    /// How it is cut.
+    pub files: &'a [DataFile],
+}
+
 /// Writes the files that are not there yet.
-pub fn write(
-    ctx: &Context,
-    reader: &mut Reader,
-    (columns, classes): (&[Column], &[String]),
-    (draft, files): (&Draft, &[DataFile]),
-) -> Result<(), StageError> {
+pub fn write(ctx: &Context, reader: &mut Reader, layout: &Layout) -> Result<(), ReleaseError> {
+    let Layout { columns, classes, draft, files } = layout;
     let facts: Vec<ColumnFacts> = columns.iter().map(|column| column.facts.clone()).collect();
-    let bytes: u64 = reader.kept().iter().map(|kept| kept.image.bytes).sum();
+    let bytes: u64 = reader.chosen().iter().map(|item| item.image.bytes).sum();
     ctx.progress.detail(&format!("{} MB of images, and as much again for each other form", bytes / 1_000_000));
-    ctx.progress.start("write data", reader.kept().len() as u64);
-    for file in files {
+    ctx.progress.start("write data", reader.chosen().len() as u64);
+    for file in *files {
         if draft.has(&file.path()) {
             ctx.progress.advance(file.items().len() as u64);
             continue;
         }
         let mut target = draft.start(&file.path())?;
-        let writer = ReleaseWriter::new(&mut target, &facts, classes).map_err(StageError::from);
-        let filled = writer.and_then(|writer| fill_file(ctx, reader, (columns, writer), &file.groups));
+        let filled = match ReleaseWriter::new(&mut target, &facts, classes) {
+            Ok(writer) => fill_file(ctx, reader, columns, writer, &file.groups),
+            Err(error) => Err(error.into()),
+        };
         match filled {
             Ok(()) => target.commit()?,
             // The table's own error does not say which file, nor that the disk is full.
-            Err(error) => return Err(target.failure().map_or(error, StageError::from)),
+            Err(error) => return Err(target.failure().map_or(error, ReleaseError::from)),
         }
     }
     ctx.progress.finish();
@@ -101,9 +109,10 @@ pub fn write(
 fn fill_file(
     ctx: &Context,
     reader: &mut Reader,
-    (columns, mut writer): (&[Column], ReleaseWriter<&mut PendingFile>),
+    columns: &[Column],
+    mut writer: ReleaseWriter<&mut PendingFile>,
     groups: &[Range<usize>],
-) -> Result<(), StageError> {
+) -> Result<(), ReleaseError> {
     for group in groups {
         let mut rows: Vec<ReleaseRow> = Vec::with_capacity(group.len());
         reader.read(group.clone(), true, |evidence| {

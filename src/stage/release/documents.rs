@@ -4,6 +4,7 @@ use std::fs::File;
 
 use rayon::prelude::*;
 
+use super::ReleaseError;
 use super::choose::LeftOut;
 use super::data::DataFile;
 use crate::domain::Sha256;
@@ -11,18 +12,18 @@ use crate::render::release::{
     Changes, ExcludedRow, FileFacts, NearRow, Release, card, changes_md, citation_cff, croissant, excluded_csv,
     near_csv, sha256sums,
 };
-use crate::stage::{Context, StageError};
 use crate::store::{Draft, StoreError};
+use crate::work::Context;
 
 /// Sizes and hashes of the data files.
-pub fn file_facts(ctx: &Context, draft: &Draft, files: &[DataFile]) -> Result<Vec<FileFacts>, StageError> {
+pub fn file_facts(ctx: &Context, draft: &Draft, files: &[DataFile]) -> Result<Vec<FileFacts>, ReleaseError> {
     let facts = |file: &DataFile| {
         let path = draft.folder().join(file.path());
         let bytes = std::fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
         let sha256 = hash(&path)?.to_string();
         Ok(FileFacts { path: file.path(), bytes, sha256, rows: file.items().len() as u64 })
     };
-    ctx.pool()?.install(|| files.par_iter().map(facts).collect())
+    ctx.thread_pool()?.install(|| files.par_iter().map(facts).collect())
 }
 
 fn hash(path: &std::path::Path) -> Result<Sha256, StoreError> {
@@ -30,7 +31,7 @@ fn hash(path: &std::path::Path) -> Result<Sha256, StoreError> {
 }
 
 /// Card, Croissant and citation.
-pub fn write(draft: &Draft, facts: &Release) -> Result<(), StageError> {
+pub fn write(draft: &Draft, facts: &Release) -> Result<(), ReleaseError> {
     draft.put("README.md", card(facts).as_bytes())?;
     draft.put("croissant.json", &croissant(facts))?;
     draft.put("CITATION.cff", citation_cff(facts).as_bytes())?;
@@ -43,7 +44,7 @@ pub fn write_lists(
     left_out: &[LeftOut],
     near: &[NearRow],
     changes: Option<&Changes>,
-) -> Result<(), StageError> {
+) -> Result<(), ReleaseError> {
     let row = |row: &LeftOut| ExcludedRow {
         item_id: row.item_id.to_string(),
         category: row.category.clone(),
@@ -59,12 +60,12 @@ pub fn write_lists(
 }
 
 /// `SHA256SUMS` over everything that is there; `known`: files that have been hashed already.
-pub fn write_sums(ctx: &Context, draft: &Draft, known: &[FileFacts]) -> Result<(), StageError> {
+pub fn write_sums(ctx: &Context, draft: &Draft, known: &[FileFacts]) -> Result<(), ReleaseError> {
     let names = draft.files()?;
     let sum = |name: &String| match known.iter().find(|file| file.path == *name) {
         Some(file) => Ok((name.clone(), file.sha256.clone())),
         None => Ok((name.clone(), hash(&draft.folder().join(name))?.to_string())),
     };
-    let sums: Result<Vec<_>, StageError> = ctx.pool()?.install(|| names.par_iter().map(sum).collect());
+    let sums: Result<Vec<_>, ReleaseError> = ctx.thread_pool()?.install(|| names.par_iter().map(sum).collect());
     Ok(draft.put("SHA256SUMS", sha256sums(&sums?).as_bytes())?)
 }

@@ -5,21 +5,19 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::look::Seen;
-use crate::domain::{Answer, Category, ImageRow, ItemId, ItemVerdict, PlanRow, Prediction, RunSpec};
+use super::ReleaseError;
+use super::inspect::InspectedImage;
+use crate::domain::{Answer, Category, HardRow, ImageRow, ItemId, ItemVerdict, PlanRow, Prediction, RunSpec};
+use crate::pool::Pool;
 use crate::render::release::safe_names;
-use crate::stage::collect::Said;
-use crate::stage::judge::judge_shard;
-use crate::stage::planned::Planned;
-use crate::stage::{Context, StageError, images};
-use crate::table::{HardRow, predictions_table};
+use crate::stage::annotate::PeopleResult;
 
 /// Kind of the images that have no nuisance.
 const NO_KIND: &str = "photographs";
 
 /// An item of the release.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct ChosenItem {
     /// The mining's row.
     pub hard: HardRow,
     /// Its image.
@@ -31,7 +29,7 @@ pub struct Kept {
     shard: usize,
 }
 
-impl Kept {
+impl ChosenItem {
     /// Kind of its nuisance, or what stands for none.
     pub fn kind(&self) -> &str {
         kind(&self.hard)
@@ -53,23 +51,25 @@ fn kind(hard: &HardRow) -> &str {
 }
 
 /// The items of the release, with the paths that their images have.
-pub fn kept(spec: &RunSpec, seen: Vec<Seen>) -> Vec<Kept> {
+pub fn chosen(spec: &RunSpec, seen: Vec<InspectedImage>) -> Vec<ChosenItem> {
     let entries = &spec.categories.entries;
     let labels: HashMap<&str, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.id.as_str(), at)).collect();
     let folders = safe_names(entries.iter().map(|entry| entry.id.as_str()));
     let kinds: BTreeSet<String> = seen.iter().map(|seen| kind(&seen.hard).to_owned()).collect();
     let kind_folders = safe_names(kinds.iter().map(String::as_str));
-    let item = |seen: Seen| {
-        let (label, folder) = (labels.get(seen.hard.category.as_str())?, folders.get(seen.hard.category.as_str())?);
-        let path = format!("{}/{folder}/{}.{}", kind_folders[kind(&seen.hard)], seen.image.item_id, seen.extension);
-        Some(Kept { hard: seen.hard, image: seen.image, label: *label, path, shard: seen.shard })
-    };
-    seen.into_iter().filter_map(item).collect()
+    let mut chosen = Vec::with_capacity(seen.len());
+    for InspectedImage { hard, image, shard, extension, .. } in seen {
+        let category = hard.category.as_str();
+        let (Some(&label), Some(folder)) = (labels.get(category), folders.get(category)) else { continue };
+        let path = format!("{}/{folder}/{}.{extension}", kind_folders[kind(&hard)], image.item_id);
+        chosen.push(ChosenItem { hard, image, label, path, shard });
+    }
+    chosen
 }
 
-/// One valid vote.
+/// One vote that counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ballot {
+pub struct CountingVote {
     /// Place of the question in the recipe.
     pub question: usize,
     /// Number of the person in the release, from 1.
@@ -81,19 +81,17 @@ pub struct Ballot {
 /// All that is known of an item.
 pub struct Evidence<'a> {
     /// The item.
-    pub kept: &'a Kept,
+    pub kept: &'a ChosenItem,
     /// Its category.
     pub category: &'a Category,
     /// The plan's row.
     pub plan: &'a PlanRow,
-    /// What the surrogates of the mining said, in its order.
+    /// What the surrogates of the mining predicted, in its order.
     pub predictions: Vec<&'a Prediction>,
-    /// Names of those that fail.
-    pub failed_by: Vec<String>,
     /// What people decided.
     pub verdict: Option<&'a ItemVerdict>,
     /// Their valid votes, by question and person.
-    pub votes: &'a [Ballot],
+    pub votes: &'a [CountingVote],
     /// The encoded image; empty where it was not asked for.
     pub bytes: Vec<u8>,
 }
@@ -103,40 +101,43 @@ struct Shard {
     index: usize,
     plans: HashMap<ItemId, PlanRow>,
     predictions: Vec<HashMap<ItemId, Prediction>>,
-    failed: HashMap<ItemId, u64>,
 }
 
-/// Reads evidence.
+/// Reads evidence, shard by shard. What it has read of a shard stays in memory for the next form of the release, up to
+/// [`CACHED_ITEMS`] items.
 pub struct Reader<'a> {
-    ctx: &'a Context<'a>,
-    spec: &'a RunSpec,
-    kept: &'a [Kept],
-    plan: Planned,
-    pool: rayon::ThreadPool,
+    pool: &'a Pool<'a>,
+    chosen: &'a [ChosenItem],
+    threads: rayon::ThreadPool,
     verdicts: HashMap<ItemId, ItemVerdict>,
-    votes: HashMap<ItemId, Vec<Ballot>>,
-    shard: Option<Shard>,
+    votes: HashMap<ItemId, Vec<CountingVote>>,
+    shards: Vec<Shard>,
 }
+
+/// Items whose evidence stays in memory: some 1 kB each with five surrogates.
+const CACHED_ITEMS: usize = 1 << 16;
 
 impl<'a> Reader<'a> {
-    /// For the items `kept`.
-    pub fn new(ctx: &'a Context, spec: &'a RunSpec, kept: &'a [Kept], said: Option<&Said>) -> Result<Self, StageError> {
-        let items = said.into_iter().flat_map(|said| &said.items);
+    /// For the items `chosen`.
+    pub fn new(
+        pool: &'a Pool<'a>,
+        chosen: &'a [ChosenItem],
+        people: Option<&PeopleResult>,
+    ) -> Result<Self, ReleaseError> {
+        let items = people.into_iter().flat_map(|people| &people.items);
         Ok(Self {
-            ctx,
-            spec,
-            kept,
-            plan: Planned::open(ctx, spec)?,
-            pool: ctx.pool()?,
+            pool,
+            chosen,
+            threads: pool.ctx().thread_pool()?,
             verdicts: items.map(|item| (item.item_id, item.clone())).collect(),
-            votes: said.map(|said| votes(spec, said)).unwrap_or_default(),
-            shard: None,
+            votes: people.map(|people| votes(pool.spec(), people)).unwrap_or_default(),
+            shards: Vec::new(),
         })
     }
 
     /// The items.
-    pub fn kept(&self) -> &'a [Kept] {
-        self.kept
+    pub fn chosen(&self) -> &'a [ChosenItem] {
+        self.chosen
     }
 
     /// Gives the evidence of the items at `range` to `each`, in their order; with their images if `images`.
@@ -144,91 +145,102 @@ impl<'a> Reader<'a> {
         &mut self,
         range: Range<usize>,
         images: bool,
-        mut each: impl FnMut(&Evidence) -> Result<(), StageError>,
-    ) -> Result<(), StageError> {
-        self.ctx.check_stop()?;
-        let kept = &self.kept[range];
-        let bytes = if images { self.images(kept)? } else { vec![Vec::new(); kept.len()] };
-        for (kept, bytes) in kept.iter().zip(bytes) {
-            if self.shard.as_ref().is_none_or(|shard| shard.index != kept.shard) {
-                self.shard = Some(self.load(kept.shard)?);
-            }
-            let Some(shard) = &self.shard else { continue };
-            each(&self.evidence(kept, shard, bytes)?)?;
+        mut each: impl FnMut(&Evidence) -> Result<(), ReleaseError>,
+    ) -> Result<(), ReleaseError> {
+        self.pool.ctx().check_stop()?;
+        let chosen = &self.chosen[range];
+        let bytes = if images { self.images(chosen)? } else { vec![Vec::new(); chosen.len()] };
+        for (item, bytes) in chosen.iter().zip(bytes) {
+            let place = self.shard_of(item)?;
+            each(&self.evidence(item, &self.shards[place], bytes)?)?;
         }
         Ok(())
     }
 
-    fn images(&self, kept: &[Kept]) -> Result<Vec<Vec<u8>>, StageError> {
-        let read = |kept: &Kept| {
-            images::read_bytes(&self.ctx.run, self.spec, &kept.image)
-                .map_err(|reason| StageError::ReleaseImage { item: kept.image.item_id.to_string(), reason })
+    fn images(&self, chosen: &[ChosenItem]) -> Result<Vec<Vec<u8>>, ReleaseError> {
+        let read = |item: &ChosenItem| {
+            self.pool
+                .images()
+                .bytes(&item.image)
+                .map_err(|reason| ReleaseError::Image { item: item.image.item_id.to_string(), reason })
         };
-        self.pool.install(|| kept.par_iter().map(read).collect())
+        self.threads.install(|| chosen.par_iter().map(read).collect())
     }
 
-    fn evidence<'b>(&'b self, kept: &'b Kept, shard: &'b Shard, bytes: Vec<u8>) -> Result<Evidence<'b>, StageError> {
-        let item = kept.image.item_id;
-        let lost = || StageError::ReleaseImage {
-            item: item.to_string(),
+    /// Place of the item's shard in `shards`; it is read if it is not there.
+    fn shard_of(&mut self, item: &ChosenItem) -> Result<usize, ReleaseError> {
+        if let Some(place) = self.shards.iter().rposition(|shard| shard.index == item.shard) {
+            return Ok(place);
+        }
+        let shard = self.load(item.shard)?;
+        let held: usize = self.shards.iter().map(|shard| shard.plans.len()).sum();
+        if held + shard.plans.len() > CACHED_ITEMS {
+            self.shards.clear();
+        }
+        self.shards.push(shard);
+        Ok(self.shards.len() - 1)
+    }
+
+    fn evidence<'b>(
+        &'b self,
+        item: &'b ChosenItem,
+        shard: &'b Shard,
+        bytes: Vec<u8>,
+    ) -> Result<Evidence<'b>, ReleaseError> {
+        let id = item.image.item_id;
+        let lost = || ReleaseError::Image {
+            item: id.to_string(),
             reason: "the run's tables do not have all of it; `hardset verify` says more".to_owned(),
         };
-        let predictions = shard.predictions.iter().map(|rows| rows.get(&item)).collect::<Option<Vec<_>>>();
-        let failed = shard.failed.get(&item).copied().ok_or_else(lost)?;
-        let names = &self.spec.mine.select.surrogates;
+        let predictions = shard.predictions.iter().map(|rows| rows.get(&id)).collect::<Option<Vec<_>>>();
         Ok(Evidence {
-            kept,
-            category: &self.spec.categories.entries[kept.label],
-            plan: shard.plans.get(&item).ok_or_else(lost)?,
+            kept: item,
+            category: &self.pool.spec().categories.entries[item.label],
+            plan: shard.plans.get(&id).ok_or_else(lost)?,
             predictions: predictions.ok_or_else(lost)?,
-            failed_by: names
-                .iter()
-                .enumerate()
-                .filter(|(bit, _)| failed >> bit & 1 == 1)
-                .map(|(_, n)| n.clone())
-                .collect(),
-            verdict: self.verdicts.get(&item),
-            votes: self.votes.get(&item).map(Vec::as_slice).unwrap_or_default(),
+            verdict: self.verdicts.get(&id),
+            votes: self.votes.get(&id).map(Vec::as_slice).unwrap_or_default(),
             bytes,
         })
     }
 
-    fn load(&self, index: usize) -> Result<Shard, StageError> {
-        let here = self.kept.iter().filter(|kept| kept.shard == index);
-        let wanted: HashSet<ItemId> = here.map(|kept| kept.image.item_id).collect();
-        let select = &self.spec.mine.select;
-        let plans = self.plan.rows(index)?.into_iter().filter(|row| wanted.contains(&row.item_id));
-        let judged = judge_shard(self.ctx, select, index)?.judged.into_iter();
-        let failed = judged.map(|judged| (ItemId(judged.item_id), judged.failed));
-        let predictions = select.surrogates.iter().map(|name| -> Result<HashMap<_, _>, StageError> {
-            let rows = predictions_table::decode(&self.ctx.run.predictions(name, index).file("parquet"))?;
-            Ok(rows.into_iter().filter(|row| wanted.contains(&row.item_id)).map(|row| (row.item_id, row)).collect())
-        });
-        Ok(Shard {
-            index,
-            plans: plans.map(|row| (row.item_id, row)).collect(),
-            predictions: predictions.collect::<Result<_, _>>()?,
-            failed: failed.filter(|(item, _)| wanted.contains(item)).collect(),
-        })
+    fn load(&self, index: usize) -> Result<Shard, ReleaseError> {
+        let here = self.chosen.iter().filter(|item| item.shard == index);
+        let wanted: HashSet<ItemId> = here.map(|item| item.image.item_id).collect();
+        let surrogates = &self.pool.spec().mine.select.surrogates;
+        let mut plans = HashMap::with_capacity(wanted.len());
+        for row in self.pool.items(index)? {
+            if wanted.contains(&row.item_id) {
+                plans.insert(row.item_id, row);
+            }
+        }
+        let mut predictions = Vec::with_capacity(surrogates.len());
+        for name in surrogates {
+            let rows = self.pool.predictions(name, index)?.into_iter();
+            let rows = rows.filter(|row| wanted.contains(&row.item_id)).map(|row| (row.item_id, row));
+            predictions.push(rows.collect::<HashMap<_, _>>());
+        }
+        Ok(Shard { index, plans, predictions })
     }
 }
 
 /// The votes that count, by item. People get numbers, in the order of their keyed hashes.
-fn votes(spec: &RunSpec, said: &Said) -> HashMap<ItemId, Vec<Ballot>> {
-    let valid = || said.votes.iter().filter(|vote| vote.reason.is_none());
-    let mut names: Vec<&str> = valid().map(|vote| vote.given.person.as_str()).collect();
+fn votes(spec: &RunSpec, people: &PeopleResult) -> HashMap<ItemId, Vec<CountingVote>> {
+    let mut names: Vec<&str> = people.votes.iter().map(|vote| vote.given.person.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let mut votes: HashMap<ItemId, Vec<Ballot>> = HashMap::new();
-    for vote in valid() {
+    let mut votes: HashMap<ItemId, Vec<CountingVote>> = HashMap::new();
+    for vote in &people.votes {
         let question = spec.annotate.questions.iter().position(|question| question.id == vote.given.question);
         let person = names.binary_search(&vote.given.person.as_str());
         if let (Some(question), Ok(person), Some(item), Some(answer)) =
             (question, person, vote.item_id, vote.given.answer)
         {
-            votes.entry(item).or_default().push(Ballot { question, person: person as u32 + 1, answer });
+            votes.entry(item).or_default().push(CountingVote { question, person: person as u32 + 1, answer });
         }
     }
-    votes.values_mut().for_each(|votes| votes.sort());
+    for votes in votes.values_mut() {
+        votes.sort();
+    }
     votes
 }

@@ -2,23 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ReleaseError;
 use super::choose::{LeftOut, Reason};
 use super::columns::Column;
-use super::evidence::Kept;
-use crate::domain::{
-    GenerateSpec, NearDuplicates, ReleaseForm, RunSpec, SurrogateModel, SurrogateRecord, SurrogateSpec,
-};
+use super::evidence::ChosenItem;
+use crate::domain::{NearDuplicates, ReleaseForm, RunSpec, SurrogateModel, SurrogateRecord, SurrogateSpec};
+use crate::pool::Pool;
 use crate::render::release::{
-    CategoryFacts, ChangeFacts, FileFacts, NearRow, PeopleFacts, QuestionFacts, Release, SourceFacts, SurrogateFacts,
+    CategoryFacts, ChangeFacts, FileFacts, NearRow, PeopleFacts, QuestionFacts, Release, SurrogateFacts,
 };
-use crate::stage::collect::Said;
-use crate::stage::judge::judge_shard;
-use crate::stage::planned::Planned;
-use crate::stage::report_people::rule;
-use crate::stage::{Context, StageError};
+use crate::source::source;
+use crate::stage::annotate::{PeopleResult, rule_words};
+use crate::stage::prepare::TOOL;
 
 /// Counts over the pool.
-pub struct Pool {
+pub struct PoolCounts {
     items: u64,
     hard: u64,
     /// For each surrogate of the mining: right on the pool, right on the release.
@@ -26,24 +24,24 @@ pub struct Pool {
 }
 
 /// Counts over all shards; `kept`: the release's items.
-pub fn count_pool(ctx: &Context, spec: &RunSpec, kept: &[Kept]) -> Result<Pool, StageError> {
-    let select = &spec.mine.select;
+pub fn count_pool(pool: &Pool, kept: &[ChosenItem]) -> Result<PoolCounts, ReleaseError> {
     let released: BTreeSet<u32> = kept.iter().map(|kept| kept.image.item_id.0).collect();
-    let mut pool = Pool { items: 0, hard: 0, right: vec![(0, 0); select.surrogates.len()] };
-    for shard in 0..Planned::open(ctx, spec)?.ranges.len() {
-        ctx.check_stop()?;
-        let judged = judge_shard(ctx, select, shard)?;
-        for (at, verdict) in judged.judged.iter().enumerate() {
-            pool.items += 1;
-            pool.hard += u64::from(verdict.hard);
-            let is_released = released.contains(&verdict.item_id);
-            for (votes, right) in judged.votes.iter().zip(&mut pool.right) {
+    let surrogates = pool.spec().mine.select.surrogates.len();
+    let mut counts = PoolCounts { items: 0, hard: 0, right: vec![(0, 0); surrogates] };
+    for shard in 0..pool.shards() {
+        pool.ctx().check_stop()?;
+        let shard = pool.judge(shard)?;
+        for (at, item) in shard.judged.iter().enumerate() {
+            counts.items += 1;
+            counts.hard += u64::from(item.hard);
+            let is_released = released.contains(&item.item_id);
+            for (votes, right) in shard.votes.iter().zip(&mut counts.right) {
                 right.0 += u64::from(votes.correct[at]);
                 right.1 += u64::from(votes.correct[at] && is_released);
             }
         }
     }
-    Ok(pool)
+    Ok(counts)
 }
 
 /// All of a release that its facts are made of.
@@ -51,7 +49,7 @@ pub struct Contents<'a> {
     /// The recipe.
     pub spec: &'a RunSpec,
     /// The items.
-    pub kept: &'a [Kept],
+    pub kept: &'a [ChosenItem],
     /// The other hard items.
     pub left_out: &'a [LeftOut],
     /// Near duplicates.
@@ -60,8 +58,8 @@ pub struct Contents<'a> {
     pub others: &'a [(String, u64, u64)],
     /// The columns.
     pub columns: &'a [Column],
-    /// What people said.
-    pub said: Option<&'a Said>,
+    /// What people answered.
+    pub people: Option<&'a PeopleResult>,
     /// Other forms.
     pub forms: &'a [ReleaseForm],
     /// What changed.
@@ -70,30 +68,30 @@ pub struct Contents<'a> {
 
 impl Contents<'_> {
     /// The facts; `files`: the data files, `recipe_sha256`: of the recipe as it is published.
-    pub fn facts(&self, pool: &Pool, files: Vec<FileFacts>, recipe_sha256: String) -> Release {
+    pub fn facts(&self, pool: &PoolCounts, files: Vec<FileFacts>, recipe_sha256: String) -> Release {
         let spec = self.spec;
         let release = spec.release.clone();
         Release {
             name: spec.name.clone(),
             version: release.version,
             title: release.title,
-            tool: crate::stage::resolve::TOOL.to_owned(),
+            tool: TOOL.to_owned(),
             license: release.license,
             homepage: release.homepage,
             authors: release.authors,
             description: release.description,
             citation_of: release.cite,
-            verified: self.said.map(|said| people(spec, said)),
+            verified: self.people.map(|result| people(spec, result)),
             images: self.kept.len() as u64,
             pool_items: pool.items,
             hard_items: pool.hard,
             excluded: excluded(self.left_out).into_iter().map(|(reason, n)| (reason.to_string(), n)).collect(),
             near_duplicates: near_duplicates(spec, self.near, self.others),
             forms: self.forms.iter().map(|form| (form.folder().to_owned(), form_words(*form).to_owned())).collect(),
-            rule: rule_words(spec),
+            rule: mining_rule(spec),
             label_space: spec.mine.select.label_space.to_string(),
             mining: spec.mining_id(),
-            source: source(spec),
+            source: source(&spec.generate).facts(),
             categories: categories(spec, self.kept),
             kinds: kinds(self.kept),
             surrogates: self.surrogates(pool),
@@ -105,21 +103,23 @@ impl Contents<'_> {
         }
     }
 
-    fn surrogates(&self, pool: &Pool) -> Vec<SurrogateFacts> {
+    fn surrogates(&self, pool: &PoolCounts) -> Vec<SurrogateFacts> {
         let released = self.kept.len() as f64;
-        let facts = |(surrogate, (on_pool, on_release)): (&SurrogateSpec, &(u64, u64))| SurrogateFacts {
-            name: surrogate.name.clone(),
-            weights_sha256: surrogate
-                .weights_sha256()
-                .map_or_else(|| "none (made up)".to_owned(), |hash| hash.to_string()),
-            licence: match &surrogate.model {
-                SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
-                SurrogateModel::Fake(_) => None,
-            },
-            accuracy_on_pool: *on_pool as f64 / pool.items as f64,
-            accuracy_on_release: *on_release as f64 / released,
-        };
-        self.spec.voters().into_iter().zip(&pool.right).map(facts).collect()
+        let mut facts = Vec::with_capacity(pool.right.len());
+        for (surrogate, (on_pool, on_release)) in self.spec.voters().into_iter().zip(&pool.right) {
+            let weights = surrogate.weights_sha256();
+            facts.push(SurrogateFacts {
+                name: surrogate.name.clone(),
+                weights_sha256: weights.map_or_else(|| "none (made up)".to_owned(), |hash| hash.to_string()),
+                licence: match &surrogate.model {
+                    SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
+                    SurrogateModel::Fake(_) => None,
+                },
+                accuracy_on_pool: *on_pool as f64 / pool.items as f64,
+                accuracy_on_release: *on_release as f64 / released,
+            });
+        }
+        facts
     }
 }
 
@@ -140,19 +140,22 @@ pub fn excluded(left_out: &[LeftOut]) -> BTreeMap<Reason, u64> {
 }
 
 /// Categories by label, with their images.
-pub fn categories(spec: &RunSpec, kept: &[Kept]) -> Vec<CategoryFacts> {
+pub fn categories(spec: &RunSpec, kept: &[ChosenItem]) -> Vec<CategoryFacts> {
     let mut images = vec![0; spec.categories.entries.len()];
     kept.iter().for_each(|kept| images[kept.label] += 1);
-    let facts = |(category, images): (&crate::domain::Category, u64)| CategoryFacts {
-        id: category.id.clone(),
-        name: category.name.clone(),
-        imagenet_ids: category.imagenet_ids.clone(),
-        images,
-    };
-    spec.categories.entries.iter().zip(images).map(facts).collect()
+    let mut facts = Vec::with_capacity(images.len());
+    for (category, images) in spec.categories.entries.iter().zip(images) {
+        facts.push(CategoryFacts {
+            id: category.id.clone(),
+            name: category.name.clone(),
+            imagenet_ids: category.imagenet_ids.clone(),
+            images,
+        });
+    }
+    facts
 }
 
-fn kinds(kept: &[Kept]) -> Vec<(String, u64)> {
+fn kinds(kept: &[ChosenItem]) -> Vec<(String, u64)> {
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     let with_kind = kept.iter().filter(|kept| kept.hard.nuisance.is_some());
     with_kind.for_each(|kept| *kinds.entry(kept.kind()).or_default() += 1);
@@ -168,14 +171,14 @@ fn near_duplicates(spec: &RunSpec, near: &[NearRow], others: &[(String, u64, u64
             format!("{found} were found and listed in near-duplicates.csv; those of each other were kept")
         }
     };
-    let other = |(name, read, unread): &(String, u64, u64)| match unread {
-        0 => format!(" They were compared with {read} images of {name} too."),
-        unread => format!(" They were compared with {read} images of {name} too; {unread} more could not be read."),
-    };
-    let others: String = others.iter().map(other).collect();
+    let mut compared = String::new();
+    for (name, read, unread) in others {
+        compared += &format!(" They were compared with {read} images of {name} too");
+        compared += &if *unread == 0 { ".".to_owned() } else { format!("; {unread} more could not be read.") };
+    }
     format!(
-        "Images whose perceptual hashes (pHash, 64 bits) differ in at most {distance} bits are near duplicates: {became}. Mirrored \
-         and strongly cropped copies are not found this way.{others}"
+        "Images whose perceptual hashes (pHash, 64 bits) differ in at most {distance} bits are near duplicates: \
+         {became}. Mirrored and strongly cropped copies are not found this way.{compared}"
     )
 }
 
@@ -190,7 +193,7 @@ fn form_words(form: ReleaseForm) -> &'static str {
 }
 
 /// The rule with its bounds.
-fn rule_words(spec: &RunSpec) -> String {
+fn mining_rule(spec: &RunSpec) -> String {
     let select = &spec.mine.select;
     let bounds = [
         (select.max_true_prob < 1.0).then(|| format!(", true probability at most {}", select.max_true_prob)),
@@ -199,27 +202,8 @@ fn rule_words(spec: &RunSpec) -> String {
     format!("{} of {} fail{}", select.rule, select.surrogates.len(), bounds.into_iter().flatten().collect::<String>())
 }
 
-fn source(spec: &RunSpec) -> SourceFacts {
-    match &spec.generate {
-        GenerateSpec::Folder(folder) => SourceFacts::Photographs {
-            folder_name: folder.root.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        },
-        GenerateSpec::Diffusion(source) => SourceFacts::Diffusion {
-            model: source.model.short_name(),
-            model_sha256: source.model.sha256.map_or_else(String::new, |hash| hash.to_string()),
-            model_licence: source.model.licence.clone(),
-            sampler: source.sampler.map_or("of the model", |sampler| sampler.name()).to_owned(),
-            steps: source.steps,
-            guidance: source.guidance,
-            width_px: source.width_px,
-            height_px: source.height_px,
-        },
-        GenerateSpec::Fake(_) => SourceFacts::Fake,
-    }
-}
-
-fn people(spec: &RunSpec, said: &Said) -> PeopleFacts {
-    let questions = spec.annotate.questions.iter().zip(&said.agreement).map(|(question, agreement)| QuestionFacts {
+fn people(spec: &RunSpec, result: &PeopleResult) -> PeopleFacts {
+    let questions = spec.annotate.questions.iter().zip(&result.agreement).map(|(question, agreement)| QuestionFacts {
         text: question.about("the category"),
         accept_at: question.accept_at,
         votes: agreement.votes,
@@ -228,11 +212,11 @@ fn people(spec: &RunSpec, said: &Said) -> PeopleFacts {
         alpha_interval: agreement.interval,
     });
     PeopleFacts {
-        judged: said.items.len() as u64,
-        people: said.people.len() as u64,
-        assignments: said.assignments.len() as u64,
-        set_aside: said.assignments.iter().filter(|row| row.reason.is_some()).count() as u64,
-        rule: rule(spec),
+        judged: result.items.len() as u64,
+        people: result.people.len() as u64,
+        assignments: result.assignments.len() as u64,
+        set_aside: result.assignments.iter().filter(|row| row.reason.is_some()).count() as u64,
+        rule: rule_words(spec),
         questions: questions.collect(),
     }
 }

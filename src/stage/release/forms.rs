@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::ReleaseError;
 use super::columns::Column;
-use super::data::DataFile;
+use super::data::Layout;
 use super::evidence::{Evidence, Reader};
 use crate::domain::{Cell, ColumnKind, ReleaseForm};
 use crate::render::release::{MetadataRow, labels_json, metadata_jsonl};
-use crate::stage::{Context, StageError};
-use crate::store::{Draft, StoreError, TarFile};
+use crate::store::{StoreError, TarFile};
+use crate::work::Context;
 
 /// What a release is written from.
 pub struct Forms<'a, 'b> {
@@ -16,20 +17,14 @@ pub struct Forms<'a, 'b> {
     pub ctx: &'a Context<'a>,
     /// The evidence.
     pub reader: &'a mut Reader<'b>,
-    /// Its columns.
-    pub columns: &'a [Column],
-    /// Names of the labels.
-    pub classes: &'a [String],
-    /// Where it is written.
-    pub draft: &'a Draft,
-    /// How it is cut.
-    pub files: &'a [DataFile],
+    /// Columns, files and where they are written.
+    pub layout: &'a Layout<'a>,
 }
 
 impl Forms<'_, '_> {
     /// Writes one of them.
-    pub fn write(&mut self, form: ReleaseForm) -> Result<(), StageError> {
-        self.ctx.progress.start(form.folder(), self.reader.kept().len() as u64);
+    pub fn write(&mut self, form: ReleaseForm) -> Result<(), ReleaseError> {
+        self.ctx.progress.start(form.folder(), self.reader.chosen().len() as u64);
         match form {
             ReleaseForm::ImageFolder => self.image_folder()?,
             ReleaseForm::WebDataset => self.web_dataset()?,
@@ -39,16 +34,16 @@ impl Forms<'_, '_> {
         Ok(())
     }
 
-    fn each(&mut self, mut each: impl FnMut(&Evidence) -> Result<(), StageError>) -> Result<(), StageError> {
-        for group in self.files.iter().flat_map(|file| &file.groups) {
+    fn each(&mut self, mut each: impl FnMut(&Evidence) -> Result<(), ReleaseError>) -> Result<(), ReleaseError> {
+        for group in self.layout.files.iter().flat_map(|file| &file.groups) {
             self.reader.read(group.clone(), true, &mut each)?;
             self.ctx.progress.advance(group.len() as u64);
         }
         Ok(())
     }
 
-    fn image_folder(&mut self) -> Result<(), StageError> {
-        let (draft, columns) = (self.draft, self.columns);
+    fn image_folder(&mut self) -> Result<(), ReleaseError> {
+        let Layout { draft, columns, .. } = self.layout;
         let mut rows = Vec::new();
         self.each(|evidence| {
             draft.put(&format!("imagefolder/{}", evidence.kept.path), &evidence.bytes)?;
@@ -59,8 +54,8 @@ impl Forms<'_, '_> {
         Ok(draft.put("imagefolder/metadata.jsonl", &metadata_jsonl(&rows))?)
     }
 
-    fn fifty_one(&mut self) -> Result<(), StageError> {
-        let (draft, classes) = (self.draft, self.classes);
+    fn fifty_one(&mut self) -> Result<(), ReleaseError> {
+        let Layout { draft, classes, .. } = self.layout;
         let mut labels = Vec::new();
         self.each(|evidence| {
             let file = evidence.kept.file();
@@ -73,14 +68,14 @@ impl Forms<'_, '_> {
     }
 
     /// Samples of image, class and evidence (`<item>.png`, `.cls`, `.json`), in files cut as the data files are.
-    fn web_dataset(&mut self) -> Result<(), StageError> {
-        for file in self.files {
+    fn web_dataset(&mut self) -> Result<(), ReleaseError> {
+        for file in self.layout.files {
             let name = format!("webdataset/{}.tar", file.stem);
-            let path = self.draft.folder().join(&name);
-            let mut tar = TarFile::new(self.draft.start(&name)?);
+            let path = self.layout.draft.folder().join(&name);
+            let mut tar = TarFile::new(self.layout.draft.start(&name)?);
             for group in &file.groups {
                 self.reader.read(group.clone(), true, |evidence| {
-                    sample(&mut tar, self.columns, evidence).map_err(StoreError::io("write", &path))?;
+                    sample(&mut tar, self.layout.columns, evidence).map_err(StoreError::io("write", &path))?;
                     Ok(())
                 })?;
                 self.ctx.progress.advance(group.len() as u64);

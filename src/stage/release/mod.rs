@@ -1,38 +1,46 @@
 //! release: what people accepted -> a folder that everybody can load.
 //!
-//! choose -> look -> near -> evidence -> data, forms, questions -> facts -> documents; each file is one step. The folder appears
-//! whole or not at all; what was written of the data files when a process was killed is used by the next call.
+//! choose -> inspect -> near -> evidence -> data, forms, questions -> facts -> documents; each file is one step. The
+//! folder appears whole or not at all; what was written of the data files when a process was killed is used by the next
+//! call.
 
 mod base;
 mod choose;
 mod columns;
 mod data;
 mod documents;
+mod error;
 mod evidence;
 mod facts;
 mod forms;
-mod look;
+mod inspect;
 mod near;
 mod others;
 mod questions;
 
 use std::path::PathBuf;
 
-use super::collect::Said;
-use super::inside::is_inside;
-use super::{Context, StageError};
+use super::annotate::PeopleResult;
+use super::prepare::TOOL;
 use crate::domain::{
-    BaseRecord, CategoryCount, DataFileRecord, GenerateSpec, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256,
+    BaseRecord, CategoryCount, DataFileRecord, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256,
 };
+use crate::pool::Pool;
 use crate::render::release::{CategoryFacts, ChangeFacts, Changes, NearRow, class_names};
-use crate::store::{Draft, Place, RELEASE_FORMAT, ReleaseDir};
+use crate::source::source;
+use crate::store::{Draft, Place, RELEASE_FORMAT, ReleaseDir, Unit, is_inside};
 pub use columns::release_columns;
+pub use error::ReleaseError;
 pub(super) use facts::surrogate_records;
 
 use base::Base;
 use choose::{Chosen, LeftOut, Reason, choose};
-use evidence::{Kept, Reader};
+use data::{DataFile, Layout};
+use evidence::{ChosenItem, Reader};
 use facts::Contents;
+use forms::Forms;
+use inspect::inspect;
+use near::without_duplicates;
 use others::Others;
 
 /// What a release is asked to be.
@@ -63,26 +71,34 @@ pub struct Released {
 }
 
 /// Makes the release.
-pub fn release(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<Released, StageError> {
-    check(ctx, spec, to)?;
+pub fn release(pool: &Pool, to: &ReleaseTo) -> Result<Released, ReleaseError> {
+    check(pool, to)?;
+    let spec = pool.spec();
     let base = to.base.as_deref().map(|path| Base::read(path, &spec.release)).transpose()?;
-    let Chosen { items, mut left_out, said } = choose(ctx, spec)?;
-    let (seen, unread) = look::look(ctx, spec, items)?;
-    let others = Others::read(ctx, &to.against)?;
-    let thinned = near::thin(ctx, spec, seen, &others)?;
-    left_out.extend(unread.into_iter().chain(thinned.left_out));
+    let Chosen { items, mut left_out, people } = choose(pool)?;
+    let inspected = inspect(pool, items)?;
+    let others = Others::read(pool.ctx(), &to.against)?;
+    let unique = without_duplicates(pool, inspected.images, &others)?;
+    left_out.extend(inspected.left_out.into_iter().chain(unique.left_out));
     left_out.sort_by_key(|row| row.item_id);
-    let kept = evidence::kept(spec, thinned.stays);
-    if kept.is_empty() {
-        return Err(nothing(ctx, &left_out));
+    let chosen = evidence::chosen(spec, unique.stays);
+    if chosen.is_empty() {
+        return Err(nothing(pool, &left_out));
     }
-    let since = base.map(|base| base.changes(&spec.name, &spec.release, &kept));
+    let since = base.map(|base| base.changes(&spec.name, &spec.release, &chosen));
     let mut also = to.also.clone();
     also.sort();
     also.dedup();
-    let near = &thinned.found;
-    let work =
-        Work { ctx, spec, kept: &kept, left_out: &left_out, near, others: &others, said: said.as_ref(), also, since };
+    let work = Work {
+        pool,
+        chosen: &chosen,
+        left_out: &left_out,
+        near: &unique.found,
+        others: &others,
+        people: people.as_ref(),
+        also,
+        since,
+    };
     let key = work.key()?;
     let (done, was_there) = match Draft::open(&to.out, key)? {
         Place::Done(done) => (done, true),
@@ -99,38 +115,38 @@ pub fn release(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<Released
 }
 
 /// What can be said before any work is done.
-fn check(ctx: &Context, spec: &RunSpec, to: &ReleaseTo) -> Result<(), StageError> {
-    let pool = match &spec.generate {
-        GenerateSpec::Folder(source) => Some(source.root.as_path()),
-        GenerateSpec::Diffusion(_) | GenerateSpec::Fake(_) => None,
-    };
-    if let Some(folder) = pool.into_iter().chain([ctx.run.path()]).find(|folder| is_inside(folder, &to.out)) {
-        let (out, folder) = (to.out.display().to_string(), folder.display().to_string());
-        return Err(StageError::ReleaseInside { out, folder });
+fn check(pool: &Pool, to: &ReleaseTo) -> Result<(), ReleaseError> {
+    let photographs = source(&pool.spec().generate).folder();
+    let folders = photographs.into_iter().chain([pool.ctx().run.path()]);
+    for folder in folders {
+        if is_inside(folder, &to.out) {
+            let (out, folder) = (to.out.display().to_string(), folder.display().to_string());
+            return Err(ReleaseError::Inside { out, folder });
+        }
     }
     Draft::check(&to.out)?;
     others::check(&to.against)
 }
 
-fn nothing(ctx: &Context, left_out: &[LeftOut]) -> StageError {
-    let reasons: Vec<String> =
-        facts::excluded(left_out).iter().map(|(reason, images)| format!("{images} {reason}")).collect();
-    let why = match reasons.is_empty() {
-        true => "no item is hard; mine with another rule".to_owned(),
-        false => format!("of its hard items {}", reasons.join(", ")),
+fn nothing(pool: &Pool, left_out: &[LeftOut]) -> ReleaseError {
+    let reasons = facts::excluded(left_out);
+    let why = if reasons.is_empty() {
+        "no item is hard; mine with another rule".to_owned()
+    } else {
+        let reasons: Vec<String> = reasons.iter().map(|(reason, images)| format!("{images} {reason}")).collect();
+        format!("of its hard items {}", reasons.join(", "))
     };
-    StageError::NothingToRelease { run: ctx.run.path().display().to_string(), why }
+    ReleaseError::Nothing { run: pool.ctx().run_name(), why }
 }
 
 /// Everything that a release is written from.
 struct Work<'a> {
-    ctx: &'a Context<'a>,
-    spec: &'a RunSpec,
-    kept: &'a [Kept],
+    pool: &'a Pool<'a>,
+    chosen: &'a [ChosenItem],
     left_out: &'a [LeftOut],
     near: &'a [NearRow],
     others: &'a Others,
-    said: Option<&'a Said>,
+    people: Option<&'a PeopleResult>,
     also: Vec<ReleaseForm>,
     /// What changed since an older release, in numbers and image for image.
     since: Option<(BaseRecord, Changes)>,
@@ -138,60 +154,64 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Hash of everything that the release depends on.
-    fn key(&self) -> Result<Sha256, StageError> {
-        let (run, spec) = (&self.ctx.run, self.spec);
-        let mut key = KeyHasher::new().field("stage", "release 1").field("tool", super::resolve::TOOL);
+    fn key(&self) -> Result<Sha256, ReleaseError> {
+        let (run, spec) = (&self.pool.ctx().run, self.pool.spec());
+        let mut key = KeyHasher::new().field("stage", "release 2").field("tool", TOOL);
         key = key.field("recipe", recipe(spec)?).field("also", format!("{:?}", self.also));
         let base = self.since.as_ref().map(|(base, _)| base.key.to_string());
         key = key.field("base", base.unwrap_or_default());
-        let shards = super::planned::Planned::open(self.ctx, spec)?.ranges.len();
-        let predictions = (0..shards).flat_map(|at| spec.mine.select.surrogates.iter().map(move |name| (name, at)));
-        let records =
-            (0..shards).map(|at| run.images(at)).chain(predictions.map(|(name, at)| run.predictions(name, at)));
-        for record in std::iter::once(run.plan()).chain(records).filter_map(|unit| unit.record()) {
+        let mut units = vec![run.plan()];
+        units.extend((0..self.pool.shards()).map(|shard| run.images(shard)));
+        for shard in 0..self.pool.shards() {
+            units.extend(spec.mine.select.surrogates.iter().map(|name| run.predictions(name, shard)));
+        }
+        for record in units.iter().filter_map(Unit::record) {
             key = key.field("record", record.hash().to_string());
         }
-        for kept in self.kept {
-            key = key.field("item", format!("{} {}", kept.image.sha256, kept.path));
+        for item in self.chosen {
+            key = key.field("item", format!("{} {}", item.image.sha256, item.path));
         }
         key = key.field("left out", format!("{:?}{:?}{:?}", self.left_out, self.near, self.others.folders));
-        if let Some(said) = self.said {
-            key = key.field("items", format!("{:?}{:?}", said.items, said.agreement));
-            key = said.votes.iter().fold(key, |key, vote| key.field("vote", format!("{vote:?}")));
+        if let Some(people) = self.people {
+            key = key.field("items", format!("{:?}{:?}", people.items, people.agreement));
+            for vote in &people.votes {
+                key = key.field("vote", format!("{vote:?}"));
+            }
         }
         Ok(key.finish())
     }
 
-    fn fill(&self, draft: Draft, key: Sha256) -> Result<ReleaseDir, StageError> {
-        let (ctx, spec) = (self.ctx, self.spec);
-        let columns = columns::columns(spec, self.said.is_some());
-        let categories = facts::categories(spec, self.kept);
+    fn fill(&self, draft: Draft, key: Sha256) -> Result<ReleaseDir, ReleaseError> {
+        let (ctx, spec) = (self.pool.ctx(), self.pool.spec());
+        let columns = columns::columns(spec, self.people.is_some());
+        let categories = facts::categories(spec, self.chosen);
         let classes = class_names(&categories);
-        let files = data::cut(self.kept);
-        let mut reader = Reader::new(ctx, spec, self.kept, self.said)?;
-        data::write(ctx, &mut reader, (&columns, &classes), (&draft, &files))?;
+        let files = data::cut(self.chosen);
+        let mut reader = Reader::new(self.pool, self.chosen, self.people)?;
+        let layout = Layout { columns: &columns, classes: &classes, draft: &draft, files: &files };
+        data::write(ctx, &mut reader, &layout)?;
         questions::write(&mut reader, &spec.categories, &draft)?;
-        let (reader, draft_ref) = (&mut reader, &draft);
-        let mut forms =
-            forms::Forms { ctx, reader, columns: &columns, classes: &classes, draft: draft_ref, files: &files };
-        self.also.iter().try_for_each(|form| forms.write(*form))?;
+        let mut forms = Forms { ctx, reader: &mut reader, layout: &layout };
+        for form in &self.also {
+            forms.write(*form)?;
+        }
         let recipe = recipe(spec)?;
         draft.put("recipe.toml", recipe.as_bytes())?;
         documents::write_lists(&draft, self.left_out, self.near, self.since.as_ref().map(|(_, changes)| changes))?;
         let file_facts = documents::file_facts(ctx, &draft, &files)?;
-        let record = self.record(key, &files, (&categories, &classes));
+        let record = self.record(key, &layout, &categories);
         let contents = Contents {
             spec,
-            kept: self.kept,
+            kept: self.chosen,
             left_out: self.left_out,
             near: self.near,
             others: &self.others.folders,
             columns: &columns,
-            said: self.said,
+            people: self.people,
             forms: &self.also,
             changes: record.base.as_ref().map(change_facts),
         };
-        let pool = facts::count_pool(ctx, spec, self.kept)?;
+        let pool = facts::count_pool(self.pool, self.chosen)?;
         let recipe_sha256 = Sha256::of(recipe.as_bytes()).to_string();
         documents::write(&draft, &contents.facts(&pool, file_facts.clone(), recipe_sha256))?;
         draft.put_record(&record)?;
@@ -200,30 +220,25 @@ impl Work<'_> {
         Ok(draft.commit()?)
     }
 
-    fn record(
-        &self,
-        key: Sha256,
-        files: &[data::DataFile],
-        (categories, classes): (&[CategoryFacts], &[String]),
-    ) -> ReleaseRecord {
-        let count = |(category, class): (&CategoryFacts, &String)| CategoryCount {
-            id: category.id.clone(),
-            class: class.clone(),
-            images: category.images,
-        };
-        let file = |file: &data::DataFile| DataFileRecord { path: file.path(), images: file.items().len() as u64 };
+    fn record(&self, key: Sha256, layout: &Layout, categories: &[CategoryFacts]) -> ReleaseRecord {
+        let spec = self.pool.spec();
+        let mut counts = Vec::with_capacity(categories.len());
+        for (category, class) in categories.iter().zip(layout.classes) {
+            counts.push(CategoryCount { id: category.id.clone(), class: class.clone(), images: category.images });
+        }
+        let file = |file: &DataFile| DataFileRecord { path: file.path(), images: file.items().len() as u64 };
         ReleaseRecord {
             format: RELEASE_FORMAT,
-            tool: super::resolve::TOOL.to_owned(),
+            tool: TOOL.to_owned(),
             key,
-            name: self.spec.name.clone(),
-            version: self.spec.release.version.clone(),
-            verified: self.said.is_some(),
-            mining: self.spec.mining_id(),
-            images: self.kept.len() as u64,
-            categories: categories.iter().zip(classes).map(count).collect(),
-            surrogates: surrogate_records(self.spec),
-            files: files.iter().map(file).collect(),
+            name: spec.name.clone(),
+            version: spec.release.version.clone(),
+            verified: self.people.is_some(),
+            mining: spec.mining_id(),
+            images: self.chosen.len() as u64,
+            categories: counts,
+            surrogates: surrogate_records(spec),
+            files: layout.files.iter().map(file).collect(),
             also: self.also.clone(),
             base: self.since.as_ref().map(|(base, _)| base.clone()),
         }
@@ -235,6 +250,6 @@ fn change_facts(base: &BaseRecord) -> ChangeFacts {
 }
 
 /// The recipe as it is published.
-fn recipe(spec: &RunSpec) -> Result<String, StageError> {
-    toml::to_string(&spec.published()).map_err(|e| StageError::Recipe(e.to_string()))
+fn recipe(spec: &RunSpec) -> Result<String, ReleaseError> {
+    toml::to_string(&spec.published()).map_err(|e| ReleaseError::Recipe(e.to_string()))
 }

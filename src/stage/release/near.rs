@@ -6,20 +6,19 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use super::ReleaseError;
 use super::choose::{LeftOut, Reason};
-use super::look::Seen;
+use super::inspect::InspectedImage;
 use super::others::Others;
-use crate::domain::{ItemId, NearDuplicates, RunSpec, Sha256};
+use crate::domain::{ImageRow, ItemId, NearDuplicates, RunSpec, Sha256};
+use crate::pool::Pool;
 use crate::render::release::NearRow;
-use crate::stage::planned::Planned;
-use crate::stage::{Context, StageError};
 use crate::stats::{near_duplicates, nearest};
-use crate::table::images_table;
 
 /// What the search for duplicates came to.
-pub struct Thinned {
+pub struct WithoutDuplicates {
     /// What stays, by item.
-    pub stays: Vec<Seen>,
+    pub stays: Vec<InspectedImage>,
     /// What was left out.
     pub left_out: Vec<LeftOut>,
     /// All near duplicates that were found, by item.
@@ -27,11 +26,15 @@ pub struct Thinned {
 }
 
 /// Leaves duplicates out; `others`: images that the release should not have either.
-pub fn thin(ctx: &Context, spec: &RunSpec, seen: Vec<Seen>, others: &Others) -> Result<Thinned, StageError> {
-    let mut seen = seen;
+pub fn without_duplicates(
+    pool: &Pool,
+    mut seen: Vec<InspectedImage>,
+    others: &Others,
+) -> Result<WithoutDuplicates, ReleaseError> {
+    let spec = pool.spec();
     seen.sort_by_key(|seen| (Reverse(seen.hard.n_failed), seen.image.item_id));
     let mut left_out = Vec::new();
-    let conflicts = conflicts(ctx, spec, &seen)?;
+    let conflicts = conflicts(pool, &seen)?;
     take_out(&mut seen, &mut left_out, conflicts);
     let equal = equal(&seen);
     take_out(&mut seen, &mut left_out, equal);
@@ -43,13 +46,13 @@ pub fn thin(ctx: &Context, spec: &RunSpec, seen: Vec<Seen>, others: &Others) -> 
     found.extend(alike);
     seen.sort_by_key(|seen| seen.image.item_id);
     found.sort_by_key(|row| row.item_id);
-    Ok(Thinned { stays: seen, left_out, found })
+    Ok(WithoutDuplicates { stays: seen, left_out, found })
 }
 
 /// Why items go, and what more there is to say.
 type Gone = HashMap<ItemId, (Reason, String)>;
 
-fn take_out(seen: &mut Vec<Seen>, left_out: &mut Vec<LeftOut>, gone: Gone) {
+fn take_out(seen: &mut Vec<InspectedImage>, left_out: &mut Vec<LeftOut>, gone: Gone) {
     seen.retain(|seen| {
         let gone = gone.get(&seen.image.item_id);
         left_out.extend(gone.map(|(reason, detail)| LeftOut::new(&seen.hard, *reason, detail.as_str())));
@@ -62,27 +65,29 @@ fn of_row(row: &NearRow, reason: Reason) -> (ItemId, (Reason, String)) {
 }
 
 /// Items whose very file is in the pool, hard or not, under another category.
-fn conflicts(ctx: &Context, spec: &RunSpec, seen: &[Seen]) -> Result<Gone, StageError> {
-    let mut items: HashMap<Sha256, Vec<&Seen>> = HashMap::new();
-    seen.iter().for_each(|seen| items.entry(seen.image.sha256).or_default().push(seen));
-    let plan = Planned::open(ctx, spec)?;
+fn conflicts(pool: &Pool, seen: &[InspectedImage]) -> Result<Gone, ReleaseError> {
+    let mut items: HashMap<Sha256, Vec<&InspectedImage>> = HashMap::new();
+    for image in seen {
+        items.entry(image.image.sha256).or_default().push(image);
+    }
     let mut gone = Gone::new();
-    for shard in 0..plan.ranges.len() {
-        ctx.check_stop()?;
-        let mut rows = images_table::decode(&ctx.run.images(shard).file("parquet"))?;
-        rows.retain(|row| {
+    for shard in 0..pool.shards() {
+        pool.ctx().check_stop()?;
+        let is_copy = |row: &&ImageRow| {
             items.get(&row.sha256).is_some_and(|found| found[0].image.item_id != row.item_id || found.len() > 1)
-        });
-        if rows.is_empty() {
+        };
+        let rows = pool.image_rows(shard)?;
+        let copies: Vec<&ImageRow> = rows.iter().filter(is_copy).collect();
+        if copies.is_empty() {
             continue;
         }
         let categories: HashMap<ItemId, String> =
-            plan.rows(shard)?.into_iter().map(|row| (row.item_id, row.category)).collect();
-        for row in rows {
+            pool.items(shard)?.into_iter().map(|row| (row.item_id, row.category)).collect();
+        for row in copies {
             let Some(category) = categories.get(&row.item_id) else { continue };
-            for seen in items[&row.sha256].iter().filter(|seen| seen.hard.category != *category) {
+            for image in items[&row.sha256].iter().filter(|image| image.hard.category != *category) {
                 let detail = || (Reason::OtherCategory, format!("item {} is {category}", row.item_id));
-                gone.entry(seen.image.item_id).or_insert_with(detail);
+                gone.entry(image.image.item_id).or_insert_with(detail);
             }
         }
     }
@@ -90,7 +95,7 @@ fn conflicts(ctx: &Context, spec: &RunSpec, seen: &[Seen]) -> Result<Gone, Stage
 }
 
 /// Of files with equal bytes all but the first.
-fn equal(seen: &[Seen]) -> Gone {
+fn equal(seen: &[InspectedImage]) -> Gone {
     let mut first: HashMap<Sha256, ItemId> = HashMap::with_capacity(seen.len());
     let later = seen.iter().filter_map(|seen| {
         let stays = *first.entry(seen.image.sha256).or_insert(seen.image.item_id);
@@ -101,9 +106,9 @@ fn equal(seen: &[Seen]) -> Gone {
 }
 
 /// Items that look like an image to compare with; these are always left out.
-fn near_others(seen: &[Seen], others: &Others, max_distance: u32) -> Vec<NearRow> {
+fn near_others(seen: &[InspectedImage], others: &Others, max_distance: u32) -> Vec<NearRow> {
     let hashes: Vec<u64> = others.images.iter().map(|(_, hash)| *hash).collect();
-    let row = |seen: &Seen| {
+    let row = |seen: &InspectedImage| {
         let (at, distance) = nearest(seen.hash, &hashes, max_distance)?;
         let like = others.images[at].0.clone();
         Some(NearRow { item_id: seen.image.item_id.0, like, distance, excluded: true })
@@ -112,23 +117,25 @@ fn near_others(seen: &[Seen], others: &Others, max_distance: u32) -> Vec<NearRow
 }
 
 /// Items that look like an earlier one that stays; where all stay, like any earlier one.
-fn near_each_other(spec: &RunSpec, seen: &[Seen]) -> Vec<NearRow> {
+fn near_each_other(spec: &RunSpec, seen: &[InspectedImage]) -> Vec<NearRow> {
     let max_distance = spec.release.max_distance;
     let hashes: Vec<u64> = seen.iter().map(|seen| seen.hash).collect();
     let excluded = spec.release.near_duplicates == NearDuplicates::Exclude;
-    let pairs: Vec<(usize, usize, u32)> = match excluded {
-        true => near_duplicates(&hashes, max_distance).iter().map(|n| (n.left_out, n.stays, n.distance)).collect(),
-        false => (0..hashes.len())
-            .filter_map(|at| nearest(hashes[at], &hashes[..at], max_distance).map(|(other, bits)| (at, other, bits)))
-            .collect(),
+    // (place, place of the one that it is like, distance in bits)
+    let pairs: Vec<(usize, usize, u32)> = if excluded {
+        near_duplicates(&hashes, max_distance).iter().map(|n| (n.left_out, n.stays, n.distance)).collect()
+    } else {
+        let earlier = |at: usize| Some((at, nearest(hashes[at], &hashes[..at], max_distance)?));
+        (0..hashes.len()).filter_map(earlier).map(|(at, (other, bits))| (at, other, bits)).collect()
     };
-    let row = |(at, other, distance): (usize, usize, u32)| {
+    let mut rows = Vec::with_capacity(pairs.len());
+    for (at, other, distance) in pairs {
         let (one, other) = (&seen[at], &seen[other]);
         let mut like = format!("item {}", other.image.item_id);
         if other.hard.category != one.hard.category {
             like += &format!(", which is {}", other.hard.category);
         }
-        NearRow { item_id: one.image.item_id.0, like, distance, excluded }
-    };
-    pairs.into_iter().map(row).collect()
+        rows.push(NearRow { item_id: one.image.item_id.0, like, distance, excluded });
+    }
+    rows
 }

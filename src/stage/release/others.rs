@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::ReleaseError;
 use crate::generator;
 use crate::imaging::{self, DecodeLimits};
-use crate::stage::{Context, StageError};
 use crate::store::ReleaseDir;
 use crate::table::ReleaseFile;
+use crate::work::Context;
 
 /// Images that are hashed between two looks at the signals.
 const BLOCK: usize = 64;
@@ -23,10 +24,10 @@ pub struct Others {
 }
 
 /// An error if one of the folders cannot be read or has nothing to compare with: said before any work is done.
-pub fn check(folders: &[PathBuf]) -> Result<(), StageError> {
+pub fn check(folders: &[PathBuf]) -> Result<(), ReleaseError> {
     for folder in folders {
         if ReleaseDir::find(folder).is_none() && generator::images_below(folder)?.is_empty() {
-            return Err(StageError::NothingToCompare { folder: folder.display().to_string() });
+            return Err(ReleaseError::NothingToCompare { folder: folder.display().to_string() });
         }
     }
     Ok(())
@@ -34,7 +35,7 @@ pub fn check(folders: &[PathBuf]) -> Result<(), StageError> {
 
 impl Others {
     /// Reads and hashes all images of the folders.
-    pub fn read(ctx: &Context, folders: &[PathBuf]) -> Result<Self, StageError> {
+    pub fn read(ctx: &Context, folders: &[PathBuf]) -> Result<Self, ReleaseError> {
         let mut others = Self::default();
         for folder in folders {
             // `.` and `x/..` have no name of their own.
@@ -61,8 +62,8 @@ impl Others {
 /// Paths with their hashes; `None` where an image cannot be read.
 type Hashes = Vec<(String, Option<u64>)>;
 
-fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, StageError> {
-    let (pool, paths) = (ctx.pool()?, generator::images_below(folder)?);
+fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, ReleaseError> {
+    let (pool, paths) = (ctx.thread_pool()?, generator::images_below(folder)?);
     ctx.progress.start("compare", paths.len() as u64);
     let mut hashes = Hashes::with_capacity(paths.len());
     for block in paths.chunks(BLOCK) {
@@ -75,7 +76,7 @@ fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, StageError> {
     Ok(hashes)
 }
 
-fn of_release(ctx: &Context, release: &ReleaseDir) -> Result<Hashes, StageError> {
+fn of_release(ctx: &Context, release: &ReleaseDir) -> Result<Hashes, ReleaseError> {
     let record = release.record()?;
     let mut hashes = Hashes::new();
     ctx.progress.start("compare", record.images);

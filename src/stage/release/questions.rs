@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use super::ReleaseError;
 use super::evidence::{Evidence, Reader};
 use crate::config::class_names;
 use crate::domain::{CategorySet, Prediction};
 use crate::render::release::{QuestionRow, questions_csv};
-use crate::stage::StageError;
 use crate::store::Draft;
 
 /// Items that are read at a time.
 const BLOCK: usize = 1024;
 
 /// Writes `questions/<kind>.csv`.
-pub fn write(reader: &mut Reader, categories: &CategorySet, draft: &Draft) -> Result<(), StageError> {
+pub fn write(reader: &mut Reader, categories: &CategorySet, draft: &Draft) -> Result<(), ReleaseError> {
     let mut kinds: BTreeMap<String, Vec<QuestionRow>> = BTreeMap::new();
     let names = class_names();
-    for start in (0..reader.kept().len()).step_by(BLOCK) {
-        let range = start..reader.kept().len().min(start + BLOCK);
+    for start in (0..reader.chosen().len()).step_by(BLOCK) {
+        let range = start..reader.chosen().len().min(start + BLOCK);
         reader.read(range, false, |evidence| {
             kinds.entry(evidence.kept.folder().to_owned()).or_default().push(row(evidence, categories, &names));
             Ok(())

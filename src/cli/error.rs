@@ -1,0 +1,269 @@
+//! The errors of all verbs, joined, and the exit code of each.
+//!
+//! Holds always: every variant of every error has its exit code in a `match` without `_`, because the codes are a
+//! contract with other people's scripts: a new variant does not compile before somebody has decided on its code.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use crate::assets::AssetError;
+use crate::config::ConfigError;
+use crate::domain::RuleError;
+use crate::generator::GeneratorError;
+use crate::pool::PoolError;
+use crate::scorer::ScorerError;
+use crate::server::ServerError;
+use crate::stage::annotate::AnnotateError;
+use crate::stage::generate::GenerateError;
+use crate::stage::mine::MineError;
+use crate::stage::plan::PlanError;
+use crate::stage::prepare::PrepareError;
+use crate::stage::release::ReleaseError;
+use crate::stage::report::ReportError;
+use crate::stage::verify::VerifyError;
+use crate::store::StoreError;
+use crate::work::WorkError;
+
+/// Unexpected: a bug, or a system that refuses.
+const UNEXPECTED: u8 = 1;
+/// Usage or a bad input file.
+const BAD_INPUT: u8 = 2;
+/// Some items were lost; the rest is done.
+pub const SOME_LOST: u8 = 3;
+/// A needed file, runtime, device or disk space is missing.
+pub const MISSING: u8 = 4;
+/// Stopped by a signal.
+const STOPPED: u8 = 75;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    #[error(transparent)]
+    Mine(#[from] MineError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Annotate(#[from] AnnotateError),
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error("cannot handle signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl Error {
+    /// Prints the error and gives its exit code.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("error: {self}");
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Rule(_) => BAD_INPUT,
+            Self::Store(error) => store(error),
+            Self::Work(error) => work(error),
+            Self::Pool(error) => pool(error),
+            Self::Prepare(error) => prepare(error),
+            Self::Plan(error) => plan(error),
+            Self::Generate(error) => generate(error),
+            Self::Mine(error) => mine(error),
+            Self::Report(error) => report(error),
+            Self::Annotate(error) => annotate(error),
+            Self::Release(error) => release(error),
+            Self::Verify(error) => verify(error),
+            Self::Signals(_) => UNEXPECTED,
+        }
+    }
+}
+
+fn plan(error: &PlanError) -> u8 {
+    match error {
+        PlanError::Prepare(error) => prepare(error),
+        PlanError::Generator(error) => generator(error),
+        PlanError::Store(error) => store(error),
+        PlanError::Table(_) => BAD_INPUT,
+    }
+}
+
+fn prepare(error: &PrepareError) -> u8 {
+    match error {
+        PrepareError::Config(_)
+        | PrepareError::TargetVotes { .. }
+        | PrepareError::OtherPool { .. }
+        | PrepareError::OtherModel { .. }
+        | PrepareError::OtherEngine { .. }
+        | PrepareError::OtherMaker { .. } => BAD_INPUT,
+        PrepareError::Store(error) => store(error),
+        PrepareError::Work(error) => work(error),
+        PrepareError::Asset(error) => asset(error),
+        PrepareError::Weights { source, .. } => asset(source),
+        PrepareError::Generator(error) => generator(error),
+        PrepareError::Runtime(_) => MISSING,
+    }
+}
+
+fn generate(error: &GenerateError) -> u8 {
+    match error {
+        GenerateError::Prepare(error) => prepare(error),
+        GenerateError::Pool(error) => pool(error),
+        GenerateError::Generator(error) => generator(error),
+        GenerateError::Table(_) => BAD_INPUT,
+        GenerateError::Store(error) => store(error),
+        GenerateError::Work(error) => work(error),
+    }
+}
+
+fn mine(error: &MineError) -> u8 {
+    match error {
+        MineError::Config(_) | MineError::Table(_) | MineError::OtherDevice { .. } | MineError::AllFailed { .. } => {
+            BAD_INPUT
+        }
+        MineError::Prepare(error) => prepare(error),
+        MineError::Pool(error) => pool(error),
+        MineError::Scorer(error) => scorer(error),
+        MineError::Store(error) => store(error),
+        MineError::Work(error) => work(error),
+    }
+}
+
+fn report(error: &ReportError) -> u8 {
+    match error {
+        ReportError::Pool(error) => pool(error),
+        ReportError::People(error) => annotate(error),
+        ReportError::Table(_) => BAD_INPUT,
+        ReportError::Store(error) => store(error),
+        ReportError::Work(error) => work(error),
+    }
+}
+
+fn annotate(error: &AnnotateError) -> u8 {
+    match error {
+        AnnotateError::Config(_)
+        | AnnotateError::Table(_)
+        | AnnotateError::Sheets(_)
+        | AnnotateError::TaskImage { .. }
+        | AnnotateError::ImageUrl
+        | AnnotateError::OutInside { .. }
+        | AnnotateError::NoSheets { .. }
+        | AnnotateError::Answers { .. }
+        | AnnotateError::Remote { .. }
+        | AnnotateError::NoHost { .. }
+        | AnnotateError::PersonName { .. } => BAD_INPUT,
+        AnnotateError::Pool(error) => pool(error),
+        AnnotateError::Store(error) | AnnotateError::Server(ServerError::Store(error)) => store(error),
+        AnnotateError::Work(error) => work(error),
+        AnnotateError::Server(ServerError::Listen { .. }) => MISSING,
+        AnnotateError::Server(ServerError::Io(_)) => UNEXPECTED,
+    }
+}
+
+fn release(error: &ReleaseError) -> u8 {
+    match error {
+        ReleaseError::Config(_)
+        | ReleaseError::Table(_)
+        | ReleaseError::Nothing { .. }
+        | ReleaseError::NotCollected { .. }
+        | ReleaseError::NothingToCompare { .. }
+        | ReleaseError::Inside { .. }
+        | ReleaseError::BaseDamaged { .. }
+        | ReleaseError::Image { .. }
+        | ReleaseError::Version { .. } => BAD_INPUT,
+        ReleaseError::Pool(error) => pool(error),
+        ReleaseError::People(error) => annotate(error),
+        ReleaseError::Compare(error) => generator(error),
+        ReleaseError::Store(error) => store(error),
+        ReleaseError::Work(error) => work(error),
+        ReleaseError::Recipe(_) => UNEXPECTED,
+    }
+}
+
+fn verify(error: &VerifyError) -> u8 {
+    match error {
+        VerifyError::Store(error) => store(error),
+        VerifyError::Table(_) => BAD_INPUT,
+        VerifyError::Work(error) => work(error),
+    }
+}
+
+fn pool(error: &PoolError) -> u8 {
+    match error {
+        PoolError::Store(error) => store(error),
+        PoolError::Table(_) | PoolError::NotReady { .. } => BAD_INPUT,
+        PoolError::Source(error) => generator(error),
+        PoolError::Work(error) => work(error),
+    }
+}
+
+fn work(error: &WorkError) -> u8 {
+    match error {
+        WorkError::Store(error) => store(error),
+        WorkError::Process { code, .. } => code.unwrap_or(UNEXPECTED),
+        WorkError::Accounting { .. } | WorkError::System { .. } | WorkError::Spec(_) | WorkError::Threads(_) => {
+            UNEXPECTED
+        }
+        WorkError::Interrupted => STOPPED,
+    }
+}
+
+fn generator(error: &GeneratorError) -> u8 {
+    if error.is_missing() {
+        MISSING
+    } else if error.is_unexpected() {
+        UNEXPECTED
+    } else {
+        BAD_INPUT
+    }
+}
+
+fn store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Io { source, .. } if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            MISSING
+        }
+        StoreError::Io { .. } => UNEXPECTED,
+        StoreError::Locked { .. } => MISSING,
+        StoreError::NotARun { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::NotOurs { .. }
+        | StoreError::Taken { .. }
+        | StoreError::NotARelease { .. }
+        | StoreError::Format { .. }
+        | StoreError::Damaged { .. } => BAD_INPUT,
+    }
+}
+
+fn asset(error: &AssetError) -> u8 {
+    match error {
+        AssetError::WrongHash { .. } => BAD_INPUT,
+        AssetError::Store(error) => store(error),
+        AssetError::Missing { .. } | AssetError::Io { .. } | AssetError::Fetch { .. } | AssetError::NoSource { .. } => {
+            MISSING
+        }
+    }
+}
+
+fn scorer(error: &ScorerError) -> u8 {
+    match error {
+        ScorerError::Runtime(_) => MISSING,
+        ScorerError::Load { .. } | ScorerError::Mismatch { .. } => BAD_INPUT,
+        ScorerError::Run { .. } => UNEXPECTED,
+    }
+}

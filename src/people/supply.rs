@@ -1,0 +1,258 @@
+//! Images that can serve as sentinels: those of which all surrogates are sure, or a folder of images known to be good.
+//!
+//! A negative sentinel asks about a category that surrogates mix up with the image's own, but to which none of them gives
+//! this image: near, and surely not it. How near two categories are is the probability that images of the one get for
+//! the other, summed over images and surrogates.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::shuffle::shuffle;
+use crate::domain::{CategorySet, ItemId, PlanRow, Prediction, Secret, Sentinels, TaskImage};
+
+/// Sure images that are kept of each category: more than any number of sheets needs to look different.
+const MOST_SURE: usize = 32;
+/// Nearest categories among which the one that is asked for is found.
+const NEAREST: usize = 10;
+
+/// Sentinels to take from, in an order that the run's secret decides.
+#[derive(Debug, Default)]
+pub struct Supply {
+    /// Category and an image that surely shows it.
+    pub positives: Vec<(String, TaskImage)>,
+    /// Category and an image that surely does not show it.
+    pub negatives: Vec<(String, TaskImage)>,
+}
+
+/// Reads predictions, shard by shard, and learns which images are sure and which categories are near.
+pub struct Survey<'a> {
+    categories: &'a CategorySet,
+    rules: &'a Sentinels,
+    /// Categories by the classes that they accept.
+    accepting: HashMap<i32, Vec<usize>>,
+    places: HashMap<&'a str, usize>,
+    sure: BTreeMap<usize, Vec<SureItem>>,
+    /// By (category, other category): probability that the first's images get for the second's classes.
+    mixed_up: HashMap<(usize, usize), f64>,
+}
+
+struct SureItem {
+    item_id: ItemId,
+    /// The largest probability that a surrogate gives a class that is not the item's own; those in some top five only.
+    others: HashMap<i32, f32>,
+    /// The largest fifth probability: no class outside the top fives gets more.
+    fifth: f32,
+}
+
+/// One item as all surrogates see it.
+#[derive(Default)]
+struct Seen {
+    surrogates: usize,
+    sure: bool,
+    others: HashMap<i32, f32>,
+    fifth: f32,
+}
+
+impl<'a> Survey<'a> {
+    /// Nothing surveyed yet.
+    pub fn new(categories: &'a CategorySet, rules: &'a Sentinels) -> Self {
+        let mut accepting: HashMap<i32, Vec<usize>> = HashMap::new();
+        for (place, category) in categories.entries.iter().enumerate() {
+            category.imagenet_ids.iter().for_each(|&id| accepting.entry(id as i32).or_default().push(place));
+        }
+        let places =
+            categories.entries.iter().enumerate().map(|(place, category)| (category.id.as_str(), place)).collect();
+        Self { categories, rules, accepting, places, sure: BTreeMap::new(), mixed_up: HashMap::new() }
+    }
+
+    /// Adds one shard: its plan, and what each surrogate said.
+    pub fn add(&mut self, plan: &[PlanRow], predictions: &[Vec<Prediction>]) {
+        let labels: HashMap<ItemId, &PlanRow> = plan.iter().map(|row| (row.item_id, row)).collect();
+        let mut seen: BTreeMap<ItemId, Seen> = BTreeMap::new();
+        for prediction in predictions.iter().flatten() {
+            let Some(row) = labels.get(&prediction.item_id) else { continue };
+            let item = seen.entry(prediction.item_id).or_insert_with(|| Seen { sure: true, ..Seen::default() });
+            item.surrogates += 1;
+            item.sure &= prediction.any.correct && f64::from(prediction.any.true_prob) >= self.rules.min_prob;
+            item.fifth = item.fifth.max(prediction.top5_probs[4]);
+            for (&class, &prob) in prediction.top5_ids.iter().zip(&prediction.top5_probs) {
+                if !row.label_ids.contains(&class) {
+                    let most = item.others.entry(class).or_default();
+                    *most = most.max(prob);
+                }
+            }
+        }
+        for (item_id, item) in seen.into_iter().filter(|(_, item)| item.surrogates == predictions.len()) {
+            if let Some(&place) = labels.get(&item_id).and_then(|row| self.places.get(row.category.as_str())) {
+                self.note(item_id, place, item);
+            }
+        }
+    }
+
+    fn note(&mut self, item_id: ItemId, place: usize, item: Seen) {
+        for (class, prob) in &item.others {
+            for &other in self.accepting.get(class).into_iter().flatten() {
+                *self.mixed_up.entry((place, other)).or_default() += f64::from(*prob);
+            }
+        }
+        let sure = self.sure.entry(place).or_default();
+        if item.sure && sure.len() < MOST_SURE {
+            sure.push(SureItem { item_id, others: item.others, fifth: item.fifth });
+        }
+    }
+
+    /// What can serve, in the secret's order. An image serves one kind: with two questions about it, two sheets would tell
+    /// that it is a sentinel. Of those that can serve either, half are negative, but more or fewer where a kind would lack
+    /// some, and all where there is a folder of known good images.
+    pub fn supply(self, secret: &Secret) -> Supply {
+        let id = |place: usize| self.categories.entries[place].id.clone();
+        let near = self.near();
+        let (mut positives, mut either) = (Vec::new(), Vec::new());
+        for (&place, items) in &self.sure {
+            for item in items {
+                let image = TaskImage::Item(item.item_id);
+                match near.get(&place).into_iter().flatten().find(|&&other| self.surely_not(item, other)) {
+                    Some(&other) => either.push((id(place), id(other), image)),
+                    None => positives.push((id(place), image)),
+                }
+            }
+        }
+        let negative = match self.rules.known_good {
+            Some(_) => either.len(),
+            None => self.negatives_of(either.len(), positives.len()),
+        };
+        let either = shuffle(either, secret.seed("kinds", ""));
+        let (first, rest) = either.split_at(negative);
+        positives.extend(rest.iter().map(|(own, _, image)| (own.clone(), image.clone())));
+        let negatives = first.iter().map(|(_, other, image)| (other.clone(), image.clone())).collect();
+        Supply { positives, negatives }.shuffled(secret)
+    }
+
+    /// How many of `either` images are to be negative, beside images that can be positive only.
+    fn negatives_of(&self, either: usize, positive_only: usize) -> usize {
+        let (positives, negatives) = (self.rules.positives as usize, self.rules.negatives as usize);
+        let half = either.div_ceil(2).max(negatives).min(either);
+        if positive_only + (either - half) < positives { negatives.min(either) } else { half }
+    }
+
+    /// Categories that are mixed up with each one, nearest first; none that shares a class with it.
+    fn near(&self) -> BTreeMap<usize, Vec<usize>> {
+        let mut pairs: BTreeMap<usize, BTreeMap<usize, f64>> = BTreeMap::new();
+        for (&(a, b), &prob) in &self.mixed_up {
+            *pairs.entry(a).or_default().entry(b).or_default() += prob;
+            *pairs.entry(b).or_default().entry(a).or_default() += prob;
+        }
+        let ids = |place: usize| &self.categories.entries[place].imagenet_ids;
+        let apart = |a: usize, b: usize| a != b && !ids(a).iter().any(|id| ids(b).contains(id));
+        let mut near = BTreeMap::new();
+        for (a, others) in pairs {
+            let mut others: Vec<(usize, f64)> = others.into_iter().filter(|&(b, _)| apart(a, b)).collect();
+            others.sort_by(|x, y| y.1.total_cmp(&x.1));
+            near.insert(a, others.into_iter().take(NEAREST).map(|(b, _)| b).collect());
+        }
+        near
+    }
+
+    /// Whether no surrogate gives the image more than a trace of the other category.
+    fn surely_not(&self, item: &SureItem, other: usize) -> bool {
+        let prob = |id: &u32| item.others.get(&(*id as i32)).copied().unwrap_or(0.0);
+        let most = self.categories.entries[other].imagenet_ids.iter().map(prob).fold(item.fifth, f32::max);
+        f64::from(most) <= self.rules.max_other_prob
+    }
+}
+
+impl Supply {
+    /// The same with images that are on earlier sheets last.
+    pub fn unused_first(mut self, used: &HashSet<&TaskImage>) -> Self {
+        for images in [&mut self.positives, &mut self.negatives] {
+            images.sort_by_key(|(_, image)| used.contains(image));
+        }
+        self
+    }
+
+    /// Without some images.
+    pub fn without(&mut self, bad: &BTreeSet<TaskImage>) {
+        for images in [&mut self.positives, &mut self.negatives] {
+            images.retain(|(_, image)| !bad.contains(image));
+        }
+    }
+
+    /// The same in the secret's order.
+    pub fn shuffled(self, secret: &Secret) -> Self {
+        Self {
+            positives: shuffle(self.positives, secret.seed("positives", "")),
+            negatives: shuffle(self.negatives, secret.seed("negatives", "")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Category, Sha256, SpacePrediction};
+
+    fn categories() -> CategorySet {
+        let entries = vec![
+            Category::new("mug", &[504]),
+            Category::new("cup", &[968]),
+            Category::new("cup_or_mug", &[968, 504]),
+            Category::new("chair", &[423]),
+        ];
+        CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries }
+    }
+
+    fn row(item: u32, category: &str, class: i32) -> PlanRow {
+        PlanRow {
+            item_id: ItemId(item),
+            category: category.into(),
+            label_ids: vec![class],
+            nuisance_kind: None,
+            nuisance: None,
+            template: None,
+            prompt: None,
+            negative_prompt: None,
+            seed: 0,
+            source: None,
+        }
+    }
+
+    /// The class gets `prob`, class 968 the share `cup` and class 423 hardly anything.
+    fn said(item: u32, class: i32, prob: f32, cup: f32) -> Prediction {
+        let any =
+            SpacePrediction { top1_id: class, top1_prob: prob, correct: prob > 0.5, true_prob: prob, margin: 0.1 };
+        Prediction {
+            item_id: ItemId(item),
+            top5_ids: [class, 968, 423, 0, 1],
+            top5_probs: [prob, cup, 0.001, 0.0, 0.0],
+            true_rank: 1,
+            any,
+            masked: any,
+            max_logit: None,
+            energy: None,
+        }
+    }
+
+    fn supply(prob: f32, cup: f32) -> Supply {
+        let (set, rules) = (categories(), Sentinels::default());
+        let mut survey = Survey::new(&set, &rules);
+        let plan: Vec<PlanRow> = (0..41).map(|item| row(item, "mug", 504)).collect();
+        let one = (0..41).map(|item| if item == 40 { said(40, 504, 0.3, 0.6) } else { said(item, 504, prob, cup) });
+        survey.add(&plan, &[one.collect(), (0..40).map(|item| said(item, 504, 0.9, 0.0)).collect()]);
+        survey.supply(&Secret::new([1; 32]))
+    }
+
+    #[test]
+    fn only_what_all_surrogates_are_sure_of_serves_and_for_one_kind_only() {
+        let Supply { positives, negatives } = supply(0.9, 0.0);
+        assert_eq!(positives.len() + negatives.len(), MOST_SURE);
+        assert!(positives.len() > 8 && negatives.len() > 8, "{} and {}", positives.len(), negatives.len());
+        assert!(!positives.iter().any(|(_, image)| negatives.iter().any(|(_, other)| image == other)));
+        assert!(supply(0.4, 0.0).positives.is_empty());
+    }
+
+    #[test]
+    fn a_negative_asks_for_the_nearest_category_that_the_image_surely_is_not() {
+        let asked = |cup| supply(0.9, cup).negatives.into_iter().map(|(category, _)| category).next();
+        assert_eq!(asked(0.005).as_deref(), Some("cup"), "and never `cup_or_mug`, which shares a class");
+        assert_eq!(asked(0.05).as_deref(), Some("chair"));
+    }
+}

@@ -1,0 +1,31 @@
+//! Why a run cannot be read.
+
+use crate::generator::GeneratorError;
+use crate::store::StoreError;
+use crate::table::TableError;
+use crate::work::WorkError;
+
+/// Why a run cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// A file of the run cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The source of images cannot be read.
+    #[error(transparent)]
+    Source(#[from] GeneratorError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// An earlier stage is not done.
+    #[error("{run} is not ready for this: {missing}; run `hardset build` first")]
+    NotReady {
+        /// The run directory.
+        run: String,
+        /// What is missing.
+        missing: String,
+    },
+}

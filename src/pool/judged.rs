@@ -1,0 +1,37 @@
+//! The votes of one shard, aligned and judged by the mining's rule.
+
+use super::{Pool, PoolError};
+use crate::stats::{Judged, VoteColumns, align, judge};
+use crate::table::ImagePaths;
+use crate::table::predictions_table::{self, Votes};
+
+/// One shard as a mining sees it.
+pub struct JudgedShard {
+    /// Its images.
+    pub images: ImagePaths,
+    /// The aligned votes, one per selected surrogate.
+    pub votes: Vec<VoteColumns>,
+    /// Whether each item is hard, and why; one per item of `votes`.
+    pub judged: Vec<Judged>,
+}
+
+impl Pool<'_> {
+    /// Reads and judges shard `shard`.
+    pub fn judge(&self, shard: usize) -> Result<JudgedShard, PoolError> {
+        let select = &self.spec.mine.select;
+        let images = self.image_paths(shard)?;
+        let ids = images.item_ids()?;
+        let mut votes = Vec::with_capacity(select.surrogates.len());
+        for name in &select.surrogates {
+            votes.push(columns(predictions_table::read_votes(&self.predictions_file(name, shard)?, select, &ids)?));
+        }
+        align(&mut votes);
+        let judged = judge(&votes, select);
+        Ok(JudgedShard { images, votes, judged })
+    }
+}
+
+fn columns(votes: Votes) -> VoteColumns {
+    let Votes { item_id, top1_id, correct, true_prob, margin } = votes;
+    VoteColumns { item_id, correct, top1_id, true_prob, margin }
+}

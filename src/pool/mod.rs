@@ -1,0 +1,208 @@
+//! An opened run: its plan, images, predictions and mining, as the verbs see them.
+//!
+//! Knows where each thing is and reads it once: a verb asks a [`Pool`], not the files. Writes nothing and decides
+//! nothing.
+//!
+//! Holds always: a table of images is read once in a command while the pool has at most [`CACHED_ROWS`] images, because
+//! `build` alone asks for it five times; of larger pools only as much stays in memory as that, because memory must not
+//! grow with the pool.
+
+mod error;
+mod images;
+mod judged;
+mod plan;
+mod thumbnails;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::domain::{HardRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec};
+use crate::imaging::RgbImage;
+use crate::source::source;
+use crate::table::{ImagePaths, images_table, predictions_table, read_hard};
+use crate::work::Context;
+
+pub use error::PoolError;
+pub use images::RunImages;
+pub use judged::JudgedShard;
+pub use plan::{Plan, shard_ranges};
+use thumbnails::Thumbnails;
+
+/// Images whose rows stay in memory, over all shards: some 40 MB.
+const CACHED_ROWS: usize = 1 << 17;
+
+/// The images and the mining of one run.
+pub struct Pool<'a> {
+    ctx: &'a Context<'a>,
+    spec: &'a RunSpec,
+    plan: Plan,
+    images: RunImages,
+    tables: Mutex<ImageTables>,
+    hard: OnceLock<Vec<HardRow>>,
+    thumbnails: Thumbnails,
+}
+
+/// Tables of images that have been read, by shard.
+#[derive(Default)]
+struct ImageTables {
+    rows: usize,
+    by_shard: HashMap<usize, Arc<Vec<ImageRow>>>,
+}
+
+/// An image of the run, and the shard in which it is.
+#[derive(Debug, Clone)]
+pub struct FoundImage {
+    /// Its row.
+    pub row: ImageRow,
+    /// The shard.
+    pub shard: usize,
+}
+
+impl<'a> Pool<'a> {
+    /// Opens the run of `ctx`, which must have a plan; `spec`: its recipe, with the mining that is meant.
+    pub fn open(ctx: &'a Context<'a>, spec: &'a RunSpec) -> Result<Self, PoolError> {
+        Ok(Self {
+            ctx,
+            spec,
+            plan: Plan::open(ctx, spec)?,
+            images: RunImages::new(&ctx.run, spec),
+            tables: Mutex::default(),
+            hard: OnceLock::new(),
+            thumbnails: Thumbnails::default(),
+        })
+    }
+
+    /// Where the work is done and with what.
+    pub fn ctx(&self) -> &'a Context<'a> {
+        self.ctx
+    }
+
+    /// The recipe.
+    pub fn spec(&self) -> &'a RunSpec {
+        self.spec
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.plan.ranges.len()
+    }
+
+    /// The plan's rows of shard `shard`.
+    pub fn items(&self, shard: usize) -> Result<Vec<PlanRow>, PoolError> {
+        self.plan.rows(shard)
+    }
+
+    /// Reads encoded images and pictures.
+    pub fn images(&self) -> &RunImages {
+        &self.images
+    }
+
+    /// The rows of the images of shard `shard`, which must be made; items ascending.
+    pub fn image_rows(&self, shard: usize) -> Result<Arc<Vec<ImageRow>>, PoolError> {
+        if let Some(rows) = self.cached(shard) {
+            return Ok(rows);
+        }
+        let rows = Arc::new(images_table::decode(&self.ctx.run.images(shard).file("parquet"))?);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if tables.rows + rows.len() <= CACHED_ROWS && tables.by_shard.insert(shard, Arc::clone(&rows)).is_none() {
+            tables.rows += rows.len();
+        }
+        Ok(rows)
+    }
+
+    /// Items and paths of the images of shard `shard`: all that a mining repeats of them.
+    pub fn image_paths(&self, shard: usize) -> Result<ImagePaths, PoolError> {
+        match self.cached(shard) {
+            Some(rows) => Ok(ImagePaths::of(&rows)?),
+            None => Ok(images_table::read_paths(&self.ctx.run.images(shard).file("parquet"))?),
+        }
+    }
+
+    fn cached(&self, shard: usize) -> Option<Arc<Vec<ImageRow>>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).by_shard.get(&shard).cloned()
+    }
+
+    /// The images of `wanted`, as far as the run has them.
+    pub fn find_images(&self, wanted: &BTreeSet<ItemId>) -> Result<HashMap<ItemId, FoundImage>, PoolError> {
+        let mut found = HashMap::with_capacity(wanted.len());
+        for shard in 0..self.shards() {
+            if found.len() == wanted.len() {
+                break;
+            }
+            for row in self.image_rows(shard)?.iter().filter(|row| wanted.contains(&row.item_id)) {
+                found.insert(row.item_id, FoundImage { row: row.clone(), shard });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The hard items of the current mining, which must be made.
+    pub fn hard(&self) -> Result<&[HardRow], PoolError> {
+        if let Some(hard) = self.hard.get() {
+            return Ok(hard);
+        }
+        let mined = self.ctx.run.mined(&self.spec.mining_id());
+        if !mined.is_file() {
+            return Err(self.not_ready("its mining is not made yet".to_owned()));
+        }
+        let hard = read_hard(&mined)?;
+        Ok(self.hard.get_or_init(|| hard))
+    }
+
+    /// The predictions of scorer `name` for shard `shard`, which must be made.
+    pub fn predictions(&self, name: &str, shard: usize) -> Result<Vec<Prediction>, PoolError> {
+        Ok(predictions_table::decode(&self.predictions_file(name, shard)?)?)
+    }
+
+    /// The file of these.
+    pub fn predictions_file(&self, name: &str, shard: usize) -> Result<PathBuf, PoolError> {
+        let path = self.ctx.run.predictions(name, shard).file("parquet");
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(self.not_ready(format!("predictions of {name} for shard {shard} are not there")))
+    }
+
+    /// An error if the images cannot be read now.
+    pub fn check_source(&self) -> Result<(), PoolError> {
+        Ok(source(&self.spec.generate).check_there()?)
+    }
+
+    /// The picture of an image; its thumbnail is kept if that is wanted, so that nobody decodes it again for that.
+    pub fn picture(&self, row: &ImageRow) -> Outcome<RgbImage> {
+        let picture = self.images.picture(row);
+        if let Outcome::Kept(picture) = &picture {
+            self.keep_thumbnail(row.item_id, picture);
+        }
+        picture
+    }
+
+    /// From now on the thumbnails of these items are kept when their pictures are decoded.
+    pub fn want_thumbnails(&self, items: BTreeSet<ItemId>) {
+        self.thumbnails.want(items);
+    }
+
+    /// Keeps the thumbnail of a picture that was decoded for something else, if it is wanted.
+    pub fn keep_thumbnail(&self, item: ItemId, picture: &RgbImage) {
+        self.thumbnails.keep(item, picture);
+    }
+
+    /// The thumbnail of an image, as a JPEG; none for one that has changed or gone since it was scored.
+    pub fn thumbnail(&self, row: &ImageRow) -> Vec<u8> {
+        self.thumbnails.get(row.item_id).unwrap_or_else(|| match self.images.picture(row) {
+            Outcome::Kept(picture) => thumbnails::encode(&picture),
+            Outcome::Dropped(_) | Outcome::Failed(_) => Vec::new(),
+        })
+    }
+
+    /// An error that says what the run lacks.
+    pub fn not_ready(&self, missing: String) -> PoolError {
+        PoolError::NotReady { run: self.ctx.run_name(), missing }
+    }
+}

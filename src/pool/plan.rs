@@ -1,0 +1,69 @@
+//! The plan of a run: cut into shards, read one shard at a time.
+
+use std::ops::Range;
+
+use super::PoolError;
+use crate::domain::{PlanRow, RunSpec};
+use crate::store::ShardRecord;
+use crate::table::{PlanSlice, PlanTable};
+use crate::work::Context;
+
+/// A plan cut into shards.
+pub struct Plan {
+    /// Its record.
+    pub record: ShardRecord,
+    /// Places of each shard's rows.
+    pub ranges: Vec<Range<usize>>,
+    table: PlanTable,
+}
+
+impl Plan {
+    /// The plan of the run, which must be there.
+    pub fn open(ctx: &Context, spec: &RunSpec) -> Result<Self, PoolError> {
+        let record = ctx
+            .run
+            .plan()
+            .record()
+            .ok_or_else(|| PoolError::NotReady { run: ctx.run_name(), missing: "it has no plan".to_owned() })?;
+        let ranges = shard_ranges(record.rows.kept as usize, spec.shard_items);
+        let table = PlanTable::open(&ctx.run.plan().file("parquet"))?;
+        Ok(Self { record, ranges, table })
+    }
+
+    /// The rows of shard `shard`.
+    pub fn rows(&self, shard: usize) -> Result<Vec<PlanRow>, PoolError> {
+        Ok(self.table.rows(self.ranges[shard].clone())?)
+    }
+
+    /// The rows of some shards that follow each other, as far as a mining repeats them: one slice per shard.
+    pub fn slices(&self, shards: &[usize]) -> Result<Vec<PlanSlice>, PoolError> {
+        let (Some(&first), Some(&last)) = (shards.first(), shards.last()) else { return Ok(Vec::new()) };
+        let start = self.ranges[first].start;
+        let all = self.table.slice(start..self.ranges[last].end)?;
+        let part = |&shard: &usize| all.part(self.ranges[shard].start - start..self.ranges[shard].end - start);
+        Ok(shards.iter().map(part).collect())
+    }
+
+    /// The columns of no rows.
+    pub fn nothing(&self) -> Result<PlanSlice, PoolError> {
+        Ok(self.table.slice(0..0)?)
+    }
+}
+
+/// Places of each shard's rows in a plan of `rows` rows.
+pub fn shard_ranges(rows: usize, shard_items: u32) -> Vec<Range<usize>> {
+    let size = shard_items as usize;
+    (0..rows.div_ceil(size)).map(|shard| shard * size..rows.min((shard + 1) * size)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_cover_the_plan_without_gap_or_overlap() {
+        assert_eq!(shard_ranges(5, 2), [0..2, 2..4, 4..5]);
+        assert_eq!(shard_ranges(4, 2), [0..2, 2..4]);
+        assert!(shard_ranges(0, 2).is_empty());
+    }
+}

@@ -1,0 +1,36 @@
+//! ONNX classifiers in a build without ONNX Runtime: there are none, and whoever builds one is told so.
+
+use std::sync::Arc;
+
+use super::{Instances, Scorer, ScorerError};
+use crate::domain::{Device, OnnxModel, Outcome, Scores};
+use crate::imaging::RgbImage;
+use crate::onnx::{Runtime, RuntimeError};
+
+/// Builds nothing.
+pub struct Classifiers;
+
+/// Has no value.
+pub enum Classifier {}
+
+impl Classifiers {
+    /// Never called, because there is no [`Runtime`].
+    pub fn new(runtime: Arc<Runtime>, _device: Device, _instances: Instances) -> Self {
+        match *runtime {}
+    }
+
+    /// Always [`RuntimeError::Absent`].
+    pub fn build(&self, _name: &str, _model: &OnnxModel, _batch: usize) -> Result<Classifier, ScorerError> {
+        Err(RuntimeError::Absent.into())
+    }
+}
+
+impl Scorer for Classifier {
+    fn score(&mut self, _images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
+        match *self {}
+    }
+
+    fn score_fitted(&mut self, _images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
+        match *self {}
+    }
+}

@@ -1,0 +1,59 @@
+//! A made-up classifier for made-up images: reads what they say they show and is right with a given chance.
+
+use super::{Scorer, ScorerError};
+use crate::domain::{FakeModel, IMAGENET_CLASSES, Outcome, Philox, Scores, Sha256, fake_class};
+use crate::imaging::RgbImage;
+
+pub(super) struct Fake(FakeModel);
+
+impl Fake {
+    pub(super) fn new(model: &FakeModel) -> Self {
+        Self(model.clone())
+    }
+
+    fn score_one(&self, image: &RgbImage) -> Scores {
+        let hash = Sha256::of(image.pixels()).to_string();
+        let stream = u64::from_str_radix(&hash[..16], 16).unwrap_or(0);
+        let chance = Philox::new(self.0.seed, stream);
+        let shown = fake_class(image.pixels());
+        let right = f64::from(chance.unit_f32(0)) < self.0.accuracy;
+        // A wrong answer is one of the ten classes that follow, so that fakes agree on one now and then.
+        let top = if right { shown } else { (shown + 1 + (chance.u64(1) % 10) as usize) % IMAGENET_CLASSES };
+        let sure = 0.3 + 0.6 * chance.unit_f32(2);
+        let rest = (1.0 - sure) / IMAGENET_CLASSES as f32;
+        let mut probs = vec![rest; IMAGENET_CLASSES];
+        probs[shown] += 0.1 * sure;
+        probs[top] += 0.9 * sure;
+        Scores { probs, max_logit: None, energy: None }
+    }
+}
+
+impl Scorer for Fake {
+    fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
+        Ok(images.iter().map(|image| Outcome::Kept(self.score_one(image))).collect())
+    }
+
+    fn score_fitted(&mut self, images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
+        self.score(&images.iter().collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tops(accuracy: f64) -> usize {
+        let mut fake = Fake::new(&FakeModel { seed: 1, accuracy });
+        let images: Vec<RgbImage> =
+            (0..200_u8).map(|i| RgbImage::new(1, 2, vec![1, 44, 255, i, 0, 0]).unwrap()).collect();
+        let scores = fake.score(&images.iter().collect::<Vec<_>>()).unwrap();
+        let best = |s: &Scores| s.probs.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+        scores.into_iter().filter(|s| best(&s.clone().kept().unwrap()) == 300).count()
+    }
+
+    #[test]
+    fn it_is_right_as_often_as_the_recipe_says() {
+        assert_eq!((tops(1.0), tops(0.0)), (200, 0));
+        assert!((80..120).contains(&tops(0.5)), "{}", tops(0.5));
+    }
+}

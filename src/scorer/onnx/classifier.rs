@@ -1,0 +1,231 @@
+//! One instance of an ONNX classifier: pictures -> tensor -> scores.
+
+use half::f16;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, Tensor};
+
+use super::bound::{Bound, BoundError};
+use super::shape::{self, Call};
+use super::tensor::Filler;
+use crate::domain::{Device, Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
+use crate::imaging::{self, RgbImage};
+use crate::stats::softmax;
+
+use crate::scorer::{Scorer, ScorerError};
+
+/// See the module.
+pub struct Classifier {
+    name: String,
+    model: OnnxModel,
+    /// Whether neither the model nor the recipe fixes the batch.
+    takes_any: bool,
+    call: Call,
+    filler: AnyFiller,
+    session: AnySession,
+}
+
+enum AnySession {
+    /// Called with a new tensor each time.
+    Free(Session),
+    /// Called with the same one.
+    Bound(Box<Bound>),
+}
+
+enum AnyFiller {
+    F32(Filler<f32>),
+    F16(Filler<f16>),
+    U8(Filler<u8>),
+}
+
+impl Classifier {
+    /// Checks the session against the spec.
+    pub fn new(name: &str, model: &OnnxModel, session: Session) -> Result<Self, ScorerError> {
+        let call = checked(name, model, &session)?;
+        Ok(Self::of(name, model, call, AnySession::Free(session)))
+    }
+
+    /// As above, for a session that is always called with the given number of pictures, on the given device.
+    pub fn with_batch(
+        name: &str,
+        model: &OnnxModel,
+        session: Session,
+        batch: usize,
+        device: Device,
+    ) -> Result<Self, ScorerError> {
+        let mut call = checked(name, model, &session)?;
+        let takes_any = call.batch.is_none();
+        let batch = *call.batch.get_or_insert(batch);
+        let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
+        shape[0] = batch as i64;
+        let bound = Bound::new(session, &call, shape, model.input.dtype, device);
+        let bound = bound.map_err(|error| run_error(name, &error))?;
+        Ok(Self { takes_any, ..Self::of(name, model, call, AnySession::Bound(Box::new(bound))) })
+    }
+
+    fn of(name: &str, model: &OnnxModel, call: Call, session: AnySession) -> Self {
+        let filler = match model.input.dtype {
+            Dtype::F32 => AnyFiller::F32(Filler::new(&model.input, |x| x as f32)),
+            Dtype::F16 => AnyFiller::F16(Filler::new(&model.input, f16::from_f64)),
+            Dtype::U8 => AnyFiller::U8(Filler::new(&model.input, |x| x as u8)),
+        };
+        let takes_any = call.batch.is_none();
+        Self { name: name.to_owned(), model: model.clone(), takes_any, call, filler, session }
+    }
+
+    /// Scores grey pictures, `batch` at a time: what is wrong with a model shows before anything is spent on it.
+    pub fn try_out(&mut self, batch: usize) -> Result<(), ScorerError> {
+        let side = self.model.preprocess.crop_px;
+        let grey = RgbImage::new(side, side, vec![128; 3 * (side as usize).pow(2)]);
+        let grey = grey.map_err(|e| self.mismatch(e.to_string()))?;
+        let scores = match self.scores_of(&vec![grey; batch.max(1)]) {
+            Err(ScorerError::Run { problem, .. }) if self.takes_any && batch > 1 => {
+                let advice = "if it takes one picture at a time, write input.batch = 1";
+                return Err(self.mismatch(format!("it cannot score {batch} pictures at once: {problem}; {advice}")));
+            }
+            scores => scores?,
+        };
+        match scores[0].probs.iter().find(|p| !(0.0..=1.0001).contains(*p)) {
+            None => Ok(()),
+            Some(p) if p.is_finite() => {
+                Err(self.mismatch(format!("it gives {p} as a probability; is output.kind \"logits\"?")))
+            }
+            Some(p) => Err(self.mismatch(format!(
+                "it gives {p} for a plain grey picture; the weights or the preprocessing are wrong"
+            ))),
+        }
+    }
+
+    fn mismatch(&self, problem: String) -> ScorerError {
+        ScorerError::Mismatch { name: self.name.clone(), problem }
+    }
+
+    /// Scores pictures that have the model's size already.
+    fn scores_of(&mut self, fitted: &[RgbImage]) -> Result<Vec<Scores>, ScorerError> {
+        let batch = self.call.batch.unwrap_or(fitted.len()).max(1);
+        let mut scores = Vec::with_capacity(fitted.len());
+        for chunk in fitted.chunks(batch) {
+            let rows = self.rows(chunk, batch)?;
+            let classes = self.model.output.classes as usize;
+            if rows.len() != batch * classes {
+                let problem = format!(
+                    "the output has {} numbers for {batch} picture(s), not {batch} x {classes} classes",
+                    rows.len()
+                );
+                return Err(self.mismatch(problem));
+            }
+            scores.extend(rows.chunks(classes).take(chunk.len()).map(|row| self.scores(row)));
+        }
+        Ok(scores)
+    }
+
+    /// All numbers of the output for one call of the model; `chunk` has at most `batch` pictures.
+    fn rows(&mut self, chunk: &[RgbImage], batch: usize) -> Result<Vec<f32>, ScorerError> {
+        let (name, call) = (&self.name, &self.call);
+        let mismatch = |problem: String| ScorerError::Mismatch { name: name.clone(), problem };
+        match &mut self.session {
+            AnySession::Free(session) => {
+                let input = input(&self.model, &self.filler, chunk, batch).map_err(|error| run_error(name, &error))?;
+                let inputs = vec![(call.input.clone(), SessionInputValue::from(input))];
+                let outputs = session.run(inputs).map_err(|error| run_error(name, &error))?;
+                rows_of(&outputs[call.output.as_str()]).map_err(mismatch)
+            }
+            AnySession::Bound(bound) => {
+                match &self.filler {
+                    AnyFiller::F32(filler) => write(filler, chunk, bound.input()),
+                    AnyFiller::F16(filler) => write(filler, chunk, bound.input()),
+                    AnyFiller::U8(filler) => write(filler, chunk, bound.input()),
+                }
+                bound.run(call).map_err(|error| match error {
+                    BoundError::Run(error) => run_error(name, &error),
+                    BoundError::Output(problem) => mismatch(problem),
+                })
+            }
+        }
+    }
+
+    /// One row of the output as scores over ImageNet's classes; extra classes take part in the softmax and are left
+    /// out.
+    fn scores(&self, row: &[f32]) -> Scores {
+        let offset = self.model.output.offset as usize;
+        let classes = offset..offset + IMAGENET_CLASSES;
+        match self.model.output.kind {
+            OutputKind::Probabilities => Scores { probs: row[classes].to_vec(), max_logit: None, energy: None },
+            OutputKind::Logits => {
+                let logits = &row[classes.clone()];
+                let max_logit = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let sum: f64 = logits.iter().map(|&logit| f64::from(logit - max_logit).exp()).sum();
+                let energy = -(f64::from(max_logit) + sum.ln()) as f32;
+                Scores { probs: softmax(row)[classes].to_vec(), max_logit: Some(max_logit), energy: Some(energy) }
+            }
+        }
+    }
+}
+
+fn checked(name: &str, model: &OnnxModel, session: &Session) -> Result<Call, ScorerError> {
+    let mismatch = |problem: String| ScorerError::Mismatch { name: name.to_owned(), problem };
+    shape::check(session, model).map_err(mismatch)
+}
+
+fn run_error(name: &str, error: &ort::Error) -> ScorerError {
+    let mut problem = error.to_string();
+    if problem.contains("Failed to allocate memory") || problem.contains("out of memory") {
+        problem += "; there is too little memory for this batch: lower mine.batch";
+    }
+    ScorerError::Run { name: name.to_owned(), problem }
+}
+
+/// The tensor for one call; a model with a fixed batch gets its last picture again until that is full.
+fn input(model: &OnnxModel, filler: &AnyFiller, chunk: &[RgbImage], batch: usize) -> ort::Result<DynValue> {
+    let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
+    shape[0] = batch as i64;
+    let padded = || chunk.iter().chain(std::iter::repeat_n(&chunk[chunk.len() - 1], batch - chunk.len()));
+    Ok(match filler {
+        AnyFiller::F32(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
+        AnyFiller::F16(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
+        AnyFiller::U8(filler) => Tensor::from_array((shape, filled(filler, padded())))?.into_dyn(),
+    })
+}
+
+/// Writes pictures into the tensor of a whole batch; the last one again until it is full.
+fn write<T: Copy>(filler: &Filler<T>, chunk: &[RgbImage], tensor: &mut [T]) {
+    let Some(last) = chunk.last() else { return };
+    let numbers = last.pixels().len();
+    let padded = chunk.iter().chain(std::iter::repeat(last));
+    for (place, image) in tensor.chunks_exact_mut(numbers).zip(padded) {
+        filler.write(image, place);
+    }
+}
+
+fn filled<'a, T: Copy>(filler: &Filler<T>, images: impl Iterator<Item = &'a RgbImage>) -> Vec<T> {
+    let mut tensor = Vec::new();
+    images.for_each(|image| filler.push(image, &mut tensor));
+    tensor
+}
+
+/// The output's numbers as f32, whatever its rank.
+pub(super) fn rows_of(output: &DynValue) -> Result<Vec<f32>, String> {
+    if let Ok((_, numbers)) = output.try_extract_tensor::<f32>() {
+        return Ok(numbers.to_vec());
+    }
+    match output.try_extract_tensor::<f16>() {
+        Ok((_, numbers)) => Ok(numbers.iter().map(|x| x.to_f32()).collect()),
+        Err(_) => Err(format!("the output has type {}, but f32 or f16 is wanted", output.dtype())),
+    }
+}
+
+impl Scorer for Classifier {
+    fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
+        let fitted: Vec<_> = images.iter().map(|image| imaging::fit(image, &self.model.preprocess)).collect();
+        let good: Vec<RgbImage> = fitted.iter().filter_map(|image| image.as_ref().ok().cloned()).collect();
+        let mut scores = self.score_fitted(&good)?.into_iter();
+        let outcome = |image: Result<RgbImage, imaging::FitError>| match image {
+            Ok(_) => scores.next().unwrap_or_else(|| Outcome::Failed("no score came back".to_owned())),
+            Err(error) => Outcome::Dropped(error.to_string()),
+        };
+        Ok(fitted.into_iter().map(outcome).collect())
+    }
+
+    fn score_fitted(&mut self, images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
+        Ok(self.scores_of(images)?.into_iter().map(Outcome::Kept).collect())
+    }
+}

@@ -1,0 +1,69 @@
+//! Images that a diffusion model makes from a grid of prompts.
+
+use std::collections::BTreeMap;
+
+use super::{Source, even_shard};
+use crate::domain::{CategorySet, DiffusionSource, EngineChoice, GenerateSpec, Provenance};
+use crate::generator::{self, Generator, GeneratorError, Listing, Means};
+use crate::render::release::SourceFacts;
+
+impl Source for DiffusionSource {
+    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
+        generator::list(&GenerateSpec::Diffusion(self.clone()), categories, seed)
+    }
+
+    fn check(&self) -> Result<(), GeneratorError> {
+        generator::check(&GenerateSpec::Diffusion(self.clone()))
+    }
+
+    fn generator(&self, means: &Means) -> Result<Box<dyn Generator>, GeneratorError> {
+        generator::build(&GenerateSpec::Diffusion(self.clone()), means)
+    }
+
+    /// From 64 to 1,024: the images cost much, so that little work is lost, and all of a shard are in memory until it is
+    /// written.
+    fn default_shard_items(&self, items: usize) -> u32 {
+        even_shard(items).clamp(64, 1024) as u32
+    }
+
+    /// PNGs of natural pictures take about two thirds of their pixels.
+    fn stored_bytes(&self, items: u64) -> u64 {
+        items * 2 * u64::from(self.width_px) * u64::from(self.height_px)
+    }
+
+    fn diffusion(&self) -> Option<&DiffusionSource> {
+        Some(self)
+    }
+
+    fn provenance(&self, facts: &BTreeMap<String, String>) -> Option<Provenance> {
+        let fact = |name: &str| facts.get(name).cloned().unwrap_or_default();
+        Some(Provenance {
+            model_sha256: self.model.sha256?,
+            engine: fact("engine"),
+            sampler: fact("sampler"),
+            steps: self.steps,
+            guidance: self.guidance,
+            warning: None,
+        })
+    }
+
+    fn words(&self, engine: Option<EngineChoice>) -> String {
+        let kinds: Vec<&str> = self.prompts.nuisances.iter().map(|set| set.kind.as_str()).collect();
+        let engine = engine.map_or_else(String::new, |engine| format!(", on {}", engine.name()));
+        let (model, steps) = (self.model.short_name(), self.steps);
+        format!("diffusion model {model}, {steps} steps{engine}, over {}", kinds.join(", "))
+    }
+
+    fn facts(&self) -> SourceFacts {
+        SourceFacts::Diffusion {
+            model: self.model.short_name(),
+            model_sha256: self.model.sha256.map_or_else(String::new, |hash| hash.to_string()),
+            model_licence: self.model.licence.clone(),
+            sampler: self.sampler.map_or("of the model", |sampler| sampler.name()).to_owned(),
+            steps: self.steps,
+            guidance: self.guidance,
+            width_px: self.width_px,
+            height_px: self.height_px,
+        }
+    }
+}

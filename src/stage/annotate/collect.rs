@@ -1,0 +1,277 @@
+//! annotate collect: files of answers -> `answers/`, `verdicts/`.
+//!
+//! An input is read once and kept by its hash, all rows of it, with people's ids replaced by keyed hashes; verdicts are made
+//! again from all inputs. Where answers have no time, and only there, it matters which input came last.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::AnnotateError;
+use super::rounds;
+use crate::answers::{self, MAX_BYTES};
+use crate::domain::{Agreement, Answer, AnswerRow, Given, KeyHasher, RunSpec, Secret, Sha256};
+use crate::people::{Candidate, Decided, Round, Tallied, decide, lacking, still_hard, tally};
+use crate::pool::Pool;
+use crate::store::{self, Check, Rows, ShardRecord, Unit};
+use crate::table::{answers_table, verdicts_table};
+use crate::work::Context;
+
+/// Names in a record of answers: the place in the order in which inputs came.
+const ORDER: &str = "order";
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The file.
+    pub file: String,
+    /// Answers in it.
+    pub rows: u64,
+    /// Of these, rows that make no sense by themselves.
+    pub problems: u64,
+    /// The first of them.
+    pub first_problem: Option<String>,
+    /// Whether it was known already.
+    pub known: bool,
+}
+
+/// What the answers of all inputs came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Collected {
+    /// The inputs of this call.
+    pub inputs: Vec<Input>,
+    /// Answers of all inputs.
+    pub answers: u64,
+    /// Votes that count.
+    pub votes: u64,
+    /// Answers that do not count, by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Assignments.
+    pub assignments: u64,
+    /// Assignments set aside.
+    pub set_aside: u64,
+    /// Items by verdict.
+    pub verdicts: BTreeMap<&'static str, u64>,
+    /// Items that lack votes.
+    pub missing: u64,
+    /// How far people agree.
+    pub agreement: Vec<Agreement>,
+}
+
+/// Reads `files` (and the answers of the run's own server) and decides.
+pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    // Without sheets there is nothing to answer: said before anything is read.
+    some_rounds(ctx)?;
+    let secret = ctx.run.secret()?;
+    let ids: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
+    let mut files = files.to_vec();
+    if ctx.run.ballots().is_file() && !files.iter().any(|file| same(file, &ctx.run.ballots())) {
+        files.push(ctx.run.ballots());
+    }
+    ctx.progress.start("answers", files.len() as u64);
+    // All are read before anything is kept: one bad file among good ones changes nothing.
+    let mut parsed = Vec::with_capacity(files.len());
+    for file in &files {
+        ctx.check_stop()?;
+        parsed.push(parse(ctx, file, &ids)?);
+        ctx.progress.advance(1);
+    }
+    copies(&parsed)?;
+    let inputs = parsed.into_iter().map(|parsed| keep(ctx, parsed, &secret)).collect::<Result<Vec<_>, _>>()?;
+    ctx.progress.finish();
+    let Standing { rounds, tallied, decided } = standing(ctx, spec)?;
+    write(ctx, spec, &tallied, &decided)?;
+    let lacking = lacking(&spec.annotate, &rounds, &tallied, &decided.items);
+    let missing = still_hard(lacking, pool.hard()?).len() as u64;
+    Ok(Collected { inputs, missing, ..summed(&tallied, decided) })
+}
+
+/// What all answers that are kept come to.
+pub struct Standing {
+    /// All rounds.
+    pub rounds: Vec<Round>,
+    /// Votes and assignments.
+    pub tallied: Tallied,
+    /// Verdicts.
+    pub decided: Decided,
+}
+
+/// Works out what all answers that are kept come to.
+pub fn standing(ctx: &Context, spec: &RunSpec) -> Result<Standing, AnnotateError> {
+    let rounds = some_rounds(ctx)?;
+    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
+    let decided = decide(&spec.annotate, &rounds, &tallied, spec.seed);
+    Ok(Standing { rounds, tallied, decided })
+}
+
+/// All rounds; none is an error.
+fn some_rounds(ctx: &Context) -> Result<Vec<Round>, AnnotateError> {
+    let rounds = rounds::read_all(ctx)?;
+    match rounds.is_empty() {
+        true => Err(AnnotateError::NoSheets { run: ctx.run_name() }),
+        false => Ok(rounds),
+    }
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    fs::canonicalize(a).ok().zip(fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b)
+}
+
+/// A file that was read.
+struct Parsed {
+    file: String,
+    /// Name of its unit: of its contents, or of the database.
+    unit: String,
+    key: Sha256,
+    /// `None`: known already.
+    given: Option<Vec<Given>>,
+}
+
+/// Reads one file, unless it is known.
+fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, AnnotateError> {
+    let name = file.display().to_string();
+    let cannot = |problem: String| AnnotateError::Answers { file: name.clone(), problem };
+    let size = fs::metadata(file).map_err(|e| cannot(format!("cannot be read: {e}")))?.len();
+    if size > MAX_BYTES {
+        return Err(cannot(format!("has {size} bytes, more than {MAX_BYTES}; split it")));
+    }
+    let bytes = fs::read(file).map_err(|e| cannot(format!("cannot be read: {e}")))?;
+    // What a table says depends on which of its columns are questions.
+    let key = KeyHasher::new().field("stage", "answers 2").field("questions", questions.join(" "));
+    let key = key.field("input", Sha256::of(&bytes).to_string()).finish();
+    if answers::is_database(&bytes) {
+        let own = same(file, &ctx.run.ballots());
+        let (id, given) = store::read_ballots(file, own)?;
+        return Ok(Parsed { file: name, unit: format!("server-{id}"), key, given: Some(given) });
+    }
+    let unit = Sha256::of(&bytes).to_string()[..16].to_owned();
+    let known = ctx.run.answers(&unit).done(key, Check::Hashes).is_some();
+    let given = if known { None } else { Some(answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?) };
+    Ok(Parsed { file: name, unit, key, given })
+}
+
+/// An error if two of the databases are copies of one that went their own ways: which answers are the last, nobody can tell.
+fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
+    for (at, input) in parsed.iter().enumerate() {
+        if let Some(other) = parsed[..at].iter().find(|other| other.unit == input.unit && other.given != input.given) {
+            let problem =
+                format!("is another copy of the database in {}, with other answers; collect one of them", other.file);
+            return Err(AnnotateError::Answers { file: input.file.clone(), problem });
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what was read.
+fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, AnnotateError> {
+    let Parsed { file, unit, key, given } = parsed;
+    let unit = ctx.run.answers(&unit);
+    let before = unit.record();
+    let Some(given) = given else {
+        let Rows { given, dropped, .. } = before.map(|record| record.rows).unwrap_or_default();
+        return Ok(Input { file, rows: given, problems: dropped, first_problem: None, known: true });
+    };
+    let rows: Vec<AnswerRow> = given.into_iter().map(|given| row(given, secret)).collect();
+    let problems = rows.iter().filter(|row| row.problem.is_some()).count() as u64;
+    let first_problem = rows.iter().find_map(|row| row.problem.clone());
+    let counts = Rows { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
+    // An input that has grown, or is read anew, keeps its place.
+    let order = before.map_or_else(|| next_order(ctx), |record| order(&record));
+    let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
+    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts };
+    unit.commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
+    Ok(Input { file, rows: counts.given, problems, first_problem, known: false })
+}
+
+fn order(record: &ShardRecord) -> u64 {
+    record.facts.get(ORDER).and_then(|order| order.parse().ok()).unwrap_or(0)
+}
+
+fn next_order(ctx: &Context) -> u64 {
+    let records = ctx.run.answered().into_iter().filter_map(|name| ctx.run.answers(&name).record());
+    records.map(|record| order(&record) + 1).max().unwrap_or(0)
+}
+
+/// An answer with the person's id replaced: trimmed, and without regard to capitals.
+fn row(given: Given, secret: &Secret) -> AnswerRow {
+    let answer = Answer::read(&given.answer);
+    let unread = || answer.is_none().then(|| "the answer is none of yes, no and not_sure".to_owned());
+    let id = given.person.trim().to_lowercase();
+    AnswerRow {
+        problem: given.problem.clone().or_else(unread),
+        person: if id.is_empty() { String::new() } else { secret.name("person", &id) },
+        // Names are short; anything longer is not one of them, and need not be kept whole to say so.
+        task: given.task.chars().take(64).collect(),
+        question: given.question.chars().take(64).collect(),
+        answer,
+        at_ms: given.at_ms,
+    }
+}
+
+/// All answers, in the order in which their inputs first came.
+fn all_answers(ctx: &Context) -> Result<Vec<AnswerRow>, AnnotateError> {
+    let units = ctx.run.answered().into_iter().map(|name| ctx.run.answers(&name));
+    let mut units: Vec<(u64, Unit)> = units.filter_map(|unit| Some((order(&unit.record()?), unit))).collect();
+    units.sort_by_key(|(order, _)| *order);
+    let mut rows = Vec::new();
+    for (_, unit) in units {
+        rounds::whole(&unit, "collect the same file again")?;
+        rows.extend(answers_table::decode(&unit.file("parquet"))?);
+    }
+    Ok(rows)
+}
+
+fn write(ctx: &Context, spec: &RunSpec, tallied: &Tallied, decided: &Decided) -> Result<(), AnnotateError> {
+    let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
+    let key = key(ctx, spec);
+    let items = decided.items.len() as u64;
+    let counts = Rows { given: items, kept: items, dropped: 0, failed: 0 };
+    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts: Default::default() };
+    let files = [
+        ("votes.parquet", verdicts_table::encode_votes(&tallied.votes)?),
+        ("assignments.parquet", verdicts_table::encode_assignments(&tallied.assignments)?),
+        ("items.parquet", verdicts_table::encode_items(&questions, &decided.items)?),
+        ("people.parquet", verdicts_table::encode_people(&decided.people)?),
+        ("agreement.parquet", verdicts_table::encode_agreement(&decided.agreement)?),
+    ];
+    ctx.run.verdicts().commit(&files, record)?;
+    Ok(())
+}
+
+/// Hash of everything that verdicts depend on: all inputs, and what the recipe says of people.
+pub fn key(ctx: &Context, spec: &RunSpec) -> Sha256 {
+    let mut key = KeyHasher::new().field("stage", "verdicts 1");
+    for name in ctx.run.answered() {
+        if let Some(record) = ctx.run.answers(&name).record() {
+            key = key.field(&name, record.hash().to_string());
+        }
+    }
+    key.field("annotate", serde_json::to_vec(&spec.annotate).unwrap_or_default()).finish()
+}
+
+fn summed(tallied: &Tallied, decided: Decided) -> Collected {
+    let mut collected = Collected {
+        answers: tallied.votes.len() as u64,
+        assignments: tallied.assignments.len() as u64,
+        set_aside: tallied.assignments.iter().filter(|row| row.reason.is_some()).count() as u64,
+        agreement: decided.agreement,
+        ..Collected::default()
+    };
+    for vote in &tallied.votes {
+        match &vote.reason {
+            None => collected.votes += 1,
+            Some(reason) => *collected.reasons.entry(reason.clone()).or_default() += 1,
+        }
+    }
+    for item in &decided.items {
+        *collected.verdicts.entry(item.verdict.name()).or_default() += 1;
+    }
+    collected
+}
+
+/// Items that still lack votes.
+pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Vec<Candidate>, AnnotateError> {
+    let Standing { rounds, tallied, decided } = standing(ctx, spec)?;
+    Ok(lacking(&spec.annotate, &rounds, &tallied, &decided.items))
+}

@@ -1,0 +1,309 @@
+//! annotate export: task sheets for people, in the formats of the tools that they use.
+//!
+//! All formats are written in one pass over the sheets: an image is decoded once, whatever the formats, and however many
+//! tasks show it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::AnnotateError;
+use super::collect::missing;
+use super::pack::Packer;
+use super::rounds::{self, Wanted};
+use crate::config::class_names;
+use crate::domain::{Category, ExportFormat, Question, RunSpec, Task, TaskImage};
+use crate::people::Round;
+use crate::pool::Pool;
+use crate::render::annotate::{self as page, SheetQuestion, SheetTask};
+use crate::render::tasks::{self, TaskLine};
+use crate::store::{HandOut, is_inside};
+
+/// JPEGs of later sheets that are held in memory at a time: those of images that several sheets show.
+const MOST_HELD: usize = 4096;
+
+/// Where sheets go and how images are addressed there.
+#[derive(Debug, Clone)]
+pub struct ExportTo {
+    /// The tool.
+    pub format: ExportFormat,
+    /// The folder.
+    pub out: PathBuf,
+    /// What precedes `images/<sheet>/<task>.jpg`; `None`: what suits the tool.
+    pub image_url: Option<String>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exported {
+    /// The round, from 1.
+    pub round: u64,
+    /// Sheets.
+    pub sheets: u64,
+    /// Images on them, sentinels among them.
+    pub tasks: u64,
+    /// People who are wanted, over all sheets.
+    pub assignments: u64,
+    /// What they cost, in the recipe's currency.
+    pub cost: f64,
+    /// Images that could not be shown.
+    pub left_out: u64,
+    /// The folder.
+    pub out: PathBuf,
+}
+
+/// Writes the sheets of one tool; `only_missing`: those for votes that are missing, rather than all that the recipe
+/// wants. A call that was interrupted goes on where it stopped.
+pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported, AnnotateError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    let wanted = if only_missing { Wanted::Missing(missing(ctx, spec)?) } else { Wanted::Hard };
+    if to.format == ExportFormat::Prolific && to.image_url.is_none() {
+        return Err(AnnotateError::ImageUrl);
+    }
+    if is_inside(ctx.run.path(), &to.out) {
+        return Err(AnnotateError::OutInside { out: to.out.display().to_string() });
+    }
+    // A round that nobody could be given is not made.
+    HandOut::check(&to.out)?;
+    let round = rounds::round(pool, wanted)?;
+    let folder = HandOut::open(&to.out, &readme(pool, &round, to.format))?;
+    let mut exported = write(pool, &round, &[Target { to, folder }])?;
+    Ok(exported.remove(0))
+}
+
+/// The sheets of `build`: in the run, one folder for each format that the recipe names. Sheets of other settings are
+/// replaced.
+pub fn export_all(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
+    let formats = &pool.spec().annotate.export;
+    if formats.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own = pool.ctx().run.path().join("export");
+    let places: Vec<ExportTo> =
+        formats.iter().map(|&format| ExportTo { format, out: own.join(format.name()), image_url: None }).collect();
+    for to in &places {
+        HandOut::check(&to.out)?;
+    }
+    let round = rounds::round(pool, Wanted::Hard)?;
+    let mut targets = Vec::with_capacity(places.len());
+    for to in &places {
+        targets.push(Target { to, folder: HandOut::renew(&to.out, &readme(pool, &round, to.format))? });
+    }
+    write(pool, &round, &targets)
+}
+
+/// A folder that sheets are written to.
+struct Target<'a> {
+    to: &'a ExportTo,
+    folder: HandOut,
+}
+
+fn readme(pool: &Pool, round: &Round, format: ExportFormat) -> String {
+    let look = rounds::look(&pool.ctx().run, pool.spec(), round);
+    tasks::readme(format, &pool.spec().name, &format!("{}.{}", round.index + 1, look.short()))
+}
+
+fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>, AnnotateError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    let threads = ctx.thread_pool()?;
+    let jpegs = Jpegs::new(pool, round)?;
+    ctx.progress.start("sheets", round.tasks.len() as u64);
+    for sheet in round.sheets() {
+        ctx.check_stop()?;
+        let images = threads.install(|| jpegs.of_sheet(sheet))?;
+        for target in targets {
+            threads.install(|| write_images(spec, sheet, &images, target))?;
+        }
+        ctx.progress.advance(sheet.len() as u64);
+    }
+    ctx.progress.finish();
+    let blanks = jpegs.blanks.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ctx.run.add_blanks("export", &blanks)?;
+    let assignments = round.assignments();
+    let mut exported = Vec::with_capacity(targets.len());
+    for Target { to, folder } in targets {
+        write_tasks(spec, round, to, folder)?;
+        exported.push(Exported {
+            round: round.index as u64 + 1,
+            sheets: round.sheets().count() as u64,
+            tasks: round.tasks.len() as u64,
+            assignments,
+            cost: spec.annotate.cost(assignments),
+            left_out: rounds::left_out(&ctx.run, round) + blanks.len() as u64,
+            out: folder.path().to_owned(),
+        });
+    }
+    Ok(exported)
+}
+
+/// JPEGs of tasks. An image is decoded when the first sheet shows it, and encoded for all of its tasks then.
+struct Jpegs<'a> {
+    pool: &'a Pool<'a>,
+    packer: Packer,
+    tasks_of: BTreeMap<&'a TaskImage, Vec<&'a Task>>,
+    /// By name of the task.
+    held: Mutex<HashMap<&'a str, Vec<u8>>>,
+    /// Tasks that show a grey square.
+    blanks: Mutex<BTreeSet<String>>,
+}
+
+impl<'a> Jpegs<'a> {
+    fn new(pool: &'a Pool, round: &'a Round) -> Result<Self, AnnotateError> {
+        let mut tasks_of: BTreeMap<&TaskImage, Vec<&Task>> = BTreeMap::new();
+        for task in &round.tasks {
+            tasks_of.entry(&task.image).or_default().push(task);
+        }
+        let packer = Packer::open(pool, tasks_of.keys().copied())?;
+        Ok(Self { pool, packer, tasks_of, held: Mutex::default(), blanks: Mutex::default() })
+    }
+
+    /// The JPEGs of a sheet, in its order.
+    fn of_sheet(&self, sheet: &'a [Task]) -> Result<Vec<Vec<u8>>, AnnotateError> {
+        let lacking: BTreeSet<&TaskImage> = {
+            let held = self.held();
+            sheet.iter().filter(|task| !held.contains_key(task.name.as_str())).map(|task| &task.image).collect()
+        };
+        let lacking: Vec<&TaskImage> = lacking.into_iter().collect();
+        lacking.par_iter().try_for_each(|image| self.encode(image, &sheet[0].batch))?;
+        let mut held = self.held();
+        Ok(sheet.iter().map(|task| held.remove(task.name.as_str()).unwrap_or_default()).collect())
+    }
+
+    /// Encodes an image for its tasks on this sheet (`batch`) and, as far as there is room, on others. One that cannot be
+    /// shown any more costs that image alone.
+    fn encode(&self, image: &TaskImage, batch: &str) -> Result<(), AnnotateError> {
+        let picture = self.packer.picture(image);
+        if let (Ok(picture), Some(item)) = (&picture, image.item()) {
+            self.pool.keep_thumbnail(item, picture);
+        }
+        for &task in &self.tasks_of[image] {
+            if task.batch != batch && self.held().len() >= MOST_HELD {
+                continue;
+            }
+            let jpeg = match &picture {
+                Ok(picture) => self.packer.jpeg(task, picture),
+                Err(reason) => {
+                    Err(AnnotateError::TaskImage { image: super::pack::name(image), reason: reason.clone() })
+                }
+            };
+            let jpeg = jpeg.or_else(|error| self.blank(task, &error))?;
+            self.held().insert(&task.name, jpeg);
+        }
+        Ok(())
+    }
+
+    fn blank(&self, task: &Task, error: &AnnotateError) -> Result<Vec<u8>, AnnotateError> {
+        self.pool
+            .ctx()
+            .progress
+            .note(&format!("{error}; people see a grey square, and their answers to it do not count"));
+        self.blanks.lock().unwrap_or_else(PoisonError::into_inner).insert(task.name.clone());
+        self.packer.blank(task)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<&'a str, Vec<u8>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn image_name(task: &Task) -> String {
+    format!("images/{}/{}.jpg", task.batch, task.name)
+}
+
+/// The images of a sheet, as files of their own or inside its page.
+fn write_images(spec: &RunSpec, sheet: &[Task], jpegs: &[Vec<u8>], target: &Target) -> Result<(), AnnotateError> {
+    if target.to.format != ExportFormat::Html {
+        let write = |task: &Task, jpeg: &Vec<u8>| target.folder.write(&image_name(task), jpeg);
+        return Ok(sheet.par_iter().zip(jpegs).try_for_each(|(task, jpeg)| write(task, jpeg))?);
+    }
+    let uris: Vec<String> = jpegs.iter().map(|jpeg| tasks::jpeg_uri(jpeg)).collect();
+    let page = page::sheet_page(&sheet_of(spec, sheet, |task| uris[task.position as usize].clone()));
+    Ok(target.folder.write(&format!("{}.html", sheet[0].batch), &page)?)
+}
+
+/// A sheet as the page shows it.
+pub(super) fn sheet_of(spec: &RunSpec, sheet: &[Task], image: impl Fn(&Task) -> String) -> page::Sheet {
+    let question = |question: &Question| SheetQuestion { id: question.id.clone(), text: question.text.clone() };
+    let task = |task: &Task| {
+        let (category, gloss) = named(spec, &task.category);
+        SheetTask { task: task.name.clone(), image: image(task), category, gloss, answers: Default::default() }
+    };
+    page::Sheet {
+        batch: sheet.first().map(|task| task.batch.clone()).unwrap_or_default(),
+        person: None,
+        questions: spec.annotate.questions.iter().map(question).collect(),
+        tasks: sheet.iter().map(task).collect(),
+    }
+}
+
+fn write_tasks(spec: &RunSpec, round: &Round, to: &ExportTo, out: &HandOut) -> Result<(), AnnotateError> {
+    let lines: Vec<TaskLine> = round.tasks.iter().map(|task| line(spec, task, to)).collect();
+    let questions = &spec.annotate.questions;
+    match to.format {
+        ExportFormat::LabelStudio => {
+            let ids: Vec<String> = questions.iter().map(|question| question.id.clone()).collect();
+            out.write("config.xml", tasks::label_studio_config(&ids).as_bytes())?;
+            out.write("tasks.json", &tasks::label_studio_tasks(&lines))?;
+        }
+        ExportFormat::Prolific => {
+            let shown = |question: &Question| (question.id.clone(), question.about("the one beside the image"));
+            let shown: Vec<(String, String)> = questions.iter().map(shown).collect();
+            out.write("dataset.csv", &tasks::prolific_csv(&lines))?;
+            out.write("instructions.json", &tasks::prolific_instructions(&shown))?;
+        }
+        ExportFormat::Csv => {
+            // People may have filled it in.
+            out.write_new("tasks.csv", &tasks::csv(&lines))?;
+            out.write("tasks.jsonl", &tasks::jsonl(&lines))?;
+        }
+        ExportFormat::Html => {}
+    }
+    Ok(())
+}
+
+fn line(spec: &RunSpec, task: &Task, to: &ExportTo) -> TaskLine {
+    let (category, gloss) = named(spec, &task.category);
+    TaskLine {
+        batch: task.batch.clone(),
+        position: task.position + 1,
+        task: task.name.clone(),
+        image: format!("{}{}", prefix(to), image_name(task)),
+        questions: spec.annotate.questions.iter().map(|q| (q.id.clone(), q.about(&category))).collect(),
+        category,
+        gloss,
+    }
+}
+
+/// What precedes an image's path.
+fn prefix(to: &ExportTo) -> String {
+    match (&to.image_url, to.format) {
+        (Some(url), _) => format!("{}/", url.trim_end_matches('/')),
+        (None, ExportFormat::LabelStudio) => {
+            let out = std::path::absolute(&to.out).unwrap_or_else(|_| to.out.clone());
+            format!("/data/local-files/?d={}/", encoded(&out.file_name().unwrap_or_default().to_string_lossy()))
+        }
+        (None, _) => String::new(),
+    }
+}
+
+/// For the query of a URL (RFC 3986, percent-encoding of all but unreserved characters).
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// A category's name and what else it is called: as its set says, or the names of the classes that it accepts.
+pub(super) fn named(spec: &RunSpec, id: &str) -> (String, Option<String>) {
+    let Some(category) = spec.categories.by_id(id) else { return (id.to_owned(), None) };
+    (category.name.clone(), category.gloss.clone().or_else(|| classes(category)))
+}
+
+fn classes(category: &Category) -> Option<String> {
+    let names = class_names();
+    let of = |id: &u32| names.get(*id as usize).copied().filter(|name| !name.eq_ignore_ascii_case(&category.name));
+    let mut others: Vec<&str> = category.imagenet_ids.iter().filter_map(of).collect();
+    others.dedup();
+    (!others.is_empty()).then(|| others.join(", "))
+}

@@ -1,0 +1,32 @@
+//! Images known to be good: a folder with one sub-folder for each category's id.
+
+use std::path::Path;
+
+use crate::config::ConfigError;
+use crate::domain::{CategorySet, FolderSource, LabelSource, TaskImage};
+use crate::generator::GeneratorError;
+use crate::imaging::DecodeLimits;
+use crate::source::Source as _;
+
+/// Category and image of every file below `folder`; files of other categories are passed over.
+pub fn list(folder: &Path, categories: &CategorySet) -> Result<Vec<(String, TaskImage)>, ConfigError> {
+    let limits = DecodeLimits::default();
+    let source = FolderSource {
+        root: folder.to_owned(),
+        labels: LabelSource::ParentFolder,
+        labels_csv: None,
+        recursive: true,
+        max_pixels: limits.max_pixels,
+        max_file_bytes: limits.max_file_bytes,
+    };
+    let cannot = |e: GeneratorError| {
+        let problem = match e {
+            GeneratorError::Folder { source, .. } => format!("cannot be read: {source}"),
+            _ => "has no image in a sub-folder that is called like a category's id".to_owned(),
+        };
+        ConfigError::value(&folder.display().to_string(), "annotate.sentinels.known_good", problem)
+    };
+    let listing = source.list(categories, 0).map_err(cannot)?;
+    let rows = listing.rows.part(0..listing.rows.len()).into_iter();
+    Ok(rows.filter_map(|row| Some((row.category, TaskImage::Known(row.source?)))).collect())
+}

@@ -1,0 +1,215 @@
+//! Rounds of task sheets: made from the current mining once, kept in `batches/`, read back by every other step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::pack::{self, Packer};
+use super::{AnnotateError, known_good};
+use crate::domain::{DropRow, KeyHasher, RunSpec, Secret, Sha256, Stage, TaskImage};
+use crate::people::{Candidate, Design, Round, Supply, Survey, choose, shuffle, still_hard};
+use crate::pool::Pool;
+use crate::store::{Check, Rows, RunDir, ShardRecord, StoreError, Unit};
+use crate::table::tasks_table;
+use crate::work::Context;
+
+/// Shards in which sentinels are looked for.
+const SURVEYED: usize = 64;
+
+/// Items that could not be put on the sheets of a round.
+pub fn left_out(run: &RunDir, round: &Round) -> u64 {
+    run.round(round.index).record().map_or(0, |record| record.rows.dropped)
+}
+
+/// What the sheets of a round look like to people: two of the same look differ in nothing.
+pub fn look(run: &RunDir, spec: &RunSpec, round: &Round) -> Sha256 {
+    let record = run.round(round.index).record().map(|record| record.hash().to_string()).unwrap_or_default();
+    let questions = serde_json::to_vec(&spec.annotate.questions).unwrap_or_default();
+    KeyHasher::new()
+        .field("round", record)
+        .field("questions", questions)
+        .field("image_px", spec.annotate.image_px.to_le_bytes())
+        .field("categories", spec.categories.sha256.to_string())
+        .finish()
+}
+
+/// What a round is to be made of.
+pub enum Wanted {
+    /// The hard items that the recipe asks for.
+    Hard,
+    /// Items that still lack votes.
+    Missing(Vec<Candidate>),
+}
+
+/// The round for what is wanted. Of the hard items: the one that was made for them, else a new one with those that are
+/// on no sheet yet, else the last one as it is. Of missing votes: a new one, else the last one that was made for such.
+pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    let secret = ctx.run.secret()?;
+    let earlier = read_all(ctx)?;
+    let (kind, candidates) = match wanted {
+        Wanted::Hard => {
+            let seed = secret.seed("sample", &spec.seed.to_string());
+            (HARD, choose(&spec.annotate, pool.hard()?.to_vec(), seed))
+        }
+        Wanted::Missing(candidates) => (MISSING, still_hard(candidates, pool.hard()?)),
+    };
+    let key = key(spec, &secret, &candidates);
+    let of_kind: Vec<&Round> = earlier.iter().filter(|round| kind_of(ctx, round) == kind).collect();
+    let mut fresh = candidates;
+    if kind == HARD {
+        let is_for_these = |round: &&&Round| ctx.run.round(round.index).done(key, Check::Sizes).is_some();
+        if let Some(round) = of_kind.iter().find(is_for_these) {
+            return Ok((*round).clone());
+        }
+        let on_sheets: BTreeSet<_> = earlier.iter().flat_map(Round::judged).collect();
+        fresh.retain(|candidate| !on_sheets.contains(&candidate.item_id));
+    }
+    let Readable { candidates, lost } = readable(pool, fresh)?;
+    match of_kind.last() {
+        Some(last) if candidates.is_empty() => {
+            ctx.progress
+                .note("all of these images are on sheets already; they stay as they are, whatever the recipe says now");
+            Ok((*last).clone())
+        }
+        _ => make(pool, NewRound { kind, key, secret, candidates, lost }, &earlier),
+    }
+}
+
+/// What a round was made of, in its record.
+const KIND: &str = "kind";
+const HARD: &str = "hard";
+const MISSING: &str = "missing";
+
+fn kind_of(ctx: &Context, round: &Round) -> String {
+    let kind = ctx.run.round(round.index).record().and_then(|mut record| record.facts.remove(KIND));
+    kind.unwrap_or_else(|| HARD.to_owned())
+}
+
+/// A round that is there.
+pub fn read(ctx: &Context, index: usize) -> Result<Round, AnnotateError> {
+    let unit = ctx.run.round(index);
+    whole(&unit, "restore it from a copy of the run")?;
+    let tasks = tasks_table::decode(&unit.file("tasks.parquet"), &unit.file("sentinels.parquet"))?;
+    Ok(Round { index, tasks })
+}
+
+/// An error unless the unit's files are those of its record.
+pub fn whole(unit: &Unit, remedy: &str) -> Result<(), AnnotateError> {
+    let Some((path, problem)) = unit.record().and_then(|record| unit.problem(&record, Check::Hashes)) else {
+        return Ok(());
+    };
+    Err(StoreError::Damaged { path: path.display().to_string(), problem, remedy: remedy.to_owned() }.into())
+}
+
+/// All rounds that are there.
+pub fn read_all(ctx: &Context) -> Result<Vec<Round>, AnnotateError> {
+    (0..ctx.run.rounds()).map(|index| read(ctx, index)).collect()
+}
+
+/// Everything that sheets depend on; not what is only asked of people, nor what becomes of their answers.
+fn key(spec: &RunSpec, secret: &Secret, candidates: &[Candidate]) -> Sha256 {
+    let annotate = &spec.annotate;
+    let sentinels = serde_json::to_vec(&annotate.sentinels).unwrap_or_default();
+    let key = KeyHasher::new().field("stage", "sheets 1").field("secret", secret.fingerprint().to_string());
+    let key = key.field("mining", spec.mining_id()).field("sentinels", sentinels);
+    let key = key.field("images", annotate.images_per_batch.to_le_bytes());
+    let items = candidates.iter().fold(KeyHasher::new(), |key, candidate| {
+        key.field(&candidate.item_id.to_string(), candidate.people.to_le_bytes())
+    });
+    key.field("items", items.finish().to_string()).finish()
+}
+
+/// Everything that a new round is made from.
+struct NewRound {
+    kind: &'static str,
+    key: Sha256,
+    secret: Secret,
+    candidates: Vec<Candidate>,
+    /// Items that cannot be shown.
+    lost: Vec<DropRow>,
+}
+
+fn make(pool: &Pool, new: NewRound, earlier: &[Round]) -> Result<Round, AnnotateError> {
+    let NewRound { kind, key, secret, candidates, lost } = new;
+    let ctx = pool.ctx();
+    let index = earlier.len();
+    let used = earlier.iter().flat_map(|round| &round.tasks).map(|task| &task.image).collect();
+    let mut supply = supply(pool, &secret)?.unused_first(&used);
+    let (kept, dropped) = (candidates.len() as u64, lost.len() as u64);
+    let design = Design { spec: &pool.spec().annotate, secret: &secret, round: index };
+    let tasks = loop {
+        let tasks = design.compose(candidates.clone(), &supply)?;
+        let bad = unreadable(pool, tasks.iter().map(|task| &task.image).collect())?;
+        if bad.is_empty() {
+            break tasks;
+        }
+        for (image, reason) in &bad {
+            note_left_out(ctx, image, reason);
+        }
+        supply.without(&bad.into_keys().collect());
+    };
+    let (all, sentinels) = tasks_table::encode(&tasks)?;
+    let rows = Rows { given: kept + dropped, kept, dropped, failed: 0 };
+    let facts = [(KIND.to_owned(), kind.to_owned())].into();
+    let record = ShardRecord { key, rows, files: Vec::new(), lost, facts };
+    ctx.run.round(index).commit(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;
+    Ok(Round { index, tasks })
+}
+
+/// Candidates whose images can be shown, and a row for each other one.
+struct Readable {
+    candidates: Vec<Candidate>,
+    lost: Vec<DropRow>,
+}
+
+fn readable(pool: &Pool, candidates: Vec<Candidate>) -> Result<Readable, AnnotateError> {
+    let images: Vec<TaskImage> = candidates.iter().map(|candidate| TaskImage::Item(candidate.item_id)).collect();
+    let bad = unreadable(pool, images.iter().collect())?;
+    let mut readable = Readable { candidates: Vec::with_capacity(candidates.len()), lost: Vec::new() };
+    for (candidate, image) in candidates.into_iter().zip(&images) {
+        let Some(reason) = bad.get(image) else {
+            readable.candidates.push(candidate);
+            continue;
+        };
+        note_left_out(pool.ctx(), image, reason);
+        let (item_id, reason) = (candidate.item_id, reason.clone());
+        readable.lost.push(DropRow { item_id, stage: Stage::Annotate, source: format!("item {item_id}"), reason });
+    }
+    Ok(readable)
+}
+
+/// Images that cannot be shown, and why.
+fn unreadable(pool: &Pool, images: BTreeSet<&TaskImage>) -> Result<BTreeMap<TaskImage, String>, AnnotateError> {
+    let packer = Packer::open(pool, images.iter().copied())?;
+    let images: Vec<&TaskImage> = images.into_iter().collect();
+    let problem = |image: &&TaskImage| packer.problem(image).map(|problem| ((*image).clone(), problem));
+    Ok(pool.ctx().thread_pool()?.install(|| images.par_iter().filter_map(problem).collect()))
+}
+
+/// Tells people of an image that is left out.
+fn note_left_out(ctx: &Context, image: &TaskImage, reason: &str) {
+    ctx.progress.note(&format!("{} is left out of the sheets: {reason}", pack::name(image)));
+}
+
+fn supply(pool: &Pool, secret: &Secret) -> Result<Supply, AnnotateError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    let mut survey = Survey::new(&spec.categories, &spec.annotate.sentinels);
+    let mut shards = shuffle((0..pool.shards()).collect(), secret.seed("survey", ""));
+    shards.truncate(SURVEYED);
+    ctx.progress.start("sentinels", shards.len() as u64);
+    for shard in shards {
+        ctx.check_stop()?;
+        let names = spec.mine.select.surrogates.iter();
+        let predictions = names.map(|name| pool.predictions(name, shard)).collect::<Result<Vec<_>, _>>()?;
+        survey.add(&pool.items(shard)?, &predictions);
+        ctx.progress.advance(1);
+    }
+    ctx.progress.finish();
+    let mut supply = survey.supply(secret);
+    if let Some(folder) = &spec.annotate.sentinels.known_good {
+        supply.positives = known_good::list(folder, &spec.categories)?;
+        supply = supply.shuffled(secret);
+    }
+    Ok(supply)
+}

@@ -1,0 +1,62 @@
+//! Why a mining stops. What costs one image only is not an error: it is a row in `dropped.parquet`.
+
+use crate::config::ConfigError;
+use crate::pool::PoolError;
+use crate::scorer::ScorerError;
+use crate::stage::prepare::PrepareError;
+use crate::store::StoreError;
+use crate::table::TableError;
+use crate::work::WorkError;
+
+/// Why a mining stops.
+#[derive(Debug, thiserror::Error)]
+pub enum MineError {
+    /// The recipe is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What the run needs cannot be had.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The run cannot be read.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A scorer cannot be used.
+    #[error(transparent)]
+    Scorer(#[from] ScorerError),
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A file of the run cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// Predictions that are there were made on another device than the one asked for.
+    #[error(
+        "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is asked for; leave --device out to \
+         use them, or delete {folder} to make them again"
+    )]
+    OtherDevice {
+        /// The surrogate.
+        name: String,
+        /// Where they were made.
+        made_on: String,
+        /// What is asked for.
+        wanted: String,
+        /// Where they are.
+        folder: String,
+    },
+    /// Every image of a shard failed for one surrogate.
+    #[error(
+        "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"
+    )]
+    AllFailed {
+        /// The surrogate.
+        name: String,
+        /// The shard.
+        shard: usize,
+        /// The first image's reason.
+        reason: String,
+    },
+}

@@ -1,0 +1,423 @@
+//! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNNNN.{parquet,json}`.
+//!
+//! An image is read and decoded once for all surrogates that still lack its shard. On a CPU each thread has its own
+//! instance of each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what
+//! is in memory does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the
+//! same way. On a GPU each surrogate has one instance, and all threads prepare images for its batches ([`queue`]).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::MineError;
+use super::queue::{self, Prepared, Queued};
+use crate::assets::Located;
+use crate::domain::{
+    Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, Scores, Sha256, Stage, SurrogateModel,
+    SurrogateSpec,
+};
+use crate::imaging::RgbImage;
+use crate::pool::Pool;
+use crate::scorer::{Host, Instances, Scorer, ScorerError, fit};
+use crate::stage::prepare::{self, PrepareError};
+use crate::stats::{ClassMask, predict};
+use crate::store::{Check, Rows, ShardRecord};
+use crate::table::predictions_table;
+use crate::work::processes::Counted;
+use crate::work::{Context, Made, Output, Part, ShardRecords, ShardWork, WorkError, for_each_shard};
+
+/// What the stage did for one surrogate.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// The surrogate, or target.
+    pub surrogate: String,
+    /// Whether it has no say.
+    pub is_target: bool,
+    /// Those of its shards.
+    pub records: ShardRecords,
+}
+
+/// Changes whenever decoding, preprocessing or prediction could give other numbers: nothing stale is reused then.
+const SCORING: &str = "score 1";
+
+struct Score<'a> {
+    run: &'a Pool<'a>,
+    ctx: &'a Context<'a>,
+    spec: &'a RunSpec,
+    surrogates: Vec<&'a SurrogateSpec>,
+    images: &'a [ShardRecord],
+    mask: ClassMask,
+    pool: rayon::ThreadPool,
+    part: Part,
+    host: Option<Host>,
+    runtime_loaded: bool,
+    /// Per surrogate, whether it has scored any image yet.
+    proven: Vec<bool>,
+    engines: Mutex<Vec<Engine>>,
+}
+
+/// One thread's instances, or the only ones on a GPU, by place in `surrogates`.
+type Engine = BTreeMap<usize, Box<dyn Scorer>>;
+
+/// Outcomes of one block: for each pending surrogate, one per image.
+type BlockScores = Vec<Vec<Outcome<Prediction>>>;
+
+/// Images, or threads' worth of four, that are prepared at a time for a GPU.
+const STRETCH: usize = 64;
+
+/// Runs the stage for the surrogates of the mining and for the targets, on some of the shards; `images` are the records
+/// of `generate`, of all shards.
+pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> Result<Vec<Scored>, MineError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    let surrogates = spec.scored();
+    let names: Vec<String> = surrogates.iter().map(|surrogate| surrogate.name.clone()).collect();
+    check_device(ctx, &surrogates, pool.shards())?;
+    let work = Score {
+        run: pool,
+        ctx,
+        spec,
+        surrogates,
+        images,
+        mask: ClassMask::new(&spec.categories.all_ids()),
+        pool: ctx.thread_pool()?,
+        part,
+        host: None,
+        runtime_loaded: false,
+        proven: vec![false; names.len()],
+        engines: Mutex::default(),
+    };
+    let mut records = for_each_shard(ctx, &pool.plan().ranges, check, work)?;
+    // Without a shard the loop knows of no outputs.
+    records.resize(names.len(), ShardRecords::default());
+    let mut scored = Vec::with_capacity(names.len());
+    for (surrogate, records) in names.into_iter().zip(records) {
+        scored.push(Scored { is_target: spec.mine.targets.contains(&surrogate), surrogate, records });
+    }
+    Ok(scored)
+}
+
+/// What predictions of a shard of images depend on.
+fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
+    KeyHasher::new()
+        .field("stage", SCORING)
+        .field("images", images.hash().to_string())
+        .field("surrogate", surrogate.identity())
+        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
+        .field("categories", spec.categories.sha256.to_string())
+        .finish()
+}
+
+/// Predictions that are there, of how many: over the surrogates of the mining and the targets; `images` are the records
+/// of all shards.
+pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Counted {
+    let mut counted = Counted { done: 0, all: 0 };
+    for surrogate in pool.spec().scored() {
+        for (shard, images) in images.iter().enumerate() {
+            let unit = pool.ctx().run.predictions(&surrogate.name, shard);
+            counted.all += images.rows.kept;
+            if unit.done(key(pool.spec(), images, surrogate), Check::Sizes).is_some() {
+                counted.done += images.rows.kept;
+            }
+        }
+    }
+    counted
+}
+
+/// The weights must still be the ones that the spec names.
+fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
+    let SurrogateModel::Onnx(model) = &surrogate.model else { return Ok(()) };
+    let checked = Located::at(&model.weights.path, &surrogate.name, Some(model.weights.sha256));
+    checked
+        .map(|_| ())
+        .map_err(|source| PrepareError::Weights { name: surrogate.name.clone(), source: Box::new(source) })
+}
+
+/// A device that is asked for by name must be of the kind (CPU, CUDA) that predictions already there were made on.
+fn check_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> Result<(), MineError> {
+    if ctx.device == Device::Auto {
+        return Ok(());
+    }
+    for surrogate in surrogates {
+        let records = (0..shards).filter_map(|shard| ctx.run.predictions(&surrogate.name, shard).record());
+        for record in records {
+            let Some(made_on) = record.facts.get("device") else { continue };
+            // Records of before had an index: `cuda:0`.
+            if made_on.split(':').next() == Some(ctx.device.kind()) {
+                continue;
+            }
+            let (name, wanted) = (surrogate.name.clone(), ctx.device.to_string());
+            let folder = ctx.run.predictions(&name, 0).dir.display().to_string();
+            return Err(MineError::OtherDevice { name, made_on: made_on.clone(), wanted, folder });
+        }
+    }
+    Ok(())
+}
+
+impl ShardWork for Score<'_> {
+    const NAME: &'static str = "mine";
+    type Error = MineError;
+
+    fn part(&self) -> Part {
+        self.part
+    }
+
+    fn outputs(&self, shard: usize) -> Result<Vec<Output>, MineError> {
+        let images = &self.images[shard];
+        let output = |surrogate: &&SurrogateSpec| Output {
+            unit: self.ctx.run.predictions(&surrogate.name, shard),
+            key: key(self.spec, images, surrogate),
+        };
+        Ok(self.surrogates.iter().map(output).collect())
+    }
+
+    fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<Made>, MineError> {
+        self.run.check_source()?;
+        self.ready(pending)?;
+        let images = self.run.image_rows(shard)?;
+        let labels = self.run.items(shard)?;
+        let by_surrogate = match self.instances() {
+            Instances::PerCore => self.score_on_all_cores(&images, &labels, pending)?,
+            Instances::PerModel => self.score_through_queues(&images, &labels, pending)?,
+        };
+        // Items that were lost before this stage count as done.
+        self.ctx.progress.advance((labels.len() - images.len()) as u64);
+        let made = pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, outcomes));
+        let made = made.collect::<Result<Vec<Made>, MineError>>()?;
+        pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
+        Ok(made)
+    }
+}
+
+impl Score<'_> {
+    /// Loads the runtime and the pending surrogates, the first time that any is needed: re-mining needs neither.
+    fn ready(&mut self, pending: &[usize]) -> Result<(), MineError> {
+        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
+        if self.host.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
+            self.runtime_loaded = pending.iter().any(real);
+            self.host = Some(self.load_host(pending)?);
+            self.engines = Mutex::default();
+        }
+        let (instances, batch) = (self.instances(), self.batch());
+        let Some(host) = &self.host else { return Ok(()) };
+        let surrogates = &self.surrogates;
+        let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if engines.is_empty() {
+            let count = if instances == Instances::PerCore { self.ctx.threads } else { 1 };
+            engines.resize_with(count, Engine::new);
+        }
+        let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
+        fresh.copied().try_for_each(|at| check_weights(surrogates[at]))?;
+        let load = |engine: &mut Engine| -> Result<(), ScorerError> {
+            for &at in pending {
+                if let Entry::Vacant(place) = engine.entry(at) {
+                    place.insert(host.build(surrogates[at], batch)?);
+                }
+            }
+            Ok(())
+        };
+        // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
+        // 26610).
+        Ok(self.pool.install(|| engines.par_iter_mut().try_for_each(load))?)
+    }
+
+    fn instances(&self) -> Instances {
+        self.host.as_ref().map_or(Instances::PerCore, Host::instances)
+    }
+
+    /// Images per call of a model.
+    fn batch(&self) -> usize {
+        self.spec.mine.batch.unwrap_or(self.instances().default_batch()) as usize
+    }
+
+    fn load_host(&self, pending: &[usize]) -> Result<Host, MineError> {
+        if !self.runtime_loaded {
+            return Ok(Host::without_runtime());
+        }
+        let ready = prepare::ready(self.ctx)?;
+        ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
+        let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
+        let host = Host::with_onnx_runtime(ready.runtime, ready.chosen, instances);
+        let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
+        self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), prepare::described(host.facts())));
+        Ok(host)
+    }
+
+    fn score_on_all_cores(
+        &self,
+        images: &[ImageRow],
+        labels: &[PlanRow],
+        pending: &[usize],
+    ) -> Result<BlockScores, MineError> {
+        let blocks: Vec<&[ImageRow]> = images.chunks(self.batch()).collect();
+        let scored: Vec<BlockScores> = self.pool.install(|| {
+            blocks
+                .par_iter()
+                .with_max_len(1)
+                .map(|block| self.score_block(block, labels, pending))
+                .collect::<Result<_, _>>()
+        })?;
+        let mut by_surrogate: BlockScores = vec![Vec::with_capacity(images.len()); pending.len()];
+        for block in scored {
+            by_surrogate.iter_mut().zip(block).for_each(|(all, outcomes)| all.extend(outcomes));
+        }
+        Ok(by_surrogate)
+    }
+
+    fn score_through_queues(
+        &self,
+        images: &[ImageRow],
+        labels: &[PlanRow],
+        pending: &[usize],
+    ) -> Result<BlockScores, MineError> {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(engine) = engines.first_mut() else { return Ok(Vec::new()) };
+        let batch = self.batch();
+        let mut scorers: Vec<Option<Queued>> = pending.iter().map(|_| None).collect();
+        for (at, surrogate) in engine.iter_mut() {
+            if let Some(place) = pending.iter().position(|pending| pending == at) {
+                scorers[place] = Some(Queued { model: surrogate.as_mut(), batch });
+            }
+        }
+        let mut stretches = images.chunks(STRETCH.max(4 * self.ctx.threads));
+        let prepare = || {
+            self.ctx.check_stop()?;
+            let Some(stretch) = stretches.next() else { return Ok(None) };
+            let prepared = self.prepare(stretch, pending);
+            self.ctx.progress.advance(stretch.len() as u64);
+            Ok(Some(prepared))
+        };
+        let judge = |place: usize, scores: Outcome<Scores>| self.judge(&images[place], scores, labels);
+        queue::run(scorers.into_iter().flatten().collect(), prepare, &judge)
+    }
+
+    /// Reads images and fits them for each of the pending surrogates, on all cores.
+    fn prepare(&self, stretch: &[ImageRow], pending: &[usize]) -> Vec<Prepared> {
+        let prepare = |row: &ImageRow| -> Prepared {
+            let decoded = self.run.images().picture(row);
+            pending.iter().map(|&at| fitted(self.surrogates[at], &decoded)).collect()
+        };
+        let rows: Vec<Prepared> = self.pool.install(|| stretch.par_iter().with_max_len(1).map(prepare).collect());
+        let mut by_surrogate: Vec<Prepared> = pending.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        for row in rows {
+            by_surrogate.iter_mut().zip(row).for_each(|(all, image)| all.push(image));
+        }
+        by_surrogate
+    }
+
+    fn judge(&self, row: &ImageRow, scores: Outcome<Scores>, labels: &[PlanRow]) -> Outcome<Prediction> {
+        match scores {
+            Outcome::Kept(scores) => self.predict(row, &scores, labels),
+            Outcome::Dropped(reason) => Outcome::Dropped(reason),
+            Outcome::Failed(reason) => Outcome::Failed(reason),
+        }
+    }
+
+    fn score_block(&self, block: &[ImageRow], labels: &[PlanRow], pending: &[usize]) -> Result<BlockScores, MineError> {
+        self.ctx.check_stop()?;
+        let decoded: Vec<Outcome<RgbImage>> = block.iter().map(|row| self.run.images().picture(row)).collect();
+        let pop = || self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut engine =
+            pop().ok_or_else(|| WorkError::Threads("more threads than instances of the surrogates".to_owned()))?;
+        let scored = pending.iter().map(|at| match engine.get_mut(at) {
+            Some(surrogate) => self.score_images(surrogate.as_mut(), block, &decoded, labels),
+            None => Ok(Vec::new()),
+        });
+        let scored = scored.collect::<Result<BlockScores, ScorerError>>();
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+        self.ctx.progress.advance(block.len() as u64);
+        Ok(scored?)
+    }
+
+    fn score_images(
+        &self,
+        surrogate: &mut dyn Scorer,
+        block: &[ImageRow],
+        decoded: &[Outcome<RgbImage>],
+        labels: &[PlanRow],
+    ) -> Result<Vec<Outcome<Prediction>>, ScorerError> {
+        let good: Vec<&RgbImage> = decoded
+            .iter()
+            .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
+            .collect();
+        let mut scores = surrogate.score(&good)?.into_iter();
+        let outcome = |(row, decoded): (&ImageRow, &Outcome<RgbImage>)| match decoded {
+            Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+            Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
+            Outcome::Kept(_) => match scores.next() {
+                Some(scores) => self.judge(row, scores, labels),
+                None => Outcome::Failed("no score came back".to_owned()),
+            },
+        };
+        Ok(block.iter().zip(decoded).map(outcome).collect())
+    }
+
+    fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
+        let label = labels.binary_search_by_key(&row.item_id, |label| label.item_id).map(|at| &labels[at].label_ids);
+        let Ok(label_ids) = label else { return Outcome::Failed("the plan does not know this item".to_owned()) };
+        match predict(row.item_id, scores, label_ids, &self.mask) {
+            Ok(prediction) => Outcome::Kept(prediction),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
+    fn facts(&self) -> BTreeMap<String, String> {
+        let Some(host) = &self.host else { return BTreeMap::new() };
+        let mut facts = host.facts().clone();
+        if host.instances() == Instances::PerModel {
+            facts.insert("batch".to_owned(), self.batch().to_string());
+        }
+        facts
+    }
+
+    fn pack(
+        &self,
+        shard: usize,
+        at: usize,
+        images: &[ImageRow],
+        outcomes: Vec<Outcome<Prediction>>,
+    ) -> Result<Made, MineError> {
+        let name = &self.surrogates[at].name;
+        let mut rows = Rows { given: outcomes.len() as u64, ..Rows::default() };
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        for (image, outcome) in images.iter().zip(outcomes) {
+            let reason = match outcome {
+                Outcome::Kept(prediction) => {
+                    kept.push(prediction);
+                    continue;
+                }
+                Outcome::Dropped(reason) => {
+                    rows.dropped += 1;
+                    reason
+                }
+                Outcome::Failed(reason) => {
+                    rows.failed += 1;
+                    format!("surrogate `{name}`: {reason}")
+                }
+            };
+            let stage = Stage::Mine;
+            lost.push(DropRow { item_id: image.item_id, stage, source: image.path.clone(), reason });
+        }
+        rows.kept = kept.len() as u64;
+        if rows.failed > 0 && kept.is_empty() && !self.proven[at] {
+            let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
+            return Err(MineError::AllFailed { name: name.clone(), shard, reason });
+        }
+        let facts = match &self.surrogates[at].model {
+            SurrogateModel::Fake(_) => Host::without_runtime().facts().clone(),
+            SurrogateModel::Onnx(_) => self.facts(),
+        };
+        Ok(Made { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
+    }
+}
+
+/// An image as a surrogate wants it; one that cannot be read stays what it is.
+fn fitted(surrogate: &SurrogateSpec, decoded: &Outcome<RgbImage>) -> Outcome<RgbImage> {
+    match decoded {
+        Outcome::Kept(image) => fit(surrogate, image),
+        Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+        Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
+    }
+}

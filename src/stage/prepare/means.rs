@@ -1,0 +1,138 @@
+//! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
+
+use super::{PrepareError, library, planned_shards};
+use crate::domain::{Device, EngineChoice, RunSpec};
+use crate::generator::Means;
+use crate::source::source;
+use crate::store::ShardRecord;
+use crate::work::Context;
+
+/// Means for a run: with `--engine auto` those of the images that are there already, so that one run has one engine.
+pub fn for_run(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Means, PrepareError> {
+    if source(&spec.generate).diffusion().is_none() {
+        return Ok(without_runtime(ctx, EngineChoice::Auto));
+    }
+    check_engine(ctx, shards)?;
+    let mut means = match (ctx.engine, made_by(ctx, shards)) {
+        (EngineChoice::Auto, Some(made_by)) => of_engine(ctx, made_by)?,
+        (wanted, _) => of_engine(ctx, wanted)?,
+    };
+    means.device = match (ctx.device, made_on(ctx, shards).as_deref()) {
+        (Device::Auto, Some("cpu")) => Device::Cpu,
+        (Device::Auto, Some(_)) => Device::Cuda(0),
+        (device, _) => device,
+    };
+    Ok(means)
+}
+
+/// The kind of device that made the images of a run of so many shards, as their records say.
+fn made_on(ctx: &Context, shards: usize) -> Option<String> {
+    let records = (0..shards).filter_map(|shard| ctx.run.images(shard).record());
+    let device = records.into_iter().find_map(|mut record| record.facts.remove("device"))?;
+    // Older records have the index too.
+    Some(device.split(':').next().unwrap_or_default().to_owned())
+}
+
+/// An error if an engine or a device is asked for by name and the run's images were made by another one: they round
+/// otherwise.
+pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), PrepareError> {
+    match (ctx.engine, made_by(ctx, shards)) {
+        (wanted, Some(made_by)) if wanted != EngineChoice::Auto && wanted != made_by => {
+            let run = ctx.run.path().display().to_string();
+            return Err(PrepareError::OtherEngine { run, made_by: made_by.name(), wanted: wanted.name() });
+        }
+        _ => {}
+    }
+    match made_on(ctx, shards) {
+        Some(made_on) if ctx.device != Device::Auto && ctx.device.kind() != made_on => {
+            let (run, wanted) = (ctx.run.path().display().to_string(), ctx.device.to_string());
+            Err(PrepareError::OtherMaker { run, made_on, wanted })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The engine of a run: the one that is asked for or that made its images, else the one that `auto` takes here.
+pub fn settled_engine(ctx: &Context, spec: &RunSpec) -> Result<EngineChoice, PrepareError> {
+    let shards = planned_shards(ctx, spec);
+    check_engine(ctx, shards)?;
+    match (ctx.engine, made_by(ctx, shards)) {
+        (EngineChoice::Auto, Some(made_by)) => Ok(made_by),
+        (EngineChoice::Auto, None) => {
+            let runtime = for_run(ctx, spec, shards)?.runtime;
+            Ok(if runtime.is_some() { EngineChoice::Ort } else { EngineChoice::Candle })
+        }
+        (wanted, _) => Ok(wanted),
+    }
+}
+
+/// The engine that made the images of a run of so many shards; `None` where a model has made none yet.
+pub fn made_by(ctx: &Context, shards: usize) -> Option<EngineChoice> {
+    (0..shards).filter_map(|shard| ctx.run.images(shard).record()).find_map(|record| engine_of(&record))
+}
+
+/// As a record says; one without a word on it is of the time when there was candle alone.
+fn engine_of(record: &ShardRecord) -> Option<EngineChoice> {
+    match record.facts.get("engine") {
+        Some(engine) => engine.parse().ok(),
+        None => record.facts.get("sampler").map(|_| EngineChoice::Candle),
+    }
+}
+
+/// Means with the engine that the command line asks for.
+pub fn asked_for(ctx: &Context) -> Result<Means, PrepareError> {
+    of_engine(ctx, ctx.engine)
+}
+
+fn of_engine(ctx: &Context, engine: EngineChoice) -> Result<Means, PrepareError> {
+    let mut means = without_runtime(ctx, engine);
+    match engine {
+        EngineChoice::Candle => {}
+        EngineChoice::Ort => means.runtime = Some(library::ready(ctx)?.runtime),
+        EngineChoice::Auto => match library::ready(ctx) {
+            Ok(ready) => means.runtime = Some(ready.runtime),
+            Err(error) if candle_can(ctx.device) && library::is_absent(&error) => {
+                ctx.progress.note(&format!("candle makes the images, slower than ONNX Runtime would: {error}"));
+            }
+            Err(error) => return Err(error),
+        },
+    }
+    Ok(means)
+}
+
+/// Whether candle is there for the device, as far as the build can tell.
+fn candle_can(device: Device) -> bool {
+    match device {
+        Device::Cpu | Device::Auto => cfg!(feature = "candle"),
+        Device::Cuda(_) => cfg!(feature = "cuda"),
+    }
+}
+
+fn without_runtime(ctx: &Context, engine: EngineChoice) -> Means {
+    Means { device: ctx.device, batch: ctx.batch, engine, runtime: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Sha256;
+    use crate::store::Rows;
+
+    /// The one place that reads a record; `facts` as `name=value`.
+    fn check(facts: &[&str], expected: Option<EngineChoice>) {
+        let facts = facts.iter().filter_map(|fact| fact.split_once('='));
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let record =
+            ShardRecord { key: Sha256::of(b""), rows: Rows::default(), files: Vec::new(), lost: Vec::new(), facts };
+        assert_eq!(engine_of(&record), expected);
+    }
+
+    #[test]
+    fn a_record_tells_its_engine_and_without_a_word_it_was_candle() {
+        check(&["engine=ort", "sampler=ddim"], Some(EngineChoice::Ort));
+        check(&["engine=candle", "sampler=ddim"], Some(EngineChoice::Candle));
+        check(&["device=cpu", "sampler=ddim"], Some(EngineChoice::Candle));
+        check(&[], None);
+        check(&["engine=none", "sampler=ddim"], None);
+    }
+}

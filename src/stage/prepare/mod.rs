@@ -1,0 +1,63 @@
+//! prepare: what a run needs before hours are spent on it: weights and models that are found (or fetched) and are the
+//! right ones, a library that can be used, an engine and a device.
+//!
+//! Holds always: the device and the engine that were asked for are the ones used, or there is an error; only `auto`
+//! chooses, and says what it chose, because a run that silently went to the CPU costs people days.
+
+mod error;
+mod library;
+mod means;
+mod model;
+mod resolve;
+
+use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
+use crate::pool::shard_ranges;
+use crate::source::source;
+use crate::work::Context;
+
+pub use error::PrepareError;
+pub(super) use library::{LibraryFile, all_described, described, find_library, ready};
+pub use means::settled_engine;
+pub(super) use means::{asked_for, check_engine, for_run, made_by};
+pub use model::check as check_model;
+pub(super) use model::{find as find_model, look_up as look_up_model};
+pub use resolve::resolve_surrogate;
+pub(super) use resolve::{TOOL, adopt, pinned_note, resolve};
+
+/// What can be known to stop a mining before hours are spent on images: a target that votes; a library that is missing
+/// (and is fetched, where it can be) or unusable; a device that models cannot run on. Nothing is looked for where no
+/// model has anything left to do.
+pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
+    resolve::check_targets(spec)?;
+    if generation_waits(ctx, spec) {
+        for_run(ctx, spec, planned_shards(ctx, spec))?;
+    }
+    if scoring_waits(ctx, spec) {
+        ready(ctx)?;
+    }
+    Ok(())
+}
+
+/// Shards of the plan; none where there is no plan.
+fn planned_shards(ctx: &Context, spec: &RunSpec) -> usize {
+    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
+    shard_ranges(planned, spec.shard_items).len()
+}
+
+/// Whether a diffusion model has images left to make.
+fn generation_waits(ctx: &Context, spec: &RunSpec) -> bool {
+    if source(&spec.generate).diffusion().is_none() {
+        return false;
+    }
+    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept);
+    let given = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
+    (0..planned_shards(ctx, spec)).map(given).sum::<u64>() < planned
+}
+
+/// Whether an ONNX model has images left to score.
+fn scoring_waits(ctx: &Context, spec: &RunSpec) -> bool {
+    let shards = planned_shards(ctx, spec);
+    let is_onnx = |scorer: &SurrogateSpec| matches!(scorer.model, SurrogateModel::Onnx(_));
+    let has_unscored = |name: &str| (0..shards).any(|shard| ctx.run.predictions(name, shard).record().is_none());
+    spec.scored().into_iter().any(|scorer| is_onnx(scorer) && has_unscored(&scorer.name))
+}

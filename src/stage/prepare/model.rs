@@ -1,0 +1,101 @@
+//! Diffusion models: where they are, and that they are the ones that a run was made for.
+
+use std::path::{Path, PathBuf};
+
+use super::PrepareError;
+use super::resolve::pinned_note;
+use crate::assets::{self, AssetError, Located};
+use crate::config::{self, real_path};
+use crate::domain::{DiffusionModel, KeyHasher, ModelEntry, RunSpec, Sha256, WeightsSpec};
+use crate::generator;
+use crate::source::source;
+use crate::work::Context;
+
+/// The model with its folder found (or fetched, where the manifest says how) and its files hashed.
+pub fn find(ctx: &Context, model: &DiffusionModel) -> Result<DiffusionModel, PrepareError> {
+    let entry = config::model_entry(&model.name)?;
+    let path = match (model.path.as_os_str().is_empty(), look_up(ctx, &model.name)) {
+        (false, _) => model.path.clone(),
+        (true, Some(path)) => path,
+        (true, None) => fetched(ctx, entry.as_ref(), &model.name)?,
+    };
+    let files = hashed(&path, &model.name)?;
+    let licence = entry.as_ref().map(|entry| entry.licence.clone());
+    if let Some(entry) = entry.filter(|_| model.path.as_os_str().is_empty()) {
+        check_hashes(ctx, &entry, &path, &files)?;
+    }
+    let sha256 = Some(identity(&files));
+    Ok(DiffusionModel { name: model.name.clone(), path, sha256, files, licence })
+}
+
+fn fetched(ctx: &Context, entry: Option<&ModelEntry>, name: &str) -> Result<PathBuf, PrepareError> {
+    let Some(entry) = entry else {
+        let folders: Vec<String> = ctx.data.all().map(|folder| folder.display().to_string()).collect();
+        let remedy = "give its folder, in the Hugging Face diffusers layout, with --set generate.model=DIR".to_owned();
+        let file = format!("{name}/model_index.json");
+        return Err(AssetError::Missing { id: name.to_owned(), file, folders: folders.join(", "), remedy }.into());
+    };
+    fetch(ctx, entry)
+}
+
+/// Brings a model of the manifest into the cache; returns its folder.
+fn fetch(ctx: &Context, entry: &ModelEntry) -> Result<PathBuf, PrepareError> {
+    ctx.progress.note(&format!("fetching model {} into {}", entry.id, ctx.data.cache().display()));
+    let (folder, pinned_now) = assets::fetch_model(entry, &ctx.data, true)?;
+    for located in &pinned_now {
+        ctx.progress.note(&pinned_note(&located.path.display().to_string(), located));
+    }
+    Ok(folder)
+}
+
+fn check_hashes(ctx: &Context, entry: &ModelEntry, folder: &Path, files: &[WeightsSpec]) -> Result<(), PrepareError> {
+    for file in &entry.files {
+        let wanted = ctx.data.wanted_hash(&entry.file(file));
+        let found = files.iter().find(|found| found.path == Path::new(&file.path)).map(|found| found.sha256);
+        if let (Some(wanted), Some(found)) = (wanted, found)
+            && wanted != found
+        {
+            let path = folder.join(&file.path).display().to_string();
+            let (found, wanted) = (format!("SHA-256 {found}"), wanted.to_string());
+            return Err(AssetError::WrongHash { id: entry.id.clone(), path, found, wanted }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the model of a run still is what it was when the run was planned.
+pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
+    let Some(source) = source(&spec.generate).diffusion() else { return Ok(()) };
+    let found = hashed(&source.model.path, &source.model.name)?;
+    let planned = &source.model.files;
+    let differs = |file: &&WeightsSpec| !found.contains(file);
+    let changed = planned.iter().find(differs).or_else(|| found.iter().find(|file| !planned.contains(file)));
+    changed.map_or(Ok(()), |file| {
+        let (run, file) = (ctx.run.path().display().to_string(), source.model.path.join(&file.path));
+        Err(PrepareError::OtherModel { run, file: file.display().to_string() })
+    })
+}
+
+/// A folder of that name with a model in it, in a data directory or among the fetched ones.
+pub fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
+    let inside = |folder: &Path| [folder.join(name), folder.join("models").join(name)];
+    let folders = ctx.data.all().flat_map(inside);
+    // Without all of its files a fetched model is not whole yet.
+    let whole = |path: &PathBuf| generator::model_files(path).is_ok();
+    folders.into_iter().find(|path| path.join("model_index.json").is_file() && whole(path)).map(|path| real_path(&path))
+}
+
+fn hashed(folder: &Path, name: &str) -> Result<Vec<WeightsSpec>, PrepareError> {
+    let files = generator::model_files(folder)?;
+    let hash = |path: PathBuf| {
+        let Located { bytes, sha256, .. } = Located::at(&folder.join(&path), name, None)?;
+        Ok(WeightsSpec { path, bytes, sha256 })
+    };
+    files.into_iter().map(hash).collect()
+}
+
+/// Names and hashes of the files, not where the folder lies.
+fn identity(files: &[WeightsSpec]) -> Sha256 {
+    let add = |key: KeyHasher, file: &WeightsSpec| key.field(&file.path.to_string_lossy(), file.sha256.to_string());
+    files.iter().fold(KeyHasher::new(), add).finish()
+}

@@ -1,0 +1,108 @@
+//! A checked recipe -> the run's spec: weights found (or fetched), hashes filled in; and whether a run may adopt it.
+
+use super::PrepareError;
+use crate::assets::{self, AssetError, Located};
+use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
+use crate::domain::{DataEntry, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec};
+use crate::source::with_model;
+use crate::store::FORMAT;
+use crate::work::Context;
+
+/// What writes runs and releases.
+pub const TOOL: &str = concat!("hardset ", env!("CARGO_PKG_VERSION"));
+
+/// The spec of `recipe`; `shard_items` where the recipe leaves it open.
+pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSpec, PrepareError> {
+    let MineRecipe { surrogates, targets, select, batch } = &recipe.mine;
+    let targets_named = targets.iter().map(|def| def.name.clone()).collect();
+    let surrogates =
+        surrogates.iter().chain(targets).map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
+    let spec = RunSpec {
+        format: FORMAT,
+        tool: TOOL.to_owned(),
+        name: recipe.name.clone(),
+        seed: recipe.seed,
+        shard_items: recipe.shard_items.unwrap_or(shard_items),
+        generate: with_model(&recipe.generate, |model| super::model::find(ctx, model))?,
+        mine: MineSpec { batch: *batch, select: select.clone(), targets: targets_named, surrogates },
+        annotate: recipe.annotate.clone(),
+        release: recipe.release.clone(),
+        categories: recipe.categories.clone(),
+    };
+    check_targets(&spec)?;
+    Ok(spec)
+}
+
+/// No target votes: a model scores low by construction on what it helped to choose.
+pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
+    match spec.voting_target() {
+        None => Ok(()),
+        Some((target, voter)) => Err(PrepareError::TargetVotes { target: target.to_owned(), voter: voter.to_owned() }),
+    }
+}
+
+/// A surrogate with its weights found and hashed, or fetched where the manifest says how.
+pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
+    let model = match &def.model {
+        ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
+        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(OnnxModel {
+            weights: find_weights(ctx, &def.name, &onnx.weights)?,
+            preprocess: onnx.preprocess,
+            input: onnx.input.clone(),
+            output: onnx.output.clone(),
+            licence: match &onnx.weights {
+                WeightsRef::Entry(entry) => Some(entry.licence.clone()),
+                WeightsRef::Path { .. } => None,
+            },
+        }),
+    };
+    Ok(SurrogateSpec { name: def.name.clone(), model })
+}
+
+fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<WeightsSpec, PrepareError> {
+    let found = match weights {
+        WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256),
+        WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
+    };
+    let Located { path, bytes, sha256 } =
+        found.map_err(|source| PrepareError::Weights { name: name.to_owned(), source: Box::new(source) })?;
+    Ok(WeightsSpec { path: real_path(&path), bytes, sha256 })
+}
+
+/// The entry's file; fetched, with a note, where it is not here but can be had.
+pub fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, AssetError> {
+    match ctx.data.locate(entry) {
+        Err(AssetError::Missing { .. }) if entry.source.is_some() => {
+            ctx.progress.note(&format!("fetching {} into {}", entry.id, ctx.data.cache().display()));
+            let fetched = assets::fetch(entry, &ctx.data, true)?;
+            if fetched.pinned_now {
+                ctx.progress.note(&pinned_note(&entry.id, &fetched.located));
+            }
+            Ok(fetched.located)
+        }
+        found => found,
+    }
+}
+
+/// What people are told when a file without a hash has been fetched.
+pub fn pinned_note(id: &str, located: &Located) -> String {
+    format!("{id} had no hash in data-manifest.toml; pinned now: {}", located.sha256)
+}
+
+/// Checks that a run made for `stored` may go on as `spec`: the pool must be the same, the mining may differ.
+pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), PrepareError> {
+    let differs = [
+        ("name", stored.name != spec.name),
+        ("seed", stored.seed != spec.seed),
+        ("shard_items", stored.shard_items != spec.shard_items),
+        ("categories", stored.categories != spec.categories),
+        ("[generate]", stored.generate.identity() != spec.generate.identity()),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        Some((key, _)) => Err(PrepareError::OtherPool {
+            run: run.to_owned(),
+            difference: format!("`{key}` differs from its spec.toml"),
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,94 @@
+//! Why there is no release.
+
+use crate::config::ConfigError;
+use crate::generator::GeneratorError;
+use crate::pool::PoolError;
+use crate::stage::annotate::AnnotateError;
+use crate::store::StoreError;
+use crate::table::TableError;
+use crate::work::WorkError;
+
+/// Why there is no release.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The recipe is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The run cannot be read.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// What people answered cannot be read.
+    #[error(transparent)]
+    People(#[from] AnnotateError),
+    /// A folder to compare with cannot be read.
+    #[error(transparent)]
+    Compare(#[from] GeneratorError),
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// It would be empty.
+    #[error("{run} has no image to release: {why}")]
+    Nothing {
+        /// The run directory.
+        run: String,
+        /// Why.
+        why: String,
+    },
+    /// The server has answers that are not in the verdicts.
+    #[error(
+        "the server of {run} has {answers} answer(s) that are not collected; run `hardset annotate collect {run}` first"
+    )]
+    NotCollected {
+        /// The run directory.
+        run: String,
+        /// How many.
+        answers: u64,
+    },
+    /// A folder to compare with has no images.
+    #[error("{folder} has no image (jpg, jpeg, png, webp, bmp); give --against a folder of images, or a release")]
+    NothingToCompare {
+        /// The folder.
+        folder: String,
+    },
+    /// It must be elsewhere.
+    #[error("{out} is inside {folder}; choose a folder outside with --out")]
+    Inside {
+        /// The place of the release.
+        out: String,
+        /// The run, or the folder of photographs.
+        folder: String,
+    },
+    /// The older release is not what it says.
+    #[error("{file} {problem}; check it with `hardset verify`")]
+    BaseDamaged {
+        /// The data file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The recipe cannot be written down.
+    #[error("cannot write the recipe as TOML: {0}; please report this bug")]
+    Recipe(String),
+    /// An image went away while the release was made.
+    #[error("item {item} cannot be released: {reason}; run the same command again to leave it out")]
+    Image {
+        /// The item.
+        item: String,
+        /// Why.
+        reason: String,
+    },
+    /// It must be newer than the one that it is based on.
+    #[error("version {new} is not newer than {old} of the older release; give another with --set release.version=…")]
+    Version {
+        /// The older one's.
+        old: String,
+        /// The new one's.
+        new: String,
+    },
+}

@@ -1,0 +1,79 @@
+//! Inspects every image once: it must be the one that was pinned, and decode; its perceptual hash finds near duplicates.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::ReleaseError;
+use super::choose::{LeftOut, Reason};
+use crate::domain::{HardRow, ImageRow, ItemId};
+use crate::imaging;
+use crate::pool::{Pool, RunImages};
+
+/// Images that are inspected between two looks at the signals.
+const BLOCK: usize = 64;
+
+/// An item whose image is there.
+#[derive(Debug, Clone)]
+pub struct InspectedImage {
+    /// The mining's row.
+    pub hard: HardRow,
+    /// Its image.
+    pub image: ImageRow,
+    /// The shard of the run in which it is.
+    pub shard: usize,
+    /// Extension of the file's name, by its content.
+    pub extension: &'static str,
+    /// Perceptual hash.
+    pub hash: u64,
+}
+
+/// Items whose images were inspected, and those whose images cannot be used.
+pub struct Inspected {
+    /// Ascending.
+    pub images: Vec<InspectedImage>,
+    /// The others.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Inspects the images of `items` (ascending).
+pub fn inspect(pool: &Pool, items: Vec<HardRow>) -> Result<Inspected, ReleaseError> {
+    pool.check_source()?;
+    let ctx = pool.ctx();
+    let wanted: BTreeMap<ItemId, HardRow> = items.into_iter().map(|row| (row.item_id, row)).collect();
+    let threads = ctx.thread_pool()?;
+    let mut inspected = Inspected { images: Vec::with_capacity(wanted.len()), left_out: Vec::new() };
+    ctx.progress.start("inspect images", wanted.len() as u64);
+    for shard in 0..pool.shards() {
+        let rows = pool.image_rows(shard)?;
+        let rows: Vec<&ImageRow> = rows.iter().filter(|row| wanted.contains_key(&row.item_id)).collect();
+        for block in rows.chunks(BLOCK) {
+            ctx.check_stop()?;
+            let looks: Vec<_> = threads.install(|| block.par_iter().map(|row| look(pool.images(), row)).collect());
+            for (&image, look) in block.iter().zip(looks) {
+                let hard = wanted[&image.item_id].clone();
+                match look {
+                    Ok(Look { extension, hash }) => {
+                        inspected.images.push(InspectedImage { hard, image: image.clone(), shard, extension, hash });
+                    }
+                    Err(problem) => inspected.left_out.push(LeftOut::new(&hard, Reason::Unreadable, problem)),
+                }
+            }
+            ctx.progress.advance(block.len() as u64);
+        }
+    }
+    ctx.progress.finish();
+    Ok(inspected)
+}
+
+/// What one look at an image tells.
+struct Look {
+    extension: &'static str,
+    hash: u64,
+}
+
+fn look(images: &RunImages, row: &ImageRow) -> Result<Look, String> {
+    let bytes = images.bytes(row)?;
+    let picture = imaging::decode(&bytes, images.limits()).map_err(|e| e.to_string())?;
+    Ok(Look { extension: imaging::extension(&bytes), hash: imaging::perceptual_hash(&picture) })
+}

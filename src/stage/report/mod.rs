@@ -1,0 +1,405 @@
+//! report: the current mining as one page, `report/index.html`.
+//!
+//! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
+
+mod groups;
+mod people;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::annotate::AnnotateError;
+use super::prepare::{all_described, made_by};
+use crate::config::class_names;
+use crate::domain::{
+    DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec, SurrogateSpec,
+};
+use crate::pool::{JudgedShard, Pool, PoolError};
+use crate::render::report as page;
+use crate::source::source;
+use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
+use crate::store::{StoreError, write_whole};
+use crate::table::{TableError, dropped_table};
+use crate::work::{Context, WorkError};
+use groups::Groups;
+use people::people;
+
+/// Rows of the table of shared confusions.
+const CONFUSIONS: usize = 100;
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The run cannot be read.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// What people answered cannot be read.
+    #[error(transparent)]
+    People(#[from] AnnotateError),
+    /// A table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The page cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+/// Where the page is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportResult {
+    /// The page.
+    pub path: PathBuf,
+    /// Hard items shown.
+    pub shown: u64,
+    /// Hard items left out because of the limit.
+    pub left_out: u64,
+}
+
+/// Writes the page with at most `max_images` hard items, those with most failures first.
+pub fn report(pool: &Pool, max_images: usize) -> Result<ReportResult, ReportError> {
+    let shown = shown(pool, max_images)?;
+    let left_out = (pool.hard()?.len() - shown.len()) as u64;
+    let figures = figures(pool)?;
+    let cards = cards(pool, &shown)?;
+    let path = pool.ctx().run.report();
+    let result = ReportResult { path: path.clone(), shown: cards.len() as u64, left_out };
+    let people = people(pool)?;
+    write_whole(&path, &page::render(&assemble(pool.spec(), figures, people, cards, left_out)))?;
+    Ok(result)
+}
+
+/// Tells the pool which items the page will show: what decodes their pictures before then makes their thumbnails, too.
+pub fn want_thumbnails(pool: &Pool, max_images: usize) -> Result<(), ReportError> {
+    pool.want_thumbnails(shown(pool, max_images)?.iter().map(|row| row.item_id).collect());
+    Ok(())
+}
+
+/// The hard items on the page: those with most failures.
+fn shown<'a>(pool: &'a Pool, max_images: usize) -> Result<Vec<&'a HardRow>, ReportError> {
+    let mut shown: Vec<&HardRow> = pool.hard()?.iter().collect();
+    shown.sort_by_key(|row| (std::cmp::Reverse(row.n_failed), row.item_id));
+    shown.truncate(max_images);
+    Ok(shown)
+}
+
+/// The figures of the first pass.
+struct Figures {
+    summary: Summary,
+    /// Items and hard items by category.
+    categories: BTreeMap<String, (u64, u64)>,
+    /// Items and bits of surrogates by (category, wrong class that several gave).
+    confusions: BTreeMap<(String, i32), (u64, u64)>,
+    /// What made the images, if a model did.
+    engine: Option<EngineChoice>,
+    /// Runtime of each surrogate.
+    runtimes: Vec<String>,
+    /// Runtime of each target.
+    target_runtimes: Vec<String>,
+    /// By nuisance, and of targets.
+    groups: Groups,
+    /// Images that this mining lacks, and why: not those that only a target, or a surrogate without a vote, failed on.
+    missing: usize,
+    dropped: Vec<DropRow>,
+}
+
+fn figures(pool: &Pool) -> Result<Figures, ReportError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    let select = &spec.mine.select;
+    let mut figures = Figures {
+        summary: Summary::new(select.surrogates.len(), select.rule),
+        categories: BTreeMap::new(),
+        confusions: BTreeMap::new(),
+        engine: made_by(ctx, pool.shards()),
+        runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, pool.shards())).collect(),
+        target_runtimes: spec.mine.targets.iter().map(|name| runtime(ctx, name, pool.shards())).collect(),
+        groups: Groups::new(spec),
+        missing: 0,
+        dropped: dropped_table::decode(&ctx.run.dropped())?,
+    };
+    let mut missing: HashSet<u32> = figures.dropped.iter().map(|row| row.item_id.0).collect();
+    ctx.progress.start("report", pool.plan().record.rows.kept);
+    for (shard, range) in pool.plan().ranges.iter().enumerate() {
+        ctx.check_stop()?;
+        let JudgedShard { votes, judged, .. } = pool.judge(shard)?;
+        figures.summary.add(&votes, &judged);
+        let rows = pool.items(shard)?;
+        figures.groups.add_nuisances(&votes, &judged, &rows);
+        figures.groups.add_targets(pool, shard, &judged)?;
+        for item in &judged {
+            missing.remove(&item.item_id);
+        }
+        let categories = rows.into_iter().map(|row| (row.item_id.0, row.category)).collect();
+        figures.count(&votes, &judged, &categories);
+        ctx.progress.advance(range.len() as u64);
+    }
+    figures.missing = missing.len();
+    figures.dropped.retain(|row| missing.contains(&row.item_id.0));
+    ctx.progress.finish();
+    Ok(figures)
+}
+
+impl Figures {
+    fn count(&mut self, votes: &[VoteColumns], judged: &[Judged], categories: &HashMap<u32, String>) {
+        for (at, verdict) in judged.iter().enumerate() {
+            let Some(category) = categories.get(&verdict.item_id) else { continue };
+            let (items, hard) = self.categories.entry(category.clone()).or_default();
+            *items += 1;
+            *hard += u64::from(verdict.hard);
+            if let Some((class, 2..)) = verdict.agreed_wrong {
+                let gave = |bit: &usize| verdict.failed >> bit & 1 == 1 && votes[*bit].top1_id[at] == class;
+                let bits = (0..votes.len()).filter(gave).fold(0_u64, |bits, bit| bits | 1 << bit);
+                let (items, surrogates) = self.confusions.entry((category.clone(), class)).or_default();
+                *items += 1;
+                *surrogates |= bits;
+            }
+        }
+    }
+}
+
+fn runtime(ctx: &Context, name: &str, shards: usize) -> String {
+    let records: Vec<_> = (0..shards).filter_map(|shard| ctx.run.predictions(name, shard).record()).collect();
+    all_described(&records)
+}
+
+fn assemble(
+    spec: &RunSpec,
+    figures: Figures,
+    people: Option<page::People>,
+    cards: Vec<page::Card>,
+    cards_left_out: u64,
+) -> page::Report {
+    let names = spec.mine.select.surrogates.clone();
+    let summary = &figures.summary;
+    let needed = spec.mine.select.rule.needed(names.len());
+    page::Report {
+        title: spec.name.clone(),
+        people,
+        facts: facts(spec, figures.engine),
+        pool_items: summary.items(),
+        hard_items: summary.hard(),
+        dropped_items: figures.missing as u64,
+        near_ties: summary.near_ties(),
+        surrogates: surrogate_rows(spec, &figures),
+        targets: figures.groups.target_rows(spec, &figures.target_runtimes),
+        nuisances: figures.groups.nuisance_rows(names.len()),
+        failures_histogram: summary.histogram().to_vec(),
+        hard_from_failures: Some(needed),
+        agreement: page::Agreement {
+            names: names.clone(),
+            kappa: summary.kappa(),
+            both_wrong_same_class: summary.same_wrong(),
+        },
+        leave_one_out: leave_one_out(&names, summary),
+        confusions: confusions(spec, &figures, &names),
+        categories: (figures.categories.iter())
+            .map(|(id, &(items, hard))| page::CategoryRow { name: category_name(spec, id), items, hard })
+            .collect(),
+        dropped: (figures.dropped.into_iter())
+            .map(|row| page::DroppedItem { what: row.source, stage: row.stage.to_string(), reason: row.reason })
+            .collect(),
+        cards,
+        cards_left_out,
+    }
+}
+
+fn facts(spec: &RunSpec, engine: Option<EngineChoice>) -> Vec<(String, String)> {
+    let select = &spec.mine.select;
+    let facts = [
+        ("Source", source(&spec.generate).words(engine)),
+        ("Categories", format!("{} ({})", spec.categories.name, spec.categories.entries.len())),
+        ("Rule", format!("{} of {} fail", select.rule, select.surrogates.len())),
+        ("Label space", select.label_space.to_string()),
+        ("Bound on true probability", bound(select.max_true_prob, 1.0)),
+        ("Bound on margin", bound(select.max_margin, 0.0)),
+        ("Near tie", format!("|margin| < {}", select.near_tie)),
+        ("Mining", spec.mining_id()),
+        ("Seed", spec.seed.to_string()),
+        ("Made by", spec.tool.clone()),
+    ];
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn bound(value: f64, none: f64) -> String {
+    if value == none { "none".to_owned() } else { format!("at most {value}") }
+}
+
+fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> {
+    let (items, hard) = (figures.summary.items(), figures.summary.hard());
+    let mut rows = Vec::new();
+    for (bit, surrogate) in spec.voters().into_iter().enumerate() {
+        let (correct, correct_on_hard) = figures.summary.correct(bit);
+        rows.push(page::SurrogateRow {
+            name: surrogate.name.clone(),
+            weights_sha256: weights(surrogate),
+            accuracy: interval(wilson(correct, items)),
+            items,
+            correct,
+            correct_on_hard,
+            hard_items: hard,
+            runtime: figures.runtimes[bit].clone(),
+        });
+    }
+    rows
+}
+
+/// The hash of a surrogate's weights, as text.
+pub(super) fn weights(surrogate: &SurrogateSpec) -> String {
+    surrogate.weights_sha256().map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string())
+}
+
+/// Without any item there is no proportion; the page shows a dash for NaN.
+pub(super) fn interval(interval: Option<Interval>) -> page::Interval {
+    interval.map_or(page::Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN }, |i| page::Interval {
+        value: i.value,
+        low: i.low,
+        high: i.high,
+    })
+}
+
+fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> {
+    if names.len() < 2 {
+        return Vec::new();
+    }
+    let mut rows = Vec::with_capacity(names.len());
+    for (bit, name) in names.iter().enumerate() {
+        let left = summary.left_out(bit);
+        rows.push(page::LeaveOneOut {
+            left_out: name.clone(),
+            mined_by_others: left.mined_by_others,
+            accuracy_on_them: left.on_mined.map(|found| interval(Some(found))),
+            accuracy_on_pool: interval(wilson(summary.correct(bit).0, summary.items())),
+        });
+    }
+    rows
+}
+
+fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::Confusion> {
+    let mut rows = Vec::with_capacity(figures.confusions.len());
+    for ((category, class), &(items, bits)) in &figures.confusions {
+        let gave_it = names.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+        rows.push(page::Confusion {
+            label: category_name(spec, category),
+            predicted: class_name(*class),
+            items,
+            surrogates: gave_it.map(|(_, name)| name.clone()).collect(),
+        });
+    }
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.items), std::cmp::Reverse(row.surrogates.len())));
+    rows.truncate(CONFUSIONS);
+    rows
+}
+
+pub(super) fn category_name(spec: &RunSpec, id: &str) -> String {
+    spec.categories.by_id(id).map_or_else(|| id.to_owned(), |category| category.name.clone())
+}
+
+fn class_name(class: i32) -> String {
+    usize::try_from(class).ok().and_then(|class| class_names().get(class).copied()).unwrap_or("none").to_owned()
+}
+
+fn cards(pool: &Pool, hard: &[&HardRow]) -> Result<Vec<page::Card>, ReportError> {
+    let hard: BTreeMap<ItemId, &HardRow> = hard.iter().map(|row| (row.item_id, *row)).collect();
+    let ctx = pool.ctx();
+    let threads = ctx.thread_pool()?;
+    let mut cards = Vec::with_capacity(hard.len());
+    ctx.progress.start("thumbnails", hard.len() as u64);
+    for shard in 0..pool.shards() {
+        if cards.len() == hard.len() {
+            break;
+        }
+        ctx.check_stop()?;
+        let images = pool.image_rows(shard)?;
+        let images: Vec<&ImageRow> = images.iter().filter(|image| hard.contains_key(&image.item_id)).collect();
+        if images.is_empty() {
+            continue;
+        }
+        let predictions = predictions(pool, shard, &hard)?;
+        let rows: HashMap<ItemId, PlanRow> = pool.items(shard)?.into_iter().map(|row| (row.item_id, row)).collect();
+        let card = |image: &&ImageRow| card(pool, image, hard[&image.item_id], rows.get(&image.item_id), &predictions);
+        let made: Vec<page::Card> = threads.install(|| images.par_iter().map(card).collect());
+        ctx.progress.advance(made.len() as u64);
+        cards.extend(made);
+    }
+    ctx.progress.finish();
+    Ok(cards)
+}
+
+/// What each scorer predicted, by item.
+type Predictions = HashMap<ItemId, Vec<(String, Prediction)>>;
+
+fn predictions(pool: &Pool, shard: usize, here: &BTreeMap<ItemId, &HardRow>) -> Result<Predictions, ReportError> {
+    let mut predictions = Predictions::new();
+    for scorer in pool.spec().scored() {
+        for row in pool.predictions(&scorer.name, shard)? {
+            if here.contains_key(&row.item_id) {
+                predictions.entry(row.item_id).or_default().push((scorer.name.clone(), row));
+            }
+        }
+    }
+    Ok(predictions)
+}
+
+/// What a made image was asked to be.
+fn made_from(row: &PlanRow) -> Option<page::MadeFrom> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (row.nuisance.is_some() || row.prompt.is_some()).then(|| page::MadeFrom {
+        kind: text(&row.nuisance_kind),
+        value: text(&row.nuisance),
+        prompt: text(&row.prompt),
+    })
+}
+
+fn card(
+    pool: &Pool,
+    image: &ImageRow,
+    hard: &HardRow,
+    planned: Option<&PlanRow>,
+    predictions: &Predictions,
+) -> page::Card {
+    let spec = pool.spec();
+    let (mut targets, mut surrogates) = (Vec::new(), Vec::new());
+    for (name, prediction) in predictions.get(&image.item_id).into_iter().flatten() {
+        let of_kind = if spec.mine.targets.contains(name) { &mut targets } else { &mut surrogates };
+        of_kind.push(verdict(spec, name, prediction));
+    }
+    page::Card {
+        item_id: image.item_id.to_string(),
+        file: image.path.clone(),
+        label: category_name(spec, &hard.category),
+        category: category_name(spec, &hard.category),
+        thumbnail_jpeg: pool.thumbnail(image),
+        width_px: image.width_px,
+        height_px: image.height_px,
+        made_from: planned.and_then(made_from),
+        verdicts: surrogates,
+        targets,
+        n_failed: hard.n_failed,
+        agreed_wrong: hard.agreed_wrong.map(|(class, count)| (class_name(class), count)),
+        near_tie: hard.near_tie,
+        suspect_label: hard.agreed_wrong.is_some_and(|(_, count)| suspect(count, hard.n_failed)),
+    }
+}
+
+/// Whether the label itself is in doubt: two failing surrogates or more, three quarters of them at least, give one
+/// wrong class. On the real photographs this finds the cougar filed under "jaguar" (4 of 5) and leaves hard images alone.
+fn suspect(agreeing: u32, failing: u32) -> bool {
+    agreeing >= 2 && 4 * agreeing >= 3 * failing
+}
+
+fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::Verdict {
+    let masked = spec.mine.select.label_space == LabelSpace::Masked;
+    let said = if masked { prediction.masked } else { prediction.any };
+    page::Verdict {
+        surrogate: name.to_owned(),
+        predicted: class_name(said.top1_id),
+        prob: said.top1_prob,
+        true_prob: said.true_prob,
+        true_rank: prediction.true_rank,
+        correct: said.correct,
+    }
+}

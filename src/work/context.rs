@@ -1,0 +1,67 @@
+//! What every verb is given: where the run is, what it may use, whom to tell.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::WorkError;
+use crate::assets::DataFolders;
+use crate::domain::{Device, EngineChoice};
+use crate::scorer::Instances;
+use crate::store::RunDir;
+
+/// Told how the work proceeds; `cli` draws it.
+pub trait Progress: Send + Sync {
+    /// A stage begins; it has `total` items to work on.
+    fn start(&self, stage: &str, total: u64);
+    /// This many more items are done.
+    fn advance(&self, items: u64);
+    /// The stage is done.
+    fn finish(&self);
+    /// Something that people should know.
+    fn note(&self, text: &str);
+    /// Something for those who want to know more.
+    fn detail(&self, text: &str);
+}
+
+/// Where a verb works and with what.
+pub struct Context<'a> {
+    /// The run.
+    pub run: RunDir,
+    /// External files.
+    pub data: DataFolders,
+    /// Where models run.
+    pub device: Device,
+    /// Images per call of a model that makes them; `None`: what suits the device.
+    pub batch: Option<u32>,
+    /// What runs the networks of a diffusion model.
+    pub engine: EngineChoice,
+    /// How models that judge images are called; `None`: what suits the device.
+    pub instances: Option<Instances>,
+    /// Threads to use, at least 1.
+    pub threads: usize,
+    /// Whom to tell.
+    pub progress: &'a dyn Progress,
+    /// Set when the process has been asked to stop.
+    pub stop: &'a AtomicBool,
+}
+
+impl<'a> Context<'a> {
+    /// An error once the process has been asked to stop.
+    pub fn check_stop(&self) -> Result<(), WorkError> {
+        if self.stop.load(Ordering::Relaxed) { Err(WorkError::Interrupted) } else { Ok(()) }
+    }
+
+    /// A thread pool of `threads`.
+    pub fn thread_pool(&self) -> Result<rayon::ThreadPool, WorkError> {
+        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().map_err(|e| WorkError::Threads(e.to_string()))
+    }
+
+    /// The same once more, to be changed.
+    pub fn again(&self) -> Self {
+        Self { run: self.run.clone(), data: self.data.clone(), ..*self }
+    }
+
+    /// The run directory, as messages name it.
+    pub fn run_name(&self) -> String {
+        self.run.path().display().to_string()
+    }
+}

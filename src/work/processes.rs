@@ -1,0 +1,171 @@
+//! Several devices: one process of this program for each, every one with its own shards.
+//!
+//! The caller holds the run's lock; the processes it starts do not ask for it, and end when it does.
+
+use std::ffi::OsStr;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::{Context, Part, WorkError};
+use crate::domain::{Device, RunSpec};
+
+/// Tells a process which one started it.
+const PARENT: &str = "HARDSET_PARENT";
+/// Time between looks at the processes.
+const LOOK: Duration = Duration::from_millis(200);
+/// Looks between counts of what is done.
+const LOOKS_PER_COUNT: u32 = 25;
+/// Exit code of a process whose parent has gone: as if a signal had stopped it.
+const ORPHANED: i32 = 75;
+
+/// Work that is shared out.
+pub struct Job<'a, E> {
+    /// The sub-command that does a part of it.
+    pub command: &'static str,
+    /// What it does, for people: `scoring`.
+    pub doing: &'static str,
+    /// What its processes read on stdin, if anything.
+    pub input: Option<&'a RunSpec>,
+    /// Items that are done, of how many.
+    pub count: &'a dyn Fn() -> Result<Counted, E>,
+}
+
+/// Items that are done, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Done.
+    pub done: u64,
+    /// In all.
+    pub all: u64,
+}
+
+/// One process and its device.
+struct Started {
+    child: Child,
+    device: Device,
+}
+
+/// Does what is left of the job, shared out over `devices`; does nothing where there is only one.
+pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>) -> Result<(), E> {
+    if devices.len() < 2 {
+        return Ok(());
+    }
+    let before = (job.count)()?;
+    if before.done == before.all {
+        return Ok(());
+    }
+    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    ctx.progress.note(&format!("{} on {}", job.doing, names.join(", ")));
+    let mut started = Vec::new();
+    let ended = start_all(ctx, devices, job, &mut started).map_err(E::from).and_then(|()| {
+        ctx.progress.start(job.command, before.all);
+        ctx.progress.advance(before.done);
+        watch(ctx, job, before.done, &mut started)
+    });
+    for Started { child, .. } in &mut started {
+        // A process that is killed at any moment leaves nothing half done.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    ctx.progress.finish();
+    ended
+}
+
+fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut Vec<Started>) -> Result<(), WorkError> {
+    for (index, &device) in devices.iter().enumerate() {
+        let child = start(ctx, device, Part { index, of: devices.len() }, job)?;
+        started.push(Started { child, device });
+    }
+    Ok(())
+}
+
+fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<Child, WorkError> {
+    let program = std::env::current_exe().map_err(cannot("find this program's own file"))?;
+    let mut command = Command::new(program);
+    command.arg(job.command).arg(ctx.run.path()).arg("-q");
+    command.args(["--part", &part.to_string(), "--device", &device.to_string()]);
+    command.args(["--threads", &ctx.threads.div_ceil(part.of).to_string()]);
+    command.args(["--engine", ctx.engine.name()]);
+    command.args(ctx.batch.map(|batch| format!("--batch={batch}")));
+    let folders = ctx.data.all().filter(|folder| *folder != ctx.data.cache());
+    command.args(folders.flat_map(|folder| [OsStr::new("--data-dir"), folder.as_os_str()]));
+    command.env(PARENT, std::process::id().to_string());
+    command.stdin(if job.input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
+    let mut child = command.spawn().map_err(cannot(&format!("start a process for {device}")))?;
+    if let (Some(mut stdin), Some(spec)) = (child.stdin.take(), job.input) {
+        let text = toml::to_string(spec).map_err(|e| WorkError::Spec(e.to_string()))?;
+        // A process that has ended already says why by its exit code.
+        let _ = stdin.write_all(text.as_bytes());
+    }
+    Ok(child)
+}
+
+/// Waits for all processes; the first one that fails ends the wait.
+fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, started: &mut [Started]) -> Result<(), E> {
+    let mut looks = 0;
+    loop {
+        ctx.check_stop()?;
+        let running = any_running(started)?;
+        looks += 1;
+        if !running || looks % LOOKS_PER_COUNT == 0 {
+            let done = (job.count)()?.done;
+            ctx.progress.advance(done.saturating_sub(counted));
+            counted = done;
+        }
+        if !running {
+            return Ok(());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Whether any process still works; an error if one has failed.
+fn any_running(started: &mut [Started]) -> Result<bool, WorkError> {
+    let mut running = false;
+    for Started { child, device } in started {
+        match child.try_wait().map_err(cannot("ask for the state of a process"))? {
+            None => running = true,
+            // 3: some images were lost, and have their rows.
+            Some(status) if matches!(status.code(), Some(0 | 3)) => {}
+            Some(status) => {
+                let code = status.code().and_then(|code| u8::try_from(code).ok());
+                return Err(WorkError::Process { device: device.to_string(), how: status.to_string(), code });
+            }
+        }
+    }
+    Ok(running)
+}
+
+/// The spec that the process which started this one has given on stdin.
+pub fn given_spec() -> Result<RunSpec, WorkError> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(cannot("read the recipe from the process that started this one"))?;
+    toml::from_str(&text).map_err(|e| WorkError::Spec(e.to_string()))
+}
+
+/// Ends this process when the one that started it has ended, because nobody holds the lock any more; at once, if that
+/// has ended already.
+pub fn end_with_the_parent() {
+    #[cfg(unix)]
+    {
+        let parent = std::env::var(PARENT).ok().and_then(|id| id.parse::<u32>().ok());
+        let is_there = move || parent == Some(std::os::unix::process::parent_id());
+        if !is_there() {
+            std::process::exit(ORPHANED);
+        }
+        std::thread::spawn(move || {
+            while is_there() {
+                std::thread::sleep(LOOK);
+            }
+            std::process::exit(ORPHANED);
+        });
+    }
+}
+
+fn cannot(action: &str) -> impl FnOnce(std::io::Error) -> WorkError {
+    let action = action.to_owned();
+    move |source| WorkError::System { action, source }
+}
