@@ -324,7 +324,7 @@ fn targets_are_scored_and_have_no_say() {
     let files = |run: &str| hashes(&hardset.path(run));
     assert_eq!(files("with")["manifest.parquet"], files("without")["manifest.parquet"]);
     hardset.line("verify with").ok();
-    let is_apart = |line: &str| line.contains("226 images by fake-c") && line.ends_with("a target without a say");
+    let is_apart = |line: &str| line.contains("226 images by fake-c") && line.ends_with("a target: it does not vote");
     assert!(hardset.line("status with").ok().stdout.lines().any(is_apart));
     let page = |run: &str| fs::read_to_string(hardset.path(&format!("{run}/report/index.html"))).unwrap();
     assert!(page("with").contains("Models without a say") && !page("without").contains("Models without a say"));

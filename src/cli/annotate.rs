@@ -52,7 +52,10 @@ pub fn written(exported: &Exported, spec: &RunSpec) -> String {
 /// The same for programs.
 pub fn exported_json(exported: &Exported) -> serde_json::Value {
     let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
-    json!({ "round": round, "sheets": sheets, "tasks": tasks, "assignments": assignments, "cost": cost, "left_out": left_out, "out": out.display().to_string() })
+    json!({
+        "round": round, "sheets": sheets, "tasks": tasks, "assignments": assignments, "cost": cost,
+        "left_out": left_out, "out": out.display().to_string(),
+    })
 }
 
 /// The run's spec with keys of its section [annotate] changed.
@@ -144,7 +147,10 @@ fn agreement(agreement: &Agreement) -> String {
 
 fn as_json(collected: &Collected) -> serde_json::Value {
     let inputs = collected.inputs.iter().map(|input| {
-        json!({ "file": input.file, "rows": input.rows, "problems": input.problems, "first_problem": input.first_problem, "known": input.known })
+        json!({
+            "file": input.file, "rows": input.rows, "problems": input.problems,
+            "first_problem": input.first_problem, "known": input.known,
+        })
     });
     let agreement = collected.agreement.iter().map(|a| {
         json!({ "question": a.question, "votes": a.votes, "percent": a.percent, "alpha": a.alpha,

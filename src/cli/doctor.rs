@@ -40,8 +40,10 @@ fn model_output(report: &ModelReport) -> Output {
             wrong => format!("{wrong} of {} out of tolerance", report.compared.len()),
         });
     }
+    let named = |name: &str, value: &String| (name.to_owned(), json!(value));
+    let facts: serde_json::Map<_, _> = report.facts.iter().map(|(name, value)| named(name, value)).collect();
     let mut json = json!({
-        "model": report.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
+        "model": facts,
         "ran": report.ran,
         "compared": report.compared.iter().map(compared_json).collect::<Vec<_>>(),
         "usable": wrong == 0,

@@ -12,13 +12,12 @@ use crate::stage::fetch::{FetchResult, fetch};
 
 pub fn run(session: &Session, args: &FetchArgs) -> Result<Output, Error> {
     let results = fetch(&session.context(Path::new(".")), &args.ids)?;
-    let line = |r: &FetchResult| {
-        let how = if r.fresh { "fetched" } else { "was there" };
-        format!("{}  {how}  {}  sha256 {}  {}", r.id, r.path.display(), r.sha256, r.licence)
-    };
-    let json = results
-        .iter()
-        .map(|r| json!({ "id": r.id, "path": r.path.display().to_string(), "sha256": r.sha256, "licence": r.licence, "fresh": r.fresh }));
-    let json = json!({ "files": json.collect::<Vec<_>>() });
-    Ok(Output::new(results.iter().map(line).collect::<Vec<_>>().join("\n"), json))
+    let mut lines = Vec::with_capacity(results.len());
+    let mut files = Vec::with_capacity(results.len());
+    for FetchResult { id, path, sha256, licence, fresh } in &results {
+        let (path, how) = (path.display().to_string(), if *fresh { "fetched" } else { "was there" });
+        lines.push(format!("{id}  {how}  {path}  sha256 {sha256}  {licence}"));
+        files.push(json!({ "id": id, "path": path, "sha256": sha256, "licence": licence, "fresh": fresh }));
+    }
+    Ok(Output::new(lines.join("\n"), json!({ "files": files })))
 }

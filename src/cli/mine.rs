@@ -12,7 +12,7 @@ use crate::config::SurrogateDef;
 use crate::domain::{Device, RunSpec, SelectSpec};
 use crate::pool::Pool;
 use crate::stage::generate::generate;
-use crate::stage::mine::{Mining, mine, score, score_on};
+use crate::stage::mine::{Mining, Scored, mine, score, score_on};
 use crate::stage::prepare::{self, PrepareError, resolve_surrogate};
 use crate::store::Check;
 use crate::work::{Context, Part, processes};
@@ -111,12 +111,13 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         text += &format!("{} item(s) lost: see {}\n", mining.dropped, run.join("dropped.parquet").display());
     }
     text += &format!("manifest: {}", run.join("manifest.parquet").display());
-    let scored = mining.scored.iter().map(
-        |scored| json!({ "surrogate": scored.surrogate, "target": scored.is_target, "fresh": scored.records.fresh_rows }),
-    );
+    let scored = mining.scored.iter().map(|scored| {
+        let Scored { surrogate, is_target, records } = scored;
+        json!({ "surrogate": surrogate, "target": is_target, "fresh": records.fresh_rows })
+    });
     let json = json!({
-        "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard, "near_ties": selected.near_ties,
-        "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),
+        "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard,
+        "near_ties": selected.near_ties, "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),
     });
     Output::new(text, json).lost(mining.dropped)
 }

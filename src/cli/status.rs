@@ -23,8 +23,8 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
         })
     });
     let json = json!({
-        "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool, "planned": status.planned,
-        "shards": status.shards, "image_shards": status.image_shards, "surrogates": surrogates.collect::<Vec<_>>(),
+        "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool,
+        "planned": status.planned, "shards": status.shards, "image_shards": status.image_shards, "surrogates": surrogates.collect::<Vec<_>>(),
         "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });

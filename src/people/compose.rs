@@ -1,8 +1,8 @@
 //! Candidates and sentinels -> sheets: what is at which place, under which name.
 //!
 //! Holds always: every sheet has as many sentinels of each kind as the recipe says, or there is an error (a sheet for
-//! which there are too few candidates may have fewer repeats); names, order and places depend on the run's secret, and a
-//! place tells nothing of what is there, because people learn such patterns.
+//! which there are too few candidates may have fewer repeats); names, order and places depend on the run's secret, and
+//! a place tells nothing of what is there, because people learn such patterns.
 
 use super::choose::Candidate;
 use super::shuffle::{Draws, shuffle};
@@ -55,8 +55,8 @@ struct Entry {
 impl Design<'_> {
     /// Sheets for all candidates, those whose items want the most people first.
     ///
-    /// The last sheet is filled up with candidates of others, so that it is not shorter; where all of them together do not
-    /// fill one sheet, that one is shorter.
+    /// The last sheet is filled up with candidates of others, so that it is not shorter; where all of them together do
+    /// not fill one sheet, that one is shorter.
     pub fn compose(&self, candidates: Vec<Candidate>, supply: &Supply) -> Result<Vec<Task>, SheetError> {
         if candidates.is_empty() {
             return Err(SheetError::NoCandidates);
@@ -130,8 +130,8 @@ impl Entry {
 /// Places of images that come twice: (first, second), `count` disjoint pairs on a sheet of `length`.
 ///
 /// At most a quarter of the places are taken by first ones, so that free pairs are found soon. The two are at least a
-/// quarter of the sheet apart, also around its end, and which of them is the sentinel is left to chance: each of them is
-/// at each place equally often.
+/// quarter of the sheet apart, also around its end, and which of them is the sentinel is left to chance: each of them
+/// is at each place equally often.
 fn pairs(count: usize, length: usize, draws: &mut Draws) -> Vec<(usize, usize)> {
     let apart = (length / 4).max(1);
     let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(count);
@@ -247,7 +247,8 @@ mod tests {
         for task in &tasks {
             seen[task.position as usize][usize::from(task.kind != TaskKind::Candidate)] += 1;
         }
-        // 8 of 48 are sentinels; chi-squared over the places, with 47 degrees of freedom, stays below 82.7 in 999 of 1,000.
+        // 8 of 48 are sentinels; chi-squared over the places, with 47 degrees of freedom, stays below 82.7 in 999 of
+        // 1,000.
         let expected = 800.0 * 8.0 / 48.0;
         let chi: f64 = seen.iter().map(|[_, found]| (f64::from(*found) - expected).powi(2) / expected).sum();
         assert!(chi < 82.7, "{chi}");

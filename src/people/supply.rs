@@ -1,8 +1,8 @@
 //! Images that can serve as sentinels: those of which all surrogates are sure, or a folder of images known to be good.
 //!
-//! A negative sentinel asks about a category that surrogates mix up with the image's own, but to which none of them gives
-//! this image: near, and surely not it. How near two categories are is the probability that images of the one get for
-//! the other, summed over images and surrogates.
+//! A negative sentinel asks about a category that surrogates mix up with the image's own, but to which none of them
+//! gives this image: near, and surely not it. How near two categories are is the probability that images of the one get
+//! for the other, summed over images and surrogates.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -100,9 +100,9 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// What can serve, in the secret's order. An image serves one kind: with two questions about it, two sheets would tell
-    /// that it is a sentinel. Of those that can serve either, half are negative, but more or fewer where a kind would lack
-    /// some, and all where there is a folder of known good images.
+    /// What can serve, in the secret's order. An image serves one kind: with two questions about it, two sheets would
+    /// tell that it is a sentinel. Of those that can serve either, half are negative, but more or fewer where a kind
+    /// would lack some, and all where there is a folder of known good images.
     pub fn supply(self, secret: &Secret) -> Supply {
         let id = |place: usize| self.categories.entries[place].id.clone();
         let near = self.near();

@@ -1,7 +1,7 @@
 //! Answers of all inputs -> which votes count, whose assignments are set aside.
 //!
-//! Holds always: every answer comes out once, with the reason if it does not count, because a vote that vanishes changes
-//! a verdict unseen; a person has one vote on an item and question.
+//! Holds always: every answer comes out once, with the reason if it does not count, because a vote that vanishes
+//! changes a verdict unseen; a person has one vote on an item and question.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -41,8 +41,8 @@ struct Sheets<'a> {
     blanks: &'a BTreeSet<String>,
 }
 
-/// Sorts the answers out. `rows`: those of all inputs, each input's in its own order. `blanks`: tasks whose images people
-/// could not see.
+/// Sorts the answers out. `rows`: those of all inputs, each input's in its own order. `blanks`: tasks whose images
+/// people could not see.
 pub fn tally(spec: &AnnotateSpec, rounds: &[Round], blanks: &BTreeSet<String>, rows: Vec<AnswerRow>) -> Tallied {
     let tasks = rounds.iter().flat_map(|round| &round.tasks);
     let sheets = Sheets {

@@ -20,8 +20,8 @@ impl Source for DiffusionSource {
         generator::build(&GenerateSpec::Diffusion(self.clone()), means)
     }
 
-    /// From 64 to 1,024: the images cost much, so that little work is lost, and all of a shard are in memory until it is
-    /// written.
+    /// From 64 to 1,024: the images cost much, so that little work is lost, and all of a shard are in memory until it
+    /// is written.
     fn default_shard_items(&self, items: usize) -> u32 {
         even_shard(items).clamp(64, 1024) as u32
     }

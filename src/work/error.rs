@@ -22,8 +22,8 @@ pub enum WorkError {
     },
     /// A process that did a part of the work ended badly; it has said why, unless a signal ended it.
     #[error(
-        "the process for {device} stopped ({how}; a SIGKILL that nobody sent means that memory ran out); what is done is \
-         kept: run the same command again to go on"
+        "the process for {device} stopped ({how}; a SIGKILL that nobody sent means that memory ran out); what is done \
+         is kept: run the same command again to go on"
     )]
     Process {
         /// Its device.

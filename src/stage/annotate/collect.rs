@@ -1,7 +1,7 @@
 //! annotate collect: files of answers -> `answers/`, `verdicts/`.
 //!
-//! An input is read once and kept by its hash, all rows of it, with people's ids replaced by keyed hashes; verdicts are made
-//! again from all inputs. Where answers have no time, and only there, it matters which input came last.
+//! An input is read once and kept by its hash, all rows of it, with people's ids replaced by keyed hashes; verdicts are
+//! made again from all inputs. Where answers have no time, and only there, it matters which input came last.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -108,10 +108,10 @@ pub fn standing(ctx: &Context, spec: &RunSpec) -> Result<Standing, AnnotateError
 /// All rounds; none is an error.
 fn some_rounds(ctx: &Context) -> Result<Vec<Round>, AnnotateError> {
     let rounds = rounds::read_all(ctx)?;
-    match rounds.is_empty() {
-        true => Err(AnnotateError::NoSheets { run: ctx.run_name() }),
-        false => Ok(rounds),
+    if rounds.is_empty() {
+        return Err(AnnotateError::NoSheets { run: ctx.run_name() });
     }
+    Ok(rounds)
 }
 
 fn same(a: &Path, b: &Path) -> bool {
@@ -151,7 +151,8 @@ fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, Ann
     Ok(Parsed { file: name, unit, key, given })
 }
 
-/// An error if two of the databases are copies of one that went their own ways: which answers are the last, nobody can tell.
+/// An error if two of the databases are copies of one that went their own ways: which answers are the last, nobody can
+/// tell.
 fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
     for (at, input) in parsed.iter().enumerate() {
         if let Some(other) = parsed[..at].iter().find(|other| other.unit == input.unit && other.given != input.given) {

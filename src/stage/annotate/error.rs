@@ -42,8 +42,8 @@ pub enum AnnotateError {
     },
     /// Prolific reads images from addresses only.
     #[error(
-        "Prolific shows images by their addresses: say with --image-url https://… where you will put the folder that is \
-         written"
+        "Prolific shows images by their addresses: say with --image-url https://… where you will put the folder that \
+         is written"
     )]
     ImageUrl,
     /// People would get more than they should.
@@ -77,7 +77,8 @@ pub enum AnnotateError {
     },
     /// Links need a name.
     #[error(
-        "{address} is not an address that people can open; say with --host NAME under which name they reach this machine"
+        "{address} is not an address that people can open; say with --host NAME under which name they reach this \
+         machine"
     )]
     NoHost {
         /// The address.

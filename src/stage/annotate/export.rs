@@ -1,7 +1,7 @@
 //! annotate export: task sheets for people, in the formats of the tools that they use.
 //!
-//! All formats are written in one pass over the sheets: an image is decoded once, whatever the formats, and however many
-//! tasks show it.
+//! All formats are written in one pass over the sheets: an image is decoded once, whatever the formats, and however
+//! many tasks show it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -171,8 +171,8 @@ impl<'a> Jpegs<'a> {
         Ok(sheet.iter().map(|task| held.remove(task.name.as_str()).unwrap_or_default()).collect())
     }
 
-    /// Encodes an image for its tasks on this sheet (`batch`) and, as far as there is room, on others. One that cannot be
-    /// shown any more costs that image alone.
+    /// Encodes an image for its tasks on this sheet (`batch`) and, as far as there is room, on others. One that cannot
+    /// be shown any more costs that image alone.
     fn encode(&self, image: &TaskImage, batch: &str) -> Result<(), AnnotateError> {
         let picture = self.packer.picture(image);
         if let (Ok(picture), Some(item)) = (&picture, image.item()) {

@@ -32,8 +32,8 @@ impl Packer {
         })
     }
 
-    /// Why an image cannot be shown, if it cannot. An item has been decoded when it was scored: it is decoded again only
-    /// if its file was written to since then.
+    /// Why an image cannot be shown, if it cannot. An item has been decoded when it was scored: it is decoded again
+    /// only if its file was written to since then.
     pub fn problem(&self, image: &TaskImage) -> Option<String> {
         match image {
             TaskImage::Known(_) => self.picture(image).err(),

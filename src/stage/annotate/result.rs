@@ -23,8 +23,8 @@ pub struct PeopleResult {
 
 /// The verdicts of all answers that have been collected; `None` before the first answers.
 ///
-/// They are read from the tables that `annotate collect` wrote; if these are not of the present answers and recipe, they
-/// are worked out again.
+/// They are read from the tables that `annotate collect` wrote; if these are not of the present answers and recipe,
+/// they are worked out again.
 pub fn people_result(ctx: &Context, spec: &RunSpec) -> Result<Option<PeopleResult>, AnnotateError> {
     if ctx.run.answered().is_empty() {
         return Ok(None);
@@ -61,8 +61,8 @@ pub fn rule_words(spec: &RunSpec) -> String {
     let bounds: Vec<String> =
         annotate.questions.iter().map(|question| format!("{} >= {}", question.id, question.accept_at)).collect();
     format!(
-        "An image is accepted with {} ({}, of at least {} votes that count); agreement is the share of pairs of votes on \
-         one image that are equal.",
+        "An image is accepted with {} ({}, of at least {} votes that count); agreement is the share of pairs of votes \
+         on one image that are equal.",
         bounds.join(" and "),
         annotate.verdict.aggregate.name(),
         annotate.verdict.min_votes

@@ -34,8 +34,8 @@ pub enum MineError {
     Work(#[from] WorkError),
     /// Predictions that are there were made on another device than the one asked for.
     #[error(
-        "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is asked for; leave --device out to \
-         use them, or delete {folder} to make them again"
+        "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is asked for; leave --device out \
+         to use them, or delete {folder} to make them again"
     )]
     OtherDevice {
         /// The surrogate.

@@ -342,15 +342,18 @@ impl Score<'_> {
             .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
             .collect();
         let mut scores = surrogate.score(&good)?.into_iter();
-        let outcome = |(row, decoded): (&ImageRow, &Outcome<RgbImage>)| match decoded {
-            Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
-            Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
-            Outcome::Kept(_) => match scores.next() {
-                Some(scores) => self.judge(row, scores, labels),
-                None => Outcome::Failed("no score came back".to_owned()),
-            },
-        };
-        Ok(block.iter().zip(decoded).map(outcome).collect())
+        let mut outcomes = Vec::with_capacity(block.len());
+        for (row, decoded) in block.iter().zip(decoded) {
+            outcomes.push(match decoded {
+                Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+                Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
+                Outcome::Kept(_) => match scores.next() {
+                    Some(scores) => self.judge(row, scores, labels),
+                    None => Outcome::Failed("no score came back".to_owned()),
+                },
+            });
+        }
+        Ok(outcomes)
     }
 
     fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {

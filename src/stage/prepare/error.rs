@@ -38,8 +38,8 @@ pub enum PrepareError {
     Runtime(#[from] RuntimeError),
     /// A target must not vote.
     #[error(
-        "the surrogate `{voter}` is the same model as the target `{target}`, and a target must not vote; leave it out of \
-         the surrogates, or take `{target}` out of mine.targets"
+        "the surrogate `{voter}` is the same model as the target `{target}`, and a target must not vote; leave it out \
+         of the surrogates, or take `{target}` out of mine.targets"
     )]
     TargetVotes {
         /// The target.
@@ -68,8 +68,8 @@ pub enum PrepareError {
     },
     /// Images that are there were made by another engine than the one asked for.
     #[error(
-        "{run} has images made with --engine {made_by}, but {wanted} is asked for; leave --engine out to go on, or make \
-         another run with --run-dir"
+        "{run} has images made with --engine {made_by}, but {wanted} is asked for; leave --engine out to go on, or \
+         make another run with --run-dir"
     )]
     OtherEngine {
         /// The run.
@@ -81,8 +81,8 @@ pub enum PrepareError {
     },
     /// Images that are there were made on another kind of device than the one asked for.
     #[error(
-        "{run} has images made on {made_on}, but --device {wanted} is asked for; leave --device out to go on where they \
-         were made, or make another run with --run-dir"
+        "{run} has images made on {made_on}, but --device {wanted} is asked for; leave --device out to go on where \
+         they were made, or make another run with --run-dir"
     )]
     OtherMaker {
         /// The run.

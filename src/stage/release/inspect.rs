@@ -1,4 +1,5 @@
-//! Inspects every image once: it must be the one that was pinned, and decode; its perceptual hash finds near duplicates.
+//! Inspects every image once: it must be the one that was pinned, and decode; its perceptual hash finds near
+//! duplicates.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! No image twice: equal files go, and images that merely look alike go too unless the recipe keeps them.
 //!
-//! Of several the one with the most failing surrogates stays, of equal ones the first in the plan. A file that the pool has
-//! under several categories is wrong under all but one, and nobody can tell which: all of them go.
+//! Of several the one with the most failing surrogates stays, of equal ones the first in the plan. A file that the pool
+//! has under several categories is wrong under all but one, and nobody can tell which: all of them go.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

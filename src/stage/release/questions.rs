@@ -1,4 +1,5 @@
-//! Questions with two choices, as ImageNet-D ships them for models that chat: the true category and what the surrogates see.
+//! Questions with two choices, as ImageNet-D ships them for models that chat: the true category and what the surrogates
+//! see.
 
 use std::collections::BTreeMap;
 
@@ -51,8 +52,8 @@ fn row(evidence: &Evidence, categories: &CategorySet, names: &[&str]) -> Questio
     }
 }
 
-/// Names by the sum of the probabilities that the surrogates' five top classes give them, likeliest first; of equal ones in
-/// the order of the alphabet. Two of them are never the same, so one at most is the true category.
+/// Names by the sum of the probabilities that the surrogates' five top classes give them, likeliest first; of equal
+/// ones in the order of the alphabet. Two of them are never the same, so one at most is the true category.
 fn top_names(predictions: &[&Prediction], name: impl Fn(i32) -> String) -> Vec<String> {
     let mut sums: BTreeMap<String, f64> = BTreeMap::new();
     for prediction in predictions {

@@ -386,7 +386,8 @@ fn card(
 }
 
 /// Whether the label itself is in doubt: two failing surrogates or more, three quarters of them at least, give one
-/// wrong class. On the real photographs this finds the cougar filed under "jaguar" (4 of 5) and leaves hard images alone.
+/// wrong class. On the real photographs this finds the cougar filed under "jaguar" (4 of 5) and leaves hard images
+/// alone.
 fn suspect(agreeing: u32, failing: u32) -> bool {
     agreeing >= 2 && 4 * agreeing >= 3 * failing
 }

@@ -185,7 +185,8 @@ fn totals(release: &ReleaseDir, record: &ReleaseRecord, found: &Found, verified:
     }
 }
 
-/// The card and the recipe must name the surrogates with their weights, and say what people did; Croissant must have the hashes.
+/// The card and the recipe must name the surrogates with their weights, and say what people did; Croissant must have
+/// the hashes.
 fn documents(
     release: &ReleaseDir,
     record: &ReleaseRecord,
