@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::exit;
+use super::error::SOME_LOST;
 
 /// A command's result.
 pub struct Output {
@@ -22,7 +22,7 @@ impl Output {
 
     /// The same with exit code 3 if any of its items was lost.
     pub fn lost(self, items: u64) -> Self {
-        Self { code: if items > 0 { exit::SOME_LOST } else { self.code }, ..self }
+        Self { code: if items > 0 { SOME_LOST } else { self.code }, ..self }
     }
 }
 
