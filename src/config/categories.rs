@@ -49,10 +49,10 @@ fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
             return refuse(format!("accepts class {id}, but ImageNet-1k has 0 to 999"));
         }
     }
-    match categories.is_empty() {
-        true => Err(ConfigError::value(file, "categories", "is empty; give at least one category")),
-        false => Ok(()),
+    if categories.is_empty() {
+        return Err(ConfigError::value(file, "categories", "is empty; give at least one category"));
     }
+    Ok(())
 }
 
 static CLASSES: LazyLock<Vec<Category>> = LazyLock::new(|| {

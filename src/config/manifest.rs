@@ -37,26 +37,6 @@ struct RawModelHub {
     revision: String,
 }
 
-impl RawModel {
-    fn check(self, file: &str) -> Result<ModelEntry, ConfigError> {
-        let refuse = |problem: &str| Err(ConfigError::value(file, &format!("model.{}", self.id), problem));
-        if !is_word(&self.id) || self.files.is_empty() {
-            return refuse("is no plain word (letters, digits, `-`, `_`, `.`, `+`), or has no files");
-        }
-        if !self.files.iter().all(|file| file.path.split('/').all(is_word)) {
-            return refuse("has a file whose path is not plain words and `/`");
-        }
-        let RawModelHub { repo, revision } = self.hub;
-        Ok(ModelEntry { id: self.id, licence: self.licence, repo, revision, files: self.files })
-    }
-}
-
-/// Whether `text` can name a file anywhere without doing harm.
-fn is_word(text: &str) -> bool {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
-    !text.is_empty() && !text.starts_with('.') && plain
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawEntry {
@@ -75,33 +55,6 @@ struct RawHub {
     repo: String,
     revision: String,
     path: String,
-}
-
-impl RawEntry {
-    fn check(self, file: &str) -> Result<DataEntry, ConfigError> {
-        let pip_words =
-            self.pip.as_ref().is_none_or(|pip| is_word(&pip.package) && is_word(&pip.version) && is_word(&pip.python));
-        if !is_word(&self.file) || !pip_words {
-            let problem = "has a file, package or version that is no plain word (letters, digits, `-`, `_`, `.`, `+`)";
-            return Err(ConfigError::value(file, &format!("file.{}", self.id), problem));
-        }
-        let source = match (self.hub, self.pip) {
-            (Some(_), Some(_)) => {
-                let key = format!("file.{}", self.id);
-                return Err(ConfigError::value(file, &key, "names both `hub` and `pip`; keep one"));
-            }
-            (Some(hub), None) => Some(DataSource::Hub { repo: hub.repo, revision: hub.revision, path: hub.path }),
-            (None, pip) => pip.map(DataSource::Pip),
-        };
-        Ok(DataEntry {
-            id: self.id,
-            file: self.file,
-            bytes: self.bytes,
-            sha256: self.sha256,
-            licence: self.licence,
-            source,
-        })
-    }
 }
 
 /// All entries that count for a file in folder `from`, by id: of the manifests in that folder and above it, the nearest
@@ -163,4 +116,51 @@ fn manifests(from: &Path) -> Result<Vec<Found>, ConfigError> {
         stem: "data-manifest".to_owned(),
     });
     Ok(found)
+}
+
+impl RawModel {
+    fn check(self, file: &str) -> Result<ModelEntry, ConfigError> {
+        let refuse = |problem: &str| Err(ConfigError::value(file, &format!("model.{}", self.id), problem));
+        if !is_word(&self.id) || self.files.is_empty() {
+            return refuse("is no plain word (letters, digits, `-`, `_`, `.`, `+`), or has no files");
+        }
+        if !self.files.iter().all(|file| file.path.split('/').all(is_word)) {
+            return refuse("has a file whose path is not plain words and `/`");
+        }
+        let RawModelHub { repo, revision } = self.hub;
+        Ok(ModelEntry { id: self.id, licence: self.licence, repo, revision, files: self.files })
+    }
+}
+
+impl RawEntry {
+    fn check(self, file: &str) -> Result<DataEntry, ConfigError> {
+        let pip_words =
+            self.pip.as_ref().is_none_or(|pip| is_word(&pip.package) && is_word(&pip.version) && is_word(&pip.python));
+        if !is_word(&self.file) || !pip_words {
+            let problem = "has a file, package or version that is no plain word (letters, digits, `-`, `_`, `.`, `+`)";
+            return Err(ConfigError::value(file, &format!("file.{}", self.id), problem));
+        }
+        let source = match (self.hub, self.pip) {
+            (Some(_), Some(_)) => {
+                let key = format!("file.{}", self.id);
+                return Err(ConfigError::value(file, &key, "names both `hub` and `pip`; keep one"));
+            }
+            (Some(hub), None) => Some(DataSource::Hub { repo: hub.repo, revision: hub.revision, path: hub.path }),
+            (None, pip) => pip.map(DataSource::Pip),
+        };
+        Ok(DataEntry {
+            id: self.id,
+            file: self.file,
+            bytes: self.bytes,
+            sha256: self.sha256,
+            licence: self.licence,
+            source,
+        })
+    }
+}
+
+/// Whether `text` can name a file anywhere without doing harm.
+fn is_word(text: &str) -> bool {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
+    !text.is_empty() && !text.starts_with('.') && plain
 }

@@ -45,32 +45,35 @@ fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
         if value.id.is_empty() || !seen.insert(&value.id) {
             return refuse(&key, "is empty or stands twice; every id must be unique");
         }
-        match (&value.phrase, &value.template) {
-            (Some(phrase), None) if phrase.trim().is_empty() || phrase.contains(['{', '}']) => {
-                return refuse(&key, "has a `phrase` that is empty or has braces");
-            }
-            (Some(_), None) if raw.templates.is_empty() => {
-                return refuse(&key, "has a `phrase`, but the file has no `templates` to put it into");
-            }
-            (Some(_), None) => {}
-            (None, Some(_)) if !raw.templates.is_empty() => {
-                return refuse(
-                    &key,
-                    "has a `template` of its own, but the file has `templates` for all; use one or the other",
-                );
-            }
-            (None, Some(template)) if template.contains("{nuisance}") => {
-                return refuse(&key, "has a `template` with {nuisance}, but no phrase to put there");
-            }
-            (None, Some(template)) => {
-                if let Some(problem) = template_problem(template) {
-                    return refuse(&key, &problem);
-                }
-            }
-            _ => return refuse(&key, "has neither or both of `phrase` and `template`; give one"),
+        let problem = match (&value.phrase, &value.template) {
+            (Some(phrase), None) => phrase_problem(phrase, &raw.templates).map(str::to_owned),
+            (None, Some(template)) => own_template_problem(template, &raw.templates),
+            _ => Some("has neither or both of `phrase` and `template`; give one".to_owned()),
+        };
+        if let Some(problem) = problem {
+            return refuse(&key, &problem);
         }
     }
     Ok(())
+}
+
+/// What is wrong with the phrase of a value, if anything is.
+fn phrase_problem(phrase: &str, templates: &[String]) -> Option<&'static str> {
+    if phrase.trim().is_empty() || phrase.contains(['{', '}']) {
+        return Some("has a `phrase` that is empty or has braces");
+    }
+    templates.is_empty().then_some("has a `phrase`, but the file has no `templates` to put it into")
+}
+
+/// What is wrong with a template that belongs to one value alone, if anything is.
+fn own_template_problem(template: &str, templates: &[String]) -> Option<String> {
+    if !templates.is_empty() {
+        return Some("has its own `template`, but the file has `templates` for all; use one or the other".to_owned());
+    }
+    if template.contains("{nuisance}") {
+        return Some("has a `template` with {nuisance}, but no phrase to put there".to_owned());
+    }
+    template_problem(template)
 }
 
 #[cfg(test)]

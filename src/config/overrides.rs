@@ -30,10 +30,12 @@ impl Override {
         let last = parts.pop().unwrap_or_default();
         let mut place = table;
         for part in parts {
-            place =
-                (place.entry(part).or_insert_with(|| Value::Table(Table::new())).as_table_mut()).ok_or_else(|| {
-                    ConfigError::value(file, &self.key, format!("cannot be set: `{part}` is not a table"))
-                })?;
+            let inner = place.entry(part).or_insert_with(|| Value::Table(Table::new()));
+            let Some(inner) = inner.as_table_mut() else {
+                let problem = format!("cannot be set: `{part}` is not a table");
+                return Err(ConfigError::value(file, &self.key, problem));
+            };
+            place = inner;
         }
         place.insert(last.to_owned(), self.value.clone());
         Ok(())
@@ -51,7 +53,9 @@ impl Override {
         let cannot = |message: String| ConfigError::Toml { file: format!("{file} with --set"), message };
         let section = Value::try_from(spec).map_err(|e| cannot(e.to_string()))?;
         let mut table = Table::from_iter([(name.to_owned(), section)]);
-        overrides.iter().try_for_each(|change| change.apply(&mut table, file))?;
+        for change in overrides {
+            change.apply(&mut table, file)?;
+        }
         let section = table.remove(name).filter(|_| table.is_empty());
         let section = section.ok_or_else(|| cannot(format!("only keys of [{name}] can be set here")))?;
         section.try_into().map_err(|e: toml::de::Error| cannot(e.to_string().trim().to_owned()))
@@ -72,11 +76,11 @@ impl FromStr for Override {
         // A model is named by its folder or by its name; only a folder that is there is a path.
         let is_path =
             PATH_KEYS.contains(&key) || key == "generate.model" && Path::new(value.trim_matches('"')).is_dir();
-        let value = match (is_path, parsed) {
-            (true, Some(Value::String(path))) => Value::String(absolute(&path)),
-            (true, _) => Value::String(absolute(value)),
-            (false, Some(parsed)) => parsed,
-            (false, None) => Value::String(value.to_owned()),
+        let value = if is_path {
+            let path = parsed.as_ref().and_then(Value::as_str).unwrap_or(value);
+            Value::String(absolute(path))
+        } else {
+            parsed.unwrap_or_else(|| Value::String(value.to_owned()))
         };
         Ok(Self { key: key.to_owned(), value })
     }

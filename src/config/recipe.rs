@@ -78,9 +78,11 @@ struct RawMine {
 impl Recipe {
     /// Reads the pipeline `name` (a path, or the name of one in `pipelines/` or built in), with some keys overridden.
     pub fn load(name: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
-        let found = match Path::new(name).is_file() {
-            true => Found::read(Path::new(name))?,
-            false => lookup::find("pipelines", name, Path::new("."), "the working directory")?,
+        let path = Path::new(name);
+        let found = if path.is_file() {
+            Found::read(path)?
+        } else {
+            lookup::find("pipelines", name, Path::new("."), "the working directory")?
         };
         check(parse(&found, overrides)?, &found)
     }
@@ -91,10 +93,11 @@ fn parse(found: &Found, overrides: &[Override]) -> Result<RawRecipe, ConfigError
         return found.parse();
     }
     let mut table: Table = found.parse()?;
-    overrides.iter().try_for_each(|change| change.apply(&mut table, &found.file))?;
-    let with_overrides = || format!("{} with --set", found.file);
+    for change in overrides {
+        change.apply(&mut table, &found.file)?;
+    }
     table.try_into().map_err(|e: toml::de::Error| ConfigError::Toml {
-        file: with_overrides(),
+        file: format!("{} with --set", found.file),
         message: e.to_string().trim().to_owned(),
     })
 }

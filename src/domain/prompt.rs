@@ -14,10 +14,7 @@ pub fn render_prompt(template: &str, category: &Category, phrase: &str) -> Strin
     let text = template.replace("{category}", category.noun()).replace("{nuisance}", phrase);
     let Some((before, after)) = text.split_once("{a}") else { return text };
     let after = after.trim_start();
-    match category.plural {
-        true => format!("{before}{after}"),
-        false => format!("{before}{} {after}", article(after)),
-    }
+    if category.plural { format!("{before}{after}") } else { format!("{before}{} {after}", article(after)) }
 }
 
 /// What is wrong with a template, if anything is.
@@ -28,11 +25,10 @@ pub fn template_problem(template: &str) -> Option<String> {
     if !rest.is_empty() {
         return Some(format!("`{template}` has braces other than {known}"));
     }
-    match (template.contains("{category}"), template.matches("{a}").count()) {
-        (false, _) => Some(format!("`{template}` lacks {{category}}")),
-        (true, 0 | 1) => None,
-        (true, _) => Some(format!("`{template}` has {{a}} twice")),
+    if !template.contains("{category}") {
+        return Some(format!("`{template}` lacks {{category}}"));
     }
+    (template.matches("{a}").count() > 1).then(|| format!("`{template}` has {{a}} twice"))
 }
 
 /// `a` or `an`, by the sound with which `words` begin as far as spelling tells it.
@@ -41,10 +37,7 @@ fn article(words: &str) -> &'static str {
     let begins = |starts: &[&str]| starts.iter().any(|start| word.starts_with(start));
     let like_you = begins(&["eu", "uni", "use", "ute", "one"]) && !begins(&["unin", "unim", "unid"]);
     let silent_h = begins(&["hour", "honest", "honor", "heir"]);
-    match silent_h || (begins(&["a", "e", "i", "o", "u"]) && !like_you) {
-        true => "an",
-        false => "a",
-    }
+    if silent_h || (begins(&["a", "e", "i", "o", "u"]) && !like_you) { "an" } else { "a" }
 }
 
 #[cfg(test)]

@@ -160,10 +160,7 @@ impl SelectSpec {
 }
 
 fn in_range(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), RuleError> {
-    match value {
-        v if v >= low && v <= high => Ok(()),
-        value => Err(RuleError::Threshold { key, value, low, high }),
-    }
+    if (low..=high).contains(&value) { Ok(()) } else { Err(RuleError::Threshold { key, value, low, high }) }
 }
 
 #[cfg(test)]

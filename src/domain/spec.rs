@@ -54,13 +54,14 @@ impl RunSpec {
 
     /// A target that is the same model as a voter, under whatever names: target, then voter.
     pub fn voting_target(&self) -> Option<(&str, &str)> {
-        let same = |target: &SurrogateSpec, voter: &SurrogateSpec| match target.weights_sha256() {
-            Some(weights) => voter.weights_sha256() == Some(weights),
-            None => voter.identity() == target.identity(),
-        };
-        let voters = self.voters();
-        let of = |target| voters.iter().find(|voter| same(target, voter)).map(|voter| (&*target.name, &*voter.name));
-        self.targets().into_iter().find_map(of)
+        for target in self.targets() {
+            for voter in self.voters() {
+                if target.is_same_model(voter) {
+                    return Some((target.name.as_str(), voter.name.as_str()));
+                }
+            }
+        }
+        None
     }
 
     fn named(&self, names: &[String]) -> Vec<&SurrogateSpec> {
@@ -124,6 +125,14 @@ impl SurrogateSpec {
         match &self.model {
             SurrogateModel::Onnx(onnx) => Some(onnx.weights.sha256),
             SurrogateModel::Fake(_) => None,
+        }
+    }
+
+    /// Whether both are the same model: by the hash of their weights, else by everything that their numbers depend on.
+    fn is_same_model(&self, other: &Self) -> bool {
+        match self.weights_sha256() {
+            Some(weights) => other.weights_sha256() == Some(weights),
+            None => other.identity() == self.identity(),
         }
     }
 

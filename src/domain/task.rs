@@ -253,8 +253,8 @@ const MAX_NAME: usize = 100;
 /// A person's name as it is kept, or what is wrong with it.
 pub fn person_name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    match name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        true => Err(format!("a name has 1 to {MAX_NAME} characters, and no line breaks")),
-        false => Ok(name.to_owned()),
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(format!("a name has 1 to {MAX_NAME} characters, and no line breaks"));
     }
+    Ok(name.to_owned())
 }

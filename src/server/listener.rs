@@ -99,11 +99,11 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Where a request comes from.
+/// The address of the client that sent a request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct From(pub SocketAddr);
+pub(super) struct PeerAddress(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, Limited>> for From {
+impl Connected<IncomingStream<'_, Limited>> for PeerAddress {
     fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
         Self(*stream.remote_addr())
     }

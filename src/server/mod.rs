@@ -31,8 +31,8 @@ use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::{Ballots, StoreError};
 use desk::Desk;
-use listener::{From, Limited};
-use rate::Rate;
+use listener::{Limited, PeerAddress};
+use rate::{Limit, Rate};
 use writer::Writer;
 
 /// The largest body of a request, in bytes: an answer has some 200.
@@ -41,10 +41,10 @@ const MAX_BODY: usize = 4096;
 const GLANCE: Duration = Duration::from_millis(200);
 /// How long requests that are under way may take once it has.
 const GRACE: Duration = Duration::from_secs(2);
-/// Requests of one person: so many at once, and so many more each second. A page of 48 images needs a few hundred.
-const PERSON_RATE: (f64, f64) = (1000.0, 100.0);
+/// Requests of one person. A page of 48 images needs a few hundred.
+const PERSON_LIMIT: Limit = Limit { burst: 1000.0, per_sec: 100.0 };
 /// Requests without a valid link from one address.
-const STRANGER_RATE: (f64, f64) = (60.0, 1.0);
+const STRANGER_LIMIT: Limit = Limit { burst: 60.0, per_sec: 1.0 };
 
 /// The JPEG of a task, or why there is none.
 pub type Images = Box<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
@@ -149,7 +149,7 @@ pub fn serve(
         let address = listener.local_addr()?;
         let app = Arc::new(Shared::open(site, address)?);
         ready(&app.links(address)?);
-        let service = router(app.clone()).into_make_service_with_connect_info::<From>();
+        let service = router(app.clone()).into_make_service_with_connect_info::<PeerAddress>();
         let (stop_now, stopping) = oneshot::channel::<()>();
         let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(async {
             let _ = stopping.await;
@@ -193,7 +193,7 @@ fn router(app: App) -> Router {
 /// Around every request: is it for us, is it too much; and what browsers are told about the answer.
 async fn checked(
     State(app): State<App>,
-    ConnectInfo(From(from)): ConnectInfo<From>,
+    ConnectInfo(PeerAddress(from)): ConnectInfo<PeerAddress>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -217,7 +217,7 @@ impl Shared {
         let tasks = site.sheets.iter().enumerate();
         let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
         Ok(Self {
-            desk: Mutex::new(Desk::new(&batches, (&site.wanted, &site.judged), ballots.assignments()?)),
+            desk: Mutex::new(Desk::new(&batches, &site.wanted, &site.judged, ballots.assignments()?)),
             by_batch: batches,
             by_task: tasks,
             writer: Writer::start(Ballots::open(&site.ballots)?),
@@ -261,15 +261,12 @@ impl Shared {
         let owns = || path.strip_prefix("/owner/join/").is_some_and(|token| self.owns(token));
         let who = self.session(request.headers()).or_else(joins).map(|name| format!("person {name}"));
         let who = who.or_else(|| (self.is_owner(request.headers()) || owns()).then(|| "owner".to_owned()));
-        let (most, each_second) = if who.is_some() { PERSON_RATE } else { STRANGER_RATE };
-        match lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), most, each_second) {
-            true => Ok(()),
-            false => Err(Box::new(refused(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests",
-                "Wait a moment, then try again.",
-            ))),
+        let limit = if who.is_some() { PERSON_LIMIT } else { STRANGER_LIMIT };
+        if !lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), limit) {
+            let text = "Wait a moment, then try again.";
+            return Err(Box::new(refused(StatusCode::TOO_MANY_REQUESTS, "Too many requests", text)));
         }
+        Ok(())
     }
 }
 

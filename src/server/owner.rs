@@ -18,14 +18,11 @@ const WHO: &str = "the owner";
 
 /// `GET /owner/join/<token>`: the owner's session.
 pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> Response {
-    match app.owns(&token) {
-        true => ([(header::SET_COOKIE, app.owner_cookie())], Redirect::to("/owner")).into_response(),
-        false => refused(
-            StatusCode::FORBIDDEN,
-            "This link is not valid",
-            "Copy the owner's link from where the server was started.",
-        ),
+    if !app.owns(&token) {
+        let text = "Copy the owner's link from where the server was started.";
+        return refused(StatusCode::FORBIDDEN, "This link is not valid", text);
     }
+    ([(header::SET_COOKIE, app.owner_cookie())], Redirect::to("/owner")).into_response()
 }
 
 /// `GET /owner`.
@@ -106,16 +103,13 @@ impl Shared {
 
     fn progress(&self) -> Vec<OwnerSheet> {
         let desk = lock(&self.desk);
-        let sheet = |(at, sheet): (usize, &render::Sheet)| {
-            let (done, working) = desk.progress(at);
-            OwnerSheet {
-                batch: sheet.batch.clone(),
-                people_wanted: u64::from(self.wanted[at]),
-                people_done: done.len() as u64,
-                people_working: working.len() as u64,
-            }
-        };
-        self.sheets.iter().enumerate().map(sheet).collect()
+        let mut rows = Vec::with_capacity(self.sheets.len());
+        for (at, sheet) in self.sheets.iter().enumerate() {
+            let (people_done, people_working) = desk.progress(at);
+            let people_wanted = u64::from(self.wanted[at]);
+            rows.push(OwnerSheet { batch: sheet.batch.clone(), people_wanted, people_done, people_working });
+        }
+        rows
     }
 
     /// Percent agreement on each question, over everything that was answered so far.

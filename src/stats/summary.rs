@@ -59,8 +59,12 @@ impl Summary {
             for a in 0..columns.len() {
                 self.add_vote(a, columns[a].correct[at], verdict);
                 for b in 0..columns.len() {
-                    self.pairs[a][b]
-                        .add(pair_of(columns, (a, b), at), verdict.failed >> a & verdict.failed >> b & 1 == 1);
+                    let both_fail = verdict.failed >> a & verdict.failed >> b & 1 == 1;
+                    let same_class = columns[a].top1_id[at] == columns[b].top1_id[at];
+                    let pair = &mut self.pairs[a][b];
+                    pair.alike += u64::from(columns[a].correct[at] == columns[b].correct[at]);
+                    pair.both_fail += u64::from(both_fail);
+                    pair.same_class += u64::from(both_fail && same_class);
                 }
             }
         }
@@ -145,19 +149,6 @@ impl Summary {
             mined_by_others: counts.mined_by_others,
             on_mined: wilson(counts.right_on_mined_by_others, counts.mined_by_others),
         }
-    }
-}
-
-/// (both right or both wrong, same top class) of surrogates `a` and `b` on item `at`.
-fn pair_of(columns: &[VoteColumns], (a, b): (usize, usize), at: usize) -> (bool, bool) {
-    (columns[a].correct[at] == columns[b].correct[at], columns[a].top1_id[at] == columns[b].top1_id[at])
-}
-
-impl PairCounts {
-    fn add(&mut self, (alike, same_class): (bool, bool), both_fail: bool) {
-        self.alike += u64::from(alike);
-        self.both_fail += u64::from(both_fail);
-        self.same_class += u64::from(both_fail && same_class);
     }
 }
 

@@ -102,10 +102,11 @@ impl Ballots {
 
     /// Adds people; those who are there stay as they are.
     pub fn add_people(&self, names: &[String], now_ms: i64) -> Result<(), StoreError> {
-        let add = |name: &String| {
-            self.0.execute("INSERT OR IGNORE INTO people (name, added_ms) VALUES (?1, ?2)", params![name, now_ms])
-        };
-        names.iter().try_for_each(|name| add(name).map(|_| ())).map_err(|e| self.failed(e))
+        let insert = "INSERT OR IGNORE INTO people (name, added_ms) VALUES (?1, ?2)";
+        for name in names {
+            self.0.execute(insert, params![name, now_ms]).map_err(|e| self.failed(e))?;
+        }
+        Ok(())
     }
 
     /// All people, by name.
@@ -222,19 +223,18 @@ pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<Given>), Stor
             .to_owned(),
     };
     let flags = if own { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let read = || -> rusqlite::Result<String> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.query_row("SELECT id FROM database", [], |row| row.get(0))
-    };
-    let id = read().map_err(|e| damaged(e.to_string()))?;
-    let plain = !id.is_empty() && id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
     let connection = Connection::open_with_flags(path, flags).map_err(|e| damaged(e.to_string()))?;
+    let id = database_id(&connection).map_err(|e| damaged(e.to_string()))?;
     let answers = Ballots(connection).answers().map_err(|e| damaged(e.to_string()))?;
-    match plain {
-        true => Ok((id, answers)),
-        false => Err(damaged("its id is none".to_owned())),
+    if id.is_empty() || id.len() > 16 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(damaged("its id is not valid".to_owned()));
     }
+    Ok((id, answers))
+}
+
+fn database_id(connection: &Connection) -> rusqlite::Result<String> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.query_row("SELECT id FROM database", [], |row| row.get(0))
 }
 
 #[cfg(test)]

@@ -19,18 +19,6 @@ const OURS: &str = "Task sheets of the benchmark ";
 const NAMES: [&str; 7] =
     ["tasks.csv", "tasks.jsonl", "tasks.json", "config.xml", "dataset.csv", "instructions.json", "images"];
 
-/// Something in a folder that we did not write; `None` for a folder that is new, empty or ours.
-fn foreign(path: &Path) -> Option<String> {
-    let readme = fs::read_to_string(path.join(README)).ok();
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let ours = readme.is_some_and(|text| text.starts_with(OURS));
-    names.find(|name| {
-        let known = name == README || NAMES.contains(&name.as_str()) || name.ends_with(".html");
-        !(name.ends_with(UNFINISHED) || ours && known)
-    })
-}
-
 /// A folder being filled.
 pub struct HandOut(PathBuf);
 
@@ -98,6 +86,18 @@ impl HandOut {
         let dated = dated.and_then(|file| file.set_times(FileTimes::new().set_accessed(date).set_modified(date)));
         dated.map_err(StoreError::io("write", &path))
     }
+}
+
+/// Something in a folder that we did not write; `None` for a folder that is new, empty or ours.
+fn foreign(path: &Path) -> Option<String> {
+    let readme = fs::read_to_string(path.join(README)).ok();
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let ours = readme.is_some_and(|text| text.starts_with(OURS));
+    names.find(|name| {
+        let known = name == README || NAMES.contains(&name.as_str()) || name.ends_with(".html");
+        !(name.ends_with(UNFINISHED) || ours && known)
+    })
 }
 
 #[cfg(test)]

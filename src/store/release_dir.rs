@@ -48,26 +48,27 @@ impl ReleaseDir {
     /// What it says of itself.
     pub fn record(&self) -> Result<ReleaseRecord, StoreError> {
         let path = self.0.join(RECORD);
-        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-        let record = serde_json::from_slice(&bytes).map_err(|e| e.to_string());
-        let record = record.and_then(|record: ReleaseRecord| match record.format {
-            RELEASE_FORMAT => Ok(record),
-            other => Err(format!("it has format {other}, but this hardset reads format {RELEASE_FORMAT}")),
-        });
-        record.map_err(|problem| StoreError::Damaged {
+        let unreadable = |problem: String| StoreError::Damaged {
             path: path.display().to_string(),
             problem,
             remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
-        })
+        };
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let record: ReleaseRecord = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        if record.format != RELEASE_FORMAT {
+            let found = record.format;
+            return Err(unreadable(format!("it has format {found}, but this hardset reads format {RELEASE_FORMAT}")));
+        }
+        Ok(record)
     }
 
     /// Where one of its data files lies; an error for a path that leads out of it.
     pub fn data(&self, file: &DataFileRecord) -> Result<PathBuf, StoreError> {
         let stays = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
-        match stays && !file.path.is_empty() {
-            true => Ok(self.0.join(&file.path)),
-            false => Err(self.damaged(format!("names the data file {:?}, which is not inside", file.path))),
+        if !stays || file.path.is_empty() {
+            return Err(self.damaged(format!("it names the data file {:?}, which is not inside it", file.path)));
         }
+        Ok(self.0.join(&file.path))
     }
 
     fn damaged(&self, problem: String) -> StoreError {
@@ -192,11 +193,11 @@ impl Draft {
         for entry in fs::read_dir(&self.folder).map_err(StoreError::io("read", &self.folder))?.flatten() {
             let (name, path) = (entry.file_name(), entry.path());
             let stays = name == LOCK || same && (name == KEY || name == DATA);
-            let removed = match (stays, entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-                (true, _) => Ok(()),
-                (false, true) => fs::remove_dir_all(&path),
-                (false, false) => fs::remove_file(&path),
-            };
+            if stays {
+                continue;
+            }
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(StoreError::io("remove", &path))?;
         }
         write_whole(&self.folder.join(KEY), key.to_string().as_bytes())

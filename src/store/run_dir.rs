@@ -49,10 +49,10 @@ impl RunDir {
 
     /// Locks an existing run.
     pub fn lock(&self) -> Result<Lock, StoreError> {
-        match self.spec_path().is_file() {
-            true => Lock::take(&self.0),
-            false => Err(StoreError::NotARun { path: self.0.display().to_string() }),
+        if !self.spec_path().is_file() {
+            return Err(StoreError::NotARun { path: self.0.display().to_string() });
         }
+        Lock::take(&self.0)
     }
 
     /// The stored spec, if there is one.
@@ -79,10 +79,10 @@ impl RunDir {
         let table: toml::Table = toml::from_str(text).unwrap_or_default();
         let found = table.get("format").and_then(toml::Value::as_integer).unwrap_or(i64::from(FORMAT)) as u32;
         let tool = table.get("tool").and_then(toml::Value::as_str).unwrap_or("unknown").to_owned();
-        match found == FORMAT {
-            true => Ok(()),
-            false => Err(StoreError::Format { path: self.0.display().to_string(), found, wanted: FORMAT, tool }),
+        if found != FORMAT {
+            return Err(StoreError::Format { path: self.0.display().to_string(), found, wanted: FORMAT, tool });
         }
+        Ok(())
     }
 
     /// Stores the spec, unless it is there already.
@@ -180,12 +180,16 @@ impl RunDir {
 
     /// Names of all inputs with answers, in order.
     pub fn answered(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten();
-        let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let ours = |name: &&str| hex(name.strip_prefix("server-").unwrap_or(name));
-        let name = |name: String| name.strip_suffix(".json").filter(ours).map(str::to_owned);
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| name(entry.file_name().to_string_lossy().into_owned())).collect();
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten() {
+            let file = entry.file_name();
+            let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".json")) else { continue };
+            // A hash, or the id of a server's database.
+            let id = name.strip_prefix("server-").unwrap_or(name);
+            if !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+                names.push(name.to_owned());
+            }
+        }
         names.sort();
         names
     }
@@ -207,9 +211,12 @@ impl RunDir {
 
     /// Removes what a killed process left unfinished, in the run's own folders.
     pub fn sweep(&self) -> Result<(), StoreError> {
-        let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
         let own = ["", "images", "mined", "report", "batches", "answers", "verdicts"].map(|name| self.0.join(name));
-        own.into_iter().chain(predictions).filter(|folder| folder.is_dir()).try_for_each(|folder| sweep(&folder))
+        let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
+        for folder in own.into_iter().chain(predictions).filter(|folder| folder.is_dir()) {
+            sweep(&folder)?;
+        }
+        Ok(())
     }
 
     /// Names of the surrogates that have predictions here, in order.

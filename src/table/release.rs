@@ -280,9 +280,10 @@ fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
     let labels = column("label")?.as_primitive_opt::<Int64Type>()?;
     let (categories, hashes) = (column("category")?.as_string_opt::<i32>()?, column("sha256")?.as_string_opt::<i32>()?);
     let verdicts = column("verdict").and_then(|column| column.as_string_opt::<i32>());
-    let bytes = match images {
-        true => Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?),
-        false => None,
+    let bytes = if images {
+        Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?)
+    } else {
+        None
     };
     let row = |at: usize| StoredRow {
         item_id: items.value(at),

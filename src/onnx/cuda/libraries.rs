@@ -86,14 +86,14 @@ fn stem_of(library: &str) -> &str {
     library.split(".so").next().unwrap_or(library)
 }
 
-/// `libcurand.so.10` -> `10`.
-fn number_of(library: &str) -> &str {
-    library.rsplit('.').next().unwrap_or_default()
-}
-
 /// The CUDA that a provider is built for, as its runtime's name says.
 fn cuda_major(asked: &[String]) -> &str {
     asked.iter().find(|name| stem_of(name) == "libcudart").map_or("13", |name| number_of(name))
+}
+
+/// `libcurand.so.10` -> `10`.
+fn number_of(library: &str) -> &str {
+    library.rsplit('.').next().unwrap_or_default()
 }
 
 fn missing(library: &str, cuda: &str, problem: Option<String>) -> Missing {

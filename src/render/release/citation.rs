@@ -39,10 +39,10 @@ fn title(release: &Release) -> &str {
 /// Each author once; where there are none, the makers as a group, since the schema wants somebody.
 fn authors(release: &Release) -> String {
     let authors = distinct(&release.authors);
-    match authors.is_empty() {
-        true => format!("- name: {}\n", yaml(&format!("The makers of {}", title(release)))),
-        false => authors.into_iter().map(author).collect(),
+    if authors.is_empty() {
+        return format!("- name: {}\n", yaml(&format!("The makers of {}", title(release))));
     }
+    authors.into_iter().map(author).collect()
 }
 
 fn author(name: &str) -> String {

@@ -147,11 +147,11 @@ fn distribution(release: &Release) -> Value {
         "@type": "cr:FileSet", "@id": "data-files", "name": "data-files", "encodingFormat": "application/x-parquet",
         "description": "The data files of the split test, in this folder.", "includes": DATA_FILES,
     });
-    let files = release.files.iter().enumerate().map(file_object);
+    let files = release.files.iter().enumerate().map(|(at, file)| file_object(at, file));
     std::iter::once(set).chain(files).collect()
 }
 
-fn file_object((at, file): (usize, &FileFacts)) -> Value {
+fn file_object(at: usize, file: &FileFacts) -> Value {
     json!({
         "@type": "cr:FileObject", "@id": format!("data-file-{at:05}"), "name": file.path, "contentUrl": file.path,
         "contentSize": format!("{} B", file.bytes), "sha256": file.sha256, "encodingFormat": "application/x-parquet",
@@ -167,10 +167,7 @@ fn record_sets(release: &Release) -> Value {
         "field": fields,
     });
     // Data of a record set must not be empty.
-    match release.categories.is_empty() {
-        true => json!([images]),
-        false => json!([categories(release), images]),
-    }
+    if release.categories.is_empty() { json!([images]) } else { json!([categories(release), images]) }
 }
 
 /// The categories as an enumeration, which labels refer to.

@@ -83,8 +83,8 @@ pub fn class_names(categories: &[CategoryFacts]) -> Vec<String> {
     };
     let names: Vec<String> = categories.iter().map(name).collect();
     let distinct: BTreeSet<&String> = names.iter().collect();
-    match distinct.len() == categories.len() && names.iter().all(|name| !name.trim().is_empty()) {
-        true => names,
-        false => categories.iter().map(|category| category.id.clone()).collect(),
+    if distinct.len() == categories.len() && names.iter().all(|name| !name.trim().is_empty()) {
+        return names;
     }
+    categories.iter().map(|category| category.id.clone()).collect()
 }

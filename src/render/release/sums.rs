@@ -13,13 +13,11 @@ pub fn sha256sums(files: &[(String, String)]) -> String {
 }
 
 fn line(path: &str, sha256: &str) -> String {
-    match path.contains(['\\', '\n', '\r']) {
-        false => format!("{sha256}  {path}\n"),
-        true => {
-            let path = path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-            format!("\\{sha256}  {path}\n")
-        }
+    if !path.contains(['\\', '\n', '\r']) {
+        return format!("{sha256}  {path}\n");
     }
+    let path = path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\\{sha256}  {path}\n")
 }
 
 /// The files that `text` names, with their hexadecimal SHA-256, and the number of lines that make no sense.

@@ -26,9 +26,10 @@ pub fn visible(text: &str) -> String {
 fn shown(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     for c in word.chars() {
-        match is_invisible(c) {
-            true => out.push_str(&format!("[U+{:04X}]", u32::from(c))),
-            false => out.push(c),
+        if is_invisible(c) {
+            out.push_str(&format!("[U+{:04X}]", u32::from(c)));
+        } else {
+            out.push(c);
         }
     }
     out
@@ -76,10 +77,7 @@ fn is_markup(text: &[char], at: usize) -> bool {
 /// An id, a hash or a path as a code span; in plain [`markdown`] where a span could be broken out of.
 pub fn code(text: &str) -> String {
     let shown = visible(text);
-    match shown.is_empty() || shown.contains(['`', '|', '\\']) {
-        true => markdown(text),
-        false => format!("`{shown}`"),
-    }
+    if shown.is_empty() || shown.contains(['`', '|', '\\']) { markdown(text) } else { format!("`{shown}`") }
 }
 
 /// A row of a table of GitHub's Markdown; the cells are Markdown already.
@@ -120,10 +118,13 @@ pub fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
     for c in json.chars() {
-        match c.is_ascii() && c != '\u{7f}' {
-            true => out.push(c),
-            // Beyond ASCII, characters stand in strings only.
-            false => c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+            continue;
+        }
+        // Beyond ASCII, characters are in strings only, where an escape may replace them.
+        for unit in c.encode_utf16(&mut units) {
+            out.push_str(&format!("\\u{unit:04x}"));
         }
     }
     out

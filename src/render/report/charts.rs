@@ -11,12 +11,6 @@ use super::{Interval, text};
 const STRIP_PX: f64 = 180.0;
 const STRIP_MARGIN_PX: f64 = 12.0;
 
-/// Abscissa of a proportion in [0, 1] on a strip; outside values stay at the edge.
-fn strip_x(proportion: f64) -> String {
-    let clamped = if proportion.is_finite() { proportion.clamp(0.0, 1.0) } else { 0.0 };
-    format!("{:.1}", STRIP_MARGIN_PX + clamped * (STRIP_PX - 2.0 * STRIP_MARGIN_PX))
-}
-
 /// The common axis over a column of strips: 0 to 100 %.
 pub fn axis() -> Markup {
     html! {
@@ -50,6 +44,12 @@ fn mark(interval: &Interval, class: &str, y_px: u32) -> Markup {
             circle cx=(strip_x(interval.value)) cy=(y_px) r="3.5" {}
         }
     }
+}
+
+/// Abscissa of a proportion in [0, 1] on a strip; outside values stay at the edge.
+fn strip_x(proportion: f64) -> String {
+    let clamped = if proportion.is_finite() { proportion.clamp(0.0, 1.0) } else { 0.0 };
+    format!("{:.1}", STRIP_MARGIN_PX + clamped * (STRIP_PX - 2.0 * STRIP_MARGIN_PX))
 }
 
 /// Geometry of the histogram in the units of its view box.

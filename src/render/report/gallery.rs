@@ -14,10 +14,7 @@ use super::{Card, Report, Verdict, charts, tables};
 
 /// The section with everything about single images.
 pub fn gallery(report: &Report) -> Markup {
-    let body = match report.cards.is_empty() {
-        true => empty(report),
-        false => full(&report.cards, report.cards_left_out),
-    };
+    let body = if report.cards.is_empty() { empty(report) } else { full(&report.cards, report.cards_left_out) };
     tables::section("gallery", "The images", "", body)
 }
 

@@ -16,6 +16,9 @@ const SHOWN_VALUES: usize = 10;
 
 /// Accuracy on the pool and on the hard set of models that did not mine.
 pub fn targets(targets: &[TargetRow]) -> Markup {
+    if targets.is_empty() {
+        return html! {};
+    }
     let head = html! {
         (head(&["Target", "On the pool#", "95 % interval#", "On the hard set#", "95 % interval#"]))
         th scope="col" { span.hidden { "Both accuracies on an axis from 0 to 100 %" } (charts::axis()) }
@@ -24,10 +27,7 @@ pub fn targets(targets: &[TargetRow]) -> Markup {
     let rows: Vec<Markup> = targets.iter().map(target_row).collect();
     let note = "Models that had no say in choosing the hard images. The further one falls from the pool (ring) to the hard set \
                 (dot), the more the surrogates' shared failures carry over.";
-    match targets.is_empty() {
-        true => html! {},
-        false => section("targets", "Models without a say", note, table("Targets", &head, &rows)),
-    }
+    section("targets", "Models without a say", note, table("Targets", &head, &rows))
 }
 
 fn target_row(row: &TargetRow) -> Markup {
@@ -48,6 +48,9 @@ fn target_row(row: &TargetRow) -> Markup {
 
 /// Accuracy and share of hard images by kind of nuisance, and by value within each kind, the worst first.
 pub fn nuisances(rows: &[NuisanceRow]) -> Markup {
+    if rows.is_empty() {
+        return html! {};
+    }
     let kinds: Vec<&NuisanceRow> = rows.iter().filter(|row| row.value.is_none()).collect();
     let names: BTreeSet<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
     let note = "Top-1 accuracy is the mean over the surrogates; its interval takes each image as one trial. With few images of a value \
@@ -56,10 +59,7 @@ pub fn nuisances(rows: &[NuisanceRow]) -> Markup {
         (table("Kinds of nuisance", &nuisance_head("Kind"), &kinds.into_iter().map(|row| nuisance_row(row, &row.kind)).collect::<Vec<_>>()))
         @for kind in names { (values(kind, rows)) }
     };
-    match rows.is_empty() {
-        true => html! {},
-        false => section("nuisances", "By nuisance", note, body),
-    }
+    section("nuisances", "By nuisance", note, body)
 }
 
 /// The values of one kind.

@@ -15,10 +15,6 @@ use super::{Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOu
 /// Rows of a long table that are open from the start.
 const SHOWN_ROWS: usize = 15;
 
-fn nothing(what: &str) -> Markup {
-    html! { p.nothing { (what) } }
-}
-
 /// Accuracy of each surrogate on the pool, with intervals on a common axis, and on the hard set.
 pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
     let head = html! {
@@ -214,4 +210,8 @@ pub fn dropped(rows: &[DroppedItem], items: u64) -> Markup {
 
 fn dropped_row(row: &DroppedItem) -> Markup {
     html! { th scope="row" { (name(&row.what)) } td { (phrase(&row.stage)) } td { (phrase(&row.reason)) } }
+}
+
+fn nothing(what: &str) -> Markup {
+    html! { p.nothing { (what) } }
 }

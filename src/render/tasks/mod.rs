@@ -43,10 +43,7 @@ pub fn jpeg_uri(jpeg: &[u8]) -> String {
 
 /// A cell that a spreadsheet will not take for a formula (OWASP, "CSV injection").
 fn cell(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Rows as CSV (RFC 4180, line feeds).

@@ -79,20 +79,26 @@ fn confusion(set: &VoteSet, probabilities: &[f64]) -> Vec<f64> {
 
 /// Scales column `label` over `rows` (each of `labels` numbers) to sum to 1.
 fn normalise_column(errors: &mut [f64], labels: usize, rows: &[usize], label: usize) {
-    let lifted = |row: &usize| errors[row * labels + label].max(FLOOR);
-    let sum: f64 = rows.iter().map(lifted).sum();
-    rows.iter().for_each(|row| errors[row * labels + label] = errors[row * labels + label].max(FLOOR) / sum);
+    let sum: f64 = rows.iter().map(|row| errors[row * labels + label].max(FLOOR)).sum();
+    for row in rows {
+        let error = &mut errors[row * labels + label];
+        *error = error.max(FLOOR) / sum;
+    }
 }
 
 /// Errors of the one-coin model: a person's skill on the diagonal, what is left spread evenly beside it.
 fn coins(set: &VoteSet, probabilities: &[f64]) -> Vec<f64> {
-    let coin = |skill: f64, (given, label): (usize, usize)| {
-        let probability = if given == label { skill } else { (1.0 - skill) / (set.labels - 1) as f64 };
-        probability.clamp(FLOOR, 1.0 - FLOOR)
-    };
-    let cells = || (0..set.labels).flat_map(|given| (0..set.labels).map(move |label| (given, label)));
-    let skills = skills(set, probabilities).into_iter().map(Option::unwrap_or_default);
-    skills.flat_map(|skill| cells().map(move |cell| coin(skill, cell))).collect()
+    let mut errors = Vec::with_capacity(set.people * set.labels * set.labels);
+    for skill in skills(set, probabilities).into_iter().map(Option::unwrap_or_default) {
+        let error = (1.0 - skill) / (set.labels.max(2) - 1) as f64;
+        for observed in 0..set.labels {
+            for truth in 0..set.labels {
+                let probability = if observed == truth { skill } else { error };
+                errors.push(probability.clamp(FLOOR, 1.0 - FLOOR));
+            }
+        }
+    }
+    errors
 }
 
 /// By person: the mean probability of the labels that they gave.

@@ -77,8 +77,7 @@ fn check_skills(what: &str, ours: &[Option<f64>], theirs: &[Option<f64>]) {
 
 fn check_case(golden: &Golden) {
     let what = |figure: &str| format!("{}: {figure}", golden.name);
-    let of = |&(task, person, label): &(u32, u32, u8)| Vote { task, person, label };
-    let votes = golden.votes.iter().map(of).collect();
+    let votes = golden.votes.iter().map(|&(task, person, label)| Vote { task, person, label }).collect();
     let set = VoteSet { tasks: golden.tasks, people: golden.people, labels: golden.labels, votes };
     check(&what("majority"), &majority(&set), &golden.majority);
     let Wawa { skills, probabilities } = wawa(&set);

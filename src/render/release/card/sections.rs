@@ -8,15 +8,6 @@ use crate::render::release::{PeopleFacts, QuestionFacts, Release, SourceFacts, S
 use crate::render::release::{citation, class_names, licence, words};
 use crate::render::report::text::{coefficient, count, counted, percent, share};
 
-fn section(heading: &str, body: &str) -> String {
-    format!("\n## {heading}\n\n{}\n", body.trim_end())
-}
-
-/// A bold lead and a text: never the start of a list, a heading or a rule.
-fn item(lead: &str, text: &str) -> String {
-    format!("- **{lead}.** {text}\n")
-}
-
 /// Facts by name.
 pub fn summary(release: &Release) -> String {
     let facts = [
@@ -60,9 +51,10 @@ pub fn images(release: &Release) -> String {
     let row_is = "Each row is one image with its category, where it came from, and what every surrogate made of it. There is one \
                   split, `test`: the release is for testing. The categories are listed at the end.\n";
     let kinds = release.kinds.iter().map(|(kind, images)| row(&[code(kind), count(*images)]));
-    let kinds = match release.kinds.is_empty() {
-        true => String::new(),
-        false => format!("\n{}{}", table_head(&["Kind of nuisance", "Images#"]), kinds.collect::<String>()),
+    let kinds = if release.kinds.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}{}", table_head(&["Kind of nuisance", "Images#"]), kinds.collect::<String>())
     };
     let personal = format!("\n**People in the images.** {}\n", markdown(words::personal(release)));
     section("What the images are", &(row_is.to_owned() + &kinds + &personal))
@@ -75,9 +67,10 @@ pub fn making(release: &Release) -> String {
         format!("{} of {} are in the release.", count(release.images), counted(release.hard_items, "hard image"));
     let rows: String =
         release.excluded.iter().map(|(reason, images)| row(&[markdown(reason), count(*images)])).collect();
-    let excluded = match rows.is_empty() {
-        true => String::new(),
-        false => format!(" The others were left out:\n\n{}{rows}", table_head(&["Reason", "Images#"])),
+    let excluded = if rows.is_empty() {
+        String::new()
+    } else {
+        format!(" The others were left out:\n\n{}{rows}", table_head(&["Reason", "Images#"]))
     };
     let near = markdown(&release.near_duplicates);
     section("How they were made", &format!("{source}\n\n{part}{excluded}\n\n{near}"))
@@ -174,8 +167,10 @@ fn kind_name(kind: ColumnKind) -> &'static str {
 
 /// `datasets`, polars, Croissant and the other forms.
 pub fn loading(release: &Release) -> String {
-    let form = |(folder, what): &(String, String)| format!("- {}: {}\n", code(folder), markdown(what));
-    let forms: String = release.forms.iter().map(form).collect();
+    let mut forms = String::new();
+    for (folder, what) in &release.forms {
+        forms += &format!("- {}: {}\n", code(folder), markdown(what));
+    }
     let forms = if forms.is_empty() { forms } else { format!("\n\nThe same images in other forms:\n\n{forms}") };
     let body = "```python\nfrom datasets import load_dataset\n\nrelease = load_dataset(\".\", split=\"test\")  # the folder of this \
          card\nimage, label = release[0][\"image\"], release[0][\"label\"]\nprint(release.features[\"label\"].int2str(label))\n\
@@ -272,4 +267,13 @@ pub fn categories(release: &Release) -> String {
     });
     let head = table_head(&["Label#", "Class", "Category", "ImageNet-1k ids", "Images#"]);
     section("Categories", &(head + &rows.collect::<String>()))
+}
+
+fn section(heading: &str, body: &str) -> String {
+    format!("\n## {heading}\n\n{}\n", body.trim_end())
+}
+
+/// A bold lead and a text: never the start of a list, a heading or a rule.
+fn item(lead: &str, text: &str) -> String {
+    format!("- **{lead}.** {text}\n")
 }
