@@ -1,8 +1,8 @@
 //! Answers in CSV: ours, Prolific's and, for old data, Mechanical Turk's.
 //!
 //! Columns are known by their names, in any case. Long tables have `question` and `answer`; wide ones a column for each
-//! question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may number several
-//! tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice: `Answer.<id>.yes`).
+//! question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may number
+//! several tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice: `Answer.<id>.yes`).
 
 use csv::StringRecord;
 
@@ -45,30 +45,30 @@ pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, Answ
     Ok(rows)
 }
 
-/// Where things stand in a row.
+/// The places of the columns in a row.
 struct Columns {
     person: usize,
     at: Option<usize>,
     tasks: Vec<TaskColumns>,
 }
 
-/// One of the tasks in a row.
+/// The columns of one task in a row.
 struct TaskColumns {
     task: usize,
     answers: Answers,
 }
 
 enum Answers {
-    /// The question and its answer.
+    /// The columns of the question and of its answer.
     Long(usize, usize),
-    /// For each question its columns.
+    /// The columns of each question.
     Wide(Vec<(String, Vec<Cell>)>),
 }
 
 enum Cell {
-    /// The answer stands in it.
+    /// It holds the answer.
     Answer(usize),
-    /// It is `true` if this is the answer.
+    /// It holds `true` if this choice is the answer.
     Choice(usize, String),
 }
 
@@ -77,7 +77,7 @@ impl Columns {
         let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
         let first = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
         let missing = |missing, known: &[&str]| Err(AnswersError::Columns { missing, known: known.join(", ") });
-        // Places of the tasks, each with what the names of its answer columns end in.
+        // The column of each task, with the suffix in the names of its answer columns.
         let mut task_columns: Vec<(usize, &str)> = first(&TASK).map(|at| (at, "")).into_iter().collect();
         if task_columns.is_empty() {
             let numbered = names.iter().enumerate();

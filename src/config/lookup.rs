@@ -1,4 +1,5 @@
-//! Finds TOML files by path or by name: beside the file that names them, in the folders above it, or built in.
+//! Finds TOML files by path or by name: beside the file that names them, in a folder above it, or among the built-in
+//! ones.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,11 @@ static PIPELINES: Dir = include_dir!("$CARGO_MANIFEST_DIR/pipelines");
 /// A TOML file that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// What to call it in messages: its path, or `built-in …`.
+    /// Its name in messages: its path, or `built-in …`.
     pub file: String,
     /// Its text.
     pub text: String,
-    /// The folder that relative paths in it start from.
+    /// The folder to which paths in it are relative.
     pub dir: PathBuf,
     /// The stem of its name.
     pub stem: String,
@@ -38,20 +39,20 @@ impl Found {
         Ok(Self { file, text, dir, stem })
     }
 
-    /// Parses it; an unknown key is an error that names it, with its line.
+    /// Parses it; an unknown key is an error that names the key and its line.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(&self.text)
             .map_err(|e| ConfigError::Toml { file: self.file.clone(), message: e.to_string().trim().to_owned() })
     }
 
-    /// Whether it names files of folders beside its own: what is built in has none.
+    /// Whether it names files outside its folder, which a built-in file does not have.
     fn has_neighbours(&self) -> bool {
         ["\"../", "'../"].iter().any(|path| self.text.contains(path))
     }
 }
 
-/// Finds the `kind` (`category set`, …) called `name`: a path if it looks like one, else `<folder>/<name>.toml` in `from`'s
-/// folder or the nearest one above, else what is built in. `file` is who names it, for messages.
+/// Finds the file that `name` stands for: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
+/// or the nearest folder above it, else a built-in file. `file` is the file that names it, for messages.
 pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<Found, ConfigError> {
     if name.ends_with(".toml") || name.contains('/') {
         return Found::read(&from.join(name));
@@ -74,7 +75,7 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
     }
 }
 
-/// `path` without links and `..`, so that one folder has one name; as it is where it does not exist.
+/// `path` without links and `..`, so that a folder has one name; a path that does not exist is only made absolute.
 pub fn real_path(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
@@ -89,7 +90,7 @@ fn built_in(folder: &str, name: &str) -> Option<Found> {
     })
 }
 
-/// Names of what is built in below `folder` (`categories`, `nuisances`, `surrogates`, `pipelines`), in order.
+/// The sorted names of the built-in files in `folder` (`categories`, `nuisances`, `surrogates`, `pipelines`).
 pub fn built_in_names(folder: &str) -> Vec<String> {
     let stems = dir_of(folder).files().filter_map(|file| file.path().file_stem()?.to_str());
     let mut names: Vec<String> = stems.map(str::to_owned).collect();

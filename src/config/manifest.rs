@@ -57,8 +57,8 @@ struct RawHub {
     path: String,
 }
 
-/// All entries that count for a file in folder `from`, by id: of the manifests in that folder and above it, the nearest
-/// first, then the built-in ones.
+/// All entries that apply to a file in folder `from`, by id. The manifest in that folder comes first, then those in the
+/// folders above it, then the built-in one.
 pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigError> {
     let mut entries = BTreeMap::new();
     for found in manifests(from)? {
@@ -70,7 +70,7 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
                 return Err(ConfigError::value(
                     &found.file,
                     &format!("file.{}", entry.id),
-                    "stands twice; every id must be unique",
+                    "is listed twice; every id must be unique",
                 ));
             }
             entries.entry(entry.id.clone()).or_insert(entry);
@@ -79,7 +79,7 @@ pub fn all_entries(from: &Path) -> Result<BTreeMap<String, DataEntry>, ConfigErr
     Ok(entries)
 }
 
-/// The diffusion model `id`, of the manifest in the working directory, the nearest one above it, or the built-in one.
+/// The diffusion model `id` from the nearest manifest that lists it: in the working directory, above it, or built in.
 pub fn model_entry(id: &str) -> Result<Option<ModelEntry>, ConfigError> {
     for found in manifests(Path::new("."))? {
         let raw: RawManifest = found.parse()?;
@@ -89,7 +89,7 @@ pub fn model_entry(id: &str) -> Result<Option<ModelEntry>, ConfigError> {
             (Some(model), None) => return Ok(Some(model)),
             (Some(_), Some(_)) => {
                 let key = format!("model.{id}");
-                return Err(ConfigError::value(&found.file, &key, "stands twice; every id must be unique"));
+                return Err(ConfigError::value(&found.file, &key, "is listed twice; every id must be unique"));
             }
             (None, _) => {}
         }
@@ -97,7 +97,7 @@ pub fn model_entry(id: &str) -> Result<Option<ModelEntry>, ConfigError> {
     Ok(None)
 }
 
-/// The entry `id` as seen from folder `from`; `file` is who names it, for messages.
+/// The entry `id` that applies in folder `from`; `file` is the file that names it, for messages.
 pub fn entry(id: &str, from: &Path, file: &str) -> Result<DataEntry, ConfigError> {
     let mut entries = all_entries(from)?;
     let known = entries.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -122,10 +122,12 @@ impl RawModel {
     fn check(self, file: &str) -> Result<ModelEntry, ConfigError> {
         let refuse = |problem: &str| Err(ConfigError::value(file, &format!("model.{}", self.id), problem));
         if !is_word(&self.id) || self.files.is_empty() {
-            return refuse("is no plain word (letters, digits, `-`, `_`, `.`, `+`), or has no files");
+            return refuse("has no files, or its id has other characters than letters, digits, `-`, `_`, `.` and `+`");
         }
         if !self.files.iter().all(|file| file.path.split('/').all(is_word)) {
-            return refuse("has a file whose path is not plain words and `/`");
+            return refuse(
+                "has a file whose path has other characters than letters, digits, `-`, `_`, `.`, `+` and `/`",
+            );
         }
         let RawModelHub { repo, revision } = self.hub;
         Ok(ModelEntry { id: self.id, licence: self.licence, repo, revision, files: self.files })
@@ -137,7 +139,8 @@ impl RawEntry {
         let pip_words =
             self.pip.as_ref().is_none_or(|pip| is_word(&pip.package) && is_word(&pip.version) && is_word(&pip.python));
         if !is_word(&self.file) || !pip_words {
-            let problem = "has a file, package or version that is no plain word (letters, digits, `-`, `_`, `.`, `+`)";
+            let problem =
+                "has a file, package or version with other characters than letters, digits, `-`, `_`, `.` and `+`";
             return Err(ConfigError::value(file, &format!("file.{}", self.id), problem));
         }
         let source = match (self.hub, self.pip) {
@@ -159,7 +162,7 @@ impl RawEntry {
     }
 }
 
-/// Whether `text` can name a file anywhere without doing harm.
+/// Whether `text` is safe as the name of a file on every system.
 fn is_word(text: &str) -> bool {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
     !text.is_empty() && !text.starts_with('.') && plain

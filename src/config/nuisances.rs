@@ -1,4 +1,4 @@
-//! Kinds of nuisance: what varies in the prompts of a grid.
+//! Files of nuisances: what varies in the prompts of a grid.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +16,7 @@ struct RawSet {
     values: Vec<NuisanceValue>,
 }
 
-/// Reads and checks the nuisance `name`, named by `file` in folder `from`.
+/// Reads and checks the nuisance `name`, which the file `file` in folder `from` names.
 pub fn load(name: &str, from: &Path, file: &str) -> Result<NuisanceSet, ConfigError> {
     let found = lookup::find("nuisances", name, from, file)?;
     let raw: RawSet = found.parse()?;
@@ -31,19 +31,22 @@ fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
         return refuse("values", "is empty; give at least one");
     }
     if let Some(problem) = raw.templates.iter().find_map(|template| template_problem(template)) {
-        return refuse("templates", &format!("has a wrong one: {problem}"));
+        return refuse("templates", &format!("has a template that is not valid: {problem}"));
     }
     if raw.templates.iter().any(|template| !template.contains("{nuisance}")) {
-        return refuse("templates", "has one without {nuisance}, which would say the same for every value");
+        return refuse(
+            "templates",
+            "has a template without {nuisance}, which would give the same prompt for every value",
+        );
     }
     if raw.templates.iter().collect::<BTreeSet<_>>().len() < raw.templates.len() {
-        return refuse("templates", "has one twice");
+        return refuse("templates", "lists a template twice");
     }
     let mut seen = BTreeSet::new();
     for value in &raw.values {
         let key = format!("values.{}", value.id);
         if value.id.is_empty() || !seen.insert(&value.id) {
-            return refuse(&key, "is empty or stands twice; every id must be unique");
+            return refuse(&key, "is empty or listed twice; every id must be unique");
         }
         let problem = match (&value.phrase, &value.template) {
             (Some(phrase), None) => phrase_problem(phrase, &raw.templates).map(str::to_owned),
@@ -101,7 +104,7 @@ mod tests {
         };
         let one = "templates = [\"{category} {nuisance}\"]\n";
         let twice = format!("{one}values = [{{ id = \"a\", phrase = \"b\" }}, {{ id = \"a\", phrase = \"c\" }}]");
-        assert!(refused(&twice).contains("x.toml: `values.a` is empty or stands twice"));
+        assert!(refused(&twice).contains("x.toml: `values.a` is empty or listed twice"));
         assert!(refused(&format!("{one}values = []")).contains("at least one"));
         assert!(refused(&format!("{one}values = [{{ id = \"a\" }}]")).contains("neither or both"));
         assert!(refused("values = [{ id = \"a\", phrase = \"b\" }]").contains("no `templates`"));

@@ -1,4 +1,4 @@
-//! `--set a.b=value`: one key of a recipe, changed from the command line.
+//! `--set a.b=value`: changes one key of a recipe from the command line.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::ConfigError;
 
-/// Keys whose values are paths; given on the command line they start from the working directory, not from the recipe.
+/// Keys whose values are paths. On the command line they are relative to the working directory, not to the recipe.
 const PATH_KEYS: [&str; 3] = ["generate.root", "generate.labels_csv", "annotate.sentinels.known_good"];
 
 /// One overridden key.
@@ -24,7 +24,7 @@ impl Override {
         Self { key: key.to_owned(), value: value.into() }
     }
 
-    /// Sets the key in `table`, making the tables on the way; `file` is for messages.
+    /// Sets the key in `table` and adds the tables on the way; `file` is for messages.
     pub fn apply(&self, table: &mut Table, file: &str) -> Result<(), ConfigError> {
         let mut parts: Vec<&str> = self.key.split('.').collect();
         let last = parts.pop().unwrap_or_default();
@@ -43,7 +43,7 @@ impl Override {
 }
 
 impl Override {
-    /// The stored section `name` of a recipe with some of its keys changed; `overrides` name them in full (`name.a.b`).
+    /// The stored section `name` of a recipe with some keys changed; `overrides` name them in full (`name.a.b`).
     pub(super) fn section<T: Serialize + DeserializeOwned>(
         name: &str,
         spec: &T,
@@ -65,7 +65,7 @@ impl Override {
 impl FromStr for Override {
     type Err = ConfigError;
 
-    /// `key=value`; the value is read as TOML, and as a string where it is none.
+    /// `key=value`; a value that is not TOML is read as a string.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let malformed = || ConfigError::Override(text.to_owned());
         let (key, value) = text.split_once('=').ok_or_else(malformed)?;
@@ -73,7 +73,7 @@ impl FromStr for Override {
             return Err(malformed());
         }
         let parsed = toml::from_str::<Table>(&format!("x = {value}")).ok().and_then(|mut table| table.remove("x"));
-        // A model is named by its folder or by its name; only a folder that is there is a path.
+        // A model is named by a folder or by an id; only a folder that exists is a path.
         let is_path =
             PATH_KEYS.contains(&key) || key == "generate.model" && Path::new(value.trim_matches('"')).is_dir();
         let value = if is_path {

@@ -1,4 +1,4 @@
-//! One surrogate's TOML -> its definition, weights still to be found.
+//! The TOML of a surrogate -> its checked definition; `stage` finds the weights later.
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ pub enum WeightsRef {
     Path {
         /// The file.
         path: PathBuf,
-        /// What it must hash to.
+        /// The hash that the file must have.
         sha256: Option<Sha256>,
     },
 }
@@ -96,7 +96,7 @@ struct RawOutput {
     name: Option<String>,
 }
 
-/// Reads and checks the surrogate `name`, named by `file` in folder `from`.
+/// Reads and checks the surrogate `name`, which the file `file` in folder `from` names.
 pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigError> {
     let found = lookup::find("surrogates", name, from, file)?;
     let raw: RawSurrogate = found.parse()?;
@@ -104,7 +104,7 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
         return Err(ConfigError::value(
             &found.file,
             "(file name)",
-            "names a folder of the run; use letters, digits, `-`, `_` and `.`",
+            "also names a folder of the run; use letters, digits, `-`, `_` and `.`, and no leading dot",
         ));
     }
     let model = model(raw, &found)?;
@@ -140,7 +140,7 @@ fn weights(raw: RawWeights, found: &Found) -> Result<WeightsRef, ConfigError> {
         (Some(_), None) if raw.sha256.is_some() => Err(ConfigError::value(
             &found.file,
             "weights.sha256",
-            "belongs to `path`; with `id` the data manifest has it",
+            "belongs to `path`; with `id` the data manifest gives the hash",
         )),
         (Some(id), None) => manifest::entry(&id, &found.dir, &found.file).map(WeightsRef::Entry),
         (None, Some(path)) => Ok(WeightsRef::Path { path: found.dir.join(path), sha256: raw.sha256 }),
@@ -157,7 +157,7 @@ fn geometry(geometry: Geometry, file: &str) -> Result<Geometry, ConfigError> {
     };
     match (side, geometry.crop_px) {
         (1..=LARGEST, 1..=LARGEST) if geometry.crop_px <= side => Ok(geometry),
-        (1..=LARGEST, 1..=LARGEST) => refuse("preprocess.crop_px", "is larger than the side resized to"),
+        (1..=LARGEST, 1..=LARGEST) => refuse("preprocess.crop_px", "is larger than the side after `resize`"),
         _ => refuse("preprocess", "has a side outside 1 to 8192 px"),
     }
 }
@@ -168,10 +168,10 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
     let (scale, mean, std) = match (raw.dtype, numbers) {
         (Dtype::U8, (None, None, None)) => (1.0, [0.0; 3], [1.0; 3]),
         (Dtype::U8, _) => {
-            return refuse("input", "has dtype u8, which takes pixels as they are; remove scale, mean and std");
+            return refuse("input", "has dtype u8, which takes pixels unchanged; remove scale, mean and std");
         }
         (_, (Some(scale), Some(mean), Some(std))) => (scale, mean, std),
-        _ => return refuse("input", "lacks scale, mean or std: a value is (pixel * scale - mean) / std"),
+        _ => return refuse("input", "lacks scale, mean or std; a value is (pixel * scale - mean) / std"),
     };
     let is_positive = |number: &f64| number.is_finite() && *number > 0.0;
     if !is_positive(&scale) || !std.iter().all(is_positive) || !mean.iter().all(|mean| mean.is_finite()) {

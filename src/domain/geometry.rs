@@ -36,11 +36,11 @@ pub enum Resize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Geometry {
-    /// Comes first.
+    /// The resize, which comes first.
     pub resize: Resize,
-    /// Is not used where `resize` is `none` or changes nothing.
+    /// The filter; unused if `resize` is `none` or changes nothing.
     pub interpolation: Interpolation,
-    /// Side of the centre square that is kept, after the resize.
+    /// Side of the centre square that is kept after the resize, in px.
     pub crop_px: u32,
 }
 

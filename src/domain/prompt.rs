@@ -1,16 +1,16 @@
-//! Templates -> prompts: categories and nuisances put into English sentences.
+//! Templates -> prompts: English sentences with a category and a nuisance filled in.
 //!
-//! Placeholders: `{category}`, the category's noun; `{nuisance}`, the nuisance's phrase; `{a}`, the article that agrees with
-//! the word after it, or nothing before a plural.
+//! Placeholders: `{category}`, the category's noun; `{nuisance}`, the nuisance's phrase; `{a}`, the article that agrees
+//! with the word after it, or nothing before a plural.
 
 use super::Category;
 
-/// All that a template may have in braces.
+/// The only words that a template may have in braces.
 pub const PLACEHOLDERS: [&str; 3] = ["{a}", "{category}", "{nuisance}"];
 
 /// The prompt that `template` gives.
 pub fn render_prompt(template: &str, category: &Category, phrase: &str) -> String {
-    // Nouns and phrases have no braces, so that what is filled in is not filled in again.
+    // Nouns and phrases have no braces, so a second replacement cannot touch the result of the first.
     let text = template.replace("{category}", category.noun()).replace("{nuisance}", phrase);
     let Some((before, after)) = text.split_once("{a}") else { return text };
     let after = after.trim_start();
@@ -31,7 +31,7 @@ pub fn template_problem(template: &str) -> Option<String> {
     (template.matches("{a}").count() > 1).then(|| format!("`{template}` has {{a}} twice"))
 }
 
-/// `a` or `an`, by the sound with which `words` begin as far as spelling tells it.
+/// `a` or `an`, by the first sound of `words` as far as the spelling shows it.
 fn article(words: &str) -> &'static str {
     let word = words.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
     let begins = |starts: &[&str]| starts.iter().any(|start| word.starts_with(start));

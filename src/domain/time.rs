@@ -1,7 +1,7 @@
-//! Moments, as answers carry them.
+//! Moments and dates in answers and recipes.
 
-/// Milliseconds since 1970 (UTC) of an RFC 3339 date and time (`2026-11-22T14:00:00.5+01:00`; a blank may stand for the
-/// `T`, no offset means UTC); `None` for any other text.
+/// Milliseconds since 1970 (UTC) of an RFC 3339 date and time such as `2026-11-22T14:00:00.5+01:00`; `None` for any
+/// other text. A blank may replace the `T`; without an offset the time is UTC.
 pub fn parse_time(text: &str) -> Option<i64> {
     let text = text.trim();
     let (date, rest) = (text.get(..10)?, text.get(11..)?);

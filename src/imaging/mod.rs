@@ -6,7 +6,8 @@
 //! its header before memory is taken for its pixels.
 //!
 //! In reading order: `pixels` (the type), `decode` (which format, limits, errors), `jpeg` and `raster` (the formats),
-//! `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash` (which pictures look alike).
+//! `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash` (which
+//! pictures look alike).
 
 mod decode;
 mod encode;

@@ -1,20 +1,21 @@
 //! The one image type of the crate: 8-bit RGB, rows from the top, no padding.
 //!
-//! Knows no colour space, no metadata and no file: what a decoder learnt beyond pixels is gone here.
-//! Holds always: both sides lie in 1..=[`MAX_SIDE_PX`] and there are exactly `height * width * 3` bytes.
+//! Has no colour space, metadata or file: only pixels.
+//! Holds always: both sides are in 1..=[`MAX_SIDE_PX`], because Pillow's resize is exact up to there; there are exactly
+//! `height * width * 3` bytes.
 
 use std::fmt;
 
-/// The longest side of an image, in px: 2^24, up to which Pillow's resize, which keeps its box in f32, is exact.
+/// The longest side of an image, in px: 2^24. Pillow's resize keeps its box in f32 and is exact up to there.
 pub const MAX_SIDE_PX: u32 = 1 << 24;
 
 /// Why bytes are not an image.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of a variant is its documentation")]
 pub enum PixelsError {
-    #[error("{width_px} x {height_px} px is not a size of an image; each side must lie in 1..={MAX_SIDE_PX}")]
+    #[error("an image cannot have {width_px} x {height_px} px; each side must be in 1..={MAX_SIDE_PX}")]
     Size { width_px: u32, height_px: u32 },
-    #[error("{width_px} x {height_px} px need {expected} bytes of RGB but {found} were given; pass height * width * 3")]
+    #[error("{width_px} x {height_px} px need {expected} bytes of RGB, not {found}; pass height * width * 3")]
     Length { width_px: u32, height_px: u32, expected: u64, found: usize },
 }
 

@@ -1,10 +1,10 @@
-//! Which sheet a person gets next: the one that fewest people have, of those that want more people.
+//! Which sheet a person gets next: among the sheets that need more people, the one that the fewest people have.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::store::GivenOut;
 
-/// A sheet that was given out and not finished after so long counts as free again; whoever has it may still finish it.
+/// A sheet that is not finished after this time counts as free again; the person who has it may still finish it.
 const LEASE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Who has which sheet.
@@ -26,14 +26,14 @@ struct Holding {
     finished: bool,
 }
 
-/// What a person is to do.
+/// The sheet for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
-    /// The sheet that the person has.
+    /// The sheet that the person has already.
     Has(usize),
-    /// A new one.
+    /// A new sheet.
     New(usize),
-    /// There is none.
+    /// No sheet is left.
     None,
 }
 
@@ -59,7 +59,7 @@ impl Desk {
         desk
     }
 
-    /// The sheet for a person, noted as given.
+    /// The sheet for a person; a new one is marked as given.
     pub fn next(&mut self, person: &str, now_ms: i64) -> Work {
         if let Some(&sheet) = self.open.get(person) {
             return Work::Has(sheet);

@@ -1,4 +1,4 @@
-//! The owner's page: how far people are, how far they agree, and a form that lets somebody in.
+//! The owner's page: the progress of people, their agreement, and a form to add a person.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::store::{PersonBallots, StoreError};
 
 const WHO: &str = "the owner";
 
-/// `GET /owner/join/<token>`: the owner's session.
+/// `GET /owner/join/<token>`: starts the owner's session.
 pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> Response {
     if !app.owns(&token) {
         let text = "Copy the owner's link from where the server was started.";
@@ -25,7 +25,7 @@ pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> R
     ([(header::SET_COOKIE, app.owner_cookie())], Redirect::to("/owner")).into_response()
 }
 
-/// `GET /owner`.
+/// `GET /owner`: the owner's page.
 pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response {
     if !app.is_owner(&headers) {
         return refused(
@@ -34,7 +34,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response
             "Open the owner's link from where the server was started.",
         );
     }
-    // Reads all answers: not on the threads that answer.
+    // Reading all answers would block the threads that serve requests.
     let of = app.clone();
     match tokio::task::spawn_blocking(move || of.overview()).await {
         Ok(Ok(owner)) => Html(render::owner_page(&owner)).into_response(),
@@ -43,14 +43,14 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response
     }
 }
 
-/// The form.
+/// The form to add a person.
 #[derive(Deserialize)]
 pub(super) struct NewPerson {
     name: String,
     csrf: String,
 }
 
-/// `POST /owner/people`.
+/// `POST /owner/people`: adds a person.
 pub(super) async fn add(State(app): State<App>, headers: HeaderMap, Form(sent): Form<NewPerson>) -> Response {
     if !app.is_owner(&headers) || !app.comes_from_our_page(&headers, WHO, &sent.csrf) {
         return refused(
@@ -61,7 +61,7 @@ pub(super) async fn add(State(app): State<App>, headers: HeaderMap, Form(sent): 
     }
     let name = match person_name(&sent.name) {
         Ok(name) => name,
-        Err(problem) => return refused(StatusCode::BAD_REQUEST, "Not saved", &format!("No: {problem}.")),
+        Err(problem) => return refused(StatusCode::BAD_REQUEST, "Not saved", &format!("Try again: {problem}.")),
     };
     let added = lock(&app.ballots).add_people(std::slice::from_ref(&name), now_ms());
     match added {
@@ -112,7 +112,7 @@ impl Shared {
         rows
     }
 
-    /// Percent agreement on each question, over everything that was answered so far.
+    /// Percent agreement on each question, over all answers so far.
     fn agreement(&self, answers: &[Given]) -> Vec<(String, Option<f64>)> {
         let questions = self.sheets.first().map_or(&[][..], |sheet| &sheet.questions);
         let of = |question: &render::SheetQuestion| {

@@ -1,9 +1,9 @@
-//! How many requests somebody may make: a bucket that fills up again.
+//! Limits on requests: a bucket for each person or address that is emptied by requests and refilled by time.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Buckets kept; more people than that at the same time are not expected, and strangers must not fill the memory.
+/// The largest number of buckets, so that strangers cannot fill the memory; more people at a time are not expected.
 const MOST: usize = 10_000;
 
 /// The size of a bucket, in requests, and how fast it fills up again.
@@ -11,11 +11,11 @@ const MOST: usize = 10_000;
 pub(super) struct Limit {
     /// Requests that may come at once.
     pub burst: f64,
-    /// Requests that come back to an empty bucket every second.
+    /// Requests that are added every second.
     pub per_sec: f64,
 }
 
-/// The requests that somebody may still make, as of a moment.
+/// The requests that a person or address could still make at the moment of the last one.
 struct Bucket {
     left: f64,
     updated: Instant,

@@ -1,7 +1,7 @@
 //! Pure numbers: from scores to predictions, from predictions to hard sets, and the figures about them.
 //!
-//! Does no I/O and starts no threads; what is drawn at random depends on a seed alone. Sources of formulas stand at their
-//! functions.
+//! Does no I/O and starts no threads, because results must depend on the arguments alone; random draws depend only on a
+//! seed. The source of a formula is named at its function.
 
 mod agreement;
 mod interval;

@@ -26,17 +26,17 @@ struct Counts {
     right_on_mined_by_others: u64,
 }
 
-/// What becomes of one surrogate when the others mine.
+/// The result of mining with all surrogates but one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeftOut {
     /// Items that are hard for the others by the same rule.
     pub mined_by_others: u64,
-    /// Accuracy of the one left out on them; `None` if there are none.
+    /// Accuracy of the surrogate left out on these items; `None` if there are none.
     pub on_mined: Option<Interval>,
 }
 
 impl Summary {
-    /// No figures yet, for `surrogates` of them and one rule.
+    /// Empty figures for this number of surrogates and this rule.
     pub fn new(surrogates: usize, rule: Rule) -> Self {
         Self {
             rule,
@@ -49,7 +49,7 @@ impl Summary {
         }
     }
 
-    /// Adds the aligned votes and verdicts of one shard.
+    /// Adds the aligned votes of one shard and what the rule makes of them.
     pub fn add(&mut self, columns: &[VoteColumns], judged: &[Judged]) {
         for (at, verdict) in judged.iter().enumerate() {
             self.items += 1;
@@ -71,7 +71,7 @@ impl Summary {
     }
 
     fn add_vote(&mut self, bit: usize, right: bool, verdict: &Judged) {
-        // With "at least k" the same k is asked of the others, or all of them where fewer are left.
+        // The rule "at least k" keeps its k, but never asks for more surrogates than are left.
         let others = self.surrogates.len() - 1;
         let needed = self.rule.needed(others).min(others as u32).max(1);
         let mined_by_others = (verdict.failed & !(1 << bit)).count_ones() >= needed;
@@ -116,12 +116,12 @@ impl Summary {
         self.near_ties
     }
 
-    /// Number of items by how many surrogates fail on them, from 0 to all.
+    /// Number of items by the number of surrogates that fail on them, from 0 to all.
     pub fn histogram(&self) -> &[u64] {
         &self.histogram
     }
 
-    /// Items that surrogate `bit` has right: of all, and of the hard ones.
+    /// Items on which surrogate `bit` is right: of all items, and of the hard ones.
     pub fn correct(&self, bit: usize) -> (u64, u64) {
         (self.surrogates[bit].right, self.surrogates[bit].right_on_hard)
     }
@@ -142,7 +142,7 @@ impl Summary {
         all.clone().map(|a| all.clone().map(|b| measure(a, b)).collect()).collect()
     }
 
-    /// Mining with all surrogates but `bit`, and that one's accuracy on the result.
+    /// The items that all surrogates but `bit` mine, and the accuracy of surrogate `bit` on them.
     pub fn left_out(&self, bit: usize) -> LeftOut {
         let counts = &self.surrogates[bit];
         LeftOut {

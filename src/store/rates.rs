@@ -1,6 +1,6 @@
-//! How fast images were made here, as last measured: `rates.toml` in the cache, for estimates of what a plan takes.
+//! The last measured rates of making images on this machine: `rates.toml` in the cache, for estimates of a plan's time.
 //!
-//! Nothing that a run holds depends on it.
+//! Holds always: the contents of a run do not depend on it, because rates differ between machines.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{StoreError, read_map, write_map};
 
 const NAME: &str = "rates.toml";
 
-/// Keeps the rate of `what` on `device`, in images per second.
+/// Stores the rate of `what` on `device`, in images per second.
 pub fn record_rate(cache: &Path, what: &str, device: &str, images_per_sec: f64) -> Result<(), StoreError> {
     let path = cache.join(NAME);
     let mut rates = read_map(&path);

@@ -1,4 +1,4 @@
-//! `answers/<input>.parquet`: every row of an input, as it was given, with people's ids replaced.
+//! `answers/<input>.parquet`: every row of an input, with people's ids replaced by keyed hashes.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub fn encode(rows: &[AnswerRow]) -> Result<Vec<u8>, TableError> {
     frame::encode(columns(rows.iter()))
 }
 
-/// The columns of answers; those of votes begin with them.
+/// The columns of answers, which are also the first columns of votes.
 pub(super) fn columns<'a>(rows: impl Iterator<Item = &'a AnswerRow> + Clone) -> Vec<Column> {
     let texts = |name: &str, text: fn(&AnswerRow) -> &str| {
         Column::new(name.into(), rows.clone().map(text).collect::<Vec<&str>>())

@@ -1,7 +1,8 @@
-//! `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`: what people look at, and which of it is a sentinel.
+//! `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`: the tasks of a round, and the sentinels among
+//! them.
 //!
-//! Two tables, so that the one that is needed to make sheets does not tell. Holds always: rows of the second are tasks of the
-//! first; a task that the second does not name is a candidate.
+//! There are two tables, because the one that is needed to make sheets must not reveal the sentinels. Holds always:
+//! rows of the second are tasks of the first; a task that the second does not name is a candidate.
 
 use std::collections::BTreeMap;
 use std::path::Path;

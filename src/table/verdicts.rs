@@ -1,4 +1,5 @@
-//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, whose assignments were set aside, what was decided.
+//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, which assignments were set
+//! aside, and what people decided.
 
 use std::path::Path;
 
@@ -8,10 +9,10 @@ use super::answers;
 use super::frame::{self, TableError};
 use crate::domain::{Agreement, Answer, Assignment, ItemId, ItemVerdict, Passed, PersonRow, Tally, Verdict, VoteRow};
 
-/// All votes, those that do not count with the reason.
+/// All votes; those that do not count have a reason.
 pub fn encode_votes(rows: &[VoteRow]) -> Result<Vec<u8>, TableError> {
     let mut columns = answers::columns(rows.iter().map(|row| &row.given));
-    // What was wrong with the row alone is part of the reason.
+    // The column `problem` is left out, because a problem of the row is part of the reason.
     columns.pop();
     columns.extend([
         Column::new("batch".into(), rows.iter().map(|row| row.batch.as_deref()).collect::<Vec<Option<&str>>>()),
@@ -25,7 +26,7 @@ pub fn encode_votes(rows: &[VoteRow]) -> Result<Vec<u8>, TableError> {
     frame::encode(columns)
 }
 
-/// All assignments, those set aside with the reason.
+/// All assignments; those set aside have a reason.
 pub fn encode_assignments(rows: &[Assignment]) -> Result<Vec<u8>, TableError> {
     let numbers = |name: &str, number: fn(&Assignment) -> u32| {
         Column::new(name.into(), rows.iter().map(number).collect::<Vec<u32>>())
@@ -100,7 +101,7 @@ pub fn encode_items(questions: &[String], rows: &[ItemVerdict]) -> Result<Vec<u8
     frame::encode(columns)
 }
 
-/// What each person did.
+/// What each person contributed.
 pub fn encode_people(rows: &[PersonRow]) -> Result<Vec<u8>, TableError> {
     let counts = |name: &str, count: fn(&PersonRow) -> u64| {
         Column::new(name.into(), rows.iter().map(count).collect::<Vec<u64>>())
@@ -114,7 +115,7 @@ pub fn encode_people(rows: &[PersonRow]) -> Result<Vec<u8>, TableError> {
     ])
 }
 
-/// How far people agree on each question.
+/// How much people agree on each question.
 pub fn encode_agreement(rows: &[Agreement]) -> Result<Vec<u8>, TableError> {
     let figures = |name: &str, figure: fn(&Agreement) -> Option<f64>| {
         Column::new(name.into(), rows.iter().map(figure).collect::<Vec<Option<f64>>>())

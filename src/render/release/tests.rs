@@ -1,4 +1,5 @@
-//! What the documents must never get wrong: hostile names in every place, what nobody has verified, the same bytes again.
+//! What the documents must never get wrong: hostile names in every place, what nobody has verified, the same bytes
+//! again.
 
 use std::path::Path;
 

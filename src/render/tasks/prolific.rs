@@ -21,7 +21,8 @@ pub fn prolific_csv(lines: &[TaskLine]) -> Vec<u8> {
     rows_as_csv(std::iter::once(header).chain(lines.iter().map(row)))
 }
 
-/// `instructions.json`: a multiple choice for each question (id, text). The id in brackets brings answers back to it.
+/// `instructions.json`: a multiple choice for each question (id, text). The id in brackets links answers to the
+/// question.
 pub fn prolific_instructions(questions: &[(String, String)]) -> Vec<u8> {
     let options: Vec<Value> = CHOICES.iter().map(|(value, text)| json!({ "label": text, "value": value })).collect();
     let mut instructions: Vec<Value> = Vec::new();

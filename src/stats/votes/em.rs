@@ -1,7 +1,8 @@
 //! Expectation maximisation over votes: the loop that the two models of `dawid_skene` share.
 //!
 //! Knows nothing of how a model estimates people's errors: that step is handed in. Tables are flat: probabilities
-//! `[tasks * labels]`, errors `[people * labels observed * labels true]`. Every label must occur; `dawid_skene` sees to it.
+//! `[tasks * labels]`, errors `[people * labels observed * labels true]`. Every label must occur; `dawid_skene` ensures
+//! it.
 //!
 //! Source: crowd-kit 1.4.2, `crowdkit/aggregation/classification/dawid_skene.py`: start from the shares of the votes,
 //! clipping, bound and stopping rule are its own.
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{Vote, VoteSet, majority};
 
-/// No probability whose logarithm is taken lies below this (crowd-kit's `_EPS`).
+/// The lower bound of probabilities before a logarithm is taken (crowd-kit's `_EPS`).
 pub(super) const FLOOR: f64 = 1e-10;
 /// crowd-kit's `n_iter`.
 const MAX_ITERATIONS: u32 = 100;

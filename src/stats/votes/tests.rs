@@ -1,4 +1,5 @@
-//! Holds this module against crowd-kit's numbers in `tests/golden/votes.json`, and on cases small enough to judge by eye.
+//! Holds this module against crowd-kit's numbers in `tests/golden/votes.json`, and on cases small enough to judge by
+//! eye.
 
 use std::collections::BTreeMap;
 
