@@ -99,7 +99,8 @@ not json
 "#;
     const WIDE: &str = "\u{feff}batch,task,image,category,person,recognise_question,recognise,use_question,use\n\
         b,t1,i,\"a, \"\"b\"\"\nc\",ada,q,yes,q,\nb,t2,i,=1+1,ada,q,No,q,?\n";
-    const PROLIFIC: &str = "Participant id,META_TASK,Can you recognise it? [recognise],Could it be used? [use],Completed at\n\
+    const PROLIFIC: &str = "Participant id,META_TASK,Can you recognise it? [recognise],\
+        Could it be used? [use],Completed at\n\
         p1,t1,Yes,Not sure,2026-11-22T10:00:00Z\n";
     const TURK: &str = "HITId,WorkerId,SubmitTime,Input.task_1,Input.task_2,Answer.recognise_1,Answer.recognise_2,\
         Answer.use_1.yes,Answer.use_1.no,Answer.use_2.yes,Answer.use_2.no\n\

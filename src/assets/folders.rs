@@ -1,10 +1,11 @@
 //! Data directories: `--data-dir`, `$HARDSET_DATA_DIR` and the user's cache, searched for file names at any depth.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{AssetError, pins};
 use crate::domain::{DataEntry, DataSource, Sha256};
+use crate::store::hash_file;
 
 /// Where external files are looked for, in order.
 #[derive(Debug, Clone)]
@@ -101,9 +102,7 @@ impl DataFolders {
 
 /// Hashes the file at `path`.
 pub(super) fn read(path: &Path) -> Result<Located, AssetError> {
-    let mut file = File::open(path).map_err(AssetError::io("read", path))?;
-    let sha256 = Sha256::of_reader(&mut file).map_err(AssetError::io("read", path))?;
-    let bytes = file.metadata().map_err(AssetError::io("read", path))?.len();
+    let (bytes, sha256) = hash_file(path).map_err(AssetError::io("read", path))?;
     Ok(Located { path: path.to_owned(), bytes, sha256 })
 }
 

@@ -82,25 +82,6 @@ impl Summary {
         counts.right_on_mined_by_others += u64::from(mined_by_others && right);
     }
 
-    /// Adds the figures of other shards of the same mining.
-    pub fn merge(&mut self, other: &Self) {
-        self.items += other.items;
-        self.hard += other.hard;
-        self.near_ties += other.near_ties;
-        self.histogram.iter_mut().zip(&other.histogram).for_each(|(sum, n)| *sum += n);
-        for (sum, n) in self.surrogates.iter_mut().zip(&other.surrogates) {
-            sum.right += n.right;
-            sum.right_on_hard += n.right_on_hard;
-            sum.mined_by_others += n.mined_by_others;
-            sum.right_on_mined_by_others += n.right_on_mined_by_others;
-        }
-        for (sum, n) in self.pairs.iter_mut().flatten().zip(other.pairs.iter().flatten()) {
-            sum.alike += n.alike;
-            sum.both_fail += n.both_fail;
-            sum.same_class += n.same_class;
-        }
-    }
-
     /// Items judged.
     pub fn items(&self) -> u64 {
         self.items
@@ -156,29 +137,35 @@ impl Summary {
 mod tests {
     use super::*;
 
-    /// Items by the bits of the surrogates that fail on them; a failing surrogate says class 1, another class 0.
-    fn summary(failed: &[u64], surrogates: usize, rule: &str) -> Summary {
-        let columns: Vec<VoteColumns> = (0..surrogates)
-            .map(|bit| VoteColumns {
-                correct: failed.iter().map(|f| f >> bit & 1 == 0).collect(),
-                top1_id: failed.iter().map(|f| (f >> bit & 1) as i32).collect(),
-                ..VoteColumns::default()
-            })
-            .collect();
+    /// The figures of a pool that is added in the given shards; each shard has its items as the bits of the surrogates that
+    /// fail on them. A failing surrogate gives class 1, another one class 0.
+    fn summary_of(shards: &[&[u64]], surrogates: usize, rule: &str) -> Summary {
         let rule: Rule = rule.parse().unwrap();
-        let hard = |failed: u64| failed.count_ones() >= rule.needed(surrogates);
-        let judged: Vec<Judged> = (failed.iter().zip(0..))
-            .map(|(&failed, item_id)| Judged {
-                item_id,
-                failed,
-                agreed_wrong: None,
-                near_tie: item_id == 0,
-                hard: hard(failed),
-            })
-            .collect();
         let mut summary = Summary::new(surrogates, rule);
-        summary.add(&columns, &judged);
+        for failed in shards {
+            let columns: Vec<VoteColumns> = (0..surrogates)
+                .map(|bit| VoteColumns {
+                    correct: failed.iter().map(|f| f >> bit & 1 == 0).collect(),
+                    top1_id: failed.iter().map(|f| (f >> bit & 1) as i32).collect(),
+                    ..VoteColumns::default()
+                })
+                .collect();
+            let judged: Vec<Judged> = (failed.iter().zip(0..))
+                .map(|(&failed, item_id)| Judged {
+                    item_id,
+                    failed,
+                    agreed_wrong: None,
+                    near_tie: item_id == 0,
+                    hard: failed.count_ones() >= rule.needed(surrogates),
+                })
+                .collect();
+            summary.add(&columns, &judged);
+        }
         summary
+    }
+
+    fn summary(failed: &[u64], surrogates: usize, rule: &str) -> Summary {
+        summary_of(&[failed], surrogates, rule)
     }
 
     #[test]
@@ -192,8 +179,7 @@ mod tests {
 
     #[test]
     fn shards_add_up() {
-        let mut sum = summary(&[0b01, 0b11], 2, "all");
-        sum.merge(&summary(&[0b10, 0b00, 0b11], 2, "all"));
+        let sum = summary_of(&[&[0b01, 0b11], &[0b10, 0b00, 0b11]], 2, "all");
         let whole = summary(&[0b01, 0b11, 0b10, 0b00, 0b11], 2, "all");
         assert_eq!(
             (sum.histogram(), sum.kappa(), sum.correct(1)),

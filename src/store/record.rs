@@ -1,12 +1,12 @@
 //! Commit records: what was made for one unit, from which inputs, and the hashes of its files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, atomic::write_whole};
+use super::{StoreError, atomic::write_whole, hash_file};
 use crate::domain::{DropRow, Sha256};
 
 /// The files of one piece of work: `<dir>/<stem>.parquet`, …, committed by `<dir>/<stem>.json`.
@@ -148,9 +148,9 @@ fn file_problem(path: &Path, expected: &FileRecord, check: Check) -> Option<Stri
     if check == Check::Sizes {
         return None;
     }
-    match File::open(path).and_then(|mut file| Sha256::of_reader(&mut file)) {
-        Ok(hash) if hash == expected.sha256 => None,
-        Ok(hash) => Some(format!("its SHA-256 is {} instead of {}", hash.short(), expected.sha256.short())),
+    match hash_file(path) {
+        Ok((_, hash)) if hash == expected.sha256 => None,
+        Ok((_, hash)) => Some(format!("its SHA-256 is {} instead of {}", hash.short(), expected.sha256.short())),
         Err(error) => Some(error.to_string()),
     }
 }

@@ -43,8 +43,5 @@ pub mod tasks_table {
 }
 /// `verdicts/all.{votes,assignments,items,people,agreement}.parquet`.
 pub mod verdicts_table {
-    pub use super::verdicts::{
-        decode_assignments, decode_items, encode_agreement, encode_assignments, encode_items, encode_people,
-        encode_votes,
-    };
+    pub use super::verdicts::{encode_agreement, encode_assignments, encode_items, encode_people, encode_votes};
 }

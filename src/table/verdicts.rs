@@ -1,13 +1,11 @@
 //! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, which assignments were set
 //! aside, and what people decided.
 
-use std::path::Path;
-
 use polars::prelude::*;
 
 use super::answers;
 use super::frame::{self, TableError};
-use crate::domain::{Agreement, Answer, Assignment, ItemId, ItemVerdict, Passed, PersonRow, Tally, Verdict, VoteRow};
+use crate::domain::{Agreement, Answer, Assignment, ItemVerdict, PersonRow, VoteRow};
 
 /// All votes; those that do not count have a reason.
 pub fn encode_votes(rows: &[VoteRow]) -> Result<Vec<u8>, TableError> {
@@ -44,43 +42,6 @@ pub fn encode_assignments(rows: &[Assignment]) -> Result<Vec<u8>, TableError> {
         Column::new("counts".into(), rows.iter().map(|row| row.reason.is_none()).collect::<Vec<bool>>()),
         Column::new("reason".into(), rows.iter().map(|row| row.reason.as_deref()).collect::<Vec<Option<&str>>>()),
     ])
-}
-
-/// The assignments of the file.
-pub fn decode_assignments(path: &Path) -> Result<Vec<Assignment>, TableError> {
-    let columns = [
-        "batch",
-        "person",
-        "answers",
-        "positives_passed",
-        "positives",
-        "negatives_passed",
-        "negatives",
-        "repeats_passed",
-        "repeats",
-        "reason",
-    ];
-    frame::read_rows(path, &columns, |frame| {
-        let (batches, people) = (frame::full_strings(frame, "batch")?, frame::full_strings(frame, "person")?);
-        let (answers, reasons) = (frame::u32s(frame, "answers")?, frame::strings(frame, "reason")?);
-        let passed = |name: &str| -> PolarsResult<Vec<Passed>> {
-            let (passed, all) = (frame::u32s(frame, &format!("{name}_passed"))?, frame::u32s(frame, name)?);
-            Ok(passed.into_iter().zip(all).map(|(passed, all)| Passed { passed, all }).collect())
-        };
-        let (positives, negatives, repeats) = (passed("positives")?, passed("negatives")?, passed("repeats")?);
-        let rows = batches.into_iter().zip(people).zip(reasons).enumerate();
-        Ok(rows
-            .map(|(at, ((batch, person), reason))| Assignment {
-                batch,
-                person,
-                answers: answers[at],
-                positives: positives[at],
-                negatives: negatives[at],
-                repeats: repeats[at],
-                reason,
-            })
-            .collect())
-    })
 }
 
 /// The items' verdicts; columns `<question>_yes`, `_no`, `_not_sure` and `_score` for each of `questions`.
@@ -130,48 +91,12 @@ pub fn encode_agreement(rows: &[Agreement]) -> Result<Vec<u8>, TableError> {
     ])
 }
 
-/// The items of the file.
-pub fn decode_items(path: &Path, questions: &[String]) -> Result<Vec<ItemVerdict>, TableError> {
-    let own = ["no", "not_sure", "yes", "score"];
-    let of_questions = questions.iter().flat_map(|question| own.map(|part| format!("{question}_{part}")));
-    let names: Vec<String> =
-        ["item_id", "category", "verdict"].map(str::to_owned).into_iter().chain(of_questions).collect();
-    frame::read_rows(path, &names.iter().map(String::as_str).collect::<Vec<_>>(), |frame| {
-        let (ids, categories) = (frame::u32s(frame, "item_id")?, frame::full_strings(frame, "category")?);
-        let verdicts = frame::full_strings(frame, "verdict")?;
-        let mut tallies = vec![Vec::with_capacity(questions.len()); ids.len()];
-        for question in questions {
-            let [no, unsure, yes] =
-                Answer::ALL.map(|answer| frame::u32s(frame, &format!("{question}_{}", answer.name())));
-            let (no, unsure, yes) = (no?, unsure?, yes?);
-            let scores = frame.column(&format!("{question}_score"))?.f64()?;
-            for (at, tallies) in tallies.iter_mut().enumerate() {
-                tallies.push(Tally { votes: [no[at], unsure[at], yes[at]], score: scores.get(at) });
-            }
-        }
-        let rows = ids.into_iter().zip(categories).zip(verdicts).zip(tallies);
-        Ok(rows
-            .map(|(((id, category), verdict), tallies)| ItemVerdict {
-                item_id: ItemId(id),
-                category,
-                tallies,
-                verdict: verdict_of(&verdict),
-            })
-            .collect())
-    })
-}
-
-fn verdict_of(text: &str) -> Verdict {
-    match text {
-        "accept" => Verdict::Accept,
-        "reject" => Verdict::Reject,
-        _ => Verdict::Undecided,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::domain::{ItemId, Passed, Tally, Verdict};
 
     #[test]
     fn assignments_and_items_come_back_as_they_went_in() {
@@ -198,5 +123,81 @@ mod tests {
         let questions = ["recognise".to_owned(), "use".to_owned()];
         std::fs::write(&path, encode_items(&questions, std::slice::from_ref(&item)).unwrap()).unwrap();
         assert_eq!(decode_items(&path, &questions).unwrap(), [item]);
+    }
+
+    /// The assignments of the file.
+    fn decode_assignments(path: &Path) -> Result<Vec<Assignment>, TableError> {
+        let columns = [
+            "batch",
+            "person",
+            "answers",
+            "positives_passed",
+            "positives",
+            "negatives_passed",
+            "negatives",
+            "repeats_passed",
+            "repeats",
+            "reason",
+        ];
+        frame::read_rows(path, &columns, |frame| {
+            let (batches, people) = (frame::full_strings(frame, "batch")?, frame::full_strings(frame, "person")?);
+            let (answers, reasons) = (frame::u32s(frame, "answers")?, frame::strings(frame, "reason")?);
+            let passed = |name: &str| -> PolarsResult<Vec<Passed>> {
+                let (passed, all) = (frame::u32s(frame, &format!("{name}_passed"))?, frame::u32s(frame, name)?);
+                Ok(passed.into_iter().zip(all).map(|(passed, all)| Passed { passed, all }).collect())
+            };
+            let (positives, negatives, repeats) = (passed("positives")?, passed("negatives")?, passed("repeats")?);
+            let rows = batches.into_iter().zip(people).zip(reasons).enumerate();
+            Ok(rows
+                .map(|(at, ((batch, person), reason))| Assignment {
+                    batch,
+                    person,
+                    answers: answers[at],
+                    positives: positives[at],
+                    negatives: negatives[at],
+                    repeats: repeats[at],
+                    reason,
+                })
+                .collect())
+        })
+    }
+
+    /// The items of the file.
+    fn decode_items(path: &Path, questions: &[String]) -> Result<Vec<ItemVerdict>, TableError> {
+        let own = ["no", "not_sure", "yes", "score"];
+        let of_questions = questions.iter().flat_map(|question| own.map(|part| format!("{question}_{part}")));
+        let names: Vec<String> =
+            ["item_id", "category", "verdict"].map(str::to_owned).into_iter().chain(of_questions).collect();
+        frame::read_rows(path, &names.iter().map(String::as_str).collect::<Vec<_>>(), |frame| {
+            let (ids, categories) = (frame::u32s(frame, "item_id")?, frame::full_strings(frame, "category")?);
+            let verdicts = frame::full_strings(frame, "verdict")?;
+            let mut tallies = vec![Vec::with_capacity(questions.len()); ids.len()];
+            for question in questions {
+                let [no, unsure, yes] =
+                    Answer::ALL.map(|answer| frame::u32s(frame, &format!("{question}_{}", answer.name())));
+                let (no, unsure, yes) = (no?, unsure?, yes?);
+                let scores = frame.column(&format!("{question}_score"))?.f64()?;
+                for (at, tallies) in tallies.iter_mut().enumerate() {
+                    tallies.push(Tally { votes: [no[at], unsure[at], yes[at]], score: scores.get(at) });
+                }
+            }
+            let rows = ids.into_iter().zip(categories).zip(verdicts).zip(tallies);
+            Ok(rows
+                .map(|(((id, category), verdict), tallies)| ItemVerdict {
+                    item_id: ItemId(id),
+                    category,
+                    tallies,
+                    verdict: verdict_of(&verdict),
+                })
+                .collect())
+        })
+    }
+
+    fn verdict_of(text: &str) -> Verdict {
+        match text {
+            "accept" => Verdict::Accept,
+            "reject" => Verdict::Reject,
+            _ => Verdict::Undecided,
+        }
     }
 }

@@ -174,7 +174,8 @@ fn record_sets(release: &Release) -> Value {
 fn categories(release: &Release) -> Value {
     let field = |name: &str, types: &str, what: &str| {
         json!({
-            "@type": "cr:Field", "@id": format!("categories/{name}"), "name": name, "dataType": types, "description": what,
+            "@type": "cr:Field", "@id": format!("categories/{name}"), "name": name, "dataType": types,
+            "description": what,
         })
     };
     let names = class_names(&release.categories);
