@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::Found, nuisances};
+use super::{ConfigError, lookup, lookup::TomlFile, nuisances};
 use crate::domain::{
     DiffusionModel, DiffusionSource, FakeImages, FolderSource, GenerateSpec, LabelSource, Precision, PromptGrid,
     SamplerKind, Sha256, WeightsSpec,
@@ -62,7 +62,7 @@ pub(super) struct RawFake {
 }
 
 /// Checks the section and fills in defaults.
-pub(super) fn check(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> {
+pub(super) fn check(raw: RawGenerate, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {
     match raw {
         RawGenerate::Folder(raw) => folder(raw, found),
         RawGenerate::Diffusion(raw) => diffusion(raw, found),
@@ -70,7 +70,7 @@ pub(super) fn check(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, Con
     }
 }
 
-fn folder(raw: RawFolder, found: &Found) -> Result<GenerateSpec, ConfigError> {
+fn folder(raw: RawFolder, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
     let root = raw.root.ok_or_else(|| {
         ConfigError::value(
@@ -109,7 +109,7 @@ fn hashed(path: &Path) -> Result<WeightsSpec, ConfigError> {
     Ok(WeightsSpec { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
 }
 
-fn diffusion(raw: RawDiffusion, found: &Found) -> Result<GenerateSpec, ConfigError> {
+fn diffusion(raw: RawDiffusion, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, &format!("generate.{key}"), problem));
     if raw.model.is_empty() {

@@ -15,7 +15,7 @@ static PIPELINES: Dir = include_dir!("$CARGO_MANIFEST_DIR/pipelines");
 
 /// A TOML file that was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct TomlFile {
     /// Its name in messages: its path, or `built-in …`.
     pub file: String,
     /// Its text.
@@ -26,7 +26,7 @@ pub struct Found {
     pub stem: String,
 }
 
-impl Found {
+impl TomlFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
@@ -53,14 +53,14 @@ impl Found {
 
 /// Finds the file that `name` stands for: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
 /// or the nearest folder above it, else a built-in file. `file` is the file that names it, for messages.
-pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<Found, ConfigError> {
+pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<TomlFile, ConfigError> {
     if name.ends_with(".toml") || name.contains('/') {
-        return Found::read(&from.join(name));
+        return TomlFile::read(&from.join(name));
     }
     let absolute = real_path(from);
     let places = absolute.ancestors().map(|dir| dir.join(folder).join(format!("{name}.toml")));
     if let Some(path) = places.into_iter().find(|path| path.is_file()) {
-        return Found::read(&path);
+        return TomlFile::read(&path);
     }
     match built_in(folder, name) {
         Some(found) if found.has_neighbours() => Err(ConfigError::NeedsCheckout { folder, name: name.to_owned() }),
@@ -80,9 +80,9 @@ pub fn real_path(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-fn built_in(folder: &str, name: &str) -> Option<Found> {
+fn built_in(folder: &str, name: &str) -> Option<TomlFile> {
     let text = dir_of(folder).get_file(format!("{name}.toml"))?.contents_utf8()?;
-    Some(Found {
+    Some(TomlFile {
         file: format!("built-in {folder}/{name}.toml"),
         text: text.to_owned(),
         dir: PathBuf::from("."),

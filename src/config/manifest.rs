@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::ConfigError;
-use super::lookup::{Found, real_path};
+use super::lookup::{TomlFile, real_path};
 use crate::domain::{DataEntry, DataSource, ModelEntry, ModelFile, PipWheel, Sha256};
 
 const NAME: &str = "data-manifest.toml";
@@ -105,11 +105,11 @@ pub fn entry(id: &str, from: &Path, file: &str) -> Result<DataEntry, ConfigError
     entries.remove(id).ok_or_else(unknown)
 }
 
-fn manifests(from: &Path) -> Result<Vec<Found>, ConfigError> {
+fn manifests(from: &Path) -> Result<Vec<TomlFile>, ConfigError> {
     let absolute = real_path(from);
     let places = absolute.ancestors().map(|dir| dir.join(NAME)).filter(|path| path.is_file());
-    let mut found = places.map(|path| Found::read(&path)).collect::<Result<Vec<_>, _>>()?;
-    found.push(Found {
+    let mut found = places.map(|path| TomlFile::read(&path)).collect::<Result<Vec<_>, _>>()?;
+    found.push(TomlFile {
         file: format!("built-in {NAME}"),
         text: BUILT_IN.to_owned(),
         dir: PathBuf::from("."),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::generate::{self, RawGenerate};
-use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::Found, release, surrogate};
+use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::TomlFile, release, surrogate};
 use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
 
 /// A margin at which the rounding of another machine has been seen to change a top class.
@@ -80,7 +80,7 @@ impl Recipe {
     pub fn load(name: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
         let path = Path::new(name);
         let found = if path.is_file() {
-            Found::read(path)?
+            TomlFile::read(path)?
         } else {
             lookup::find("pipelines", name, Path::new("."), "the working directory")?
         };
@@ -88,7 +88,7 @@ impl Recipe {
     }
 }
 
-fn parse(found: &Found, overrides: &[Override]) -> Result<RawRecipe, ConfigError> {
+fn parse(found: &TomlFile, overrides: &[Override]) -> Result<RawRecipe, ConfigError> {
     if overrides.is_empty() {
         return found.parse();
     }
@@ -102,7 +102,7 @@ fn parse(found: &Found, overrides: &[Override]) -> Result<RawRecipe, ConfigError
     })
 }
 
-fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
+fn check(raw: RawRecipe, found: &TomlFile) -> Result<Recipe, ConfigError> {
     let file = &found.file;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if raw.name.is_empty() || raw.name.starts_with('.') || !raw.name.chars().all(plain) {
@@ -127,7 +127,7 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
     })
 }
 
-fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
+fn mine(raw: RawMine, found: &TomlFile) -> Result<MineRecipe, ConfigError> {
     let file = &found.file;
     let load = |names: &[String]| {
         names.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()

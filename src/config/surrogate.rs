@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::Found, manifest};
+use super::{ConfigError, lookup, lookup::TomlFile, manifest};
 use crate::domain::{
     ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Layout, OutputKind, OutputSpec,
     Resize, Sha256,
@@ -111,7 +111,7 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
     Ok(SurrogateDef { name: found.stem, file: found.file, model })
 }
 
-fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
+fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
     let onnx_keys = raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
     if let Some(fake) = raw.fake {
@@ -135,7 +135,7 @@ fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
     })))
 }
 
-fn weights(raw: RawWeights, found: &Found) -> Result<WeightsRef, ConfigError> {
+fn weights(raw: RawWeights, found: &TomlFile) -> Result<WeightsRef, ConfigError> {
     match (raw.id, raw.path) {
         (Some(_), None) if raw.sha256.is_some() => Err(ConfigError::value(
             &found.file,

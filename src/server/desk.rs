@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::store::GivenOut;
+use crate::store::HandedOut;
 
 /// A sheet that is not finished after this time counts as free again; the person who has it may still finish it.
 const LEASE_MS: i64 = 24 * 60 * 60 * 1000;
@@ -28,7 +28,7 @@ struct Holding {
 
 /// The sheet for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Work {
+pub(super) enum NextSheet {
     /// The sheet that the person has already.
     Has(usize),
     /// A new sheet.
@@ -41,7 +41,7 @@ impl Desk {
     /// A desk on which `given` sheets are out, as the database has it.
     ///
     /// `batches`: places of the sheets by name; `wanted`, `judged`: by place.
-    pub fn new(batches: &HashMap<String, usize>, wanted: &[u32], judged: &[Vec<u64>], given: Vec<GivenOut>) -> Self {
+    pub fn new(batches: &HashMap<String, usize>, wanted: &[u32], judged: &[Vec<u64>], given: Vec<HandedOut>) -> Self {
         let mut desk = Self {
             wanted: wanted.to_vec(),
             judged: judged.iter().map(|sheet| sheet.iter().copied().collect()).collect(),
@@ -60,9 +60,9 @@ impl Desk {
     }
 
     /// The sheet for a person; a new one is marked as given.
-    pub fn next(&mut self, person: &str, now_ms: i64) -> Work {
+    pub fn next(&mut self, person: &str, now_ms: i64) -> NextSheet {
         if let Some(&sheet) = self.open.get(person) {
-            return Work::Has(sheet);
+            return NextSheet::Has(sheet);
         }
         let seen = self.images_of(person);
         // Free sheets by how many people have them, then by how many of their images the person has judged.
@@ -80,10 +80,10 @@ impl Desk {
             let candidate = (holders, known, sheet);
             best = Some(best.map_or(candidate, |best| best.min(candidate)));
         }
-        let Some((_, _, sheet)) = best else { return Work::None };
+        let Some((_, _, sheet)) = best else { return NextSheet::None };
         self.holders[sheet].insert(person.to_owned(), Holding { given_ms: now_ms, finished: false });
         self.open.insert(person.to_owned(), sheet);
-        Work::New(sheet)
+        NextSheet::New(sheet)
     }
 
     /// The images on all sheets that a person has or had.
@@ -144,29 +144,32 @@ mod tests {
     #[test]
     fn sheets_go_round_evenly_and_nobody_gets_one_twice() {
         let mut desk = desk(&[2, 2]);
-        assert_eq!(["a", "b", "c"].map(|person| desk.next(person, 0)), [Work::New(0), Work::New(1), Work::New(0)]);
-        assert_eq!(desk.next("a", 1), Work::Has(0));
+        assert_eq!(
+            ["a", "b", "c"].map(|person| desk.next(person, 0)),
+            [NextSheet::New(0), NextSheet::New(1), NextSheet::New(0)]
+        );
+        assert_eq!(desk.next("a", 1), NextSheet::Has(0));
         desk.finish("a", 0);
-        assert_eq!(desk.next("a", 2), Work::New(1));
+        assert_eq!(desk.next("a", 2), NextSheet::New(1));
         desk.finish("a", 1);
-        assert_eq!((desk.next("a", 3), desk.next("d", 3), desk.finished("a")), (Work::None, Work::None, 2));
+        assert_eq!((desk.next("a", 3), desk.next("d", 3), desk.finished("a")), (NextSheet::None, NextSheet::None, 2));
     }
 
     #[test]
     fn nobody_gets_images_again_on_a_sheet_of_a_later_round() {
         let batches = [("first".to_owned(), 0), ("again".to_owned(), 1)].into();
         let mut desk = Desk::new(&batches, &[1, 1], &[vec![1, 2, 3, 4], vec![1, 2, 3]], Vec::new());
-        assert_eq!(desk.next("a", 0), Work::New(0));
+        assert_eq!(desk.next("a", 0), NextSheet::New(0));
         desk.finish("a", 0);
-        assert_eq!((desk.next("a", 1), desk.next("b", 1)), (Work::None, Work::New(1)));
+        assert_eq!((desk.next("a", 1), desk.next("b", 1)), (NextSheet::None, NextSheet::New(1)));
     }
 
     #[test]
     fn a_sheet_that_somebody_left_is_given_to_another_a_day_later() {
         let mut desk = desk(&[1]);
-        assert_eq!(desk.next("a", 0), Work::New(0));
-        assert_eq!(desk.next("b", 1000), Work::None);
-        assert_eq!(desk.next("b", LEASE_MS + 1), Work::New(0));
-        assert_eq!(desk.next("a", LEASE_MS + 2), Work::Has(0));
+        assert_eq!(desk.next("a", 0), NextSheet::New(0));
+        assert_eq!(desk.next("b", 1000), NextSheet::None);
+        assert_eq!(desk.next("b", LEASE_MS + 1), NextSheet::New(0));
+        assert_eq!(desk.next("a", LEASE_MS + 2), NextSheet::Has(0));
     }
 }

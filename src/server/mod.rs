@@ -33,7 +33,7 @@ use crate::render::annotate::{self as page, Sheet};
 use crate::store::{Ballots, StoreError};
 use desk::Desk;
 use listener::{Limited, PeerAddress};
-use rate::{Limit, Rate};
+use rate::{Limit, RateLimiter};
 use writer::Writer;
 
 /// The largest body of a request, in bytes; an answer has about 200.
@@ -120,7 +120,7 @@ struct Shared {
     writer: Writer,
     desk: Mutex<Desk>,
     people: Mutex<HashMap<String, String>>,
-    rate: Mutex<Rate>,
+    rate: Mutex<RateLimiter>,
     /// Problems that only the owner is told.
     trouble: Mutex<Vec<String>>,
     hosts: Vec<String>,
@@ -224,7 +224,7 @@ impl Shared {
             writer: Writer::start(Ballots::open(&site.ballots)?),
             ballots: Mutex::new(ballots),
             people: Mutex::new(people),
-            rate: Mutex::new(Rate::default()),
+            rate: Mutex::new(RateLimiter::default()),
             trouble: Mutex::default(),
             cookies: guard::cookies(&site.secret),
             hosts: guard::hosts(address, &site.hosts),

@@ -12,7 +12,7 @@ use super::{App, Shared, failed, lock, now_ms, refused};
 use crate::domain::{Answer, Given, person_name};
 use crate::render::annotate::{self as render, Owner, OwnerPerson, OwnerSheet};
 use crate::stats::{Vote, VoteSet, percent_agreement};
-use crate::store::{PersonBallots, StoreError};
+use crate::store::{PersonProgress, StoreError};
 
 const WHO: &str = "the owner";
 
@@ -83,7 +83,7 @@ impl Shared {
         let answers_wanted =
             wanted.map(|(sheet, &people)| (sheet.tasks.len() * sheet.questions.len()) as u64 * u64::from(people)).sum();
         let now = now_ms();
-        let person = |person: PersonBallots| OwnerPerson {
+        let person = |person: PersonProgress| OwnerPerson {
             link: self.link(&person.name),
             last_seen: person.seen_ms.map_or_else(|| "not yet".to_owned(), |seen| ago(now - seen)),
             answers: person.answers,

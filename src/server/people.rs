@@ -7,11 +7,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::desk::Work;
+use super::desk::NextSheet;
 use super::{App, Shared, failed, lock, now_ms, refused};
 use crate::domain::Answer;
 use crate::render::annotate as page;
-use crate::store::Entry;
+use crate::store::BallotChange;
 
 /// `GET /`: the page, for a person with a session.
 pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -44,10 +44,10 @@ impl Shared {
         let now = now_ms();
         let work = lock(&self.desk).next(name, now);
         let at = match work {
-            Work::None => return Ok(None),
-            Work::Has(at) => at,
-            Work::New(at) => {
-                let given = Entry::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
+            NextSheet::None => return Ok(None),
+            NextSheet::Has(at) => at,
+            NextSheet::New(at) => {
+                let given = BallotChange::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
                 if let Err(problem) = self.writer.save(given).await {
                     lock(&self.desk).forget(name, at);
                     return Err(problem);
@@ -91,7 +91,7 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap, Json(sent
     }
     let SentAnswer { batch, task, question, answer } = sent;
     let answer = answer.map(|answer| answer.name().to_owned());
-    match app.writer.save(Entry::Answer { person: name, batch, task, question, answer }).await {
+    match app.writer.save(BallotChange::Answer { person: name, batch, task, question, answer }).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(problem) => failed(&app, problem),
     }
@@ -134,7 +134,7 @@ pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent
     let Some(&at) = app.by_batch.get(&sent.batch).filter(|&&at| lock(&app.desk).has(&name, at)) else {
         return (StatusCode::BAD_REQUEST, "this sheet is not yours").into_response();
     };
-    match app.writer.save(Entry::Finished { person: name.clone(), batch: sent.batch }).await {
+    match app.writer.save(BallotChange::Finished { person: name.clone(), batch: sent.batch }).await {
         Ok(()) => {
             lock(&app.desk).finish(&name, at);
             StatusCode::NO_CONTENT.into_response()

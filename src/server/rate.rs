@@ -29,9 +29,9 @@ impl Bucket {
 
 /// The buckets, by person or address.
 #[derive(Default)]
-pub(super) struct Rate(HashMap<String, Bucket>);
+pub(super) struct RateLimiter(HashMap<String, Bucket>);
 
-impl Rate {
+impl RateLimiter {
     /// Whether `who` may make one more request.
     pub fn admits(&mut self, who: String, limit: Limit) -> bool {
         let now = Instant::now();
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_others_are_not_touched() {
-        let mut rate = Rate::default();
+        let mut rate = RateLimiter::default();
         let limit = |per_sec| Limit { burst: 3.0, per_sec };
         let admitted = (0..10).filter(|_| rate.admits("a".into(), limit(0.0))).count();
         assert_eq!(admitted, 3);

@@ -6,14 +6,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::now_ms;
-use crate::store::{Ballots, Entry, StoreError};
+use crate::store::{BallotChange, Ballots, StoreError};
 
-/// The most entries of one write.
+/// The most changes of one write.
 const MOST: usize = 512;
 
-/// An entry, and the channel that reports whether it was saved.
+/// A change, and the channel that reports whether it was saved.
 struct Request {
-    entry: Entry,
+    change: BallotChange,
     saved: oneshot::Sender<Result<(), String>>,
 }
 
@@ -21,18 +21,18 @@ struct Request {
 pub(super) struct Writer(Sender<Request>);
 
 impl Writer {
-    /// Starts the thread. It ends after this is dropped and all entries are saved.
+    /// Starts the thread. It ends after this is dropped and all changes are saved.
     pub fn start(ballots: Ballots) -> Self {
         let (sender, requests) = channel();
         std::thread::spawn(move || run(ballots, &requests));
         Self(sender)
     }
 
-    /// Saves an entry; it is on the disk when this returns without an error.
-    pub async fn save(&self, entry: Entry) -> Result<(), String> {
+    /// Saves a change; it is on the disk when this returns without an error.
+    pub async fn save(&self, change: BallotChange) -> Result<(), String> {
         let gone = || "the writer has stopped".to_owned();
         let (saved, outcome) = oneshot::channel();
-        self.0.send(Request { entry, saved }).map_err(|_| gone())?;
+        self.0.send(Request { change, saved }).map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
 }
@@ -40,12 +40,12 @@ impl Writer {
 fn run(mut ballots: Ballots, requests: &Receiver<Request>) {
     while let Ok(first) = requests.recv() {
         let more = std::iter::from_fn(|| requests.try_recv().ok());
-        let (mut entries, mut channels) = (Vec::new(), Vec::new());
-        for Request { entry, saved } in std::iter::once(first).chain(more).take(MOST) {
-            entries.push(entry);
+        let (mut changes, mut channels) = (Vec::new(), Vec::new());
+        for Request { change, saved } in std::iter::once(first).chain(more).take(MOST) {
+            changes.push(change);
             channels.push(saved);
         }
-        let outcome = ballots.save(&entries, now_ms()).map_err(|error: StoreError| error.to_string());
+        let outcome = ballots.save(&changes, now_ms()).map_err(|error: StoreError| error.to_string());
         for channel in channels {
             // A page that has gone away sends its answer again.
             let _ = channel.send(outcome.clone());

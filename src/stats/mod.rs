@@ -16,7 +16,7 @@ pub use interval::{Interval, wilson, wilson_mean};
 pub use near::{Near, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use select::{Judged, VoteColumns, align, judge};
-pub use summary::{LeftOut, Summary};
+pub use summary::{MinedWithoutOne, Summary};
 pub use votes::{
     OneCoinPosterior, Posterior, Vote, VoteSet, Wawa, agreement_with_others, alpha_interval, dawid_skene,
     krippendorff_alpha, majority, most_probable, one_coin_dawid_skene, percent_agreement, wawa,

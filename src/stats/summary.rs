@@ -28,7 +28,7 @@ struct Counts {
 
 /// The result of mining with all surrogates but one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LeftOut {
+pub struct MinedWithoutOne {
     /// Items that are hard for the others by the same rule.
     pub mined_by_others: u64,
     /// Accuracy of the surrogate left out on these items; `None` if there are none.
@@ -124,9 +124,9 @@ impl Summary {
     }
 
     /// The items that all surrogates but `bit` mine, and the accuracy of surrogate `bit` on them.
-    pub fn left_out(&self, bit: usize) -> LeftOut {
+    pub fn left_out(&self, bit: usize) -> MinedWithoutOne {
         let counts = &self.surrogates[bit];
-        LeftOut {
+        MinedWithoutOne {
             mined_by_others: counts.mined_by_others,
             on_mined: wilson(counts.right_on_mined_by_others, counts.mined_by_others),
         }

@@ -31,7 +31,7 @@ pub struct Ballots(Connection);
 
 /// One change to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum BallotChange {
     /// A person answers; without an answer, the earlier one is withdrawn.
     Answer {
         /// The person.
@@ -63,7 +63,7 @@ pub enum Entry {
 
 /// One person, for the owner's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PersonBallots {
+pub struct PersonProgress {
     /// The person.
     pub name: String,
     /// Answers.
@@ -76,7 +76,7 @@ pub struct PersonBallots {
 
 /// A sheet that was given to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenOut {
+pub struct HandedOut {
     /// The person.
     pub person: String,
     /// The sheet.
@@ -112,22 +112,22 @@ impl Ballots {
     }
 
     /// All people, sorted by name.
-    pub fn people(&self) -> Result<Vec<PersonBallots>, StoreError> {
+    pub fn people(&self) -> Result<Vec<PersonProgress>, StoreError> {
         let query = "SELECT name, (SELECT count(*) FROM answers WHERE person = name),
             (SELECT count(*) FROM assignments WHERE person = name AND finished_ms IS NOT NULL), seen_ms
             FROM people ORDER BY name";
         self.rows(query, |row| {
             let count = |at: usize| row.get::<_, i64>(at).map(|count| count as u64);
-            Ok(PersonBallots { name: row.get(0)?, answers: count(1)?, finished: count(2)?, seen_ms: row.get(3)? })
+            Ok(PersonProgress { name: row.get(0)?, answers: count(1)?, finished: count(2)?, seen_ms: row.get(3)? })
         })
     }
 
     /// Every sheet that was given to a person.
-    pub fn assignments(&self) -> Result<Vec<GivenOut>, StoreError> {
+    pub fn assignments(&self) -> Result<Vec<HandedOut>, StoreError> {
         let query =
             "SELECT person, batch, given_ms, finished_ms IS NOT NULL FROM assignments ORDER BY given_ms, person, batch";
         self.rows(query, |row| {
-            Ok(GivenOut { person: row.get(0)?, batch: row.get(1)?, given_ms: row.get(2)?, finished: row.get(3)? })
+            Ok(HandedOut { person: row.get(0)?, batch: row.get(1)?, given_ms: row.get(2)?, finished: row.get(3)? })
         })
     }
 
@@ -141,15 +141,15 @@ impl Ballots {
         rows.and_then(Iterator::collect).map_err(|e| self.failed(e))
     }
 
-    /// Saves all entries or none; they are on the disk when this returns.
-    pub fn save(&mut self, entries: &[Entry], now_ms: i64) -> Result<(), StoreError> {
-        let saved = self.save_all(entries, now_ms);
+    /// Saves all changes or none; they are on the disk when this returns.
+    pub fn save(&mut self, changes: &[BallotChange], now_ms: i64) -> Result<(), StoreError> {
+        let saved = self.save_all(changes, now_ms);
         saved.map_err(|e| self.failed(e))
     }
 
-    fn save_all(&mut self, entries: &[Entry], now_ms: i64) -> rusqlite::Result<()> {
+    fn save_all(&mut self, changes: &[BallotChange], now_ms: i64) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
-        entries.iter().try_for_each(|entry| entry.save(&transaction, now_ms))?;
+        changes.iter().try_for_each(|change| change.save(&transaction, now_ms))?;
         transaction.commit()
     }
 
@@ -177,7 +177,7 @@ impl Ballots {
     }
 }
 
-impl Entry {
+impl BallotChange {
     fn save(&self, to: &Connection, now_ms: i64) -> rusqlite::Result<()> {
         let execute =
             |text: &str, values: &[&dyn rusqlite::ToSql]| to.prepare_cached(text)?.execute(values).map(|_| ());
@@ -243,8 +243,8 @@ fn database_id(connection: &Connection) -> rusqlite::Result<String> {
 mod tests {
     use super::*;
 
-    fn answered(task: &str, answer: Option<&str>) -> Entry {
-        Entry::Answer {
+    fn answered(task: &str, answer: Option<&str>) -> BallotChange {
+        BallotChange::Answer {
             person: "ada".into(),
             batch: "b".into(),
             task: task.into(),
@@ -268,8 +268,8 @@ mod tests {
             [("t1", "use", "yes"), ("t2", "use", "yes")].map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
         );
         let (person, batch) = ("ada".to_owned(), "b".to_owned());
-        let given = Entry::Given { person: person.clone(), batch: batch.clone() };
-        ballots.save(&[given.clone(), given, Entry::Finished { person, batch }], 6).unwrap();
+        let given = BallotChange::Given { person: person.clone(), batch: batch.clone() };
+        ballots.save(&[given.clone(), given, BallotChange::Finished { person, batch }], 6).unwrap();
         let people = ballots.people().unwrap();
         assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
         let (id, answers) = read_ballots(&path, true).unwrap();

@@ -25,7 +25,7 @@ mod small_map;
 mod tar;
 
 pub use atomic::{PendingFile, write_whole};
-pub use ballots::{Ballots, Entry, GivenOut, PersonBallots, read_ballots};
+pub use ballots::{BallotChange, Ballots, HandedOut, PersonProgress, read_ballots};
 pub use error::StoreError;
 pub use hand_out::HandOut;
 pub use hashing::hash_file;

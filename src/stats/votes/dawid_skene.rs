@@ -43,7 +43,7 @@ pub struct OneCoinPosterior {
 /// `known`: tasks whose true label is certain, with it; tasks outside the set are passed over. They are held at it in
 /// every iteration, as by crowd-kit's `true_labels`, and so tell how their voters err.
 pub fn dawid_skene(set: &VoteSet, known: &BTreeMap<u32, u8>) -> Posterior {
-    let seen = Seen::new(set, known);
+    let seen = OccurringLabels::new(set, known);
     let Fit { probabilities, errors, iterations } = Problem::new(&seen.set, &seen.known).fit(confusion);
     let confusion = (0..set.people).map(|person| seen.matrix(&errors, person)).collect();
     Posterior { probabilities: seen.probabilities(&probabilities, known), confusion, iterations }
@@ -53,7 +53,7 @@ pub fn dawid_skene(set: &VoteSet, known: &BTreeMap<u32, u8>) -> Posterior {
 ///
 /// crowd-kit's one-coin variant takes no known labels; here they are held as in the full model.
 pub fn one_coin_dawid_skene(set: &VoteSet, known: &BTreeMap<u32, u8>) -> OneCoinPosterior {
-    let seen = Seen::new(set, known);
+    let seen = OccurringLabels::new(set, known);
     let Fit { probabilities, iterations, .. } = Problem::new(&seen.set, &seen.known).fit(coins);
     let skills = skills(&seen.set, &probabilities);
     OneCoinPosterior { probabilities: seen.probabilities(&probabilities, known), skills, iterations }
@@ -107,7 +107,7 @@ fn skills(set: &VoteSet, probabilities: &[f64]) -> Vec<Option<f64>> {
 }
 
 /// The labels that occur, and the votes in terms of them.
-struct Seen {
+struct OccurringLabels {
     /// Which labels occur, ascending.
     labels: Vec<usize>,
     /// Number of labels of the original.
@@ -118,7 +118,7 @@ struct Seen {
     known: BTreeMap<u32, u8>,
 }
 
-impl Seen {
+impl OccurringLabels {
     fn new(set: &VoteSet, known: &BTreeMap<u32, u8>) -> Self {
         let voted = set.voted();
         let known = known.iter().filter(|&(&task, _)| voted.get(task as usize).is_some_and(|&voted| voted));
