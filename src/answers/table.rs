@@ -1,8 +1,9 @@
 //! Answers in CSV: ours, Prolific's and, for old data, Mechanical Turk's.
 //!
-//! Columns are known by their names, in any case. Long tables have `question` and `answer`; wide ones a column for each
-//! question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may number
-//! several tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice: `Answer.<id>.yes`).
+//! Columns are recognised by their names, in any case. Long tables have `question` and `answer`; wide ones a column for
+//! each question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may
+//! number several tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice:
+//! `Answer.<id>.yes`).
 
 use csv::StringRecord;
 

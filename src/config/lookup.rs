@@ -51,7 +51,7 @@ impl TomlFile {
     }
 }
 
-/// Finds the file that `name` stands for: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
+/// Finds the file that `name` refers to: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
 /// or the nearest folder above it, else a built-in file. `file` is the file that names it, for messages.
 pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<TomlFile, ConfigError> {
     if name.ends_with(".toml") || name.contains('/') {

@@ -1,4 +1,4 @@
-//! How people look at images: which ones, in what sheets, what they are asked, and when an image is accepted.
+//! The section about people: which images they judge, on which sheets, the questions, and when an image is accepted.
 //!
 //! Source of the design: Recht et al., "Do ImageNet classifiers generalize to ImageNet?", ICML 2019 (sheets of 48
 //! images with hidden controls for 10 people each, selection frequency); Zhang et al., "ImageNet-D", CVPR 2024 (the two
@@ -8,16 +8,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What a recipe says about people.
+/// The section `[annotate]` of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnnotateSpec {
-    /// Which hard items people look at.
+    /// Which hard items people judge.
     pub items: ItemChoice,
-    /// The most of them; `None`: all.
+    /// The largest number of items; `None`: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_items: Option<u32>,
-    /// Images on a sheet, sentinels among them.
+    /// Images on a sheet, including sentinels.
     pub images_per_batch: u32,
     /// People who fill in the same sheet.
     pub people_per_batch: u32,
@@ -37,7 +37,7 @@ pub struct AnnotateSpec {
     pub export: Vec<ExportFormat>,
 }
 
-/// Which hard items people look at.
+/// Which hard items people judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemChoice {
@@ -47,7 +47,7 @@ pub enum ItemChoice {
     Stratified,
 }
 
-/// Sentinels on a sheet, and what makes an image fit to be one.
+/// Sentinels on a sheet, and which images can be sentinels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sentinels {
@@ -92,7 +92,7 @@ impl AnnotateSpec {
 pub struct Question {
     /// Short name for tables: letters, digits, `_`.
     pub id: String,
-    /// What people read; `{category}` stands for the category's name.
+    /// The text that people read; `{category}` is replaced by the category's name.
     pub text: String,
     /// The item is accepted only if at least this share of the votes is `yes`, in [0, 1].
     pub accept_at: f64,
@@ -140,7 +140,7 @@ impl Answer {
         }
     }
 
-    /// Reads what people's tools write: `yes`, `Y`, `Not sure`, `?` …
+    /// Reads an answer in the notation of any tool: `yes`, `Y`, `Not sure`, `?` …
     pub fn read(text: &str) -> Option<Self> {
         let plain = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
         match plain.as_str() {
@@ -164,7 +164,7 @@ pub struct CheckSpec {
     pub negatives: f64,
     /// The share of repeated images that get the same answer both times.
     pub repeats: f64,
-    /// Answers given after this moment do not count (RFC 3339).
+    /// The closing time (RFC 3339); later answers do not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closes: Option<String>,
 }

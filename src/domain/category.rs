@@ -1,4 +1,4 @@
-//! Categories: what an object is called, and which ImageNet-1k classes count as right for it.
+//! Categories: the name of an object, and the ImageNet-1k classes that count as right for it.
 //!
 //! Does not read files; `config` does. Holds always (checked there): a category's id is unique in its set, and class
 //! indices are in `0..IMAGENET_CLASSES`.

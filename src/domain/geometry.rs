@@ -1,4 +1,4 @@
-//! How a photograph becomes the square that a classifier sees: which resize, which filter, which crop.
+//! How an image becomes the square input of a classifier: resize, filter and crop.
 //!
 //! Data only: the arithmetic is in `imaging::fit`, and sizes are checked there against a real image.
 //! Holds always: two equal geometries give the same pixels for the same image.
@@ -28,7 +28,7 @@ pub enum Resize {
     Shorter(u32),
     /// Both sides become this many px; the aspect is lost.
     Squash(u32),
-    /// The image is cropped as it is.
+    /// The image is cropped without a resize.
     None,
 }
 

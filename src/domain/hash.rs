@@ -36,7 +36,7 @@ impl Sha256 {
         &self.0
     }
 
-    /// The first eight hexadecimal digits: enough for a person to tell two apart.
+    /// The first eight hexadecimal digits: enough for a person to distinguish two hashes.
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()
     }

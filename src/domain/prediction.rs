@@ -10,7 +10,7 @@ use super::ItemId;
 pub struct Scores {
     /// `[1000]` probabilities in [0, 1]; their sum is at most 1 (a background class of the model is left out).
     pub probs: Vec<f32>,
-    /// Largest logit over the 1000 classes; `None` where the model gives probabilities only.
+    /// Largest logit over the 1000 classes; `None` if the model gives probabilities only.
     pub max_logit: Option<f32>,
     /// Energy `-log(sum(exp(logits)))` (Liu et al., NeurIPS 2020, temperature 1); `None` as above.
     pub energy: Option<f32>,

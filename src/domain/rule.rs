@@ -122,7 +122,7 @@ pub struct SelectSpec {
     /// The classes among which a prediction is taken.
     pub label_space: LabelSpace,
     /// A wrong surrogate counts as failing only if it gives the true category at most this probability, in [0, 1]
-    /// (1 = no bound; ImageNet-A sets such a bound on top of "wrong").
+    /// (1 = no bound; ImageNet-A sets such a bound in addition to "wrong").
     pub max_true_prob: f64,
     /// A wrong surrogate counts as failing only if its margin is at most this, in [-1, 0] (0 = no bound).
     pub max_margin: f64,
@@ -153,7 +153,7 @@ impl SelectSpec {
         self.max_true_prob < 1.0
     }
 
-    /// A readable name that different minings may share; [`super::RunSpec::mining_id`] tells them apart.
+    /// A readable name that different minings may share; [`super::RunSpec::mining_id`] distinguishes them.
     pub(super) fn label(&self) -> String {
         format!("{}-of-{}.{}", self.rule.to_string().replace('=', "-"), self.surrogates.len(), self.label_space)
     }

@@ -351,7 +351,7 @@ pub struct OutputSpec {
     pub classes: u32,
     /// Number of extra classes in front (1 for a background class): ImageNet index = model class - offset.
     pub offset: u32,
-    /// Its name, needed where the model has several outputs.
+    /// Its name, needed if the model has several outputs.
     pub name: Option<String>,
 }
 

@@ -98,7 +98,7 @@ impl Desk {
         self.holders[sheet].values().filter(is_in_time).count()
     }
 
-    /// Takes a sheet back that could not be saved as given out.
+    /// Takes back a sheet that could not be saved as given out.
     pub fn forget(&mut self, person: &str, sheet: usize) {
         self.holders[sheet].remove(person);
         self.open.remove(person);

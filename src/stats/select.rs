@@ -14,7 +14,7 @@ pub struct VoteColumns {
     pub correct: Vec<bool>,
     /// The top class.
     pub top1_id: Vec<i32>,
-    /// Probability of the accepted classes, in [0, 1]; may be left empty where the rule sets no bound on it.
+    /// Probability of the accepted classes, in [0, 1]; may be empty if the rule sets no bound on it.
     pub true_prob: Vec<f32>,
     /// Best accepted minus best other probability, in [-1, 1].
     pub margin: Vec<f32>,

@@ -137,8 +137,8 @@ impl Summary {
 mod tests {
     use super::*;
 
-    /// The figures of a pool that is added in the given shards; each shard has its items as the bits of the surrogates that
-    /// fail on them. A failing surrogate gives class 1, another one class 0.
+    /// The figures of a pool in the given shards. An item is the bits of the surrogates that fail on it; failing
+    /// surrogates give class 1, the others class 0.
     fn summary_of(shards: &[&[u64]], surrogates: usize, rule: &str) -> Summary {
         let rule: Rule = rule.parse().unwrap();
         let mut summary = Summary::new(surrogates, rule);

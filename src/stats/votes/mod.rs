@@ -1,4 +1,4 @@
-//! People's votes on tasks: which label is most probable, how good each person is, how far they agree.
+//! People's votes on tasks: the most probable labels, the skill of each person, and the agreement of people.
 //!
 //! Does not know what a task or a label means, nor who a person is: all three are indices from 0. No I/O, no threads;
 //! the one thing drawn at random, the bootstrap of [`alpha_interval`], depends on its seed alone. Holds always: no

@@ -26,7 +26,7 @@ pub fn krippendorff_alpha(set: &VoteSet) -> Option<f64> {
 
 /// [`krippendorff_alpha`] with its 95 % percentile bootstrap interval over tasks.
 ///
-/// Each of `rounds` draws as many of the tasks with two votes or more as there are, with replacement; draws for which
+/// Each of `rounds` draws resamples the tasks with two votes or more, with replacement; draws for which
 /// alpha is undefined are left out. The bounds are percentiles 2.5 and 97.5, interpolated linearly. The same `seed`
 /// gives the same interval. Source: B. Efron, R. J. Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
 /// `None` where alpha is, or where no draw gave one.
@@ -54,7 +54,7 @@ pub fn percent_agreement(set: &VoteSet) -> Option<f64> {
     (all > 0).then(|| equal as f64 / all as f64)
 }
 
-/// By person: the share of equal pairs among those of one vote of theirs and one of somebody else, in [0, 1].
+/// By person: the share of equal pairs among all pairs of one of their votes and a vote of somebody else, in [0, 1].
 ///
 /// `None` for a person who shares no task with others.
 pub fn agreement_with_others(set: &VoteSet) -> Vec<Option<f64>> {

@@ -61,7 +61,7 @@ fn none_known() -> BTreeMap<u32, u8> {
     BTreeMap::new()
 }
 
-/// Holds `ours` against `theirs`, number by number; nothing may be missing on one side only.
+/// Compares `ours` with `theirs`, number by number; nothing may be missing on one side only.
 fn check(what: &str, ours: &[Vec<f64>], theirs: &[Vec<f64>]) {
     let shape = |rows: &[Vec<f64>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(shape(ours), shape(theirs), "{what}");
