@@ -93,12 +93,12 @@ mod tests {
     #[test]
     fn an_image_has_three_bytes_for_each_pixel() {
         check(2, 3, 18, "RgbImage(2 x 3 px)");
-        check(2, 3, 17, "2 x 3 px need 18 bytes of RGB but 17 were given");
+        check(2, 3, 17, "2 x 3 px need 18 bytes of RGB, not 17");
     }
 
     #[test]
     fn a_side_is_neither_empty_nor_beyond_what_pillow_resizes_exactly() {
-        check(0, 3, 0, "0 x 3 px is not a size");
-        check(1, MAX_SIDE_PX + 1, 0, "1 x 16777217 px is not a size");
+        check(0, 3, 0, "an image cannot have 0 x 3 px");
+        check(1, MAX_SIDE_PX + 1, 0, "an image cannot have 1 x 16777217 px");
     }
 }
