@@ -275,7 +275,7 @@ const checks = {
     const page = await open(server);
     await answerOn(page, pattern);
     await finish(page);
-    await page.waitForFunction(() => /did not let/.test(document.getElementById("end-note").textContent));
+    await page.waitForFunction(() => /could not finish/.test(document.getElementById("end-note").textContent));
     assert.ok(await isEnd(page));
     server.fault = () => null;
     await finish(page);

@@ -235,7 +235,7 @@ fn wrong_words_on_the_command_line_are_usage_errors() {
     hardset.line("build none-such").refused(2, &["no pipeline `none-such`", "fake, imagenet-d, photos"]);
     hardset.line("build quickstart").refused(2, &["`quickstart`", "checkout", "pipelines/quickstart.toml"]);
     hardset.line("mine run --rule at-least=4").refused(2, &["at-least=4"]);
-    hardset.line("status nowhere").refused(2, &["nowhere", "no run directory"]);
+    hardset.line("status nowhere").refused(2, &["nowhere", "not a run directory"]);
     hardset.line("fetch none-such").refused(2, &["none-such"]);
 }
 
@@ -327,7 +327,10 @@ fn targets_are_scored_and_have_no_say() {
     let is_apart = |line: &str| line.contains("226 images by fake-c") && line.ends_with("a target: it does not vote");
     assert!(hardset.line("status with").ok().stdout.lines().any(is_apart));
     let page = |run: &str| fs::read_to_string(hardset.path(&format!("{run}/report/index.html"))).unwrap();
-    assert!(page("with").contains("Models without a say") && !page("without").contains("Models without a say"));
+    assert!(
+        page("with").contains("Targets: models that do not vote")
+            && !page("without").contains("Targets: models that do not vote")
+    );
 
     // A target that is named later is the only one that scores, and the result is the same.
     let json = hardset.line("build with.toml --run-dir without --format json").ok().json();

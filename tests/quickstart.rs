@@ -86,7 +86,7 @@ fn nuisance_images_show_their_category_and_fool_models_that_did_not_mine() {
 
     assert!(built.stdout.trim_end().lines().any(|line| line.contains("run/report/index.html")), "{}", built.stdout);
     let page = fs::read_to_string(hardset.path("run/report/index.html")).expect("there is a report");
-    for part in ["A photo of a", "By nuisance", "Models without a say", "quick-mixer", "Hardest: "] {
+    for part in ["A photo of a", "By nuisance", "Targets: models that do not vote", "quick-mixer", "Hardest: "] {
         assert!(page.contains(part), "the report lacks `{part}`");
     }
     assert!(hardset.path("run/batches/00000.tasks.parquet").is_file() && hardset.path("run/export/html").is_dir());

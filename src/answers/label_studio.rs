@@ -79,7 +79,7 @@ fn flat(task: &Map<String, Value>, questions: &[String]) -> Vec<Given> {
     questions.iter().map(answer).collect()
 }
 
-/// The one choice; none, or several, are no answer.
+/// The only choice; empty without a choice or with several.
 fn chosen(value: &Map<String, Value>) -> String {
     match value.get("choices").and_then(Value::as_array).map(Vec::as_slice) {
         Some([one]) => plain(one),
@@ -87,7 +87,7 @@ fn chosen(value: &Map<String, Value>) -> String {
     }
 }
 
-/// An id, or an object with an e-mail address or an id.
+/// The person: an id, or an object with an e-mail address or an id.
 fn person(value: &Value) -> String {
     let inside = value.get("email").or_else(|| value.get("id"));
     plain(inside.unwrap_or(value))

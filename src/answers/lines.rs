@@ -1,11 +1,11 @@
-//! Lines of JSON, one answer each, as our page saves them: `person`, `task`, `question`, `answer`, `at`.
+//! Lines of JSON, one answer each, as the annotation page saves them: `person`, `task`, `question`, `answer`, `at`.
 
 use serde_json::Value;
 
 use super::checked;
 use crate::domain::{Given, parse_time};
 
-/// All lines but empty ones.
+/// A row for each line that is not empty.
 pub(super) fn read(text: &[u8]) -> Vec<Given> {
     let lines = text.split(|&byte| byte == b'\n').enumerate();
     lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(at, line)| row(at + 1, line)).collect()
@@ -13,8 +13,8 @@ pub(super) fn read(text: &[u8]) -> Vec<Given> {
 
 fn row(number: usize, line: &[u8]) -> Given {
     let Ok(Value::Object(object)) = serde_json::from_slice(line) else {
-        // Not quoted: it may have a person's id in it.
-        let problem = Some(format!("line {number} is no JSON object"));
+        // The line is not quoted, because it may contain a person's id.
+        let problem = Some(format!("line {number} is not a JSON object"));
         return Given { problem, ..Given::default() };
     };
     let text = |key: &str| match object.get(key) {

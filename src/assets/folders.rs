@@ -1,10 +1,11 @@
-//! Data directories: `--data-dir`, `$HARDSET_DATA_DIR`, the user's cache, searched by file name, anywhere below.
+//! Data directories: `--data-dir`, `$HARDSET_DATA_DIR` and the user's cache, searched for file names at any depth.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{AssetError, pins};
 use crate::domain::{DataEntry, DataSource, Sha256};
+use crate::store::hash_file;
 
 /// Where external files are looked for, in order.
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub struct Located {
 }
 
 impl DataFolders {
-    /// `given`, then `$HARDSET_DATA_DIR`, then the cache: `$HARDSET_CACHE_DIR`, else `hardset` below `$XDG_CACHE_HOME` or
-    /// `~/.cache`.
+    /// `given`, then `$HARDSET_DATA_DIR`, then the cache: `$HARDSET_CACHE_DIR`, else `hardset` below `$XDG_CACHE_HOME`
+    /// or `~/.cache`.
     pub fn from_env(given: &[PathBuf]) -> Self {
         let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let base = || var("XDG_CACHE_HOME").or_else(|| var("HOME").map(|home| home.join(".cache")));
@@ -57,7 +58,7 @@ impl DataFolders {
         let wanted = self.wanted_hash(entry);
         let mut wrong = None;
         for path in self.files_named(|name| name == entry.file) {
-            // Of several files of this name one that cannot be read must not hide a good one.
+            // A file that cannot be read must not hide a good file of the same name.
             let Ok(located) = read(&path) else { continue };
             match wanted {
                 Some(hash) if hash != located.sha256 => {
@@ -77,12 +78,12 @@ impl DataFolders {
         })
     }
 
-    /// The hash that a file must have: the manifest's, or the one that it had when it was fetched.
+    /// The hash that a file must have: the manifest's, or the one that was pinned when it was fetched.
     pub fn wanted_hash(&self, entry: &DataEntry) -> Option<Sha256> {
         entry.sha256.or_else(|| pins::pinned(&self.cache, &entry.id))
     }
 
-    /// The first file of this name, unchecked: for a library, which is asked for its version instead.
+    /// The first file of this name, without a check of its hash: for a library, whose version is checked instead.
     pub fn locate_unpinned(&self, name: &str) -> Option<PathBuf> {
         self.files_named(|file| file == name).into_iter().next()
     }
@@ -101,14 +102,12 @@ impl DataFolders {
 
 /// Hashes the file at `path`.
 pub(super) fn read(path: &Path) -> Result<Located, AssetError> {
-    let mut file = File::open(path).map_err(AssetError::io("read", path))?;
-    let sha256 = Sha256::of_reader(&mut file).map_err(AssetError::io("read", path))?;
-    let bytes = file.metadata().map_err(AssetError::io("read", path))?.len();
+    let (bytes, sha256) = hash_file(path).map_err(AssetError::io("read", path))?;
     Ok(Located { path: path.to_owned(), bytes, sha256 })
 }
 
 impl Located {
-    /// Hashes a file that a recipe names by path, and holds it against the hash that the recipe gives, if any.
+    /// Hashes a file that a recipe names by path, and compares it with the hash in the recipe, if there is one.
     pub fn at(path: &Path, name: &str, wanted: Option<Sha256>) -> Result<Self, AssetError> {
         let located = read(path)?;
         match wanted {
@@ -123,7 +122,8 @@ impl Located {
     }
 }
 
-/// Folders that cannot be read hold nothing that could be found; links back to a folder `above` are not followed.
+/// Adds the matching files below `folder`. Folders that cannot be read are skipped, and so are links back to a folder
+/// in `above`.
 fn search(folder: &Path, matches: &impl Fn(&str) -> bool, above: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) {
     let Ok(real) = folder.canonicalize() else { return };
     if above.contains(&real) {

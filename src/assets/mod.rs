@@ -1,7 +1,8 @@
-//! External files: finds them in data directories, checks them by hash, fetches those that can be had.
+//! External files: finds them in data directories, checks them by hash, and fetches those that have a source.
 //!
-//! Knows hubs and pip, not what a file is for. Holds always: a path that leaves this module has the hash that its entry
-//! asks for; an entry without one is pinned to what was read first.
+//! Knows the hub and pip, but not what a file is for. Holds always: a path that this module returns has the hash of its
+//! entry, because a run records the hash and must be repeatable; an entry without a hash is pinned to the first file
+//! that was fetched.
 
 mod fetch;
 mod folders;
@@ -10,37 +11,37 @@ mod pins;
 pub use fetch::{Fetched, fetch, fetch_model, platform};
 pub use folders::{DataFolders, Located};
 
-/// Why an external file cannot be had.
+/// Why an external file is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
-    /// It is nowhere.
-    #[error("{file} (`{id}`) is in none of {folders}; {remedy}")]
+    /// The file was not found.
+    #[error("{file} (`{id}`) was not found in {folders}; {remedy}")]
     Missing {
         /// The entry.
         id: String,
         /// The file's name.
         file: String,
-        /// Where it was looked for.
+        /// The folders that were searched.
         folders: String,
         /// How to get it.
         remedy: String,
     },
-    /// Something else lies under its name.
-    #[error("{path} is not `{id}`: it is {found} instead of {wanted}; remove it or name another --data-dir")]
+    /// The file of that name has other contents.
+    #[error("{path} is not `{id}`: it has {found} instead of {wanted}; remove it or name another --data-dir")]
     WrongHash {
         /// The entry.
         id: String,
         /// The file.
         path: String,
-        /// Its hash.
+        /// Its hash or size.
         found: String,
-        /// The entry's.
+        /// The hash or size of the entry.
         wanted: String,
     },
-    /// The system refused.
+    /// The operating system reported an error.
     #[error("cannot {verb} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// What was attempted.
         verb: &'static str,
         /// Where.
         path: String,
@@ -56,15 +57,15 @@ pub enum AssetError {
         id: String,
         /// Where from.
         from: String,
-        /// What it said.
+        /// Its error message.
         problem: String,
     },
-    /// There is nothing to fetch it from.
+    /// The file has no source, or none for this machine.
     #[error("`{id}` cannot be fetched: {problem}")]
     NoSource {
         /// The entry.
         id: String,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         problem: String,
     },
     /// Writing into the cache failed.

@@ -1,4 +1,4 @@
-//! Hashes of files whose manifest entry has none, as first fetched: `pins.toml` in the cache.
+//! Hashes of fetched files whose manifest entry has no hash: `pins.toml` in the cache.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use crate::store::{StoreError, read_map, write_map};
 
 const NAME: &str = "pins.toml";
 
-/// The pin of entry `id`.
+/// The pinned hash of entry `id`.
 pub(super) fn pinned(cache: &Path, id: &str) -> Option<Sha256> {
     read_map(&cache.join(NAME)).remove(id)
 }
 
-/// Pins entry `id`; a pin that stands is kept.
+/// Pins entry `id`; an existing pin stays.
 pub(super) fn pin(cache: &Path, id: &str, hash: Sha256) -> Result<(), StoreError> {
     let path = cache.join(NAME);
     let mut pins = read_map(&path);

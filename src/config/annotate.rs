@@ -1,11 +1,11 @@
-//! `[annotate]`: what a recipe says about people, checked.
+//! The section `[annotate]` of a recipe: checks and defaults.
 
 use std::path::Path;
 
 use super::{ConfigError, Override, real_path};
 use crate::domain::{AnnotateSpec, ExportFormat, parse_time};
 
-/// More images than anybody judges in one sitting.
+/// The largest sheet: more images than a person judges in one sitting.
 const MOST_IMAGES: u32 = 1000;
 
 /// Checks the section of the recipe `file` in folder `dir`; its path is made absolute.
@@ -15,7 +15,7 @@ pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateS
     }
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, &format!("annotate.{key}"), problem));
     if !(1..=MOST_IMAGES).contains(&spec.images_per_batch) {
-        return refuse("images_per_batch", "lies outside 1 to 1000");
+        return refuse("images_per_batch", "is outside 1 to 1000");
     }
     if spec.sentinels.per_batch() + spec.sentinels.repeats > spec.images_per_batch || spec.candidates_per_batch() == 0 {
         return refuse("images_per_batch", "leaves no room for candidates beside the sentinels; make it larger");
@@ -23,14 +23,14 @@ pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateS
     if 4 * spec.sentinels.repeats > spec.images_per_batch {
         return refuse(
             "sentinels.repeats",
-            "is more than a quarter of images_per_batch: repeats would stand too close",
+            "is more than a quarter of images_per_batch, so that repeats would be too close together",
         );
     }
     if !(1..=1000).contains(&spec.people_per_batch) {
-        return refuse("people_per_batch", "lies outside 1 to 1000");
+        return refuse("people_per_batch", "is outside 1 to 1000");
     }
     if !(64..=2048).contains(&spec.image_px) {
-        return refuse("image_px", "lies outside 64 to 2048");
+        return refuse("image_px", "is outside 64 to 2048");
     }
     if spec.max_items == Some(0) || spec.verdict.min_votes == 0 {
         return refuse("max_items", "and `verdict.min_votes` must be 1 or more");
@@ -44,16 +44,16 @@ pub fn check(mut spec: AnnotateSpec, dir: &Path, file: &str) -> Result<AnnotateS
         ("check.repeats", spec.check.repeats),
     ];
     if let Some((key, _)) = shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
-        return refuse(key, "lies outside 0 to 1");
+        return refuse(key, "is outside 0 to 1");
     }
     if !(0.0..1e6).contains(&spec.pay.reward) || !(0.0..=10.0).contains(&spec.pay.fee) {
-        return refuse("pay", "wants a `reward` of 0 or more and a `fee` of 0 to 10 (a share of the reward)");
+        return refuse("pay", "needs a `reward` of 0 or more and a `fee` of 0 to 10 (a share of the reward)");
     }
     if spec.check.closes.as_deref().is_some_and(|closes| parse_time(closes).is_none()) {
-        return refuse("check.closes", "is no date and time such as \"2026-12-01T00:00:00Z\"");
+        return refuse("check.closes", "is not a date and time such as \"2026-12-01T00:00:00Z\"");
     }
     if spec.export.contains(&ExportFormat::Prolific) {
-        return refuse("export", "cannot have \"prolific\", which wants --image-url of `annotate export`");
+        return refuse("export", "cannot contain \"prolific\", which needs `annotate export --image-url`");
     }
     questions(&spec, file)?;
     Ok(spec)
@@ -69,26 +69,30 @@ fn questions(spec: &AnnotateSpec, file: &str) -> Result<(), ConfigError> {
     for (at, question) in spec.questions.iter().enumerate() {
         let id = &question.id;
         if !plain(id) || TAKEN.contains(&id.as_str()) {
-            return refuse(format!("has the id `{id}`; use lower-case letters, digits and `_`, and none of {TAKEN:?}"));
+            return refuse(format!(
+                "has the id `{id}`; use lower-case letters, digits and `_`, but not one of {TAKEN:?}"
+            ));
         }
-        // Task files head the text of a question with `<id>_question`.
+        // The column `<id>_question` of task files has the text of a question.
         if spec.questions[..at].iter().any(|other| other.id == *id) || id.ends_with("_question") {
-            return refuse(format!("has the id `{id}`, which stands there twice or ends in `_question`"));
+            return refuse(format!("has the id `{id}`, which is used twice or ends in `_question`"));
         }
         if question.text.trim().is_empty() || !(0.0..=1.0).contains(&question.accept_at) {
-            return refuse(format!("`{id}` wants a `text`, and `accept_at` from 0 to 1"));
+            return refuse(format!("`{id}` needs a `text`, and `accept_at` from 0 to 1"));
         }
     }
-    match spec.questions.iter().any(|question| question.negatives) {
-        _ if spec.questions.is_empty() => refuse("is empty; ask at least one question".to_owned()),
-        false if spec.sentinels.negatives > 0 => {
-            refuse("has none with `negatives = true`, so that negative sentinels would find nobody out".to_owned())
-        }
-        _ => Ok(()),
+    if spec.questions.is_empty() {
+        return refuse("is empty; ask at least one question".to_owned());
     }
+    if spec.sentinels.negatives > 0 && !spec.questions.iter().any(|question| question.negatives) {
+        let problem = "has no question with `negatives = true`, so that negative sentinels would check nothing; \
+                       set it for one question, or set `sentinels.negatives = 0`";
+        return refuse(problem.to_owned());
+    }
+    Ok(())
 }
 
-/// Columns of task files, and columns that readers of answers take for something else.
+/// Ids that questions cannot have: columns of task files, and columns that have another meaning in files of answers.
 const TAKEN: [&str; 20] = [
     "batch",
     "task",
@@ -113,7 +117,7 @@ const TAKEN: [&str; 20] = [
 ];
 
 impl Override {
-    /// A stored section with some of its keys changed; `overrides` name them in full (`annotate.check.repeats`).
+    /// A stored section with some keys changed; `overrides` name them in full (`annotate.check.repeats`).
     pub fn annotate(spec: &AnnotateSpec, overrides: &[Self], file: &str) -> Result<AnnotateSpec, ConfigError> {
         check(Self::section("annotate", spec, overrides, file)?, Path::new(""), file)
     }

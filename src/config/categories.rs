@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{ConfigError, lookup};
 use crate::domain::{Category, CategorySet, IMAGENET_CLASSES, Sha256};
 
-/// The set whose ids are WordNet ids and whose places are ImageNet's indices.
+/// The set whose ids are WordNet ids, in the order of ImageNet's class indices.
 const IMAGENET: &str = "imagenet-1k";
 
 #[derive(Deserialize)]
@@ -18,7 +18,7 @@ struct RawSet {
     categories: Vec<Category>,
 }
 
-/// Reads and checks the category set `name`, named by `file` in folder `from`.
+/// Reads and checks the category set `name`, which the file `file` in folder `from` names.
 pub fn load(name: &str, from: &Path, file: &str) -> Result<CategorySet, ConfigError> {
     let found = lookup::find("categories", name, from, file)?;
     let raw: RawSet = found.parse()?;
@@ -31,7 +31,7 @@ fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
     for category in categories {
         let refuse = |problem: String| Err(ConfigError::value(file, &format!("categories.{}", category.id), problem));
         if category.id.is_empty() || !seen.insert(&category.id) {
-            return refuse("is empty or stands twice; every id must be unique".to_owned());
+            return refuse("is empty or listed twice; every id must be unique".to_owned());
         }
         if category.noun().trim().is_empty() || category.noun().contains(['{', '}']) {
             return refuse("has a name (or `noun`) that is empty or has braces".to_owned());
@@ -49,10 +49,10 @@ fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
             return refuse(format!("accepts class {id}, but ImageNet-1k has 0 to 999"));
         }
     }
-    match categories.is_empty() {
-        true => Err(ConfigError::value(file, "categories", "is empty; give at least one category")),
-        false => Ok(()),
+    if categories.is_empty() {
+        return Err(ConfigError::value(file, "categories", "is empty; give at least one category"));
     }
+    Ok(())
 }
 
 static CLASSES: LazyLock<Vec<Category>> = LazyLock::new(|| {

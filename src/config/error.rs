@@ -1,4 +1,4 @@
-//! What can be wrong with a TOML file; every message names the file.
+//! Errors of TOML files; every message names the file.
 
 use crate::domain::RuleError;
 
@@ -13,25 +13,25 @@ pub enum ConfigError {
         /// The cause.
         source: std::io::Error,
     },
-    /// It is not TOML, lacks a key or has one too many.
+    /// It is not TOML, lacks a key or has an unknown one.
     #[error("{file}: {message}")]
     Toml {
         /// The file.
         file: String,
-        /// What the parser says: place, key, what would be right.
+        /// The parser's message: place, key, what is expected.
         message: String,
     },
-    /// A value makes no sense.
+    /// A value is not valid.
     #[error("{file}: `{key}` {problem}")]
     Value {
         /// The file.
         file: String,
         /// The key, dotted.
         key: String,
-        /// What is wrong and what to write.
+        /// The problem and what to write instead.
         problem: String,
     },
-    /// The mining's rule makes no sense.
+    /// The rule of the mining is not valid.
     #[error("{file}: [mine] {source}")]
     Rule {
         /// The file.
@@ -39,12 +39,13 @@ pub enum ConfigError {
         /// The cause.
         source: RuleError,
     },
-    /// There is no file of that name.
+    /// No file of that name was found.
     #[error(
-        "there is no {kind} `{name}`: looked for {name}.toml in `{folder}/` beside {from} and above it; built in are {known}"
+        "there is no {kind} `{name}`: looked for {name}.toml in `{folder}/` beside {from} and above it; built in: \
+         {known}"
     )]
     Unknown {
-        /// What kind of file: `categories`, …
+        /// The kind of file, for people: `category set`, …
         kind: &'static str,
         /// Name of its folder.
         folder: &'static str,
@@ -52,12 +53,13 @@ pub enum ConfigError {
         name: String,
         /// The file that names it.
         from: String,
-        /// Names that would do.
+        /// The built-in names.
         known: String,
     },
-    /// What is built in needs files that are not.
+    /// A built-in file needs other files that are not built in.
     #[error(
-        "`{name}` uses files of hardset's repository that are not built into the program: in a checkout of it, use {folder}/{name}.toml"
+        "`{name}` needs files of hardset's repository that are not built into the program; in a checkout of it, use \
+         {folder}/{name}.toml"
     )]
     NeedsCheckout {
         /// Name of its folder.
@@ -66,13 +68,13 @@ pub enum ConfigError {
         name: String,
     },
     /// No data manifest lists a file.
-    #[error("{from} names the file `{id}`, which no data-manifest.toml lists; known are {known}")]
+    #[error("{from} names the file `{id}`, which no data-manifest.toml lists; known ids: {known}")]
     UnknownData {
         /// The id.
         id: String,
-        /// Who names it.
+        /// The file that names it.
         from: String,
-        /// Ids that would do.
+        /// The known ids.
         known: String,
     },
     /// `--set` is malformed.

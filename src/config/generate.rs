@@ -1,16 +1,16 @@
-//! A pipeline's `[generate]` -> where its images come from; folders and models still to be looked for.
+//! The section `[generate]` of a pipeline -> a checked spec; `stage` looks for folders and models later.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::Found, nuisances};
+use super::{ConfigError, lookup, lookup::TomlFile, nuisances};
 use crate::domain::{
     DiffusionModel, DiffusionSource, FakeImages, FolderSource, GenerateSpec, LabelSource, Precision, PromptGrid,
     SamplerKind, Sha256, WeightsSpec,
 };
 
-/// Largest picture decoded unless the recipe says otherwise: the size above which Pillow warns of a decompression bomb.
+/// The largest picture that is decoded by default: above it, Pillow warns of a decompression bomb.
 const MAX_PIXELS: u64 = 89_478_485;
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Defaults of Stable Diffusion 1.x in diffusers: size, guidance. 20 steps are enough for its faster samplers.
@@ -62,7 +62,7 @@ pub(super) struct RawFake {
 }
 
 /// Checks the section and fills in defaults.
-pub(super) fn check(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, ConfigError> {
+pub(super) fn check(raw: RawGenerate, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {
     match raw {
         RawGenerate::Folder(raw) => folder(raw, found),
         RawGenerate::Diffusion(raw) => diffusion(raw, found),
@@ -70,7 +70,7 @@ pub(super) fn check(raw: RawGenerate, found: &Found) -> Result<GenerateSpec, Con
     }
 }
 
-fn folder(raw: RawFolder, found: &Found) -> Result<GenerateSpec, ConfigError> {
+fn folder(raw: RawFolder, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
     let root = raw.root.ok_or_else(|| {
         ConfigError::value(
@@ -87,7 +87,11 @@ fn folder(raw: RawFolder, found: &Found) -> Result<GenerateSpec, ConfigError> {
         }
         (_, None) => None,
         (_, Some(_)) => {
-            return Err(ConfigError::value(file, "generate.labels_csv", "has no meaning unless labels = \"csv\""));
+            return Err(ConfigError::value(
+                file,
+                "generate.labels_csv",
+                "has an effect only with labels = \"csv\"; remove it",
+            ));
         }
     };
     Ok(GenerateSpec::Folder(FolderSource {
@@ -105,13 +109,13 @@ fn hashed(path: &Path) -> Result<WeightsSpec, ConfigError> {
     Ok(WeightsSpec { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
 }
 
-fn diffusion(raw: RawDiffusion, found: &Found) -> Result<GenerateSpec, ConfigError> {
+fn diffusion(raw: RawDiffusion, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {
     let file = &found.file;
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, &format!("generate.{key}"), problem));
     if raw.model.is_empty() {
         return refuse(
             "model",
-            "is empty; name a folder in the Hugging Face diffusers layout, or a model of the manifest",
+            "is empty; name a folder in the Hugging Face diffusers layout, or a model of data-manifest.toml",
         );
     }
     if raw.nuisances.is_empty() {
@@ -131,24 +135,24 @@ fn diffusion(raw: RawDiffusion, found: &Found) -> Result<GenerateSpec, ConfigErr
         nuisances,
     };
     if prompts.images_per_prompt == 0 {
-        return refuse("images_per_prompt", "is 0; no pair would get an image");
+        return refuse("images_per_prompt", "is 0, so that no prompt gets an image; write 1 or more");
     }
     if prompts.pairs_per_category == Some(0) {
-        return refuse("pairs_per_category", "is 0; leave it out for all pairs");
+        return refuse("pairs_per_category", "is 0; leave it out to use all pairs");
     }
     let (width_px, height_px) = (raw.width_px.unwrap_or(SIZE_PX), raw.height_px.unwrap_or(SIZE_PX));
     if !(8..=4096).contains(&width_px) || !(8..=4096).contains(&height_px) {
-        return refuse("width_px", "or `generate.height_px` lies outside 8 to 4096");
+        return refuse("width_px", "or `generate.height_px` is outside 8 to 4096");
     }
     let (steps, guidance) = (raw.steps.unwrap_or(STEPS), raw.guidance.unwrap_or(GUIDANCE));
     if !(1..=1000).contains(&steps) {
-        return refuse("steps", "lies outside 1 to 1000");
+        return refuse("steps", "is outside 1 to 1000");
     }
     if !(0.0..=100.0).contains(&guidance) {
-        return refuse("guidance", "lies outside 0 to 100");
+        return refuse("guidance", "is outside 0 to 100");
     }
     let (sampler, precision) = (raw.sampler, raw.precision.unwrap_or(Precision::Auto));
-    // A folder beside the recipe, or a name to look up; `stage` finds it.
+    // A folder beside the recipe, or a name that `stage` looks up later.
     let path = found.dir.join(&raw.model);
     let path = if path.is_dir() { lookup::real_path(&path) } else { PathBuf::new() };
     let model = DiffusionModel { name: raw.model, path, sha256: None, files: Vec::new(), licence: None };
@@ -171,7 +175,7 @@ fn fake(raw: &RawFake, file: &str) -> Result<GenerateSpec, ConfigError> {
         fail_every: raw.fail_every,
     };
     if fake.images_per_category == 0 || !(1..=4096).contains(&fake.size_px) || fake.fail_every == Some(0) {
-        return Err(ConfigError::value(file, "generate", "has a count of 0 or a size_px outside 1 to 4096"));
+        return Err(ConfigError::value(file, "generate", "has a count of 0, or a size_px outside 1 to 4096"));
     }
     Ok(GenerateSpec::Fake(fake))
 }

@@ -1,4 +1,5 @@
-//! Finds TOML files by path or by name: beside the file that names them, in the folders above it, or built in.
+//! Finds TOML files by path or by name: beside the file that names them, in a folder above it, or among the built-in
+//! ones.
 
 use std::path::{Path, PathBuf};
 
@@ -14,18 +15,18 @@ static PIPELINES: Dir = include_dir!("$CARGO_MANIFEST_DIR/pipelines");
 
 /// A TOML file that was found.
 #[derive(Debug, Clone)]
-pub struct Found {
-    /// What to call it in messages: its path, or `built-in …`.
+pub struct TomlFile {
+    /// Its name in messages: its path, or `built-in …`.
     pub file: String,
     /// Its text.
     pub text: String,
-    /// The folder that relative paths in it start from.
+    /// The folder to which paths in it are relative.
     pub dir: PathBuf,
     /// The stem of its name.
     pub stem: String,
 }
 
-impl Found {
+impl TomlFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
@@ -38,28 +39,28 @@ impl Found {
         Ok(Self { file, text, dir, stem })
     }
 
-    /// Parses it; an unknown key is an error that names it, with its line.
+    /// Parses it; an unknown key is an error that names the key and its line.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(&self.text)
             .map_err(|e| ConfigError::Toml { file: self.file.clone(), message: e.to_string().trim().to_owned() })
     }
 
-    /// Whether it names files of folders beside its own: what is built in has none.
+    /// Whether it names files outside its folder, which a built-in file does not have.
     fn has_neighbours(&self) -> bool {
         ["\"../", "'../"].iter().any(|path| self.text.contains(path))
     }
 }
 
-/// Finds the `kind` (`category set`, …) called `name`: a path if it looks like one, else `<folder>/<name>.toml` in `from`'s
-/// folder or the nearest one above, else what is built in. `file` is who names it, for messages.
-pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<Found, ConfigError> {
+/// Finds the file that `name` refers to: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
+/// or the nearest folder above it, else a built-in file. `file` is the file that names it, for messages.
+pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<TomlFile, ConfigError> {
     if name.ends_with(".toml") || name.contains('/') {
-        return Found::read(&from.join(name));
+        return TomlFile::read(&from.join(name));
     }
     let absolute = real_path(from);
     let places = absolute.ancestors().map(|dir| dir.join(folder).join(format!("{name}.toml")));
     if let Some(path) = places.into_iter().find(|path| path.is_file()) {
-        return Found::read(&path);
+        return TomlFile::read(&path);
     }
     match built_in(folder, name) {
         Some(found) if found.has_neighbours() => Err(ConfigError::NeedsCheckout { folder, name: name.to_owned() }),
@@ -74,14 +75,14 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
     }
 }
 
-/// `path` without links and `..`, so that one folder has one name; as it is where it does not exist.
+/// `path` without links and `..`, so that a folder has one name; a path that does not exist is only made absolute.
 pub fn real_path(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-fn built_in(folder: &str, name: &str) -> Option<Found> {
+fn built_in(folder: &str, name: &str) -> Option<TomlFile> {
     let text = dir_of(folder).get_file(format!("{name}.toml"))?.contents_utf8()?;
-    Some(Found {
+    Some(TomlFile {
         file: format!("built-in {folder}/{name}.toml"),
         text: text.to_owned(),
         dir: PathBuf::from("."),
@@ -89,7 +90,7 @@ fn built_in(folder: &str, name: &str) -> Option<Found> {
     })
 }
 
-/// Names of what is built in below `folder` (`categories`, `nuisances`, `surrogates`, `pipelines`), in order.
+/// The sorted names of the built-in files in `folder` (`categories`, `nuisances`, `surrogates`, `pipelines`).
 pub fn built_in_names(folder: &str) -> Vec<String> {
     let stems = dir_of(folder).files().filter_map(|file| file.path().file_stem()?.to_str());
     let mut names: Vec<String> = stems.map(str::to_owned).collect();
@@ -121,11 +122,14 @@ mod tests {
 
     #[test]
     fn of_what_is_built_in_only_the_quick_start_needs_a_checkout() {
-        let all = |folder: &'static str| built_in_names(folder).into_iter().map(move |name| (folder, name));
-        let needs =
-            |(folder, name): &(&str, String)| built_in(folder, name).is_some_and(|found| found.has_neighbours());
-        let folders = ["categories", "nuisances", "surrogates", "pipelines"];
-        let found: Vec<_> = folders.into_iter().flat_map(all).filter(needs).collect();
-        assert_eq!(found, [("pipelines", "quickstart".to_owned())]);
+        let mut needing = Vec::new();
+        for folder in ["categories", "nuisances", "surrogates", "pipelines"] {
+            for name in built_in_names(folder) {
+                if built_in(folder, &name).is_some_and(|found| found.has_neighbours()) {
+                    needing.push((folder, name));
+                }
+            }
+        }
+        assert_eq!(needing, [("pipelines", "quickstart".to_owned())]);
     }
 }

@@ -1,7 +1,10 @@
 //! TOML -> checked specs.
 //!
-//! Reads recipes, category sets, surrogates and the data manifest, refuses what is wrong with file and key, and fills in
+//! Reads recipes, category sets, surrogates and the data manifest, refuses wrong values by file and key, and fills in
 //! defaults. Does not look for weights or photographs (`assets`, `generator` do) and writes nothing.
+//!
+//! Holds always: every message names file and key, because the people who write TOML need not read Rust; an unknown key
+//! is an error, because a misspelt key would silently leave the default in force.
 
 mod annotate;
 mod categories;

@@ -1,4 +1,4 @@
-//! Kinds of nuisance: what varies in the prompts of a grid.
+//! Files of nuisances: what varies in the prompts of a grid.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +16,7 @@ struct RawSet {
     values: Vec<NuisanceValue>,
 }
 
-/// Reads and checks the nuisance `name`, named by `file` in folder `from`.
+/// Reads and checks the nuisance `name`, which the file `file` in folder `from` names.
 pub fn load(name: &str, from: &Path, file: &str) -> Result<NuisanceSet, ConfigError> {
     let found = lookup::find("nuisances", name, from, file)?;
     let raw: RawSet = found.parse()?;
@@ -31,46 +31,52 @@ fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {
         return refuse("values", "is empty; give at least one");
     }
     if let Some(problem) = raw.templates.iter().find_map(|template| template_problem(template)) {
-        return refuse("templates", &format!("has a wrong one: {problem}"));
+        return refuse("templates", &format!("has a template that is not valid: {problem}"));
     }
     if raw.templates.iter().any(|template| !template.contains("{nuisance}")) {
-        return refuse("templates", "has one without {nuisance}, which would say the same for every value");
+        return refuse(
+            "templates",
+            "has a template without {nuisance}, which would give the same prompt for every value",
+        );
     }
     if raw.templates.iter().collect::<BTreeSet<_>>().len() < raw.templates.len() {
-        return refuse("templates", "has one twice");
+        return refuse("templates", "lists a template twice");
     }
     let mut seen = BTreeSet::new();
     for value in &raw.values {
         let key = format!("values.{}", value.id);
         if value.id.is_empty() || !seen.insert(&value.id) {
-            return refuse(&key, "is empty or stands twice; every id must be unique");
+            return refuse(&key, "is empty or listed twice; every id must be unique");
         }
-        match (&value.phrase, &value.template) {
-            (Some(phrase), None) if phrase.trim().is_empty() || phrase.contains(['{', '}']) => {
-                return refuse(&key, "has a `phrase` that is empty or has braces");
-            }
-            (Some(_), None) if raw.templates.is_empty() => {
-                return refuse(&key, "has a `phrase`, but the file has no `templates` to put it into");
-            }
-            (Some(_), None) => {}
-            (None, Some(_)) if !raw.templates.is_empty() => {
-                return refuse(
-                    &key,
-                    "has a `template` of its own, but the file has `templates` for all; use one or the other",
-                );
-            }
-            (None, Some(template)) if template.contains("{nuisance}") => {
-                return refuse(&key, "has a `template` with {nuisance}, but no phrase to put there");
-            }
-            (None, Some(template)) => {
-                if let Some(problem) = template_problem(template) {
-                    return refuse(&key, &problem);
-                }
-            }
-            _ => return refuse(&key, "has neither or both of `phrase` and `template`; give one"),
+        let problem = match (&value.phrase, &value.template) {
+            (Some(phrase), None) => phrase_problem(phrase, &raw.templates).map(str::to_owned),
+            (None, Some(template)) => own_template_problem(template, &raw.templates),
+            _ => Some("has neither or both of `phrase` and `template`; give one".to_owned()),
+        };
+        if let Some(problem) = problem {
+            return refuse(&key, &problem);
         }
     }
     Ok(())
+}
+
+/// What is wrong with the phrase of a value, if anything is.
+fn phrase_problem(phrase: &str, templates: &[String]) -> Option<&'static str> {
+    if phrase.trim().is_empty() || phrase.contains(['{', '}']) {
+        return Some("has a `phrase` that is empty or has braces");
+    }
+    templates.is_empty().then_some("has a `phrase`, but the file has no `templates` to put it into")
+}
+
+/// What is wrong with a template that belongs to one value alone, if anything is.
+fn own_template_problem(template: &str, templates: &[String]) -> Option<String> {
+    if !templates.is_empty() {
+        return Some("has its own `template`, but the file has `templates` for all; use one or the other".to_owned());
+    }
+    if template.contains("{nuisance}") {
+        return Some("has a `template` with {nuisance}, but no phrase to put there".to_owned());
+    }
+    template_problem(template)
 }
 
 #[cfg(test)]
@@ -98,7 +104,7 @@ mod tests {
         };
         let one = "templates = [\"{category} {nuisance}\"]\n";
         let twice = format!("{one}values = [{{ id = \"a\", phrase = \"b\" }}, {{ id = \"a\", phrase = \"c\" }}]");
-        assert!(refused(&twice).contains("x.toml: `values.a` is empty or stands twice"));
+        assert!(refused(&twice).contains("x.toml: `values.a` is empty or listed twice"));
         assert!(refused(&format!("{one}values = []")).contains("at least one"));
         assert!(refused(&format!("{one}values = [{{ id = \"a\" }}]")).contains("neither or both"));
         assert!(refused("values = [{ id = \"a\", phrase = \"b\" }]").contains("no `templates`"));

@@ -1,4 +1,4 @@
-//! `--set a.b=value`: one key of a recipe, changed from the command line.
+//! `--set a.b=value`: changes one key of a recipe from the command line.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::ConfigError;
 
-/// Keys whose values are paths; given on the command line they start from the working directory, not from the recipe.
+/// Keys whose values are paths. On the command line they are relative to the working directory, not to the recipe.
 const PATH_KEYS: [&str; 3] = ["generate.root", "generate.labels_csv", "annotate.sentinels.known_good"];
 
 /// One overridden key.
@@ -24,16 +24,18 @@ impl Override {
         Self { key: key.to_owned(), value: value.into() }
     }
 
-    /// Sets the key in `table`, making the tables on the way; `file` is for messages.
+    /// Sets the key in `table` and adds the tables on the way; `file` is for messages.
     pub fn apply(&self, table: &mut Table, file: &str) -> Result<(), ConfigError> {
         let mut parts: Vec<&str> = self.key.split('.').collect();
         let last = parts.pop().unwrap_or_default();
         let mut place = table;
         for part in parts {
-            place =
-                (place.entry(part).or_insert_with(|| Value::Table(Table::new())).as_table_mut()).ok_or_else(|| {
-                    ConfigError::value(file, &self.key, format!("cannot be set: `{part}` is not a table"))
-                })?;
+            let inner = place.entry(part).or_insert_with(|| Value::Table(Table::new()));
+            let Some(inner) = inner.as_table_mut() else {
+                let problem = format!("cannot be set: `{part}` is not a table");
+                return Err(ConfigError::value(file, &self.key, problem));
+            };
+            place = inner;
         }
         place.insert(last.to_owned(), self.value.clone());
         Ok(())
@@ -41,7 +43,7 @@ impl Override {
 }
 
 impl Override {
-    /// The stored section `name` of a recipe with some of its keys changed; `overrides` name them in full (`name.a.b`).
+    /// The stored section `name` of a recipe with some keys changed; `overrides` name them in full (`name.a.b`).
     pub(super) fn section<T: Serialize + DeserializeOwned>(
         name: &str,
         spec: &T,
@@ -51,7 +53,9 @@ impl Override {
         let cannot = |message: String| ConfigError::Toml { file: format!("{file} with --set"), message };
         let section = Value::try_from(spec).map_err(|e| cannot(e.to_string()))?;
         let mut table = Table::from_iter([(name.to_owned(), section)]);
-        overrides.iter().try_for_each(|change| change.apply(&mut table, file))?;
+        for change in overrides {
+            change.apply(&mut table, file)?;
+        }
         let section = table.remove(name).filter(|_| table.is_empty());
         let section = section.ok_or_else(|| cannot(format!("only keys of [{name}] can be set here")))?;
         section.try_into().map_err(|e: toml::de::Error| cannot(e.to_string().trim().to_owned()))
@@ -61,7 +65,7 @@ impl Override {
 impl FromStr for Override {
     type Err = ConfigError;
 
-    /// `key=value`; the value is read as TOML, and as a string where it is none.
+    /// `key=value`; a value that is not TOML is read as a string.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let malformed = || ConfigError::Override(text.to_owned());
         let (key, value) = text.split_once('=').ok_or_else(malformed)?;
@@ -69,14 +73,14 @@ impl FromStr for Override {
             return Err(malformed());
         }
         let parsed = toml::from_str::<Table>(&format!("x = {value}")).ok().and_then(|mut table| table.remove("x"));
-        // A model is named by its folder or by its name; only a folder that is there is a path.
+        // A model is named by a folder or by an id; only a folder that exists is a path.
         let is_path =
             PATH_KEYS.contains(&key) || key == "generate.model" && Path::new(value.trim_matches('"')).is_dir();
-        let value = match (is_path, parsed) {
-            (true, Some(Value::String(path))) => Value::String(absolute(&path)),
-            (true, _) => Value::String(absolute(value)),
-            (false, Some(parsed)) => parsed,
-            (false, None) => Value::String(value.to_owned()),
+        let value = if is_path {
+            let path = parsed.as_ref().and_then(Value::as_str).unwrap_or(value);
+            Value::String(absolute(path))
+        } else {
+            parsed.unwrap_or_else(|| Value::String(value.to_owned()))
         };
         Ok(Self { key: key.to_owned(), value })
     }

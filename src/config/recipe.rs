@@ -1,4 +1,4 @@
-//! A pipeline's TOML -> a checked recipe, weights still to be found.
+//! A pipeline's TOML -> a checked recipe; `stage` finds the weights later.
 
 use std::path::Path;
 
@@ -6,43 +6,43 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::generate::{self, RawGenerate};
-use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::Found, release, surrogate};
+use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::TomlFile, release, surrogate};
 use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
 
-/// Margin within which another machine's rounding has been seen to turn a verdict.
+/// A margin at which the rounding of another machine has been seen to change a top class.
 const NEAR_TIE: f64 = 0.01;
 
 /// A checked recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
-    /// Name of the benchmark; names the run directory.
+    /// Name of the benchmark, and of the run directory.
     pub name: String,
     /// Seed of everything random.
     pub seed: u64,
-    /// Items per shard, if the recipe says so.
+    /// Items per shard, if the recipe sets it.
     pub shard_items: Option<u32>,
     /// What the images show.
     pub categories: CategorySet,
     /// Where images come from.
     pub generate: GenerateSpec,
-    /// Who mines them and how.
+    /// Which models score them, and how hard items are selected.
     pub mine: MineRecipe,
-    /// How people look at them.
+    /// How people judge them.
     pub annotate: AnnotateSpec,
-    /// What its release says of itself.
+    /// The metadata of its release.
     pub release: ReleaseSpec,
 }
 
-/// Who mines and how.
+/// Which models score, and how hard items are selected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MineRecipe {
-    /// Images per call of a model, if the recipe says so.
+    /// Images per call of a model, if the recipe sets it.
     pub batch: Option<u32>,
     /// The mining.
     pub select: SelectSpec,
     /// The surrogates, in the order of the recipe.
     pub surrogates: Vec<SurrogateDef>,
-    /// Models that are scored and never vote.
+    /// The targets: models that are scored and never vote.
     pub targets: Vec<SurrogateDef>,
 }
 
@@ -78,35 +78,42 @@ struct RawMine {
 impl Recipe {
     /// Reads the pipeline `name` (a path, or the name of one in `pipelines/` or built in), with some keys overridden.
     pub fn load(name: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
-        let found = match Path::new(name).is_file() {
-            true => Found::read(Path::new(name))?,
-            false => lookup::find("pipelines", name, Path::new("."), "the working directory")?,
+        let path = Path::new(name);
+        let found = if path.is_file() {
+            TomlFile::read(path)?
+        } else {
+            lookup::find("pipelines", name, Path::new("."), "the working directory")?
         };
         check(parse(&found, overrides)?, &found)
     }
 }
 
-fn parse(found: &Found, overrides: &[Override]) -> Result<RawRecipe, ConfigError> {
+fn parse(found: &TomlFile, overrides: &[Override]) -> Result<RawRecipe, ConfigError> {
     if overrides.is_empty() {
         return found.parse();
     }
     let mut table: Table = found.parse()?;
-    overrides.iter().try_for_each(|change| change.apply(&mut table, &found.file))?;
-    let with_overrides = || format!("{} with --set", found.file);
+    for change in overrides {
+        change.apply(&mut table, &found.file)?;
+    }
     table.try_into().map_err(|e: toml::de::Error| ConfigError::Toml {
-        file: with_overrides(),
+        file: format!("{} with --set", found.file),
         message: e.to_string().trim().to_owned(),
     })
 }
 
-fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
+fn check(raw: RawRecipe, found: &TomlFile) -> Result<Recipe, ConfigError> {
     let file = &found.file;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if raw.name.is_empty() || raw.name.starts_with('.') || !raw.name.chars().all(plain) {
-        return Err(ConfigError::value(file, "name", "names the run directory; use letters, digits, `-`, `_` and `.`"));
+        return Err(ConfigError::value(
+            file,
+            "name",
+            "also names the run directory; use letters, digits, `-`, `_` and `.`, and no leading dot",
+        ));
     }
     if raw.shard_items.is_some_and(|n| !(1..=1 << 20).contains(&n)) {
-        return Err(ConfigError::value(file, "shard_items", "lies outside 1 to 1048576"));
+        return Err(ConfigError::value(file, "shard_items", "is outside 1 to 1048576"));
     }
     Ok(Recipe {
         name: raw.name,
@@ -120,7 +127,7 @@ fn check(raw: RawRecipe, found: &Found) -> Result<Recipe, ConfigError> {
     })
 }
 
-fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
+fn mine(raw: RawMine, found: &TomlFile) -> Result<MineRecipe, ConfigError> {
     let file = &found.file;
     let load = |names: &[String]| {
         names.iter().map(|name| surrogate::load(name, &found.dir, file)).collect::<Result<Vec<_>, _>>()
@@ -129,7 +136,7 @@ fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
     for (at, target) in targets.iter().enumerate() {
         if surrogates.iter().chain(&targets[..at]).any(|other| other.name == target.name) {
             let problem = format!(
-                "names `{}`, which stands there twice or among the surrogates; a surrogate is no target",
+                "names `{}`, which is listed twice, or is also a surrogate; a surrogate cannot be a target",
                 target.name
             );
             return Err(ConfigError::value(file, "mine.targets", problem));
@@ -145,7 +152,7 @@ fn mine(raw: RawMine, found: &Found) -> Result<MineRecipe, ConfigError> {
     };
     select.check().map_err(|source: RuleError| ConfigError::Rule { file: file.clone(), source })?;
     if raw.batch.is_some_and(|batch| !(1..=1024).contains(&batch)) {
-        return Err(ConfigError::value(file, "mine.batch", "lies outside 1 to 1024"));
+        return Err(ConfigError::value(file, "mine.batch", "is outside 1 to 1024"));
     }
     Ok(MineRecipe { batch: raw.batch, select, surrogates, targets })
 }

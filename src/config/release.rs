@@ -1,30 +1,36 @@
-//! `[release]`: what a recipe says of its release, checked.
+//! The section `[release]` of a recipe: checks.
 
 use super::{ConfigError, Override};
 use crate::domain::{ReleaseSpec, is_date, is_web_address};
 
-/// Hashes farther apart have nothing to do with each other: of unlike images some 32 of 64 bits differ.
+/// The largest distance that can be asked for: hashes of unrelated images differ in about 32 of 64 bits.
 const MAX_DISTANCE: u32 = 16;
-/// More than any documented text needs.
+/// The longest text, in bytes: more than any description needs.
 const MAX_TEXT: usize = 10_000;
 
 /// Checks the section of the recipe `file`.
 pub fn check(spec: ReleaseSpec, file: &str) -> Result<ReleaseSpec, ConfigError> {
     let refuse = |key: &str, problem: String| Err(ConfigError::value(file, &format!("release.{key}"), problem));
     if let Err(error) = semver::Version::parse(&spec.version) {
-        return refuse("version", format!("is `{}`, no semantic version such as 1.0.0: {error}", spec.version));
+        return refuse(
+            "version",
+            format!("is `{}`, which is not a semantic version such as 1.0.0: {error}", spec.version),
+        );
     }
     if spec.license.trim().is_empty() {
         return refuse("license", "is empty; name a licence, or write \"unknown\"".to_owned());
     }
     if let Some(date) = spec.date.as_deref().filter(|date| !is_date(date)) {
-        return refuse("date", format!("is `{date}`, no date such as \"2026-12-01\""));
+        return refuse("date", format!("is `{date}`, which is not a date such as \"2026-12-01\""));
     }
     if let Some(page) = spec.homepage.as_deref().filter(|page| !is_web_address(page)) {
-        return refuse("homepage", format!("is `{page}`, no address of the web without blanks, quotes and brackets"));
+        return refuse(
+            "homepage",
+            format!("is `{page}`; write an http or https address without blanks, quotes and brackets"),
+        );
     }
     if spec.max_distance > MAX_DISTANCE {
-        return refuse("max_distance", format!("lies outside 0 to {MAX_DISTANCE}"));
+        return refuse("max_distance", format!("is outside 0 to {MAX_DISTANCE}"));
     }
     let texts = [Some(&spec.title), Some(&spec.license), spec.description.as_ref()].into_iter().flatten();
     let longest = texts.chain(&spec.authors).chain(&spec.cite).map(String::len).max().unwrap_or(0);
@@ -35,7 +41,7 @@ pub fn check(spec: ReleaseSpec, file: &str) -> Result<ReleaseSpec, ConfigError> 
 }
 
 impl Override {
-    /// A stored section with some of its keys changed; `overrides` name them in full (`release.version`).
+    /// A stored section with some keys changed; `overrides` name them in full (`release.version`).
     pub fn release(spec: &ReleaseSpec, overrides: &[Self], file: &str) -> Result<ReleaseSpec, ConfigError> {
         check(Self::section("release", spec, overrides, file)?, file)
     }

@@ -1,10 +1,10 @@
-//! One surrogate's TOML -> its definition, weights still to be found.
+//! The TOML of a surrogate -> its checked definition; `stage` finds the weights later.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::Found, manifest};
+use super::{ConfigError, lookup, lookup::TomlFile, manifest};
 use crate::domain::{
     ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Layout, OutputKind, OutputSpec,
     Resize, Sha256,
@@ -52,7 +52,7 @@ pub enum WeightsRef {
     Path {
         /// The file.
         path: PathBuf,
-        /// What it must hash to.
+        /// The hash that the file must have.
         sha256: Option<Sha256>,
     },
 }
@@ -96,7 +96,7 @@ struct RawOutput {
     name: Option<String>,
 }
 
-/// Reads and checks the surrogate `name`, named by `file` in folder `from`.
+/// Reads and checks the surrogate `name`, which the file `file` in folder `from` names.
 pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigError> {
     let found = lookup::find("surrogates", name, from, file)?;
     let raw: RawSurrogate = found.parse()?;
@@ -104,39 +104,43 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
         return Err(ConfigError::value(
             &found.file,
             "(file name)",
-            "names a folder of the run; use letters, digits, `-`, `_` and `.`",
+            "also names a folder of the run; use letters, digits, `-`, `_` and `.`, and no leading dot",
         ));
     }
     let model = model(raw, &found)?;
     Ok(SurrogateDef { name: found.stem, file: found.file, model })
 }
 
-fn model(raw: RawSurrogate, found: &Found) -> Result<ModelDef, ConfigError> {
+fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
     let onnx_keys = raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
-    match raw.fake {
-        Some(FakeModel { accuracy, .. }) if !(0.0..=1.0).contains(&accuracy) => {
-            Err(ConfigError::value(&found.file, "fake.accuracy", "lies outside 0 to 1"))
+    if let Some(fake) = raw.fake {
+        if !(0.0..=1.0).contains(&fake.accuracy) {
+            return Err(ConfigError::value(&found.file, "fake.accuracy", "is outside 0 to 1"));
         }
-        Some(_) if onnx_keys => {
-            Err(ConfigError::value(&found.file, "fake", "stands beside the keys of an ONNX surrogate; keep one kind"))
+        if onnx_keys {
+            return Err(ConfigError::value(
+                &found.file,
+                "fake",
+                "is beside the keys of an ONNX surrogate; keep one kind",
+            ));
         }
-        Some(fake) => Ok(ModelDef::Fake(fake)),
-        None => Ok(ModelDef::Onnx(Box::new(OnnxDef {
-            weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
-            preprocess: geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?,
-            input: input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?,
-            output: output(raw.output.ok_or_else(|| missing("output"))?, &found.file)?,
-        }))),
+        return Ok(ModelDef::Fake(fake));
     }
+    Ok(ModelDef::Onnx(Box::new(OnnxDef {
+        weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
+        preprocess: geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?,
+        input: input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?,
+        output: output(raw.output.ok_or_else(|| missing("output"))?, &found.file)?,
+    })))
 }
 
-fn weights(raw: RawWeights, found: &Found) -> Result<WeightsRef, ConfigError> {
+fn weights(raw: RawWeights, found: &TomlFile) -> Result<WeightsRef, ConfigError> {
     match (raw.id, raw.path) {
         (Some(_), None) if raw.sha256.is_some() => Err(ConfigError::value(
             &found.file,
             "weights.sha256",
-            "belongs to `path`; with `id` the data manifest has it",
+            "belongs to `path`; with `id` the data manifest gives the hash",
         )),
         (Some(id), None) => manifest::entry(&id, &found.dir, &found.file).map(WeightsRef::Entry),
         (None, Some(path)) => Ok(WeightsRef::Path { path: found.dir.join(path), sha256: raw.sha256 }),
@@ -153,7 +157,7 @@ fn geometry(geometry: Geometry, file: &str) -> Result<Geometry, ConfigError> {
     };
     match (side, geometry.crop_px) {
         (1..=LARGEST, 1..=LARGEST) if geometry.crop_px <= side => Ok(geometry),
-        (1..=LARGEST, 1..=LARGEST) => refuse("preprocess.crop_px", "is larger than the side resized to"),
+        (1..=LARGEST, 1..=LARGEST) => refuse("preprocess.crop_px", "is larger than the side after `resize`"),
         _ => refuse("preprocess", "has a side outside 1 to 8192 px"),
     }
 }
@@ -164,34 +168,27 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
     let (scale, mean, std) = match (raw.dtype, numbers) {
         (Dtype::U8, (None, None, None)) => (1.0, [0.0; 3], [1.0; 3]),
         (Dtype::U8, _) => {
-            return refuse("input", "has dtype u8, which takes pixels as they are; remove scale, mean and std");
+            return refuse("input", "has dtype u8, which takes pixels unchanged; remove scale, mean and std");
         }
         (_, (Some(scale), Some(mean), Some(std))) => (scale, mean, std),
-        _ => return refuse("input", "lacks scale, mean or std: a value is (pixel * scale - mean) / std"),
+        _ => return refuse("input", "lacks scale, mean or std; a value is (pixel * scale - mean) / std"),
     };
-    if !(scale.is_finite()
-        && scale > 0.0
-        && mean.iter().all(|m| m.is_finite())
-        && std.iter().all(|s| s.is_finite() && *s > 0.0))
-    {
-        return refuse("input", "has a scale or std that is not above 0, or a number that is none");
+    let is_positive = |number: &f64| number.is_finite() && *number > 0.0;
+    if !is_positive(&scale) || !std.iter().all(is_positive) || !mean.iter().all(|mean| mean.is_finite()) {
+        return refuse("input", "has a bad number: scale and std must be positive, and all numbers finite");
     }
-    match raw.batch {
-        Some(0) => refuse("input.batch", "is 0; write the model's fixed batch size or leave it out"),
-        batch => {
-            Ok(InputSpec { layout: raw.layout, dtype: raw.dtype, channels: raw.channels, scale, mean, std, batch })
-        }
+    if raw.batch == Some(0) {
+        return refuse("input.batch", "is 0; write the model's fixed batch size or leave it out");
     }
+    let RawInput { layout, dtype, channels, batch, .. } = raw;
+    Ok(InputSpec { layout, dtype, channels, scale, mean, std, batch })
 }
 
 fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
     let offset = raw.offset.unwrap_or(0);
-    match u64::from(raw.classes) == u64::from(offset) + IMAGENET_CLASSES as u64 {
-        true => Ok(OutputSpec { kind: raw.kind, classes: raw.classes, offset, name: raw.name }),
-        false => Err(ConfigError::value(
-            file,
-            "output.classes",
-            format!("is {} with offset {offset}; it must be the offset and ImageNet's 1000", raw.classes),
-        )),
+    if u64::from(raw.classes) != u64::from(offset) + IMAGENET_CLASSES as u64 {
+        let problem = format!("is {} with offset {offset}; it must be the offset plus ImageNet's 1000", raw.classes);
+        return Err(ConfigError::value(file, "output.classes", problem));
     }
+    Ok(OutputSpec { kind: raw.kind, classes: raw.classes, offset, name: raw.name })
 }

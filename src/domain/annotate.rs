@@ -1,23 +1,23 @@
-//! How people look at images: which ones, in what sheets, what they are asked, and when an image is accepted.
+//! The section about people: which images they judge, on which sheets, the questions, and when an image is accepted.
 //!
-//! Source of the design: Recht et al., "Do ImageNet classifiers generalize to ImageNet?", ICML 2019 (sheets of 48 images
-//! with hidden controls for 10 people each, selection frequency); Zhang et al., "ImageNet-D", CVPR 2024 (the two
+//! Source of the design: Recht et al., "Do ImageNet classifiers generalize to ImageNet?", ICML 2019 (sheets of 48
+//! images with hidden controls for 10 people each, selection frequency); Zhang et al., "ImageNet-D", CVPR 2024 (the two
 //! questions; positive, negative and consistency sentinels).
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What a recipe says about people.
+/// The section `[annotate]` of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnnotateSpec {
-    /// Which hard items people look at.
+    /// Which hard items people judge.
     pub items: ItemChoice,
-    /// The most of them; `None`: all.
+    /// The largest number of items; `None`: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_items: Option<u32>,
-    /// Images on a sheet, sentinels among them.
+    /// Images on a sheet, including sentinels.
     pub images_per_batch: u32,
     /// People who fill in the same sheet.
     pub people_per_batch: u32,
@@ -31,55 +31,56 @@ pub struct AnnotateSpec {
     pub check: CheckSpec,
     /// When an item is accepted.
     pub verdict: VerdictRule,
-    /// What people get.
+    /// What people are paid.
     pub pay: Pay,
     /// Formats that `build` exports.
     pub export: Vec<ExportFormat>,
 }
 
-/// Which hard items people look at.
+/// Which hard items people judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemChoice {
     /// All of them, or the first `max_items` of a random order.
     Hard,
-    /// As many of each category and nuisance as of any other, as far as there are.
+    /// The same number of each category and nuisance, as far as there are enough.
     Stratified,
 }
 
-/// Sentinels on a sheet, and what makes an image fit to be one.
+/// Sentinels on a sheet, and which images can be sentinels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sentinels {
-    /// Images that surely show what is asked for.
+    /// Images that certainly show the category that people are asked about.
     pub positives: u32,
-    /// Images that surely show something else, something near.
+    /// Images that certainly show something else, of a category that is easily confused with it.
     pub negatives: u32,
-    /// Images that come twice.
+    /// Images that appear a second time on the sheet.
     pub repeats: u32,
-    /// An image surely shows its category if every surrogate is right and gives it at least this probability.
+    /// An image certainly shows its category if every surrogate is right and gives it at least this probability.
     pub min_prob: f64,
-    /// An image surely does not show a category to which no surrogate gives more than this probability.
+    /// An image certainly does not show a category if no surrogate gives the category more than this probability.
     pub max_other_prob: f64,
-    /// A folder of images known to be good, one sub-folder for each category's id, instead of items of the run.
+    /// A folder of images known to be good, with a sub-folder named by each category's id; it replaces items of the
+    /// run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_good: Option<PathBuf>,
 }
 
 impl Sentinels {
-    /// How many there are on a sheet.
+    /// The number of sentinels on a sheet.
     pub fn per_batch(&self) -> u32 {
         self.positives.saturating_add(self.negatives).saturating_add(self.repeats)
     }
 }
 
 impl AnnotateSpec {
-    /// Images on a sheet that are no sentinels.
+    /// Images on a sheet that are not sentinels.
     pub fn candidates_per_batch(&self) -> u32 {
         self.images_per_batch.saturating_sub(self.sentinels.per_batch())
     }
 
-    /// What people cost who fill in `sheets` sheets, in the currency of the recipe.
+    /// The cost of `sheets` filled-in sheets, in the currency of the recipe.
     pub fn cost(&self, sheets: u64) -> f64 {
         sheets as f64 * self.pay.reward * (1.0 + self.pay.fee)
     }
@@ -91,14 +92,14 @@ impl AnnotateSpec {
 pub struct Question {
     /// Short name for tables: letters, digits, `_`.
     pub id: String,
-    /// What people read; `{category}` stands for the category's name.
+    /// The text that people read; `{category}` is replaced by the category's name.
     pub text: String,
     /// The item is accepted only if at least this share of the votes is `yes`, in [0, 1].
     pub accept_at: f64,
-    /// Whether the right answer about a positive sentinel is surely `yes`.
+    /// Whether the right answer about a positive sentinel is always `yes`.
     #[serde(default = "yes")]
     pub positives: bool,
-    /// Whether the right answer about a negative sentinel is surely `no`.
+    /// Whether the right answer about a negative sentinel is always `no`.
     #[serde(default)]
     pub negatives: bool,
 }
@@ -127,10 +128,10 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// All answers in the alphabetical order of their names, in which ties are decided: against the image.
+    /// All answers in the alphabetical order of their names. Ties go to the first, so they go against the image.
     pub const ALL: [Self; 3] = [Self::No, Self::NotSure, Self::Yes];
 
-    /// As files write it.
+    /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::No => "no",
@@ -139,7 +140,7 @@ impl Answer {
         }
     }
 
-    /// Reads what people's tools write: `yes`, `Y`, `Not sure`, `?` …
+    /// Reads an answer in the notation of any tool: `yes`, `Y`, `Not sure`, `?` …
     pub fn read(text: &str) -> Option<Self> {
         let plain = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
         match plain.as_str() {
@@ -151,19 +152,19 @@ impl Answer {
     }
 }
 
-/// When an assignment (one person's answers to one sheet) counts: least shares in [0, 1].
+/// When an assignment (one person's answers to one sheet) counts: the smallest sufficient shares, in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckSpec {
-    /// Of the sentinels of each kind, those that are answered.
+    /// The share of sentinels of each kind that are answered.
     pub answered: f64,
-    /// Of the answers to positive sentinels, those that are `yes`.
+    /// The share of answers to positive sentinels that are `yes`.
     pub positives: f64,
-    /// Of the answers to negative sentinels, those that are `no`.
+    /// The share of answers to negative sentinels that are `no`.
     pub negatives: f64,
-    /// Of the answers to images that come twice, those that are the same both times.
+    /// The share of repeated images that get the same answer both times.
     pub repeats: f64,
-    /// Answers given after this moment do not count (RFC 3339).
+    /// The closing time (RFC 3339); later answers do not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closes: Option<String>,
 }
@@ -172,19 +173,19 @@ pub struct CheckSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerdictRule {
-    /// Fewer valid votes than this on some question leave the item undecided.
+    /// An item with fewer valid votes than this on some question is undecided.
     pub min_votes: u32,
     /// What is compared with a question's `accept_at`.
     pub aggregate: Aggregate,
 }
 
-/// How votes are added up.
+/// How votes become a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aggregate {
     /// The share of valid votes that say `yes`: ImageNetV2's selection frequency.
     Majority,
-    /// The same, each person weighted by agreement with the majority.
+    /// The same, with each person weighted by agreement with the majority.
     Wawa,
     /// Probability of `yes` by Dawid and Skene's model of each person's confusions.
     DawidSkene,
@@ -193,7 +194,7 @@ pub enum Aggregate {
 }
 
 impl Aggregate {
-    /// As recipes write it.
+    /// The name in recipes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Majority => "majority",
@@ -204,15 +205,15 @@ impl Aggregate {
     }
 }
 
-/// What a person gets for a sheet.
+/// What a person is paid for a sheet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pay {
-    /// For a sheet.
+    /// The reward for one sheet, in `currency`.
     pub reward: f64,
-    /// What the platform takes on top, as a share of the reward.
+    /// The platform's fee, as a share of the reward.
     pub fee: f64,
-    /// For people: `USD`, `GBP` …
+    /// The currency, as people read it: `USD`, `GBP` …
     pub currency: String,
 }
 
@@ -226,7 +227,7 @@ pub enum ExportFormat {
     Prolific,
     /// Plain CSV and JSON Lines.
     Csv,
-    /// One page for each sheet that works from disk.
+    /// One page for each sheet; it works from disk.
     Html,
 }
 
@@ -234,7 +235,7 @@ impl ExportFormat {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::LabelStudio, Self::Prolific, Self::Csv, Self::Html];
 
-    /// As recipes and the command line write it.
+    /// The name in recipes and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::LabelStudio => "label-studio",
@@ -263,7 +264,7 @@ impl Default for AnnotateSpec {
             image_px: 512,
             questions: vec![
                 question("recognise", "Can you recognise the object ({category}) in the image?", 0.7, true),
-                // What is near may well be used as what is asked for: a mug as a vase.
+                // Negative sentinels do not apply, because a similar object may serve as well: a mug as a vase.
                 question("use", "Could the object in the image be used as the object ({category})?", 0.5, false),
             ],
             check: CheckSpec::default(),

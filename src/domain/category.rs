@@ -1,6 +1,7 @@
-//! Categories: what an object is called, and which ImageNet-1k classes count as right for it.
+//! Categories: the name of an object, and the ImageNet-1k classes that count as right for it.
 //!
-//! Does not read files; `config` does. Holds always (checked there): ids are unique and inside `0..IMAGENET_CLASSES`.
+//! Does not read files; `config` does. Holds always (checked there): a category's id is unique in its set, and class
+//! indices are in `0..IMAGENET_CLASSES`.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +16,15 @@ pub const IMAGENET_CLASSES: usize = 1000;
 pub struct Category {
     /// Short name for files and tables, unique in its set: a WordNet id, or a word such as `mug`.
     pub id: String,
-    /// What people read.
+    /// The name that people read.
     pub name: String,
-    /// What prompts say, without an article; `None`: the name.
+    /// The noun in prompts, without an article; `None`: the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noun: Option<String>,
     /// Whether the noun takes no article.
     #[serde(default, skip_serializing_if = "is_false")]
     pub plural: bool,
-    /// What else it is called, for people who do not know the name.
+    /// A short explanation for people who do not know the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gloss: Option<String>,
     /// Accepted ImageNet-1k class indices, each in `0..1000`; at least one.
@@ -35,7 +36,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Category {
-    /// A category that is called by its id.
+    /// A category whose name is its id.
     pub fn new(id: &str, imagenet_ids: &[u32]) -> Self {
         Self {
             id: id.to_owned(),
@@ -47,7 +48,7 @@ impl Category {
         }
     }
 
-    /// What prompts say, without an article.
+    /// The noun in prompts, without an article.
     pub fn noun(&self) -> &str {
         self.noun.as_deref().unwrap_or(&self.name)
     }
@@ -71,7 +72,7 @@ impl CategorySet {
         self.entries.iter().find(|category| category.id == id)
     }
 
-    /// The categories that accept ImageNet class `class`: one at most in a sound set, more where classes are shared.
+    /// The categories that accept ImageNet class `class`: more than one where categories share a class.
     pub fn accepting(&self, class: u32) -> Vec<&Category> {
         self.entries.iter().filter(|category| category.imagenet_ids.contains(&class)).collect()
     }

@@ -1,4 +1,4 @@
-//! What is asked of a diffusion model: the grid of prompts, and how an image is made from one.
+//! The settings of a diffusion model: the grid of prompts, and how an image is made from a prompt.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub struct DiffusionSource {
     pub guidance: f64,
     /// The sampler; `None`: the one that the model's own `scheduler_config.json` names.
     pub sampler: Option<SamplerKind>,
-    /// In what numbers the networks compute.
+    /// The type of numbers in which the networks compute.
     pub precision: Precision,
     /// What the images should show.
     pub prompts: PromptGrid,
@@ -29,7 +29,7 @@ pub struct DiffusionSource {
 }
 
 impl DiffusionSource {
-    /// What the time for an image depends on, in words.
+    /// A description of everything that the time for an image depends on, except the device.
     pub fn workload(&self) -> String {
         let guided = if self.guidance > 1.0 { "guided" } else { "unguided" };
         format!("{} at {} x {} px, {} {guided} steps", self.model.name, self.width_px, self.height_px, self.steps)
@@ -40,7 +40,7 @@ impl DiffusionSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiffusionModel {
-    /// As the recipe names it: a folder, or the id of a model in `data-manifest.toml`.
+    /// The name in the recipe: a folder, or the id of a model in `data-manifest.toml`.
     pub name: String,
     /// The folder; empty until it has been found.
     pub path: PathBuf,
@@ -48,19 +48,19 @@ pub struct DiffusionModel {
     pub sha256: Option<Sha256>,
     /// Its files, paths relative to the folder.
     pub files: Vec<WeightsSpec>,
-    /// Its licence, as the data manifest has it.
+    /// Its licence, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
 }
 
 impl DiffusionModel {
-    /// The last part of a path; names of models stay as they are.
+    /// The last part of its name, if that is a path; ids of models have one part.
     pub fn short_name(&self) -> String {
         Path::new(&self.name).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 }
 
-/// In what numbers networks compute.
+/// The type of numbers in which networks compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -75,7 +75,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// As recipes write it.
+    /// The name in recipes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -90,11 +90,11 @@ impl Precision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptGrid {
-    /// What the images should not show; empty for nothing.
+    /// The negative prompt: what the images should not show; may be empty.
     pub negative_prompt: String,
     /// Images of each prompt, with different seeds; at least 1.
     pub images_per_prompt: u32,
-    /// Nuisance values for each category; `None`: all. They are spread evenly over the kinds and over their values.
+    /// Nuisance values for each category, spread evenly over the kinds and their values; `None`: all of them.
     pub pairs_per_category: Option<u32>,
     /// The kinds of nuisance, in the order of the recipe.
     pub nuisances: Vec<NuisanceSet>,
@@ -120,10 +120,10 @@ pub struct NuisanceSet {
 pub struct NuisanceValue {
     /// Short name for tables, unique in its kind.
     pub id: String,
-    /// What a prompt says for it.
+    /// The phrase for it in prompts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phrase: Option<String>,
-    /// A template of its own, without a phrase.
+    /// A template for this value alone, without a phrase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }

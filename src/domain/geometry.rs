@@ -1,4 +1,4 @@
-//! How a photograph becomes the square that a classifier sees: which resize, which filter, which crop.
+//! How an image becomes the square input of a classifier: resize, filter and crop.
 //!
 //! Data only: the arithmetic is in `imaging::fit`, and sizes are checked there against a real image.
 //! Holds always: two equal geometries give the same pixels for the same image.
@@ -28,7 +28,7 @@ pub enum Resize {
     Shorter(u32),
     /// Both sides become this many px; the aspect is lost.
     Squash(u32),
-    /// The image is cropped as it is.
+    /// The image is cropped without a resize.
     None,
 }
 
@@ -36,11 +36,11 @@ pub enum Resize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Geometry {
-    /// Comes first.
+    /// The resize, which comes first.
     pub resize: Resize,
-    /// Is not used where `resize` is `none` or changes nothing.
+    /// The filter; unused if `resize` is `none` or changes nothing.
     pub interpolation: Interpolation,
-    /// Side of the centre square that is kept, after the resize.
+    /// Side of the centre square that is kept after the resize, in px.
     pub crop_px: u32,
 }
 

@@ -1,6 +1,7 @@
 //! SHA-256 of contents, and keys made of several of them.
 //!
-//! Does not read files. A [`KeyHasher`] never confuses two different lists of fields: names and lengths are hashed too.
+//! Does not open files. A [`KeyHasher`] never confuses two different lists of fields, because it hashes names and
+//! lengths too.
 
 use std::fmt;
 
@@ -35,7 +36,7 @@ impl Sha256 {
         &self.0
     }
 
-    /// The first eight hexadecimal digits: enough for a person to tell two apart.
+    /// The first eight hexadecimal digits: enough for a person to distinguish two hashes.
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()
     }
@@ -63,7 +64,7 @@ impl TryFrom<String> for Sha256 {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let malformed = || format!("`{text}` is not a SHA-256: 64 hexadecimal digits are wanted");
+        let malformed = || format!("`{text}` is not a SHA-256; write 64 hexadecimal digits");
         if text.len() != 64 || !text.is_ascii() {
             return Err(malformed());
         }

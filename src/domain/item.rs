@@ -1,6 +1,7 @@
 //! The rows that follow an item through a run.
 //!
-//! Holds always: an [`ItemId`] is the item's place in the plan's listing, so ids ascend in every table of a run.
+//! Holds always: an [`ItemId`] is the item's position in the plan, because positions need no registry and give ids that
+//! ascend in every table of a run.
 
 use std::fmt;
 
@@ -37,9 +38,9 @@ pub struct PlanRow {
     pub prompt: Option<String>,
     /// The negative prompt.
     pub negative_prompt: Option<String>,
-    /// Seed of everything random about this item.
+    /// Seed of all random numbers for this item.
     pub seed: u64,
-    /// For images that are read: the file, relative to the source's root.
+    /// The file of an image that is read, relative to the source's root.
     pub source: Option<String>,
 }
 
@@ -60,16 +61,16 @@ pub struct ImageRow {
     pub width_px: u32,
     /// Height of the picture.
     pub height_px: u32,
-    /// How it was made, if a diffusion model made it.
+    /// How a diffusion model made it; `None` for other images.
     pub made: Option<Provenance>,
 }
 
-/// How an image was made; prompt and seed stand in its [`PlanRow`].
+/// How an image was made; its prompt and seed are in its [`PlanRow`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
     /// Hash of the model's files.
     pub model_sha256: Sha256,
-    /// What ran its networks: `ort` (ONNX Runtime) or `candle`. The two round otherwise.
+    /// The engine that ran its networks: `ort` (ONNX Runtime) or `candle`, which round differently.
     pub engine: String,
     /// The sampler.
     pub sampler: String,
@@ -77,7 +78,7 @@ pub struct Provenance {
     pub steps: u32,
     /// Classifier-free guidance.
     pub guidance: f64,
-    /// Something that people should know, such as a prompt that was cut.
+    /// A warning for people, such as a prompt that was cut.
     pub warning: Option<String>,
 }
 
@@ -112,20 +113,20 @@ impl fmt::Display for Stage {
 pub struct DropRow {
     /// The item.
     pub item_id: ItemId,
-    /// Where it was lost.
+    /// The stage in which it was lost.
     pub stage: Stage,
     /// The file or prompt that it came from.
     pub source: String,
-    /// Why.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// The first pixel of a made-up image: says which class it "shows", for the made-up classifiers.
+/// The first pixel of a fake image: it encodes the class that the image "shows", for fake classifiers.
 pub fn fake_pixel(class: i32) -> [u8; 3] {
     [(class / 256) as u8, (class % 256) as u8, 255]
 }
 
-/// The class that a made-up image of `[h, w, 3]` pixels says it shows, in 0..1000; 0 for any other image.
+/// The class, in 0..1000, that a fake image of `[h, w, 3]` pixels "shows"; 0 for any other image.
 pub fn fake_class(pixels: &[u8]) -> usize {
     match pixels {
         [high, low, 255, ..] => (usize::from(*high) * 256 + usize::from(*low)).min(999),

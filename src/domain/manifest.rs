@@ -1,6 +1,6 @@
-//! Entries of `data-manifest.toml`: every file that hardset needs and does not carry.
+//! Entries of `data-manifest.toml`: every file that hardset needs and that is not part of it.
 //!
-//! Does not look for files and does not fetch them; `assets` does.
+//! Does not look for files or fetch them; `assets` does.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use super::Sha256;
 pub struct DataEntry {
     /// The name by which recipes and `hardset fetch` know it.
     pub id: String,
-    /// The name under which it lies in a data directory.
+    /// Its file name in a data directory.
     pub file: String,
     /// Its size, where known.
     pub bytes: Option<u64>,
-    /// Its hash; absent until somebody has read the file: then the first fetch pins it.
+    /// Its hash; `None` where the first fetch pins it.
     pub sha256: Option<Sha256>,
     /// Its licence, as an SPDX expression or in words.
     pub licence: String,
-    /// Where it can be had; `None` for a file that people must bring themselves.
+    /// Where it can be fetched from; `None` for a file that people must provide.
     pub source: Option<DataSource>,
 }
 
@@ -48,12 +48,12 @@ pub struct ModelFile {
     pub path: String,
     /// Its size, where known.
     pub bytes: Option<u64>,
-    /// Its hash; absent until somebody has read the file: then the first fetch pins it.
+    /// Its hash; `None` where the first fetch pins it.
     pub sha256: Option<Sha256>,
 }
 
 impl ModelEntry {
-    /// One of its files as an entry of its own, which lies at `models/<id>/<path>` in the cache.
+    /// The entry of one of its files, which is at `models/<id>/<path>` in the cache.
     pub fn file(&self, file: &ModelFile) -> DataEntry {
         DataEntry {
             id: format!("{}/{}", self.id, file.path),
@@ -70,7 +70,7 @@ impl ModelEntry {
     }
 }
 
-/// Where a file can be had.
+/// Where a file can be fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataSource {
     /// A file of a repository on the Hugging Face hub.
@@ -96,7 +96,7 @@ pub struct PipWheel {
     pub version: String,
     /// CPython version of the wheels, such as `3.12`; the library inside does not depend on it.
     pub python: String,
-    /// For each `<os>-<arch>`: pip's platform tag and the hash of that wheel.
+    /// The wheel for each `<os>-<arch>`.
     pub wheels: BTreeMap<String, PipPlatform>,
 }
 

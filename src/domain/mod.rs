@@ -1,7 +1,7 @@
 //! The nouns of hardset: ids, hashes, seeds, specs, rows and outcomes.
 //!
-//! Does no I/O and knows no file format but serde's derive. Everything else may import this module; it imports
-//! nothing of the crate.
+//! Does no I/O, starts no threads, and knows no file format beyond serde's derive. Every other module may import this
+//! one, and it imports none of them, because types that everybody shares must not depend on one user of them.
 
 mod annotate;
 mod category;

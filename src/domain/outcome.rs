@@ -1,11 +1,11 @@
-//! What became of one item in one stage.
+//! The outcome of one item in one stage.
 //!
-//! Holds always: an item is kept, dropped or failed, never two of these and never none.
+//! Holds always: an item has exactly one outcome (kept, dropped or failed), because a stage must account for every row.
 
-/// The fate of one item.
+/// What happened to one item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome<T> {
-    /// The work on it is done.
+    /// The stage's work on it is done.
     Kept(T),
     /// The item itself cannot be used (a truncated file, no label); the reason is for people.
     Dropped(String),
@@ -22,7 +22,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Why the item was not kept, if it was not.
+    /// The reason why the item was not kept; `None` if it was.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Kept(_) => None,
@@ -30,7 +30,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Turns the value of a kept item into another.
+    /// Applies `turn` to the value of a kept item.
     pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Outcome<U> {
         match self {
             Self::Kept(value) => Outcome::Kept(turn(value)),

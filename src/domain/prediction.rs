@@ -1,22 +1,22 @@
-//! What one surrogate said of one image.
+//! The scores that one model gives to one image, and the prediction that follows from them.
 //!
 //! Holds always: probabilities are over the 1000 ImageNet classes in ImageNet's order, whatever the model's own order
-//! or background class.
+//! or background class, because predictions of different models are compared class by class.
 
 use super::ItemId;
 
-/// Raw scores of one image: what a surrogate gives back.
+/// Raw scores of one image, as a surrogate returns them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
     /// `[1000]` probabilities in [0, 1]; their sum is at most 1 (a background class of the model is left out).
     pub probs: Vec<f32>,
-    /// Largest logit over the 1000 classes; `None` where the model gives probabilities only.
+    /// Largest logit over the 1000 classes; `None` if the model gives probabilities only.
     pub max_logit: Option<f32>,
     /// Energy `-log(sum(exp(logits)))` (Liu et al., NeurIPS 2020, temperature 1); `None` as above.
     pub energy: Option<f32>,
 }
 
-/// The verdict on one image in one label space.
+/// The prediction for one image in one label space.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpacePrediction {
     /// The class with the highest probability in this space; of equal ones the lowest index.

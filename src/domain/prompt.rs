@@ -1,23 +1,20 @@
-//! Templates -> prompts: categories and nuisances put into English sentences.
+//! Templates -> prompts: English sentences with a category and a nuisance filled in.
 //!
-//! Placeholders: `{category}`, the category's noun; `{nuisance}`, the nuisance's phrase; `{a}`, the article that agrees with
-//! the word after it, or nothing before a plural.
+//! Placeholders: `{category}`, the category's noun; `{nuisance}`, the nuisance's phrase; `{a}`, the article that agrees
+//! with the word after it, or nothing before a plural.
 
 use super::Category;
 
-/// All that a template may have in braces.
+/// The only words that a template may have in braces.
 pub const PLACEHOLDERS: [&str; 3] = ["{a}", "{category}", "{nuisance}"];
 
 /// The prompt that `template` gives.
 pub fn render_prompt(template: &str, category: &Category, phrase: &str) -> String {
-    // Nouns and phrases have no braces, so that what is filled in is not filled in again.
+    // Nouns and phrases have no braces, so a second replacement cannot touch the result of the first.
     let text = template.replace("{category}", category.noun()).replace("{nuisance}", phrase);
     let Some((before, after)) = text.split_once("{a}") else { return text };
     let after = after.trim_start();
-    match category.plural {
-        true => format!("{before}{after}"),
-        false => format!("{before}{} {after}", article(after)),
-    }
+    if category.plural { format!("{before}{after}") } else { format!("{before}{} {after}", article(after)) }
 }
 
 /// What is wrong with a template, if anything is.
@@ -28,23 +25,19 @@ pub fn template_problem(template: &str) -> Option<String> {
     if !rest.is_empty() {
         return Some(format!("`{template}` has braces other than {known}"));
     }
-    match (template.contains("{category}"), template.matches("{a}").count()) {
-        (false, _) => Some(format!("`{template}` lacks {{category}}")),
-        (true, 0 | 1) => None,
-        (true, _) => Some(format!("`{template}` has {{a}} twice")),
+    if !template.contains("{category}") {
+        return Some(format!("`{template}` lacks {{category}}"));
     }
+    (template.matches("{a}").count() > 1).then(|| format!("`{template}` has {{a}} twice"))
 }
 
-/// `a` or `an`, by the sound with which `words` begin as far as spelling tells it.
+/// `a` or `an`, by the first sound of `words` as far as the spelling shows it.
 fn article(words: &str) -> &'static str {
     let word = words.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
     let begins = |starts: &[&str]| starts.iter().any(|start| word.starts_with(start));
     let like_you = begins(&["eu", "uni", "use", "ute", "one"]) && !begins(&["unin", "unim", "unid"]);
     let silent_h = begins(&["hour", "honest", "honor", "heir"]);
-    match silent_h || (begins(&["a", "e", "i", "o", "u"]) && !like_you) {
-        true => "an",
-        false => "a",
-    }
+    if silent_h || (begins(&["a", "e", "i", "o", "u"]) && !like_you) { "an" } else { "a" }
 }
 
 #[cfg(test)]

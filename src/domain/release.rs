@@ -1,6 +1,7 @@
-//! The nouns of a release: what a recipe says of it, its columns and cells, what it says of itself.
+//! The nouns of a release: its section of a recipe, its columns and cells, and its record.
 //!
-//! Holds always: a cell has the type of its column; a release never changes, a corrected one has another version.
+//! Holds always: a cell has the type of its column, because Parquet has one type per column; a release never changes,
+//! because others cite it, so a corrected release has another version.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,26 +13,26 @@ use super::Sha256;
 pub struct ReleaseSpec {
     /// Semantic version.
     pub version: String,
-    /// What people call it; empty: the recipe's name.
+    /// The title; empty: the recipe's name.
     pub title: String,
     /// Licence of the images: an SPDX id, an id of the Hugging Face hub, or other words.
     pub license: String,
-    /// Who made it: `Family, Given` or any other name.
+    /// The authors: `Family, Given` or any other name.
     pub authors: Vec<String>,
-    /// What it is, in the maker's own words.
+    /// A description in the authors' own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Its page.
+    /// The address of its page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub homepage: Option<String>,
     /// Other works to cite with it.
     pub cite: Vec<String>,
-    /// Date as `YYYY-MM-DD`; a release never asks the clock.
+    /// Date as `YYYY-MM-DD`. It is never taken from the clock, because the same run must give the same release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// What becomes of near duplicates.
+    /// What happens to near duplicates.
     pub near_duplicates: NearDuplicates,
-    /// Perceptual hashes that differ in at most so many of their 64 bits are near duplicates.
+    /// Two images are near duplicates if their 64-bit perceptual hashes differ in at most this number of bits.
     pub max_distance: u32,
 }
 
@@ -52,27 +53,27 @@ impl Default for ReleaseSpec {
     }
 }
 
-/// Decision 0013 says why.
+/// The reason is in decision 0013 (`docs/decisions/`).
 const MAX_DISTANCE: u32 = 4;
 
-/// Whether `text` is an address of the web, with nothing in it that would end a link or a field of a document.
+/// Whether `text` is an `http` or `https` address without characters that would end a link or a field of a document.
 pub fn is_web_address(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_safe = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}()'[]".contains(c);
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(is_safe))
 }
 
-/// What becomes of images that look like another one.
+/// What happens to images that look like another image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NearDuplicates {
-    /// One of them stays, the others are left out and listed.
+    /// One of them stays; the others are left out and listed.
     Exclude,
     /// All stay; they are listed.
     Keep,
 }
 
-/// Other forms in which a release is written.
+/// Other forms of a release, beside the data files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseForm {
@@ -85,7 +86,7 @@ pub enum ReleaseForm {
 }
 
 impl ReleaseForm {
-    /// The folder inside the release.
+    /// The folder of the form inside the release.
     pub fn folder(self) -> &'static str {
         match self {
             Self::ImageFolder => "imagefolder",
@@ -100,7 +101,7 @@ impl ReleaseForm {
 pub enum ColumnKind {
     /// `struct<bytes, path>`: an encoded image.
     Image,
-    /// `int64`: place in the list of categories.
+    /// `int64`: index in the list of categories.
     ClassLabel,
     /// UTF-8.
     Text,
@@ -141,7 +142,7 @@ pub struct ColumnFacts {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the variants are those of `ColumnKind`")]
 pub enum Cell {
-    /// Nothing is known.
+    /// No value is known.
     Null,
     /// Encoded image and the name of its file.
     Image(Vec<u8>, String),
@@ -160,24 +161,24 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Text, or nothing.
+    /// A cell of text, or [`Cell::Null`].
     pub fn text(text: Option<&str>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
     }
 }
 
-/// One row of the data files: as many cells as there are columns, the image first.
+/// One row of the data files: one cell for each column, the image first.
 pub type ReleaseRow = Vec<Cell>;
 
-/// `release.json`: what a release says of itself, for programs.
+/// `release.json`: the description of a release for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRecord {
     /// Version of the layout of a release.
     pub format: u32,
-    /// What made it.
+    /// Name and version of the program that made it.
     pub tool: String,
-    /// Hash of all that it was made from and of how.
+    /// Hash of everything that it was made from and of how it was made.
     pub key: Sha256,
     /// Name of the recipe.
     pub name: String,
@@ -191,11 +192,11 @@ pub struct ReleaseRecord {
     pub images: u64,
     /// Categories by label, with their images.
     pub categories: Vec<CategoryCount>,
-    /// Surrogates with the hashes of their weights; `None`: made up.
+    /// Surrogates with the hashes of their weights.
     pub surrogates: Vec<SurrogateRecord>,
     /// Data files with their images.
     pub files: Vec<DataFileRecord>,
-    /// Other forms that lie beside the data files.
+    /// Other forms beside the data files.
     pub also: Vec<ReleaseForm>,
     /// What changed since an older release.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,7 +221,7 @@ pub struct CategoryCount {
 pub struct SurrogateRecord {
     /// Its name.
     pub name: String,
-    /// Hash of its weights; none for one that is made up.
+    /// Hash of its weights; `None` for a fake surrogate.
     pub weights_sha256: Option<Sha256>,
 }
 
@@ -238,7 +239,7 @@ pub struct DataFileRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseRecord {
-    /// Name of the older release, where it is another one.
+    /// Name of the older release, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Version of the older release.
@@ -249,12 +250,12 @@ pub struct BaseRecord {
     pub added: u64,
     /// Images that are gone.
     pub removed: u64,
-    /// Images whose category is another one.
+    /// Images whose category has changed.
     pub relabelled: u64,
 }
 
 impl BaseRecord {
-    /// Its version, with its name where that is another one.
+    /// The version of the older release, with its name if that differs.
     pub fn called(&self) -> String {
         self.name.as_ref().map_or_else(|| self.version.clone(), |name| format!("{name} {}", self.version))
     }

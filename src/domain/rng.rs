@@ -1,4 +1,4 @@
-//! A counter-based random generator: any number of any stream, without the ones before it.
+//! A counter-based random generator: gives any number of any stream without computing the ones before it.
 //!
 //! Source: Philox4x32-10, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; checked against the
 //! known answers of Random123. Holds always: a value depends on (key, stream, index) alone, so that batch size, order

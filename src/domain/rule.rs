@@ -1,6 +1,6 @@
 //! Which items are hard: the rule, its thresholds and its label space.
 //!
-//! Says what a rule is, not how it is applied; `stats` does that.
+//! Defines the rule; `stats` applies it.
 
 use std::{fmt, str::FromStr};
 
@@ -20,9 +20,9 @@ pub enum Rule {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RuleError {
     /// Not the name of a rule.
-    #[error("`{0}` is no rule; write `all` or `at-least=K` with K of 1 or more")]
+    #[error("`{0}` is not a rule; write `all` or `at-least=K` with K of 1 or more")]
     Unknown(String),
-    /// More failures wanted than there are surrogates.
+    /// The rule asks for more failures than there are surrogates.
     #[error("rule `{rule}` can never hold with {surrogates} surrogate(s); lower it or add surrogates")]
     Impossible {
         /// The rule.
@@ -31,24 +31,24 @@ pub enum RuleError {
         surrogates: usize,
     },
     /// A threshold outside its range.
-    #[error("{key} = {value} lies outside {low} to {high}")]
+    #[error("{key} = {value} is outside {low} to {high}")]
     Threshold {
         /// The recipe's key.
         key: &'static str,
-        /// What it says.
+        /// Its value.
         value: f64,
         /// Smallest sensible value.
         low: f64,
         /// Largest sensible value.
         high: f64,
     },
-    /// No surrogate at all, or more than the 64 that a table's bit mask holds.
+    /// There is no surrogate, or more than the 64 that a table's bit mask holds.
     #[error("{0} surrogates are selected; a mining needs 1 to 64, each once")]
     Count(usize),
 }
 
 impl Rule {
-    /// Number of failing surrogates, of `surrogates`, from which an item is hard.
+    /// The number of failing surrogates that makes an item hard, when there are `surrogates` of them.
     pub fn needed(self, surrogates: usize) -> u32 {
         match self {
             Self::All => surrogates as u32,
@@ -92,13 +92,13 @@ impl TryFrom<String> for Rule {
     }
 }
 
-/// Among which classes a prediction is taken.
+/// The classes among which a prediction is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelSpace {
-    /// All 1000; right if the top class is any accepted id (ImageNet-D's way).
+    /// All 1000; a prediction is right if the top class is any accepted id, as in ImageNet-D.
     AnyOfIds,
-    /// Only classes that some category of the run accepts (ImageNet-A's and ImageNet-R's way).
+    /// Only classes that some category of the run accepts, as in ImageNet-A and ImageNet-R.
     Masked,
 }
 
@@ -119,14 +119,14 @@ pub struct SelectSpec {
     pub surrogates: Vec<String>,
     /// How many must fail.
     pub rule: Rule,
-    /// Among which classes.
+    /// The classes among which a prediction is taken.
     pub label_space: LabelSpace,
     /// A wrong surrogate counts as failing only if it gives the true category at most this probability, in [0, 1]
-    /// (1 = no bound; ImageNet-A sets such a bound on top of "wrong").
+    /// (1 = no bound; ImageNet-A sets such a bound in addition to "wrong").
     pub max_true_prob: f64,
     /// A wrong surrogate counts as failing only if its margin is at most this, in [-1, 0] (0 = no bound).
     pub max_margin: f64,
-    /// Margins closer to 0 than this mark an item as a near tie: another machine may see it the other way.
+    /// An item is a near tie if some margin is closer to 0 than this: another machine may judge it differently.
     pub near_tie: f64,
 }
 
@@ -148,22 +148,19 @@ impl SelectSpec {
         in_range("mine.near_tie", self.near_tie, 0.0, 1.0)
     }
 
-    /// Whether the probability of the true category takes part in the rule.
+    /// Whether the rule bounds the probability of the true category.
     pub fn bounds_true_prob(&self) -> bool {
         self.max_true_prob < 1.0
     }
 
-    /// A readable name that different minings may share; [`super::RunSpec::mining_id`] tells them apart.
+    /// A readable name that different minings may share; [`super::RunSpec::mining_id`] distinguishes them.
     pub(super) fn label(&self) -> String {
         format!("{}-of-{}.{}", self.rule.to_string().replace('=', "-"), self.surrogates.len(), self.label_space)
     }
 }
 
 fn in_range(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), RuleError> {
-    match value {
-        v if v >= low && v <= high => Ok(()),
-        value => Err(RuleError::Threshold { key, value, low, high }),
-    }
+    if (low..=high).contains(&value) { Ok(()) } else { Err(RuleError::Threshold { key, value, low, high }) }
 }
 
 #[cfg(test)]

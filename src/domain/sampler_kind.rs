@@ -1,6 +1,6 @@
-//! The samplers by name, and which class of diffusers each of them is.
+//! The samplers by name, and the class of diffusers that each corresponds to.
 //!
-//! Does not say how they are set up; a model's scheduler_config.json does.
+//! Does not configure them; a model's scheduler_config.json does.
 
 use std::{fmt, str::FromStr};
 
@@ -13,11 +13,11 @@ const KINDS: [(SamplerKind, &str, &str); 7] = [
     (SamplerKind::EulerAncestral, "euler-ancestral", "EulerAncestralDiscreteScheduler"),
     (SamplerKind::DpmSolverPp2M, "dpmpp-2m", "DPMSolverMultistepScheduler"),
     (SamplerKind::UniPc, "unipc", "UniPCMultistepScheduler"),
-    // Found by name only: the class is the plain one's, told to use other noise levels.
+    // Found by name only, because it shares its class with the plain sampler and only the noise levels differ.
     (SamplerKind::DpmSolverPp2MKarras, "dpmpp-2m-karras", "DPMSolverMultistepScheduler"),
 ];
 
-/// A way from noise to an image.
+/// A method that turns noise into an image step by step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum SamplerKind {
@@ -39,14 +39,14 @@ pub enum SamplerKind {
 
 /// Not the name of a sampler.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("`{0}` is no sampler; write one of {names}", names = SamplerKind::NAMES)]
+#[error("`{0}` is not a sampler; write one of {names}", names = SamplerKind::NAMES)]
 pub struct UnknownSampler(pub String);
 
 impl SamplerKind {
     /// All names, for messages.
     pub const NAMES: &str = "ddim, pndm, euler, euler-ancestral, dpmpp-2m, unipc, dpmpp-2m-karras";
 
-    /// What people write and read.
+    /// The name in recipes and tables.
     pub fn name(self) -> &'static str {
         self.row().1
     }
@@ -56,7 +56,7 @@ impl SamplerKind {
         self.row().2
     }
 
-    /// The sampler that a class of diffusers is.
+    /// The sampler that a class of diffusers implements.
     pub fn of_class(class_name: &str) -> Option<Self> {
         KINDS.into_iter().find(|row| row.2 == class_name).map(|row| row.0)
     }

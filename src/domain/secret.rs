@@ -1,7 +1,7 @@
-//! A run's secret: makes names that tell nothing and that nobody else can make.
+//! A run's secret: makes opaque names that nobody without the secret can make.
 //!
-//! Source: HMAC-SHA-256 (RFC 2104). Holds always: without the secret a tag says nothing about what it stands for, and
-//! tags for different purposes have nothing to do with each other.
+//! Source: HMAC-SHA-256 (RFC 2104). Holds always: a tag reveals nothing about its value to somebody without the secret,
+//! because people must not learn which task is a sentinel; tags for different purposes are unrelated.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ impl Secret {
         u64::from_str_radix(&self.name(purpose, value), 16).unwrap_or_default()
     }
 
-    /// Whether `tag` is that of `value`, or its first half, found out in a time that does not tell how much of it is right.
+    /// Whether `tag` is the tag of `value`, or at least its first 16 digits; compared in constant time.
     pub fn verifies(&self, purpose: &str, value: &str, tag: &str) -> bool {
         let digits = tag.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap_or_default());
         let bytes: Result<Vec<u8>, _> = digits.map(|pair| u8::from_str_radix(pair, 16)).collect();
@@ -49,7 +49,7 @@ impl Secret {
     }
 
     fn mac(&self, purpose: &str, value: &str) -> Hmac<sha2::Sha256> {
-        // HMAC fills a shorter key up with zeros; a key of the full length needs no handling of errors.
+        // HMAC pads a shorter key with zeros; a key of the full length cannot fail.
         let mut key = [0; 64];
         key[..32].copy_from_slice(&self.0);
         let mut mac = Hmac::<sha2::Sha256>::new(&key.into());
@@ -59,7 +59,7 @@ impl Secret {
         mac
     }
 
-    /// What may be known of it: tells two secrets apart.
+    /// A public hash that distinguishes two secrets.
     pub fn fingerprint(&self) -> Sha256 {
         Sha256::of(self.tag("fingerprint", "").as_bytes())
     }

@@ -24,12 +24,12 @@ pub struct RunSpec {
     pub shard_items: u32,
     /// Where images come from.
     pub generate: GenerateSpec,
-    /// Who mines them and how.
+    /// Which models score them, and how hard items are selected.
     pub mine: MineSpec,
-    /// How people look at them.
+    /// How people judge them.
     #[serde(default)]
     pub annotate: AnnotateSpec,
-    /// What its release says of itself.
+    /// The metadata of its release.
     #[serde(default)]
     pub release: ReleaseSpec,
     /// What the images show.
@@ -42,32 +42,33 @@ impl RunSpec {
         self.named(&self.mine.select.surrogates)
     }
 
-    /// The models that are scored like surrogates and have no say.
+    /// The models that are scored like surrogates and do not vote.
     pub fn targets(&self) -> Vec<&SurrogateSpec> {
         self.named(&self.mine.targets)
     }
 
-    /// Everybody whose predictions the current mining wants: surrogates, then targets.
+    /// Every scorer of the current mining: surrogates, then targets.
     pub fn scored(&self) -> Vec<&SurrogateSpec> {
         self.voters().into_iter().chain(self.targets()).collect()
     }
 
-    /// A target that is the same model as a voter, under whatever names: target, then voter.
+    /// The names of a target and of a voter that are the same model, if there are such: a target must not vote.
     pub fn voting_target(&self) -> Option<(&str, &str)> {
-        let same = |target: &SurrogateSpec, voter: &SurrogateSpec| match target.weights_sha256() {
-            Some(weights) => voter.weights_sha256() == Some(weights),
-            None => voter.identity() == target.identity(),
-        };
-        let voters = self.voters();
-        let of = |target| voters.iter().find(|voter| same(target, voter)).map(|voter| (&*target.name, &*voter.name));
-        self.targets().into_iter().find_map(of)
+        for target in self.targets() {
+            for voter in self.voters() {
+                if target.is_same_model(voter) {
+                    return Some((target.name.as_str(), voter.name.as_str()));
+                }
+            }
+        }
+        None
     }
 
     fn named(&self, names: &[String]) -> Vec<&SurrogateSpec> {
         names.iter().filter_map(|name| self.mine.surrogates.iter().find(|one| one.name == *name)).collect()
     }
 
-    /// The same with paths reduced to their last parts: what may be published.
+    /// The spec that may be published: every path is reduced to its last part.
     pub fn published(&self) -> Self {
         let mut spec = self.clone();
         let shorten = |path: &mut PathBuf| *path = path.file_name().map(PathBuf::from).unwrap_or_default();
@@ -91,7 +92,7 @@ impl RunSpec {
         spec
     }
 
-    /// Name of the current mining's table: readable, and different for every different rule, bound, order or model.
+    /// Name of the current mining's table: readable, and different for each rule, bound, order and model.
     pub fn mining_id(&self) -> String {
         let select = &self.mine.select;
         let bounds = [select.max_true_prob, select.max_margin, select.near_tie].map(f64::to_le_bytes).concat();
@@ -108,18 +109,18 @@ impl MineSpec {
     /// (`docs/performance.md`).
     pub const CPU_BATCH: u32 = 2;
 
-    /// The batch that keys are made of, because sums of another batch may round otherwise: the recipe's, else the
+    /// The batch that is part of keys, because another batch may round sums in another way: the recipe's, else the
     /// CPU's.
     ///
-    /// Not the device's own: else predictions would be made again, and a mining change its name, wherever a run goes on
-    /// on another device. What made predictions stands in their records.
+    /// It is not the device's own batch, because a run that continues on another device would then make its predictions
+    /// again, and its mining would get another name. Records say what made the predictions.
     pub fn batch_in_keys(&self) -> u32 {
         self.batch.unwrap_or(Self::CPU_BATCH)
     }
 }
 
 impl SurrogateSpec {
-    /// Hash of its weights; `None` for one that is made up.
+    /// Hash of its weights; `None` for a fake surrogate.
     pub fn weights_sha256(&self) -> Option<Sha256> {
         match &self.model {
             SurrogateModel::Onnx(onnx) => Some(onnx.weights.sha256),
@@ -127,7 +128,15 @@ impl SurrogateSpec {
         }
     }
 
-    /// What its numbers depend on; not where its weights lie.
+    /// Whether both are the same model: by the hash of their weights, else by everything that their numbers depend on.
+    fn is_same_model(&self, other: &Self) -> bool {
+        match self.weights_sha256() {
+            Some(weights) => other.weights_sha256() == Some(weights),
+            None => other.identity() == self.identity(),
+        }
+    }
+
+    /// Everything that its numbers depend on, as bytes; the path of its weights is not part of it.
     pub fn identity(&self) -> Vec<u8> {
         let mut model = self.model.clone();
         if let SurrogateModel::Onnx(onnx) = &mut model {
@@ -151,7 +160,7 @@ pub enum GenerateSpec {
 }
 
 impl GenerateSpec {
-    /// What its images depend on; not where files lie, nor what people call them.
+    /// Everything that its images depend on, as bytes; paths and names of models are not part of it.
     pub fn identity(&self) -> Vec<u8> {
         let mut spec = self.clone();
         if let Self::Diffusion(source) = &mut spec {
@@ -187,9 +196,9 @@ pub struct FolderSource {
 pub enum LabelSource {
     /// The WordNet id with which the file's name begins (`n01440764_tench.JPEG`).
     WordnetId,
-    /// The name of the folder in which the file lies: a WordNet id or a category's id.
+    /// The name of the file's folder: a WordNet id or a category's id.
     ParentFolder,
-    /// A CSV with the columns `path,label`; the label as above.
+    /// A CSV with the columns `path,label`; the label is a WordNet id or a category's id.
     Csv,
 }
 
@@ -197,24 +206,24 @@ pub enum LabelSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FakeImages {
-    /// How many of each category.
+    /// Images of each category.
     pub images_per_category: u32,
     /// Side of the square pictures.
     pub size_px: u32,
-    /// Every so-maniest item fails, to show what failing looks like; `None`: none does.
+    /// Every n-th item fails, to show what a failure looks like; `None`: no item fails.
     pub fail_every: Option<u32>,
 }
 
-/// Who mines and how.
+/// Which models score, and how hard items are selected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MineSpec {
-    /// Images per call of a model, if the recipe says so; else what suits the device.
+    /// Images per call of a model, if the recipe sets it; else a number that suits the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u32>,
     /// The current mining.
     pub select: SelectSpec,
-    /// Names of models whose predictions are kept and which never vote.
+    /// Names of the targets: their predictions are kept, and they never vote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
     /// All surrogates and targets whose predictions the run keeps.
@@ -237,17 +246,17 @@ pub struct SurrogateSpec {
 pub enum SurrogateModel {
     /// A classifier in ONNX format.
     Onnx(OnnxModel),
-    /// A made-up classifier, for trying a recipe without any model.
+    /// A fake classifier, for trying a recipe without any model.
     Fake(FakeModel),
 }
 
-/// A made-up classifier for made-up images: right with a given chance, by hash of the picture.
+/// A fake classifier for fake images: right with a given probability, decided by a hash of the picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FakeModel {
-    /// Makes two of them differ.
+    /// Makes two fake classifiers differ.
     pub seed: u64,
-    /// Chance of being right, in [0, 1].
+    /// Probability of being right, in [0, 1].
     pub accuracy: f64,
 }
 
@@ -263,7 +272,7 @@ pub struct OnnxModel {
     pub input: InputSpec,
     /// From the output tensor to ImageNet classes.
     pub output: OutputSpec,
-    /// Licence of the weights, as the data manifest has it.
+    /// Licence of the weights, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
 }
@@ -296,7 +305,7 @@ pub struct InputSpec {
     pub mean: [f64; 3],
     /// See `scale`; in the order of the tensor's channels.
     pub std: [f64; 3],
-    /// The batch size that the model is fixed to, if the recipe says so; it must be the model's own.
+    /// The fixed batch size of the model, if the recipe names it; it must be the model's own.
     pub batch: Option<u32>,
 }
 
@@ -342,7 +351,7 @@ pub struct OutputSpec {
     pub classes: u32,
     /// Number of extra classes in front (1 for a background class): ImageNet index = model class - offset.
     pub offset: u32,
-    /// Its name, needed where the model has several outputs.
+    /// Its name, needed if the model has several outputs.
     pub name: Option<String>,
 }
 
@@ -359,7 +368,7 @@ pub enum OutputKind {
 /// Where models run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
-    /// The first CUDA device if this build and machine have one, else the CPU; what was chosen is printed and recorded.
+    /// The first CUDA device if this build and machine have one, else the CPU; the choice is printed and recorded.
     Auto,
     /// The processor.
     Cpu,
@@ -368,7 +377,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// `cpu`, `cuda` or `auto`, without an index: what records say and compare.
+    /// `cpu`, `cuda` or `auto`, without an index, as records have it.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -397,7 +406,7 @@ impl FromStr for Device {
             "cpu" => Ok(Self::Cpu),
             "cuda" => Ok(Self::Cuda(0)),
             _ => (text.strip_prefix("cuda:").and_then(|n| n.parse().ok()).map(Self::Cuda))
-                .ok_or_else(|| format!("`{text}` is no device; write `auto`, `cpu` or `cuda:N`")),
+                .ok_or_else(|| format!("`{text}` is not a device; write `auto`, `cpu` or `cuda:N`")),
         }
     }
 }
@@ -405,7 +414,7 @@ impl FromStr for Device {
 /// Which engine runs the networks of a diffusion model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// ONNX Runtime where it can be had, else candle; a run that has images stays with the engine that made them.
+    /// ONNX Runtime where it is available, else candle; a run that has images keeps the engine that made them.
     Auto,
     /// ONNX Runtime.
     Ort,
@@ -414,7 +423,7 @@ pub enum EngineChoice {
 }
 
 impl EngineChoice {
-    /// As the command line writes it.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -430,16 +439,16 @@ impl FromStr for EngineChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         let known = [Self::Auto, Self::Ort, Self::Candle];
         let found = known.into_iter().find(|engine| engine.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no engine; write `auto`, `ort` or `candle`"))
+        found.ok_or_else(|| format!("`{text}` is not an engine; write `auto`, `ort` or `candle`"))
     }
 }
 
-/// One device, or several that share the making of images and the mining: `cuda:0,1,3` or `cpu,cpu`; at least one.
+/// One or more devices that share generation and mining: `cuda:0,1,3` or `cpu,cpu`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Devices(pub Vec<Device>);
 
 impl Devices {
-    /// The first one: where everything runs that is not shared.
+    /// The first device, on which everything runs that is not shared.
     pub fn first(&self) -> Device {
         self.0.first().copied().unwrap_or(Device::Auto)
     }
@@ -451,7 +460,7 @@ impl FromStr for Devices {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut devices = Vec::new();
         for part in text.split(',') {
-            // `cuda:0,1`: a bare number goes with the device before it.
+            // `cuda:0,1`: a number alone takes its kind from the device before it.
             let cuda = matches!(devices.last(), Some(Device::Cuda(_))).then(|| part.parse().ok().map(Device::Cuda));
             let device = cuda.flatten().map_or_else(|| part.parse(), Ok)?;
             if devices.contains(&device) && device != Device::Cpu {
@@ -463,7 +472,7 @@ impl FromStr for Devices {
             return Err(format!("`{text}` has `auto` among others; name each device"));
         }
         if devices.iter().any(|device| device.kind() != devices[0].kind()) {
-            return Err(format!("`{text}` has a CPU and GPUs, which round otherwise; name devices of one kind"));
+            return Err(format!("`{text}` has a CPU and GPUs, which round differently; name devices of one kind"));
         }
         Ok(Self(devices))
     }

@@ -1,6 +1,7 @@
-//! The rows of the human part: tasks on sheets, answers to them, and what became of both.
+//! The rows of annotation: tasks on sheets, answers to them, and the votes and verdicts that follow.
 //!
-//! Holds always: what a task secretly is ([`TaskKind`]) stands in a table of its own that never leaves the run.
+//! Holds always: the secret kind of a task ([`TaskKind`]) is in a table of its own that never leaves the run, because
+//! people who know a sentinel would answer it with more care.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,29 +12,29 @@ use super::{Answer, ItemId};
 pub struct Task {
     /// The sheet's name, opaque.
     pub batch: String,
-    /// People who are to fill in this sheet.
+    /// The number of people who should fill in this sheet.
     pub people: u32,
-    /// Place on the sheet, from 0.
+    /// Position on the sheet, from 0.
     pub position: u32,
-    /// Its name, opaque: another one for the same image on another sheet.
+    /// Its opaque name; the same image has another name on another sheet.
     pub name: String,
     /// Id of the category that people are asked about.
     pub category: String,
-    /// What is shown.
+    /// The image that is shown.
     pub image: TaskImage,
-    /// What it secretly is.
+    /// Its kind, which is secret.
     pub kind: TaskKind,
 }
 
 impl Task {
-    /// The item that people are to judge by this task; `None` for sentinels.
+    /// The item that this task asks people to judge; `None` for sentinels.
     pub fn judged(&self) -> Option<ItemId> {
         self.image.item().filter(|_| self.kind == TaskKind::Candidate)
     }
 }
 
 impl TaskImage {
-    /// The item that is shown, if it is one of the run's.
+    /// The item that is shown; `None` for an image from outside the run.
     pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::Item(item) => Some(*item),
@@ -42,30 +43,30 @@ impl TaskImage {
     }
 }
 
-/// What a task shows.
+/// The image that a task shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskImage {
     /// An item of the run.
     Item(ItemId),
-    /// A file below the folder of images known to be good.
+    /// A file in the folder of images known to be good, relative to it.
     Known(String),
 }
 
-/// What a task secretly is.
+/// The secret kind of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskKind {
-    /// An image that is to be judged.
+    /// The image is to be judged.
     Candidate,
-    /// It surely shows the category: `yes` is right.
+    /// The image certainly shows the category: `yes` is right.
     Positive,
-    /// It surely shows another category: `no` is right.
+    /// The image certainly shows another category: `no` is right.
     Negative,
-    /// The same image as that of the candidate with this name, once more.
+    /// The image of the candidate with this name, a second time.
     Repeat(String),
 }
 
 impl TaskKind {
-    /// As the table writes it.
+    /// The name in tables.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Candidate => "candidate",
@@ -76,7 +77,7 @@ impl TaskKind {
     }
 }
 
-/// One answer as an input has it.
+/// One answer as a file of answers or the server's database has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given {
     /// The person's id.
@@ -87,30 +88,30 @@ pub struct Given {
     pub question: String,
     /// The answer.
     pub answer: String,
-    /// When, in milliseconds since 1970 (UTC), if the file says so.
+    /// When it was given, in milliseconds since 1970 (UTC), if known.
     pub at_ms: Option<i64>,
     /// Why the row cannot be used.
     pub problem: Option<String>,
 }
 
-/// One answer, as it was given: a row of `answers/<file>.parquet`.
+/// One answer of an input, checked: a row of `answers/<input>.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerRow {
-    /// Who: a keyed hash of the id that the file has.
+    /// The person: a keyed hash of the id in the input.
     pub person: String,
     /// The task's name.
     pub task: String,
     /// The question's id.
     pub question: String,
-    /// The answer; `None` with a reason.
+    /// The answer; `None` where `problem` is set.
     pub answer: Option<Answer>,
-    /// When, in milliseconds since 1970 (UTC), if the file says so.
+    /// When it was given, in milliseconds since 1970 (UTC), if known.
     pub at_ms: Option<i64>,
-    /// Why the row cannot be used, known from the row alone.
+    /// Why the row cannot be used, as far as the row alone shows it.
     pub problem: Option<String>,
 }
 
-/// One vote and whether it counts: a row of `verdicts/votes.parquet`.
+/// One vote and whether it counts: a row of `verdicts/all.votes.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteRow {
     /// The answer.
@@ -119,13 +120,13 @@ pub struct VoteRow {
     pub batch: Option<String>,
     /// The item, for tasks that show one.
     pub item_id: Option<ItemId>,
-    /// Whether it is the answer to a sentinel, in an assignment that counts: known truth for some ways of adding up.
+    /// Whether it answers a sentinel in an assignment that counts. Some aggregates use such answers as known truth.
     pub is_sentinel: bool,
-    /// Why it does not count; `None`: it does.
+    /// Why it does not count; `None`: it counts.
     pub reason: Option<String>,
 }
 
-/// One person's answers to one sheet: a row of `verdicts/assignments.parquet`.
+/// One person's answers to one sheet: a row of `verdicts/all.assignments.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// The sheet.
@@ -134,39 +135,39 @@ pub struct Assignment {
     pub person: String,
     /// Answers given.
     pub answers: u32,
-    /// Sentinel answers passed and in all.
+    /// Checks of positive sentinels.
     pub positives: Passed,
-    /// As above.
+    /// Checks of negative sentinels.
     pub negatives: Passed,
-    /// As above.
+    /// Checks of repeats.
     pub repeats: Passed,
     /// Why it is set aside; `None`: it counts.
     pub reason: Option<String>,
 }
 
-/// Passed, of how many.
+/// The number of checks passed, and of all checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// Passed.
+    /// Checks passed.
     pub passed: u32,
-    /// In all.
+    /// All checks.
     pub all: u32,
 }
 
 impl Passed {
-    /// Counts one more.
+    /// Counts one more check.
     pub fn count(&mut self, passed: bool) {
         self.passed += u32::from(passed);
         self.all += 1;
     }
 
-    /// Adds up.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.all += other.all;
     }
 
-    /// Whether at least the share `least` passed; of none, all did.
+    /// Whether at least the share `least` passed; true when there were no checks.
     pub fn reaches(self, least: f64) -> bool {
         f64::from(self.passed) >= least * f64::from(self.all) - 1e-9
     }
@@ -176,16 +177,16 @@ impl Passed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It belongs into the benchmark.
+    /// It belongs in the benchmark.
     Accept,
     /// It does not.
     Reject,
-    /// Too few valid votes.
+    /// There are too few valid votes.
     Undecided,
 }
 
 impl Verdict {
-    /// As the table writes it.
+    /// The name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
@@ -195,29 +196,29 @@ impl Verdict {
     }
 }
 
-/// What people said of an item on one question: a row of `verdicts/items.parquet` has one of these for each question.
+/// The votes on one item and question; a row of `verdicts/all.items.parquet` has one tally for each question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
     /// Valid votes by answer, in the order of [`Answer::ALL`].
     pub votes: [u32; 3],
-    /// What the recipe's way of adding up makes of them, in [0, 1]; `None` without a vote.
+    /// The score that the recipe's aggregate gives, in [0, 1]; `None` without a vote.
     pub score: Option<f64>,
 }
 
-/// A row of `verdicts/items.parquet`.
+/// The verdict on one item: a row of `verdicts/all.items.parquet`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemVerdict {
     /// The item.
     pub item_id: ItemId,
     /// Id of its category.
     pub category: String,
-    /// One for each question, in the recipe's order.
+    /// One tally for each question, in the recipe's order.
     pub tallies: Vec<Tally>,
     /// The verdict.
     pub verdict: Verdict,
 }
 
-/// How far people agree on one question.
+/// How much people agree on one question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agreement {
     /// The question's id.
@@ -232,29 +233,29 @@ pub struct Agreement {
     pub interval: Option<(f64, f64)>,
 }
 
-/// One person's part.
+/// What one person contributed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PersonRow {
     /// The person, as a keyed hash.
     pub person: String,
-    /// Sheets.
+    /// Sheets answered.
     pub sheets: u64,
-    /// Of these, set aside.
+    /// Sheets set aside.
     pub set_aside: u64,
     /// Votes that count.
     pub votes: u64,
-    /// Share of the pairs with other people's votes that are equal, over all questions.
+    /// Share of equal votes among all pairs of this person's and another person's vote, over all questions.
     pub agreement: Option<f64>,
 }
 
 /// The longest name of a person, in characters.
 const MAX_NAME: usize = 100;
 
-/// A person's name as it is kept, or what is wrong with it.
+/// The trimmed name of a person, or what is wrong with it.
 pub fn person_name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    match name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        true => Err(format!("a name has 1 to {MAX_NAME} characters, and no line breaks")),
-        false => Ok(name.to_owned()),
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(format!("a name needs 1 to {MAX_NAME} characters without line breaks"));
     }
+    Ok(name.to_owned())
 }

@@ -1,7 +1,7 @@
-//! Moments, as answers carry them.
+//! Moments and dates in answers and recipes.
 
-/// Milliseconds since 1970 (UTC) of an RFC 3339 date and time (`2026-11-22T14:00:00.5+01:00`; a blank may stand for the
-/// `T`, no offset means UTC); `None` for any other text.
+/// Milliseconds since 1970 (UTC) of an RFC 3339 date and time such as `2026-11-22T14:00:00.5+01:00`; `None` for any
+/// other text. A blank may replace the `T`; without an offset the time is UTC.
 pub fn parse_time(text: &str) -> Option<i64> {
     let text = text.trim();
     let (date, rest) = (text.get(..10)?, text.get(11..)?);
@@ -10,8 +10,10 @@ pub fn parse_time(text: &str) -> Option<i64> {
     let separated = matches!(text.as_bytes()[10], b'T' | b't' | b' ');
     let sign = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (clock, offset) = rest.split_at(sign);
-    let in_range = separated && (1..=12).contains(&month) && (1..=31).contains(&day);
-    let seconds = in_range.then(|| days(year, month, day) * 86_400)?;
+    if !separated || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let seconds = days(year, month, day) * 86_400;
     Some(seconds * 1000 + clock_ms(clock)? - offset_minutes(offset)? * 60_000)
 }
 
@@ -22,13 +24,20 @@ pub fn is_date(text: &str) -> bool {
     else {
         return false;
     };
-    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    let last = (1..=12).contains(&month).then(|| days(next.0, next.1, 1) - days(year, month, 1));
-    text.len() == 10 && text.as_bytes()[4] == b'-' && year >= 1 && day >= 1 && last.is_some_and(|last| day <= last)
+    if text.len() != 10 || text.as_bytes()[4] != b'-' || year < 1 || !(1..=12).contains(&month) {
+        return false;
+    }
+    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let days_of_month = days(next_year, next_month, 1) - days(year, month, 1);
+    (1..=days_of_month).contains(&day)
 }
 
+/// A number of one to four decimal digits.
 fn digits(text: &str) -> Option<i64> {
-    (!text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+    if text.len() > 4 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
 }
 
 /// `14:00:00.25` in milliseconds.

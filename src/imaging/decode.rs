@@ -8,12 +8,12 @@
 use super::pixels::{PixelsError, RgbImage};
 use super::{jpeg, raster};
 
-/// What is refused before it is decoded.
+/// Limits beyond which a file is refused before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
-    /// Bytes of the file as it lies on disk.
+    /// The largest file, in bytes.
     pub max_file_bytes: u64,
-    /// Width times height.
+    /// The largest picture: width times height.
     pub max_pixels: u64,
 }
 
@@ -25,7 +25,7 @@ impl Default for DecodeLimits {
 }
 
 impl DecodeLimits {
-    /// `Ok` if an image of this size may be decoded.
+    /// An error if an image of this size is over the limit.
     pub(super) fn admit(&self, width_px: u32, height_px: u32) -> Result<(), DecodeError> {
         if u64::from(width_px) * u64::from(height_px) > self.max_pixels {
             return Err(DecodeError::TooManyPixels { width_px, height_px, limit: self.max_pixels });
@@ -34,7 +34,7 @@ impl DecodeLimits {
     }
 }
 
-/// Why a file gave no pixels. The caller knows the file's name and adds it.
+/// Why a file could not be decoded. The caller adds the file's name.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of a variant is its documentation")]
 pub enum DecodeError {
@@ -42,19 +42,19 @@ pub enum DecodeError {
     Empty,
     #[error("the file has {bytes} bytes, over the limit of {limit}; shrink it or raise the limit")]
     TooManyBytes { bytes: u64, limit: u64 },
-    #[error("the content is not a picture that is known here; convert it to JPEG, PNG, WebP or BMP")]
+    #[error("the content is not a picture of a known format; convert it to JPEG, PNG, WebP or BMP")]
     NotAnImage,
-    #[error("{format} is not read here; convert it to JPEG, PNG, WebP or BMP")]
+    #[error("{format} is not supported; convert it to JPEG, PNG, WebP or BMP")]
     UnsupportedFormat { format: &'static str },
     #[error(
-        "the header asks for {width_px} x {height_px} px, over the limit of {limit} pixels; shrink it or raise the limit"
+        "the header says {width_px} x {height_px} px, over the limit of {limit} pixels; shrink it or raise the limit"
     )]
     TooManyPixels { width_px: u32, height_px: u32, limit: u64 },
     #[error("the {format} data ends before the picture does; copy or download the file again")]
     Truncated { format: &'static str },
-    #[error("the {format} data is broken or of a kind that is not read here ({reason}); save the picture anew")]
+    #[error("the {format} data is broken or of an unsupported kind ({reason}); save the picture again")]
     Corrupt { format: &'static str, reason: String },
-    #[error("the picture cannot be held in memory: {0}")]
+    #[error("the picture does not fit the limits of an image: {0}")]
     Pixels(#[from] PixelsError),
 }
 
@@ -71,7 +71,7 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, DecodeErr
     }
 }
 
-/// (width_px, height_px) from the header alone, held against the same limits; the pixels may still turn out broken.
+/// (width_px, height_px) from the header alone, checked against the same limits; the pixels may still be broken.
 pub fn dimensions(bytes: &[u8], limits: &DecodeLimits) -> Result<(u32, u32), DecodeError> {
     match identify(bytes, limits)? {
         Format::Jpeg => jpeg::dimensions(bytes, limits),
@@ -89,7 +89,7 @@ enum Format {
     Bmp,
 }
 
-/// How the name of a file with these bytes ends: `jpg`, `png`, `webp` or `bmp`; `img` for bytes that are no picture.
+/// The extension for a file with these bytes: `jpg`, `png`, `webp` or `bmp`; `img` for bytes that are not a picture.
 pub fn extension(bytes: &[u8]) -> &'static str {
     match identify(bytes, &DecodeLimits { max_file_bytes: u64::MAX, max_pixels: u64::MAX }) {
         Ok(Format::Jpeg) => "jpg",
@@ -100,7 +100,7 @@ pub fn extension(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// First bytes of picture formats that people do have and that are not read here.
+/// First bytes of common picture formats that are not supported.
 const UNSUPPORTED: [(&[u8], &str); 8] = [
     (b"GIF8", "GIF"),
     (b"II*\0", "TIFF"),
@@ -128,7 +128,7 @@ fn identify(bytes: &[u8], limits: &DecodeLimits) -> Result<Format, DecodeError> 
     }
 }
 
-/// Names the format if it is a picture's, so that nobody looks for damage in a sound file.
+/// Names the format of a picture that is not supported, so that nobody looks for damage in an intact file.
 fn refusal(bytes: &[u8]) -> DecodeError {
     if bytes.get(4..8) == Some(b"ftyp") {
         return DecodeError::UnsupportedFormat { format: "HEIC or AVIF" };
@@ -158,9 +158,9 @@ mod tests {
         let limits = DecodeLimits::default();
         check(b"", &limits, "the file is empty");
         check(b"hello", &limits, "the content is not a picture");
-        check(b"GIF89a....", &limits, "GIF is not read here");
-        check(b"II*\0....", &limits, "TIFF is not read here");
-        check(b"\0\0\0\x20ftypavif", &limits, "HEIC or AVIF is not read here");
+        check(b"GIF89a....", &limits, "GIF is not supported");
+        check(b"II*\0....", &limits, "TIFF is not supported");
+        check(b"\0\0\0\x20ftypavif", &limits, "HEIC or AVIF is not supported");
     }
 
     #[test]
@@ -169,9 +169,9 @@ mod tests {
         let few_bytes = DecodeLimits { max_file_bytes: 9, ..DecodeLimits::default() };
         check(&png, &few_bytes, "the file has");
         let few_pixels = DecodeLimits { max_pixels: 199, ..DecodeLimits::default() };
-        check(&png, &few_pixels, "the header asks for 20 x 10 px, over the limit of 199");
+        check(&png, &few_pixels, "the header says 20 x 10 px, over the limit of 199");
         let jpeg = encode_jpeg(&gradient(20, 10), 90).unwrap();
-        check(&jpeg, &few_pixels, "the header asks for 20 x 10 px, over the limit of 199");
+        check(&jpeg, &few_pixels, "the header says 20 x 10 px, over the limit of 199");
         assert!(dimensions(&png, &few_pixels).is_err() && dimensions(&jpeg, &few_pixels).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! RGB pixels -> PNG (kept for ever, lossless) and JPEG (thumbnails) bytes.
+//! RGB pixels -> PNG (the images themselves, lossless) and JPEG (thumbnails) bytes.
 //!
 //! Writes no metadata of its own: no time, no profile; a PNG carries the texts that it is given.
 //! Holds always: the same pixels give the same bytes for one version of the encoders; a PNG decodes to its pixels.
@@ -17,11 +17,13 @@ const MAX_JPEG_SIDE_PX: u32 = 65_500;
 #[expect(missing_docs, reason = "the message of a variant is its documentation")]
 pub enum EncodeError {
     #[error(
-        "a JPEG of {width_px} x {height_px} px cannot be written, the format ends at {MAX_JPEG_SIDE_PX} px a side; make it smaller or write a PNG"
+        "cannot write a JPEG of {width_px} x {height_px} px: a side has at most {MAX_JPEG_SIDE_PX} px; make it \
+         smaller or write a PNG"
     )]
     TooLarge { width_px: u32, height_px: u32 },
     #[error(
-        "the {format} encoder failed on {width_px} x {height_px} px: {reason}; free some memory, or report this as a bug"
+        "the {format} encoder failed on {width_px} x {height_px} px: {reason}; free some memory, or report this as a \
+         bug"
     )]
     Failed { format: &'static str, width_px: u32, height_px: u32, reason: String },
 }

@@ -1,4 +1,4 @@
-//! torchvision's `Resize` and `CenterCrop` on Pillow images, bit for bit: what a model is shown.
+//! torchvision's `Resize` and `CenterCrop` on Pillow images, bit for bit: the pixels that a model gets.
 //!
 //! Does not pad: a crop that is larger than the resized image is an error, where torchvision would add black.
 //! Holds always: only the pixels inside the crop are computed, so that a 1 x 60000 image, which resizes to millions of
@@ -10,14 +10,15 @@ use super::pixels::{MAX_SIDE_PX, RgbImage};
 use super::resample::{Region, Target, resample};
 use crate::domain::{Geometry, Interpolation, Resize};
 
-/// Why an image has no such crop.
+/// Why an image cannot be resized and cropped as asked.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of a variant is its documentation")]
 pub enum FitError {
-    #[error("a {what} of {px} px is not a size; write 1 to {MAX_SIDE_PX}")]
+    #[error("a {what} of {px} px is not possible; write 1 to {MAX_SIDE_PX}")]
     Size { what: &'static str, px: u32 },
     #[error(
-        "the crop of {crop_px} px is larger than the resized image of {width_px} x {height_px} px; resize to more or crop less"
+        "the crop of {crop_px} px is larger than the resized image of {width_px} x {height_px} px; resize to a larger \
+         side or crop less"
     )]
     CropTooLarge { crop_px: u32, width_px: u64, height_px: u64 },
 }
@@ -109,9 +110,9 @@ mod tests {
 
     #[test]
     fn sizes_of_nothing_and_beyond_reason_are_errors() {
-        check((50, 37), Resize::Shorter(25), 0, "a crop of 0 px is not a size");
-        check((50, 37), Resize::Shorter(0), 1, "a resize of 0 px is not a size");
-        check((50, 37), Resize::Squash(u32::MAX), 1, "a resize of 4294967295 px is not a size");
+        check((50, 37), Resize::Shorter(25), 0, "a crop of 0 px is not possible");
+        check((50, 37), Resize::Shorter(0), 1, "a resize of 0 px is not possible");
+        check((50, 37), Resize::Squash(u32::MAX), 1, "a resize of 4294967295 px is not possible");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The inner loops of the resampler: two rows shrunk sideways, rows blended into one.
 //!
-//! Decides nothing: which rows and columns are made is up to `resample`.
+//! Does not choose rows and columns; `resample` does.
 //! Holds always: the arithmetic is 32-bit integer and the same on every machine; AVX2 only does eight lanes at a time,
 //! so the bytes cannot differ. `unsafe` is here and nowhere else in `imaging`: the compiler alone made the sideways
-//! pass twice as slow, because it takes the two unused lanes of eight for a reason to split the register.
+//! pass twice as slow, because it splits the register on account of the two unused lanes of eight.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{

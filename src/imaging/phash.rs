@@ -1,10 +1,11 @@
-//! A 64-bit hash that stays nearly the same when a picture is encoded anew, resized or made brighter.
+//! A 64-bit hash that stays nearly the same when a picture is encoded again, resized or made brighter.
 //!
-//! Compares nothing: how many bits may differ is for `stats` and its caller to say.
-//! Holds always: depends on the pixels alone, and a picture of any size has a hash; a picture of one colour has the
-//! hash 0 if its grey is 0 and 2^63 (its mean alone) if not, up to sides of 10^6 px (near 2^24 Pillow's weights are too coarse).
+//! Does not compare hashes; `stats` does, and its caller sets the number of bits that may differ. Holds always: the
+//! hash depends on the pixels alone, and a picture of any size has one. A picture of one colour has the hash 0 if its
+//! grey is 0, else 2^63 (its mean alone), up to sides of 10^6 px: near 2^24 px Pillow's weights are too coarse.
 //!
-//! Source: Python's `imagehash` 4.3.2, `phash` with its defaults, after N. Krawetz, "Looks Like It", hackerfactor.com, 2011.
+//! Source: Python's `imagehash` 4.3.2, `phash` with its defaults, after N. Krawetz, "Looks Like It", hackerfactor.com,
+//! 2011.
 
 use std::f64::consts::PI;
 
@@ -16,27 +17,29 @@ use crate::domain::Interpolation;
 const SIDE_PX: usize = 32;
 /// Frequencies kept along each axis, so that their squares are the bits of a `u64`.
 const KEPT: usize = 8;
-/// How far a coefficient must lie above the median to count as above it.
+/// How far a coefficient must be above the median to count as above it.
 ///
-/// Symmetric pictures have coefficients that are zero but for rounding, and the median among them: `coefficient > median`,
-/// as the source has it, then asks for the noise of one build of scipy. Rounding errs by about 1e-9 (coefficients
-/// reach 4 * 32 * 32 * 255, about 1e6), and of 400 photographs none has a coefficient nearer to its median than 0.2.
+/// Symmetric pictures have coefficients that are zero except for rounding, and their median is one of them. The
+/// source's `coefficient > median` then depends on the rounding noise of one build of scipy. Rounding errs by about
+/// 1e-9 (coefficients reach 4 * 32 * 32 * 255, about 1e6), and of 400 photographs none has a coefficient nearer to its
+/// median than 0.2.
 const NOISE: f64 = 1e-6;
 
 type Coefficients = [f64; KEPT * KEPT];
 
 /// The picture's hash: `format!("{:016x}", hash)` is `str(imagehash.phash(picture))` with Pillow 13.
 ///
-/// Bit `63 - (8 * v + h)` says whether frequency `v` down and `h` across is above the median of the 64 lowest; the number of
-/// bits in which two hashes differ tells how unlike the pictures are. Differs from the source where rounding decides there, which takes
-/// a picture that is symmetric to the last pixel. Takes a copy of the picture's pixels in memory.
+/// Bit `63 - (8 * v + h)` says whether frequency `v` down and `h` across is above the median of the 64 lowest; the
+/// number of bits in which two hashes differ measures how different the pictures are. The result differs from the
+/// source only where rounding decides there: for pictures that are symmetric to the last pixel. Needs memory for a copy
+/// of the pixels.
 pub fn perceptual_hash(image: &RgbImage) -> u64 {
     let coefficients = low_frequencies(&shrunk(image));
     let above = median(coefficients) + NOISE;
     coefficients.iter().fold(0, |hash, &coefficient| hash << 1 | u64::from(coefficient > above))
 }
 
-/// `[SIDE_PX, SIDE_PX]`: Pillow's `convert("L").resize((32, 32), LANCZOS)`; three equal channels give what one gives.
+/// `[SIDE_PX, SIDE_PX]`: Pillow's `convert("L").resize((32, 32), LANCZOS)`; three equal channels give the same as one.
 fn shrunk(image: &RgbImage) -> Vec<f64> {
     let mut grey = image.clone();
     for pixel in grey.pixels_mut().chunks_exact_mut(3) {

@@ -1,20 +1,21 @@
 //! The one image type of the crate: 8-bit RGB, rows from the top, no padding.
 //!
-//! Knows no colour space, no metadata and no file: what a decoder learnt beyond pixels is gone here.
-//! Holds always: both sides lie in 1..=[`MAX_SIDE_PX`] and there are exactly `height * width * 3` bytes.
+//! Has no colour space, metadata or file: only pixels.
+//! Holds always: both sides are in 1..=[`MAX_SIDE_PX`], because Pillow's resize is exact up to there; there are exactly
+//! `height * width * 3` bytes.
 
 use std::fmt;
 
-/// The longest side of an image, in px: 2^24, up to which Pillow's resize, which keeps its box in f32, is exact.
+/// The longest side of an image, in px: 2^24. Pillow's resize keeps its box in f32 and is exact up to there.
 pub const MAX_SIDE_PX: u32 = 1 << 24;
 
 /// Why bytes are not an image.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of a variant is its documentation")]
 pub enum PixelsError {
-    #[error("{width_px} x {height_px} px is not a size of an image; each side must lie in 1..={MAX_SIDE_PX}")]
+    #[error("an image cannot have {width_px} x {height_px} px; each side must be in 1..={MAX_SIDE_PX}")]
     Size { width_px: u32, height_px: u32 },
-    #[error("{width_px} x {height_px} px need {expected} bytes of RGB but {found} were given; pass height * width * 3")]
+    #[error("{width_px} x {height_px} px need {expected} bytes of RGB, not {found}; pass height * width * 3")]
     Length { width_px: u32, height_px: u32, expected: u64, found: usize },
 }
 
@@ -92,12 +93,12 @@ mod tests {
     #[test]
     fn an_image_has_three_bytes_for_each_pixel() {
         check(2, 3, 18, "RgbImage(2 x 3 px)");
-        check(2, 3, 17, "2 x 3 px need 18 bytes of RGB but 17 were given");
+        check(2, 3, 17, "2 x 3 px need 18 bytes of RGB, not 17");
     }
 
     #[test]
     fn a_side_is_neither_empty_nor_beyond_what_pillow_resizes_exactly() {
-        check(0, 3, 0, "0 x 3 px is not a size");
-        check(1, MAX_SIDE_PX + 1, 0, "1 x 16777217 px is not a size");
+        check(0, 3, 0, "an image cannot have 0 x 3 px");
+        check(1, MAX_SIDE_PX + 1, 0, "an image cannot have 1 x 16777217 px");
     }
 }

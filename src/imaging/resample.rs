@@ -14,7 +14,7 @@ use super::pixels::RgbImage;
 use super::weights::{Window, Windows};
 use crate::domain::Interpolation;
 
-/// Most bytes of rows that wait for the vertical pass; a single column may take more on a very tall image.
+/// Most bytes of rows that wait for the vertical pass; a single column of a very tall image may take more.
 const STRIP_BYTES: usize = 16 << 20;
 
 /// An image resized to `width_px` x `height_px`, of which only `region` is made.
@@ -25,7 +25,7 @@ pub(super) struct Target {
     pub region: Region,
 }
 
-/// A rectangle that lies inside the resized image and is not empty.
+/// A rectangle inside the resized image; not empty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Region {
     pub left: u64,

@@ -1,7 +1,8 @@
-//! The JPEG that people see of an image: nothing but its picture tells one from another.
+//! The JPEG of an image that people see: two files differ in nothing but their pictures.
 //!
-//! Holds always: for one `side_px` all files have the same size in px and in bytes and carry no metadata; the same image with
-//! another seed gives other bytes and, invisibly, other pixels; the same image with the same seed gives the same bytes.
+//! Holds always: for one `side_px` all files have the same size in px and in bytes and carry no metadata, because a
+//! file's size or date could reveal a sentinel; the same image with another seed gives other bytes and, invisibly,
+//! other pixels, because equal files would reveal a repeat; the same image with the same seed gives the same bytes.
 
 use super::encode::{EncodeError, encode_jpeg};
 use super::pixels::RgbImage;
@@ -27,8 +28,8 @@ pub fn sheet_bytes(side_px: u32) -> usize {
 
 /// `image` as people see it: scaled (Lanczos) to fit into a square of `side_px` (at least 1), on grey.
 ///
-/// One pixel in eight is moved by one level, so that two files of one image share neither bytes nor all pixels; comments of
-/// random bytes fill the file up to [`sheet_bytes`].
+/// One pixel in eight is moved by one level, so that two files of one image share neither bytes nor all pixels;
+/// comments of random bytes fill the file up to [`sheet_bytes`].
 pub fn sheet_jpeg(image: &RgbImage, side_px: u32, seed: u64) -> Result<Vec<u8>, EncodeError> {
     let mut square = on_grey(&fitted(image, side_px.max(1)), side_px.max(1));
     dither(square.pixels_mut(), seed);

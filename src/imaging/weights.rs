@@ -1,7 +1,7 @@
 //! Which source pixels make one output pixel along one axis, and with what weights: Pillow's, to the last bit.
 //!
 //! Touches no pixel. Computes only the outputs that are asked for: each is independent of the others.
-//! Holds always: a window lies inside the source, has at least one weight, and its weights sum to 2^22 within rounding.
+//! Holds always: a window is inside the source, has at least one weight, and its weights sum to 2^22 within rounding.
 //!
 //! Source: Pillow 13, `src/libImaging/Resample.c`, `precompute_coeffs` and `normalize_coeffs_8bpc`.
 

@@ -1,4 +1,4 @@
-//! A build without ONNX Runtime: there is no [`Runtime`], and whoever asks for one is told so.
+//! [`Runtime`] in a build without ONNX Runtime: every attempt to load one is an error.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Chosen, RuntimeError};
 use crate::domain::Device;
 
-/// Has no value.
+/// A type without values, because no library can be loaded.
 #[derive(Debug)]
 pub enum Runtime {}
 
@@ -16,7 +16,7 @@ impl Runtime {
         Err(RuntimeError::Absent)
     }
 
-    /// There is none.
+    /// Always `None`.
     pub fn loaded() -> Option<Arc<Self>> {
         None
     }
@@ -26,6 +26,6 @@ impl Runtime {
         match *self {}
     }
 
-    /// There is nothing to let go.
+    /// Does nothing.
     pub fn release() {}
 }

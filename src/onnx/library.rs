@@ -1,6 +1,6 @@
-//! Looks at an ONNX Runtime library before it is used: is it one, and of which version?
+//! Checks an ONNX Runtime library before it is used: whether it is one, and its version.
 //!
-//! A wrong file used to hang or panic further on (DESIGN part 4), so that it is opened and asked first.
+//! Holds always: a library is used only after this check, because `ort` hangs or panics with a wrong file.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::path::Path;
 use libloading::Library;
 use ort::sys::{OrtSessionOptions, OrtStatusPtr};
 
-/// First version whose C API has all that is called here (`ort`'s feature `api-22`).
+/// The first version whose C API has every function that is called here (`ort`'s feature `api-22`).
 const OLDEST_MINOR: u32 = 22;
 
 /// `OrtApiBase` of onnxruntime_c_api.h, unchanged since version 1.0.
@@ -18,7 +18,7 @@ struct ApiBase {
     get_version: unsafe extern "C" fn() -> *const c_char,
 }
 
-/// The version of the library at `path`, or why it is of no use.
+/// The version of the library at `path`, or why it cannot be used.
 pub fn version(path: &Path) -> Result<String, String> {
     let file = path.display();
     // SAFETY: loading a library runs its initialisers; this is the file that the user or the manifest names for that.
@@ -31,7 +31,7 @@ pub fn version(path: &Path) -> Result<String, String> {
         let table = base();
         if table.is_null() { None } else { Some(CStr::from_ptr(((*table).get_version)())) }
     };
-    let version = version.ok_or_else(|| format!("{file} gives no API table"))?.to_string_lossy().into_owned();
+    let version = version.ok_or_else(|| format!("{file} does not return an API table"))?.to_string_lossy().into_owned();
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     match (parts.next(), parts.next()) {
         (Some(1), Some(minor)) if minor >= OLDEST_MINOR => Ok(version),
@@ -43,8 +43,7 @@ pub fn version(path: &Path) -> Result<String, String> {
 /// `OrtSessionOptionsAppendExecutionProvider_CPU` of cpu_provider_factory.h: options, whether with an arena.
 pub type AppendCpu = unsafe extern "C" fn(*mut OrtSessionOptions, c_int) -> OrtStatusPtr;
 
-/// The function of the library at `path` that names the CPU's provider in options; only for a library that stays
-/// loaded.
+/// The function of the library at `path` that adds the CPU's provider to options. Only for a library that stays loaded.
 pub fn append_cpu(path: &Path) -> Option<AppendCpu> {
     // SAFETY: [`version`] has loaded and asked the same file; the symbol's type is the header's.
     unsafe {
@@ -54,9 +53,9 @@ pub fn append_cpu(path: &Path) -> Option<AppendCpu> {
     }
 }
 
-/// The table of functions that the library at `path` has for version `api` of its C API; null where it is older.
+/// The table of functions of version `api` of the C API in the library at `path`; null if the library is older.
 ///
-/// Only for a library that is loaded and stays: the table is in it.
+/// Only for a library that stays loaded, because the table is in it.
 pub fn api_table(path: &Path, api: u32) -> *const c_void {
     // SAFETY: [`version`] has loaded and asked the same file.
     unsafe {
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_library_or_another_one_is_refused_with_its_name() {
+    fn a_file_that_is_not_onnx_runtime_is_refused_by_name() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"not a library").unwrap();
         assert!(version(file.path()).unwrap_err().contains("cannot be loaded"));

@@ -1,7 +1,7 @@
-//! The last lines of ONNX Runtime's log that speak of errors.
+//! The last lines about errors in ONNX Runtime's log.
 //!
-//! The library's own lines would break the progress display, but the cause of an error often stands there alone: its
-//! status says "Failed to load shared library", the log says which one (microsoft/onnxruntime issue 17801).
+//! The library's own lines would break the progress display, so they are kept here. Often only they name the cause of
+//! an error: the status is "Failed to load shared library", and the log says which (microsoft/onnxruntime issue 17801).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -24,19 +24,19 @@ pub fn keep(line: &str) {
     lines.push_back(line.to_owned());
 }
 
-/// Forgets what was kept: what follows has nothing to do with it.
+/// Forgets the kept lines, because the next call has nothing to do with them.
 pub fn clear() {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-/// `problem` with the lines kept since they were last forgotten that it does not say itself.
+/// `problem` followed by the kept lines that are not part of it.
 pub fn explained(problem: &str) -> String {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     joined(problem, lines.iter().map(String::as_str))
 }
 
 fn joined<'a>(problem: &str, lines: impl Iterator<Item = &'a str>) -> String {
-    // Some of its errors end in what would have come next.
+    // Some errors end in a separator.
     let mut text = problem.trim_end_matches([' ', ';', '\n']).to_owned();
     for line in lines {
         if !text.contains(line) {

@@ -1,10 +1,14 @@
-//! ONNX Runtime: the one library of this process, its environment, its devices.
+//! ONNX Runtime: the only loaded library of this process, its environment and its devices.
 //!
-//! Surrogates and the diffusion engine make their sessions with [`Runtime::options`]; neither knows where the library
-//! comes from, nor what a device needs. Does not look for the library (`stage::library` does) and runs no model.
+//! Surrogates and the diffusion engine make their sessions with [`Runtime::options`]; they know neither the source of
+//! the library nor the needs of a device. Does not look for the library (`stage::library` does) and runs no model.
 //!
-//! Holds always: the device that was asked for is the one that [`Chosen`] names, or the call is an error; only `auto`
-//! may fall to the CPU, and then [`Chosen::note`] says why, if there is a GPU at all.
+//! Holds always: the requested device is the one that [`Chosen`] names, or the call is an error, because a silent
+//! fall-back to the CPU would take days instead of hours; only `auto` may choose the CPU, and then [`Chosen::note`]
+//! says why, if the machine has a GPU.
+//!
+//! Only this module, `surrogate::onnx` and `generator::diffusion::onnx` know the crate ort, because a change of its
+//! version must not reach the stages.
 
 #[cfg(not(feature = "onnx"))]
 mod absent;
@@ -36,14 +40,14 @@ pub use python::libraries_of_python;
 #[cfg(feature = "onnx")]
 pub use runtime::{OnGpu, Runtime};
 
-/// The device that models run on, after [`Runtime::choose`].
+/// The device on which models run, as [`Runtime::choose`] decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
     /// The CPU or one GPU; never [`Device::Auto`].
     pub device: Device,
     /// Why `auto` took the CPU although this machine has a GPU.
     pub note: Option<String>,
-    /// What goes into records: `runtime`, `runtime_version`, `device` (`cpu` or `cuda`); for a GPU also `gpu` (its
-    /// model), `driver`, `cuda` and `cudnn` (versions), as far as they say it.
+    /// Facts for records: `runtime`, `runtime_version`, `device` (`cpu` or `cuda`); for a GPU also `gpu` (its model)
+    /// and the versions `driver`, `cuda` and `cudnn`, as far as they are known.
     pub facts: BTreeMap<String, String>,
 }

@@ -1,12 +1,12 @@
 //! On which device the operators of a session ended up.
 //!
-//! ONNX Runtime gives to the CPU, without a word, every operator that a GPU's provider has no kernel for; some of them
-//! it puts there on purpose: arithmetic on shapes is a few integers. So a session for a GPU is refused only where its
-//! heavy work is elsewhere.
+//! ONNX Runtime silently gives the CPU every operator for which a GPU's provider has no kernel. It also puts some there
+//! on purpose: arithmetic on shapes is a few integers. A session for a GPU is therefore refused only if heavy operators
+//! are elsewhere.
 //!
-//! The C API tells it from version 1.24 on (`Session_GetEpGraphAssignmentInfo`). `ort` has no wrapper for it, and names
-//! it only in builds that refuse older libraries: the functions are taken from the API's table, whose places never
-//! change (onnxruntime_c_api.h; onnxruntime_c_api.cc asserts them).
+//! The C API has this information from version 1.24 on (`Session_GetEpGraphAssignmentInfo`). `ort` has no wrapper for
+//! it and names it only in builds that refuse older libraries, so the functions are taken from the API's table, whose
+//! places never change (onnxruntime_c_api.h; onnxruntime_c_api.cc asserts them).
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_void};
@@ -16,7 +16,7 @@ use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use ort::sys::{OrtSession, OrtStatusPtr};
 
-/// The version of the C API that has it first.
+/// The first version of the C API that has these functions.
 pub const API_VERSION: u32 = 24;
 /// Places in the table.
 const ASSIGNMENT_INFO: usize = 407;
@@ -54,18 +54,17 @@ unsafe impl Send for Table {}
 unsafe impl Sync for Table {}
 
 impl Table {
-    /// `table`: what `GetApi(24)` of the loaded library gave; `None` if it gave nothing.
+    /// `table`: the result of `GetApi(24)` of the loaded library; `None` if that is null.
     pub fn new(table: *const c_void) -> Option<Self> {
         (!table.is_null()).then_some(Self(table.cast()))
     }
 
-    /// Has the session that is made remember where its operators are put.
+    /// Makes the session remember where its operators are placed.
     pub fn remember(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         Ok(builder.with_config_entry("session.record_ep_graph_assignment_info", "1")?)
     }
 
-    /// The operators of a session whose options went through [`Table::remember`], as they were handed out: before a
-    /// provider fuses its own.
+    /// The operators of a session whose options went through [`Table::remember`], before a provider fuses its own.
     pub fn placed(self, session: &Session) -> ort::Result<Vec<Placed>> {
         // SAFETY: the types are those of the C API at these places; what is read belongs to the session, which is
         // borrowed.
@@ -115,7 +114,7 @@ unsafe fn slice<'a>(first: *const *const c_void, count: usize) -> &'a [*const c_
     unsafe { std::slice::from_raw_parts(first, count) }
 }
 
-/// Why a session for the GPU is refused; `None`: its heavy operators are there.
+/// Why a session for the GPU is refused; `None` if its heavy operators are on the GPU.
 pub fn problem(placed: &[Placed]) -> Option<String> {
     let mut elsewhere: BTreeMap<&str, usize> = BTreeMap::new();
     for placed in placed.iter().filter(|placed| placed.provider != CUDA && is_heavy(&placed.operator)) {
@@ -126,7 +125,7 @@ pub fn problem(placed: &[Placed]) -> Option<String> {
     }
     let operators: Vec<String> = elsewhere.iter().map(|counted| format!("{} {}", counted.1, counted.0)).collect();
     let heavy = placed.iter().filter(|placed| is_heavy(&placed.operator)).count();
-    let cause = "the CUDA provider has no kernel for them, or cuDNN is not to be had";
+    let cause = "the CUDA provider has no kernel for them, or cuDNN is not available";
     Some(format!("of its {heavy} heavy operators these would run on the CPU: {}; {cause}", operators.join(", ")))
 }
 
@@ -155,7 +154,7 @@ mod tests {
         assert_eq!(problem(&[]), None);
         let mixed = "Conv@CUDA Conv@CPU QLinearConv@CPU Conv@CPU FusedMatMul@CUDA MultiHeadAttention@CPU Gather@CPU";
         let expected = "of its 6 heavy operators these would run on the CPU: 2 Conv, 1 MultiHeadAttention, \
-                        1 QLinearConv; the CUDA provider has no kernel for them, or cuDNN is not to be had";
+                        1 QLinearConv; the CUDA provider has no kernel for them, or cuDNN is not available";
         assert_eq!(problem(&placed(mixed)).as_deref(), Some(expected));
     }
 }

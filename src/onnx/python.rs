@@ -1,4 +1,4 @@
-//! What the current `python3` has: the ONNX Runtime inside a package, the folders of NVIDIA's wheels.
+//! Libraries in packages of the current `python3`: ONNX Runtime, and the folders of NVIDIA's wheels.
 
 #[cfg(feature = "onnx")]
 use std::path::Path;
@@ -15,7 +15,7 @@ for name in ('onnxruntime', 'nvidia'):
         print(name, folder)
 ";
 
-/// The libraries that the `onnxruntime` package of the current `python3` carries.
+/// The ONNX Runtime libraries in the `onnxruntime` package of the current `python3`.
 pub fn libraries_of_python() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = folders("onnxruntime")
         .iter()
@@ -27,8 +27,8 @@ pub fn libraries_of_python() -> Vec<PathBuf> {
     files
 }
 
-/// Folders called `nvidia`, below which NVIDIA's wheels put libraries: beside the package that `library` lies in, then
-/// of the current `python3`.
+/// The folders `nvidia` in which NVIDIA's wheels have their libraries: first the one beside the package of `library`,
+/// then those of the current `python3`.
 #[cfg(feature = "onnx")]
 pub fn nvidia_folders(library: Option<&Path>) -> Vec<PathBuf> {
     // <site>/onnxruntime/capi/libonnxruntime.so
@@ -38,15 +38,15 @@ pub fn nvidia_folders(library: Option<&Path>) -> Vec<PathBuf> {
     all
 }
 
-/// Folders of a package; Python is asked once.
+/// Folders of a package; Python runs only once.
 fn folders(package: &str) -> Vec<PathBuf> {
-    static SAID: OnceLock<String> = OnceLock::new();
-    let said = SAID.get_or_init(|| {
+    static OUTPUT: OnceLock<String> = OnceLock::new();
+    let output = OUTPUT.get_or_init(|| {
         let output = Command::new("python3").args(["-c", ASK]).output().ok();
         output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default()
     });
     let folder = |line: &str| line.strip_prefix(package)?.strip_prefix(' ').map(PathBuf::from);
-    said.lines().filter_map(folder).collect()
+    output.lines().filter_map(folder).collect()
 }
 
 /// Whether a file of this name is the ONNX Runtime library itself, not one of its providers.
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_library_is_told_from_its_providers() {
+    fn the_library_is_distinguished_from_its_providers() {
         for name in ["libonnxruntime.so.1.31.1", "libonnxruntime.so", "libonnxruntime.1.31.1.dylib", "onnxruntime.dll"]
         {
             assert!(is_library(name), "{name}");

@@ -1,4 +1,4 @@
-//! The loaded library with its environment: which device can be used, and the options of a session there.
+//! The loaded library with its environment: which devices can be used, and the options of sessions on them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,14 @@ use crate::domain::Device;
 /// The library of this process, once it is loaded: ONNX Runtime allows one environment in a process's life.
 static LOADED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 
-/// What a session on a GPU wants beyond the rules of [`Runtime::options`]; on a CPU it is nothing.
+/// Options of a session on a GPU beyond the rules of [`Runtime::options`]; without effect on a CPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OnGpu {
-    /// The model computes in halves. Without TF32 ONNX Runtime denies convolutions of halves the tensor cores too
-    /// (conv.cc: `deselect_numeric_notes`, whatever the type), so that it is allowed here, where no product is of f32.
+    /// The model computes in 16-bit floats. TF32 is then allowed: it does not round anything, because no product is in
+    /// f32, and without it ONNX Runtime does not use tensor cores for 16-bit convolutions either (conv.cc:
+    /// `deselect_numeric_notes`, for every type).
     pub halves: bool,
-    /// The runs of the session are recorded as a CUDA graph and played back.
+    /// The runs of the session are recorded as a CUDA graph and replayed.
     pub recorded: bool,
 }
 
@@ -34,16 +35,16 @@ pub struct Runtime {
     version: String,
     environment: Environment,
     append_cpu: Option<library::AppendCpu>,
-    /// Devices that have shown that they work.
+    /// Devices that passed the trial.
     tried: Mutex<Vec<Device>>,
-    /// `None`: the library is older than 1.24 and does not say where operators are.
+    /// `None` if the library is older than 1.24, which does not report the places of operators.
     placement: Option<placement::Table>,
 }
 
 impl Runtime {
-    /// Loads the library at `path`, or gives the one that is loaded from there already.
+    /// Loads the library at `path`, or returns it if it is already loaded.
     ///
-    /// An error if the file is no ONNX Runtime of version 1.22 or later, or if another one is loaded.
+    /// An error if the file is not ONNX Runtime of version 1.22 or later, or if another library is loaded.
     pub fn load(path: &Path) -> Result<Arc<Self>, RuntimeError> {
         let refuse = |problem: String| RuntimeError::Library { problem };
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
@@ -53,13 +54,13 @@ impl Runtime {
                 return Ok(Arc::clone(runtime));
             }
             let (there, wanted) = (runtime.path.display(), path.display());
-            return Err(refuse(format!("{there} is loaded already, and a process can have one, not also {wanted}")));
+            return Err(refuse(format!("{there} is already loaded, and a process cannot also load {wanted}")));
         }
         let version = library::version(&path).map_err(refuse)?;
         let environment = environment(&path).map_err(refuse)?;
-        // ONNX Runtime writes a line about versions that it does not know; only newer ones are asked.
-        let tells = minor(&version) >= placement::API_VERSION;
-        let table = if tells { library::api_table(&path, placement::API_VERSION) } else { std::ptr::null() };
+        // ONNX Runtime logs an error for an API version that it does not know, so older libraries are not asked.
+        let reports_places = minor(&version) >= placement::API_VERSION;
+        let table = if reports_places { library::api_table(&path, placement::API_VERSION) } else { std::ptr::null() };
         let placement = placement::Table::new(table);
         let append_cpu = library::append_cpu(&path);
         let runtime = Arc::new(Self { path, version, environment, append_cpu, tried: Mutex::default(), placement });
@@ -72,12 +73,12 @@ impl Runtime {
         LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets the library go at the end of the process: the environment is closed once its last session is gone.
+    /// Releases the library at the end of the process; its environment is closed after its last session.
     pub fn release() {
         LOADED.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// What sessions are made in.
+    /// The environment of all sessions.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
@@ -87,12 +88,12 @@ impl Runtime {
         &self.version
     }
 
-    /// The device that is used for `wanted`: `auto` takes the first GPU if it can be used, else the CPU; any other
-    /// device is used, or the call is an error that names what is missing.
+    /// The device that is used for `wanted`: for `auto` the first GPU if it can be used, else the CPU; any other device
+    /// itself, or an error that names what is missing.
     pub fn choose(&self, wanted: Device) -> Result<Chosen, RuntimeError> {
         match wanted {
             Device::Cpu => Ok(self.chosen(Device::Cpu, None)),
-            // Without a driver there is no GPU to speak of.
+            // Without a driver there is no GPU, and nothing to report.
             Device::Auto if !cuda::driver_is_here() => Ok(self.chosen(Device::Cpu, None)),
             Device::Auto => match self.ready(0) {
                 Ok(facts) => Ok(self.chosen_gpu(0, facts)),
@@ -105,20 +106,19 @@ impl Runtime {
         }
     }
 
-    /// Readies the GPU `index`; what records say of it, or why no session can be made there.
+    /// Prepares the GPU `index`; returns its facts for records, or why sessions cannot be made on it.
     fn ready(&self, index: u32) -> Result<BTreeMap<String, String>, String> {
         let survey = cuda::survey(Some(&self.path));
-        // The names of libraries are Linux's; elsewhere ONNX Runtime says what it can.
-        if let Some(problem) =
-            survey.as_ref().filter(|_| cfg!(target_os = "linux")).and_then(|found| found.problem(index))
-        {
+        // The names of libraries are those of Linux. On other systems ONNX Runtime itself reports what is missing.
+        let known = survey.as_ref().filter(|_| cfg!(target_os = "linux"));
+        if let Some(problem) = known.and_then(|survey| survey.problem(index)) {
             return Err(problem);
         }
         self.tried(Device::Cuda(index))?;
         Ok(survey.map(|survey| survey.facts(index)).unwrap_or_default())
     }
 
-    /// Has a device do a sum whose result is known, once in a process.
+    /// Tries a device on a sum whose result is known, once in a process.
     fn tried(&self, device: Device) -> Result<(), String> {
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if tried.contains(&device) {
@@ -151,15 +151,15 @@ impl Runtime {
     /// Options of a session on `device` with all optimisations, `threads` threads within an operator and one operator
     /// at a time. `device` comes from [`Runtime::choose`].
     ///
-    /// On CUDA: the provider must register; cuDNN's algorithms are picked by rule, not by stop-watch, so that the same
-    /// shapes give the same bits; nothing is rounded to TF32: the precision asked for is the one used; and
-    /// SkipLayerNormalization, which ONNX Runtime makes of sums before normalisations by itself, sums in f32 (its
-    /// kernel for halves would sum in halves: skip_layer_norm_impl.cu).
+    /// On CUDA, the provider must register. cuDNN's algorithms are chosen by rule, not by timing, so that the same
+    /// shapes give the same bits. Nothing is rounded to TF32, so that the requested precision is used.
+    /// SkipLayerNormalization, which ONNX Runtime makes of sums before normalisations, sums in f32, because its 16-bit
+    /// kernel would sum in 16 bits (skip_layer_norm_impl.cu).
     pub fn options(&self, device: Device, threads: usize) -> ort::Result<SessionBuilder> {
         self.options_with(device, threads, OnGpu::default())
     }
 
-    /// The same, with what the session wants of a GPU.
+    /// The same, with further options for a GPU.
     pub fn options_with(&self, device: Device, threads: usize, wanted: OnGpu) -> ort::Result<SessionBuilder> {
         let builder = Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
@@ -175,13 +175,13 @@ impl Runtime {
         let builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
         match self.placement {
             Some(_) => placement::Table::remember(builder),
-            // The strict rule of before: any operator on the CPU is an error.
+            // Without places of operators, every operator on the CPU is an error.
             None => Ok(builder.with_disable_cpu_fallback()?),
         }
     }
 
-    /// With the CPU's provider named. Where none is, `ort` has ONNX Runtime choose one by what it takes for thrifty: a
-    /// session for the CPU could go elsewhere, and 1.22, which knows of no devices on Linux, aborts.
+    /// Adds the CPU's provider. Without an explicit provider, `ort` lets ONNX Runtime choose the most economical one: a
+    /// session for the CPU could run elsewhere, and version 1.22, which does not know the devices of Linux, aborts.
     fn on_cpu(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         match self.append_cpu {
             Some(append) => {
@@ -194,7 +194,7 @@ impl Runtime {
         }
     }
 
-    /// Why a session that was made with options for a GPU must not be used: its heavy operators are on the CPU.
+    /// Why a session with options for a GPU must not be used: some of its heavy operators are on the CPU.
     pub fn misplaced(&self, session: &Session) -> Option<String> {
         match self.placement?.placed(session) {
             Ok(placed) => placement::problem(&placed),
@@ -202,14 +202,14 @@ impl Runtime {
         }
     }
 
-    /// Does something that makes sessions or runs them; an error comes with what the library's log says of it.
+    /// Runs `work`, which makes or runs sessions; an error includes the lines of the library's log.
     pub fn explain<T>(&self, work: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
         log::clear();
         work().map_err(|error| log::explained(&error.to_string()))
     }
 }
 
-/// `1.31.1` -> 31; versions from 2 on count as newer than all.
+/// `1.31.1` -> 31; versions from 2 on count as newer than all others.
 fn minor(version: &str) -> u32 {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     match (parts.next(), parts.next()) {
@@ -233,8 +233,8 @@ fn environment(path: &Path) -> Result<Environment, String> {
 
 #[cfg(test)]
 impl Runtime {
-    /// The library of this machine, for unit tests; `None` after saying loudly that there is none, which
-    /// HARDSET_TEST_ALL=1 makes a failure.
+    /// The library of this machine, for unit tests. Without one, prints a notice and returns `None`, or fails if
+    /// HARDSET_TEST_ALL is set.
     pub fn of_this_machine() -> Option<Arc<Self>> {
         let given = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
         let Some(library) = given.or_else(|| super::libraries_of_python().into_iter().next()) else {
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(runtime.tried(Device::Cpu), Ok(()));
         let mut session = trial::session(&runtime.options(Device::Cpu, 1).unwrap()).unwrap();
         assert_eq!(trial::run(&mut session).unwrap(), None);
-        // A session for the CPU alone is no session for a GPU.
+        // A session for the CPU must be refused as a session for a GPU.
         let options = placement::Table::remember(runtime.options(Device::Cpu, 1).unwrap()).unwrap();
         let session = trial::session(&options).unwrap();
         let problem = runtime.misplaced(&session);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_batch_leaves_no_arithmetic_on_shapes_and_the_places_of_operators_are_told() {
+    fn a_fixed_batch_needs_no_arithmetic_on_shapes_and_the_places_of_operators_are_reported() {
         let Some(runtime) = Runtime::of_this_machine() else { return };
         if runtime.placement.is_none() {
             eprintln!("SKIPPED: ONNX Runtime {} does not say where operators are; 1.24 does", runtime.version());
@@ -293,7 +293,7 @@ mod tests {
             assert!(open.iter().any(|placed| shapes(&placed)), "{model}: {} operators", open.len());
             assert_eq!(fixed.iter().find(shapes), None, "{model}");
             assert!(fixed.len() > 10 && fixed.iter().all(|placed| placed.provider == "CPUExecutionProvider"));
-            // Had these been meant for a GPU, the session would be refused.
+            // For a GPU, such a session would be refused.
             assert!(placement::problem(&fixed).is_some(), "{model}: {} operators", fixed.len());
         }
     }

@@ -1,6 +1,10 @@
-//! Records -> bytes of documents for people. Pure: no files, no clock.
+//! Records -> bytes of documents for people.
+//!
+//! Holds always: reads no file, asks no clock and computes no statistic, because the same records must give the same
+//! bytes.
 
 pub mod annotate;
+pub mod numbers;
 mod policy;
 mod provenance;
 pub mod release;

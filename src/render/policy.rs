@@ -1,22 +1,23 @@
-//! The content security policy of a page that is one file: nothing loads except its own style, its own script and `data:` images.
+//! The content security policy of a page that is one file: only its own style, its own script and `data:` images load.
 //!
-//! Does not know what the style and the script say. Holds always: the hashes in the policy are those of the text that is
-//! written into the page, so that a script smuggled in through the data would not run even if escaping failed.
+//! Holds always: the hashes in the policy are those of the texts in the page, so that a script in the data would not
+//! run even if escaping failed.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::domain::Sha256;
 
-/// The policy for a page with one `<style>` and one `<script>` of exactly these texts.
+/// The policy of a page with one `<style>` and one `<script>` of exactly these texts.
 pub(super) fn policy(style: &str, script: &str) -> String {
     format!(
-        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'",
         digest(style),
         digest(script),
     )
 }
 
-/// Digest of `text` as the policy writes it.
+/// Digest of `text` in the notation of the policy.
 fn digest(text: &str) -> String {
     STANDARD.encode(Sha256::of(text.as_bytes()).bytes())
 }

@@ -1,11 +1,11 @@
-//! What a made image says of itself: texts for a PNG, among them XMP with IPTC's digital source type.
+//! The provenance inside a made image: texts for its PNG, among them XMP with IPTC's digital source type.
 //!
 //! Sources: IPTC NewsCodes, digitalsourcetype; XMP specification, part 1 (packet) and part 3 (PNG:
 //! `XML:com.adobe.xmp`).
 
 use crate::domain::{PlanRow, Provenance};
 
-/// IPTC's word for images of a trained model.
+/// IPTC's term for images that a trained model made.
 const SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 
 /// Keywords and texts for the image of `row`.

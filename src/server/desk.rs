@@ -1,121 +1,133 @@
-//! Which sheet a person gets next: the one that fewest people have, of those that want more people.
+//! Which sheet a person gets next: among the sheets that need more people, the one that the fewest people have.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::store::GivenOut;
+use crate::store::HandedOut;
 
-/// A sheet that was given out and not finished after so long counts as free again; whoever has it may still finish it.
+/// A sheet that is not finished after this time counts as free again; the person who has it may still finish it.
 const LEASE_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// What everybody has.
+/// Who has which sheet.
 pub(super) struct Desk {
+    /// People wanted for each sheet.
     wanted: Vec<u32>,
     /// For each sheet the images that are judged.
     judged: Vec<HashSet<u64>>,
-    /// For each sheet its people: when they got it, whether they have finished it.
-    given: Vec<HashMap<String, (i64, bool)>>,
+    /// For each sheet the people who have it or had it.
+    holders: Vec<HashMap<String, Holding>>,
     /// The unfinished sheet of each person.
     open: HashMap<String, usize>,
 }
 
-/// What a person is to do.
+/// One person's copy of a sheet.
+#[derive(Debug, Clone, Copy)]
+struct Holding {
+    given_ms: i64,
+    finished: bool,
+}
+
+/// The sheet for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Work {
-    /// The sheet that the person has.
+pub(super) enum NextSheet {
+    /// The sheet that the person has already.
     Has(usize),
-    /// A new one.
+    /// A new sheet.
     New(usize),
-    /// There is none.
+    /// No sheet is left.
     None,
 }
 
 impl Desk {
-    /// As the database has it.
-    pub fn new(
-        batches: &HashMap<String, usize>,
-        (wanted, judged): (&[u32], &[Vec<u64>]),
-        given: Vec<GivenOut>,
-    ) -> Self {
+    /// A desk on which `given` sheets are out, as the database has it.
+    ///
+    /// `batches`: places of the sheets by name; `wanted`, `judged`: by place.
+    pub fn new(batches: &HashMap<String, usize>, wanted: &[u32], judged: &[Vec<u64>], given: Vec<HandedOut>) -> Self {
         let mut desk = Self {
             wanted: wanted.to_vec(),
             judged: judged.iter().map(|sheet| sheet.iter().copied().collect()).collect(),
-            given: vec![HashMap::new(); wanted.len()],
+            holders: vec![HashMap::new(); wanted.len()],
             open: HashMap::new(),
         };
         for row in given {
-            if let Some(&sheet) = batches.get(&row.batch) {
-                desk.given[sheet].insert(row.person.clone(), (row.given_ms, row.finished));
-                if !row.finished {
-                    desk.open.insert(row.person, sheet);
-                }
+            let Some(&sheet) = batches.get(&row.batch) else { continue };
+            let holding = Holding { given_ms: row.given_ms, finished: row.finished };
+            desk.holders[sheet].insert(row.person.clone(), holding);
+            if !row.finished {
+                desk.open.insert(row.person, sheet);
             }
         }
         desk
     }
 
-    /// The sheet for a person, noted as given.
-    pub fn next(&mut self, person: &str, now_ms: i64) -> Work {
+    /// The sheet for a person; a new one is marked as given.
+    pub fn next(&mut self, person: &str, now_ms: i64) -> NextSheet {
         if let Some(&sheet) = self.open.get(person) {
-            return Work::Has(sheet);
+            return NextSheet::Has(sheet);
         }
-        let seen: HashSet<u64> = (0..self.given.len())
-            .filter(|&sheet| self.has(person, sheet))
-            .flat_map(|sheet| &self.judged[sheet])
-            .copied()
-            .collect();
-        // A second vote of a person on an image would not count.
-        let known = |sheet: usize| self.judged[sheet].intersection(&seen).count();
-        let wants = |&sheet: &usize| {
-            !self.has(person, sheet)
-                && (known(sheet) == 0 || known(sheet) < self.judged[sheet].len())
-                && self.taken(sheet, now_ms) < self.wanted[sheet] as usize
-        };
-        let first = |&sheet: &usize| (self.taken(sheet, now_ms), known(sheet));
-        let Some(sheet) = (0..self.given.len()).filter(wants).min_by_key(first) else {
-            return Work::None;
-        };
-        self.given[sheet].insert(person.to_owned(), (now_ms, false));
+        let seen = self.images_of(person);
+        // Free sheets by how many people have them, then by how many of their images the person has judged.
+        let mut best: Option<(usize, usize, usize)> = None;
+        for sheet in 0..self.holders.len() {
+            let holders = self.holders_in_time(sheet, now_ms);
+            if self.has(person, sheet) || holders >= self.wanted[sheet] as usize {
+                continue;
+            }
+            // A person's second vote on an image would not count, so a sheet without any new image is of no use.
+            let known = self.judged[sheet].intersection(&seen).count();
+            if known > 0 && known == self.judged[sheet].len() {
+                continue;
+            }
+            let candidate = (holders, known, sheet);
+            best = Some(best.map_or(candidate, |best| best.min(candidate)));
+        }
+        let Some((_, _, sheet)) = best else { return NextSheet::None };
+        self.holders[sheet].insert(person.to_owned(), Holding { given_ms: now_ms, finished: false });
         self.open.insert(person.to_owned(), sheet);
-        Work::New(sheet)
+        NextSheet::New(sheet)
     }
 
-    fn taken(&self, sheet: usize, now_ms: i64) -> usize {
-        self.given[sheet].values().filter(|(given, finished)| *finished || now_ms - given < LEASE_MS).count()
+    /// The images on all sheets that a person has or had.
+    fn images_of(&self, person: &str) -> HashSet<u64> {
+        let sheets = (0..self.holders.len()).filter(|&sheet| self.has(person, sheet));
+        sheets.flat_map(|sheet| &self.judged[sheet]).copied().collect()
     }
 
-    /// Takes a sheet back that could not be noted down.
+    /// People who have finished a sheet, or who got it less than [`LEASE_MS`] ago.
+    fn holders_in_time(&self, sheet: usize, now_ms: i64) -> usize {
+        let is_in_time = |holding: &&Holding| holding.finished || now_ms - holding.given_ms < LEASE_MS;
+        self.holders[sheet].values().filter(is_in_time).count()
+    }
+
+    /// Takes back a sheet that could not be saved as given out.
     pub fn forget(&mut self, person: &str, sheet: usize) {
-        self.given[sheet].remove(person);
+        self.holders[sheet].remove(person);
         self.open.remove(person);
     }
 
     /// Whether the person has, or had, the sheet.
     pub fn has(&self, person: &str, sheet: usize) -> bool {
-        self.given[sheet].contains_key(person)
+        self.holders[sheet].contains_key(person)
     }
 
-    /// The person's sheet is finished.
+    /// Marks the person's sheet as finished.
     pub fn finish(&mut self, person: &str, sheet: usize) {
-        if let Some((_, finished)) = self.given[sheet].get_mut(person) {
-            *finished = true;
+        if let Some(holding) = self.holders[sheet].get_mut(person) {
+            holding.finished = true;
         }
         if self.open.get(person) == Some(&sheet) {
             self.open.remove(person);
         }
     }
 
-    /// People who have finished a sheet, and who are at work on it.
-    pub fn progress(&self, sheet: usize) -> (HashSet<&str>, HashSet<&str>) {
-        let of = |wanted: bool| {
-            let people = self.given[sheet].iter().filter(move |(_, (_, finished))| *finished == wanted);
-            people.map(|(person, _)| person.as_str()).collect()
-        };
-        (of(true), of(false))
+    /// How many people have finished a sheet, and how many are at work on it.
+    pub fn progress(&self, sheet: usize) -> (u64, u64) {
+        let finished = self.holders[sheet].values().filter(|holding| holding.finished).count();
+        (finished as u64, (self.holders[sheet].len() - finished) as u64)
     }
 
-    /// Sheets that a person has finished.
+    /// How many sheets a person has finished.
     pub fn finished(&self, person: &str) -> usize {
-        self.given.iter().filter(|people| people.get(person).is_some_and(|(_, finished)| *finished)).count()
+        self.holders.iter().filter(|people| people.get(person).is_some_and(|holding| holding.finished)).count()
     }
 }
 
@@ -126,35 +138,38 @@ mod tests {
     fn desk(wanted: &[u32]) -> Desk {
         let batches = (0..wanted.len()).map(|at| (at.to_string(), at)).collect();
         let judged: Vec<Vec<u64>> = (0..wanted.len() as u64).map(|sheet| vec![sheet]).collect();
-        Desk::new(&batches, (wanted, &judged), Vec::new())
+        Desk::new(&batches, wanted, &judged, Vec::new())
     }
 
     #[test]
     fn sheets_go_round_evenly_and_nobody_gets_one_twice() {
         let mut desk = desk(&[2, 2]);
-        assert_eq!(["a", "b", "c"].map(|person| desk.next(person, 0)), [Work::New(0), Work::New(1), Work::New(0)]);
-        assert_eq!(desk.next("a", 1), Work::Has(0));
+        assert_eq!(
+            ["a", "b", "c"].map(|person| desk.next(person, 0)),
+            [NextSheet::New(0), NextSheet::New(1), NextSheet::New(0)]
+        );
+        assert_eq!(desk.next("a", 1), NextSheet::Has(0));
         desk.finish("a", 0);
-        assert_eq!(desk.next("a", 2), Work::New(1));
+        assert_eq!(desk.next("a", 2), NextSheet::New(1));
         desk.finish("a", 1);
-        assert_eq!((desk.next("a", 3), desk.next("d", 3), desk.finished("a")), (Work::None, Work::None, 2));
+        assert_eq!((desk.next("a", 3), desk.next("d", 3), desk.finished("a")), (NextSheet::None, NextSheet::None, 2));
     }
 
     #[test]
     fn nobody_gets_images_again_on_a_sheet_of_a_later_round() {
         let batches = [("first".to_owned(), 0), ("again".to_owned(), 1)].into();
-        let mut desk = Desk::new(&batches, (&[1, 1], &[vec![1, 2, 3, 4], vec![1, 2, 3]]), Vec::new());
-        assert_eq!(desk.next("a", 0), Work::New(0));
+        let mut desk = Desk::new(&batches, &[1, 1], &[vec![1, 2, 3, 4], vec![1, 2, 3]], Vec::new());
+        assert_eq!(desk.next("a", 0), NextSheet::New(0));
         desk.finish("a", 0);
-        assert_eq!((desk.next("a", 1), desk.next("b", 1)), (Work::None, Work::New(1)));
+        assert_eq!((desk.next("a", 1), desk.next("b", 1)), (NextSheet::None, NextSheet::New(1)));
     }
 
     #[test]
     fn a_sheet_that_somebody_left_is_given_to_another_a_day_later() {
         let mut desk = desk(&[1]);
-        assert_eq!(desk.next("a", 0), Work::New(0));
-        assert_eq!(desk.next("b", 1000), Work::None);
-        assert_eq!(desk.next("b", LEASE_MS + 1), Work::New(0));
-        assert_eq!(desk.next("a", LEASE_MS + 2), Work::Has(0));
+        assert_eq!(desk.next("a", 0), NextSheet::New(0));
+        assert_eq!(desk.next("b", 1000), NextSheet::None);
+        assert_eq!(desk.next("b", LEASE_MS + 1), NextSheet::New(0));
+        assert_eq!(desk.next("a", LEASE_MS + 2), NextSheet::Has(0));
     }
 }

@@ -1,4 +1,4 @@
-//! Who may in: tokens, cookies, names of the server, where a request comes from; and the headers of every answer.
+//! Access control: tokens, cookies, host names and origins; and the headers of every response.
 
 use std::net::SocketAddr;
 
@@ -7,44 +7,46 @@ use axum::http::{HeaderMap, HeaderName, header};
 use super::{Shared, lock};
 use crate::domain::Secret;
 
-/// Sessions end after 90 days; the link opens the next one.
+/// A session ends after 90 days; the link starts the next one.
 const COOKIE: &str = "; Path=/; HttpOnly; SameSite=Lax; Max-Age=7776000";
-/// Digits of a tag in a token: 128 bits.
+/// Hexadecimal digits of a tag in a token: 128 bits.
 const TAG: usize = 32;
 
-/// For every answer; `cache-control` unless it has one of its own.
+/// The headers of every response that does not set them itself.
 pub(super) const HEADERS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action \
+         'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // With `no-referrer` browsers send `Origin: null` with forms. Addresses with tokens redirect at once.
+    // With `no-referrer`, browsers send `Origin: null` with forms. Addresses with tokens redirect at once.
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// What the `Host` header may say: the server's own address, `localhost` for a loopback one, and names that were allowed.
+/// The valid values of the `Host` header: the server's own address, `localhost` for a loopback address, allowed names.
 pub(super) fn hosts(address: SocketAddr, allowed: &[String]) -> Vec<String> {
     let port = address.port();
     let mut hosts = vec![address.to_string()];
     if address.ip().is_loopback() {
         hosts.push(format!("localhost:{port}"));
     }
-    // A browser leaves the port out where it is HTTP's own; a proxy in front may have another.
+    // A browser omits HTTP's default port, and a proxy may listen on another port.
     hosts.extend(allowed.iter().flat_map(|host| [host.clone(), format!("{host}:{port}")]));
     hosts
 }
 
-/// Names of the cookies, of a person and of the owner: cookies do not know ports, and a machine may serve several runs.
+/// Names of the cookies of a person and of the owner. They differ by run, because cookies do not distinguish ports and
+/// a machine may serve several runs.
 pub(super) fn cookies(secret: &Secret) -> [String; 2] {
     let run = secret.fingerprint().short();
     [format!("hardset_person_{run}"), format!("hardset_owner_{run}")]
 }
 
-/// What links begin with.
+/// The beginning of every link.
 pub(super) fn base(address: SocketAddr, allowed: &[String]) -> String {
     match allowed.first() {
         Some(host) if host.contains(':') => format!("http://{host}"),
@@ -54,17 +56,17 @@ pub(super) fn base(address: SocketAddr, allowed: &[String]) -> String {
 }
 
 impl Shared {
-    /// What a person's link and cookie carry: an id and the tag that proves it.
+    /// The token in a person's link and cookie: an id and the tag that proves it.
     pub(super) fn token(&self, name: &str) -> String {
         format!("{}.{}", self.secret.name("person id", name), &self.secret.tag("join", name)[..TAG])
     }
 
-    /// The same for the owner.
+    /// The token of the owner.
     pub(super) fn owner_token(&self) -> String {
         self.secret.tag("owner", "")[..TAG].to_owned()
     }
 
-    /// The person whom a token belongs to.
+    /// The person to whom a token belongs.
     pub(super) fn person(&self, token: &str) -> Option<String> {
         let (id, tag) = token.split_once('.')?;
         let name = lock(&self.people).get(id)?.clone();
@@ -76,12 +78,12 @@ impl Shared {
         token.len() == TAG && self.secret.verifies("owner", "", token)
     }
 
-    /// The person whose session a request belongs to.
+    /// The person to whose session a request belongs.
     pub(super) fn session(&self, headers: &HeaderMap) -> Option<String> {
         self.person(cookie(headers, &self.cookies[0])?)
     }
 
-    /// Whether a request is the owner's.
+    /// Whether a request belongs to the owner's session.
     pub(super) fn is_owner(&self, headers: &HeaderMap) -> bool {
         cookie(headers, &self.cookies[1]).is_some_and(|token| self.owns(token))
     }
@@ -94,12 +96,12 @@ impl Shared {
         format!("{}={}{COOKIE}", self.cookies[1], self.owner_token())
     }
 
-    /// What a page of `who` has to send along with everything that changes something.
+    /// The token that a page of `who` must send with every change.
     pub(super) fn csrf(&self, who: &str) -> String {
         self.secret.tag("csrf", who)[..TAG].to_owned()
     }
 
-    /// Whether a request that changes something comes from a page of ours.
+    /// Whether a request that changes something comes from a page of this server.
     pub(super) fn comes_from_our_page(&self, headers: &HeaderMap, who: &str, csrf: &str) -> bool {
         let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let origin = says("origin").is_none_or(|origin| {

@@ -1,6 +1,6 @@
-//! Connections: so many at a time, and none that waits for ever.
+//! Connections: at most [`MOST`] at a time, each closed after [`IDLE`] without traffic.
 //!
-//! A client that sends half a request, or nothing, would otherwise keep its connection until it likes.
+//! Without this, a client that sends half a request could keep its connection for ever.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,14 +16,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Connections at a time; each takes a file handle, of which a process often has 1,024.
+/// Connections at a time. Each takes a file handle, and a process often has only 1,024.
 const MOST: usize = 800;
-/// How long nothing may arrive or leave.
+/// How long a connection may be without traffic.
 const IDLE: Duration = Duration::from_secs(30);
-/// Pause after a failure to accept, such as no file handle being left.
+/// Pause after a failure to accept, for example because no file handle is left.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// Listens.
+/// A listener with a limited number of connections.
 pub(super) struct Limited {
     listener: TcpListener,
     free: Arc<Semaphore>,
@@ -45,7 +45,7 @@ impl Listener for Limited {
             let permit = self.free.clone().acquire_owned().await.ok();
             match self.listener.accept().await {
                 Ok((stream, from)) => {
-                    // Answers are small: better at once than together.
+                    // Responses are small, so they are sent at once and not collected.
                     let _ = stream.set_nodelay(true);
                     return (Connection { stream, idle: Box::pin(sleep(IDLE)), _permit: permit }, from);
                 }
@@ -59,7 +59,7 @@ impl Listener for Limited {
     }
 }
 
-/// A connection that ends when nothing arrives or leaves for too long.
+/// A connection that fails after [`IDLE`] without traffic.
 pub(super) struct Connection {
     stream: TcpStream,
     idle: Pin<Box<Sleep>>,
@@ -99,11 +99,11 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Where a request comes from.
+/// The address of the client that sent a request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct From(pub SocketAddr);
+pub(super) struct PeerAddress(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, Limited>> for From {
+impl Connected<IncomingStream<'_, Limited>> for PeerAddress {
     fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
         Self(*stream.remote_addr())
     }

@@ -1,8 +1,9 @@
-//! The page for a lab's own people: task sheets out, answers in, over HTTP.
+//! The annotation page for a lab's own people: serves task sheets and saves answers, over HTTP.
 //!
-//! Knows sheets as people see them and nothing else: which task is a sentinel never gets here. Holds always: an answer that
-//! was acknowledged is on the disk; whoever has no link gets nothing, not even an image; tokens are compared in constant time
-//! and written nowhere. The only place that knows axum and tokio.
+//! Holds always: sheets come here without their sentinels, because what the server does not know it cannot reveal; an
+//! answer that was acknowledged is on the disk, because the page then forgets it; a request without a valid link gets
+//! nothing, not even an image; tokens are compared in constant time and written nowhere, because a token is all that
+//! identifies a person. The only module that knows axum and tokio.
 
 mod desk;
 mod guard;
@@ -31,22 +32,22 @@ use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::{Ballots, StoreError};
 use desk::Desk;
-use listener::{From, Limited};
-use rate::Rate;
+use listener::{Limited, PeerAddress};
+use rate::{Limit, RateLimiter};
 use writer::Writer;
 
-/// The largest body of a request, in bytes: an answer has some 200.
+/// The largest body of a request, in bytes; an answer has about 200.
 const MAX_BODY: usize = 4096;
-/// How often the server looks whether it has been asked to stop.
+/// How often the server checks whether it should stop.
 const GLANCE: Duration = Duration::from_millis(200);
-/// How long requests that are under way may take once it has.
+/// How long running requests may take after that.
 const GRACE: Duration = Duration::from_secs(2);
-/// Requests of one person: so many at once, and so many more each second. A page of 48 images needs a few hundred.
-const PERSON_RATE: (f64, f64) = (1000.0, 100.0);
+/// Requests of one person. A page of 48 images needs a few hundred.
+const PERSON_LIMIT: Limit = Limit { burst: 1000.0, per_sec: 100.0 };
 /// Requests without a valid link from one address.
-const STRANGER_RATE: (f64, f64) = (60.0, 1.0);
+const STRANGER_LIMIT: Limit = Limit { burst: 60.0, per_sec: 1.0 };
 
-/// The JPEG of a task, or why there is none.
+/// Returns the JPEG of a task, or why it cannot be shown.
 pub type Images = Box<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// What is served, and where.
@@ -55,26 +56,26 @@ pub struct Site {
     pub title: String,
     /// All sheets; their images are addressed as `/images/<task>.jpg`.
     pub sheets: Vec<Sheet>,
-    /// People wanted for each sheet, in the same order.
+    /// The number of people wanted for each sheet, in the same order.
     pub wanted: Vec<u32>,
-    /// For each sheet the images that are judged, as numbers that mean nothing but same or not: nobody judges an image twice.
-    /// (Of which tasks, is not said.)
+    /// For each sheet the images to be judged, so that nobody judges an image twice: opaque numbers that can only be
+    /// compared. The server is not told which tasks they belong to.
     pub judged: Vec<Vec<u64>>,
     /// JPEGs by task.
     pub images: Images,
-    /// Makes tokens.
+    /// The secret from which tokens are made.
     pub secret: Secret,
     /// The database of answers.
     pub ballots: PathBuf,
-    /// People to let in, besides those of the database.
+    /// People to admit, besides those in the database.
     pub people: Vec<String>,
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Names under which the server may be addressed, besides those of its own address.
+    /// Host names that requests may use, besides those of the server's own address.
     pub hosts: Vec<String>,
 }
 
-/// Links that the owner needs.
+/// The links for the owner to hand out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
     /// Where the server listens.
@@ -85,10 +86,10 @@ pub struct Links {
     pub people: Vec<(String, String)>,
 }
 
-/// Why there is no server.
+/// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// It cannot listen.
+    /// The server cannot listen.
     #[error("cannot listen on {address}: {source}; choose another port with --port")]
     Listen {
         /// The address.
@@ -96,7 +97,7 @@ pub enum ServerError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The system refuses.
+    /// The operating system reported an error.
     #[error("the server stopped: {0}")]
     Io(#[from] std::io::Error),
     /// The database cannot be used.
@@ -104,7 +105,7 @@ pub enum ServerError {
     Store(#[from] StoreError),
 }
 
-/// Everything that requests share.
+/// The state that all requests share.
 struct Shared {
     title: String,
     sheets: Vec<Sheet>,
@@ -113,14 +114,14 @@ struct Shared {
     wanted: Vec<u32>,
     images: Images,
     secret: Secret,
-    /// For reading, and for what is seldom written.
+    /// The database, for reading and for rare changes.
     ballots: Mutex<Ballots>,
-    /// For answers.
+    /// Saves answers and which sheets are given out.
     writer: Writer,
     desk: Mutex<Desk>,
     people: Mutex<HashMap<String, String>>,
-    rate: Mutex<Rate>,
-    /// What the owner is told, and nobody else.
+    rate: Mutex<RateLimiter>,
+    /// Problems that only the owner is told.
     trouble: Mutex<Vec<String>>,
     hosts: Vec<String>,
     base: String,
@@ -132,9 +133,9 @@ struct Shared {
 
 type App = Arc<Shared>;
 
-/// Serves until `stop` is set; `ready` is told the links once the server listens.
+/// Serves until `stop` is set; calls `ready` with the links once the server listens.
 ///
-/// `trouble` is told what people should not see: why an image or an answer failed.
+/// Calls `trouble` with problems that people should not see, such as why an image or an answer failed.
 pub fn serve(
     site: Site,
     ready: impl FnOnce(&Links),
@@ -149,7 +150,7 @@ pub fn serve(
         let address = listener.local_addr()?;
         let app = Arc::new(Shared::open(site, address)?);
         ready(&app.links(address)?);
-        let service = router(app.clone()).into_make_service_with_connect_info::<From>();
+        let service = router(app.clone()).into_make_service_with_connect_info::<PeerAddress>();
         let (stop_now, stopping) = oneshot::channel::<()>();
         let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(async {
             let _ = stopping.await;
@@ -160,7 +161,7 @@ pub fn serve(
             std::mem::take(&mut *lock(&app.trouble)).iter().for_each(|text| trouble(text));
         }
         drop(stop_now);
-        // Connections that stay open have nothing that is not saved.
+        // Connections may stay open, because everything acknowledged is saved.
         match tokio::time::timeout(GRACE, serving).await {
             Ok(ended) => Ok(ended.map_err(std::io::Error::other)??),
             Err(_) => Ok(()),
@@ -190,10 +191,10 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Around every request: is it for us, is it too much; and what browsers are told about the answer.
+/// Wraps every request: checks its host and its rate, and adds headers to the response.
 async fn checked(
     State(app): State<App>,
-    ConnectInfo(From(from)): ConnectInfo<From>,
+    ConnectInfo(PeerAddress(from)): ConnectInfo<PeerAddress>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -217,13 +218,13 @@ impl Shared {
         let tasks = site.sheets.iter().enumerate();
         let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
         Ok(Self {
-            desk: Mutex::new(Desk::new(&batches, (&site.wanted, &site.judged), ballots.assignments()?)),
+            desk: Mutex::new(Desk::new(&batches, &site.wanted, &site.judged, ballots.assignments()?)),
             by_batch: batches,
             by_task: tasks,
             writer: Writer::start(Ballots::open(&site.ballots)?),
             ballots: Mutex::new(ballots),
             people: Mutex::new(people),
-            rate: Mutex::new(Rate::default()),
+            rate: Mutex::new(RateLimiter::default()),
             trouble: Mutex::default(),
             cookies: guard::cookies(&site.secret),
             hosts: guard::hosts(address, &site.hosts),
@@ -255,25 +256,22 @@ impl Shared {
             let text = "This server does not answer to that name. Its owner can allow it with --host.";
             return Err(Box::new(refused(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text)));
         }
-        // Whoever opens a valid link is no stranger: a lab may have one address for all of its people.
+        // A valid link counts for its person, not for the address, because all people of a lab may share an address.
         let path = request.uri().path();
         let joins = || self.person(path.strip_prefix("/join/")?);
         let owns = || path.strip_prefix("/owner/join/").is_some_and(|token| self.owns(token));
         let who = self.session(request.headers()).or_else(joins).map(|name| format!("person {name}"));
         let who = who.or_else(|| (self.is_owner(request.headers()) || owns()).then(|| "owner".to_owned()));
-        let (most, each_second) = if who.is_some() { PERSON_RATE } else { STRANGER_RATE };
-        match lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), most, each_second) {
-            true => Ok(()),
-            false => Err(Box::new(refused(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests",
-                "Wait a moment, then try again.",
-            ))),
+        let limit = if who.is_some() { PERSON_LIMIT } else { STRANGER_LIMIT };
+        if !lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), limit) {
+            let text = "Wait a moment, then try again.";
+            return Err(Box::new(refused(StatusCode::TOO_MANY_REQUESTS, "Too many requests", text)));
         }
+        Ok(())
     }
 }
 
-/// The value, also after a thread that held it has panicked: each change to what is kept here is whole by itself.
+/// Locks the value, even after a thread that held the lock has panicked, because no change here is left half-done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -290,12 +288,12 @@ fn refused(status: StatusCode, title: &str, text: &str) -> Response {
     (status, Html(page::message_page(title, text))).into_response()
 }
 
-/// What a failure looks like from outside: nothing but that; people try again, and their page does so by itself.
+/// The response to a failure, which does not reveal the cause; the page tries again by itself.
 fn failed(app: &Shared, problem: impl ToString) -> Response {
     let mut trouble = lock(&app.trouble);
     let problem = problem.to_string();
     if !trouble.contains(&problem) {
         trouble.push(problem);
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "This does not work just now. Nothing is lost; try again.").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, "This does not work at the moment. Nothing is lost; try again.").into_response()
 }

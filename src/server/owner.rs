@@ -1,4 +1,4 @@
-//! The owner's page: how far people are, how far they agree, and a form that lets somebody in.
+//! The owner's page: the progress of people, their agreement, and a form to add a person.
 
 use std::collections::HashMap;
 
@@ -12,23 +12,20 @@ use super::{App, Shared, failed, lock, now_ms, refused};
 use crate::domain::{Answer, Given, person_name};
 use crate::render::annotate::{self as render, Owner, OwnerPerson, OwnerSheet};
 use crate::stats::{Vote, VoteSet, percent_agreement};
-use crate::store::{PersonBallots, StoreError};
+use crate::store::{PersonProgress, StoreError};
 
 const WHO: &str = "the owner";
 
-/// `GET /owner/join/<token>`: the owner's session.
+/// `GET /owner/join/<token>`: starts the owner's session.
 pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> Response {
-    match app.owns(&token) {
-        true => ([(header::SET_COOKIE, app.owner_cookie())], Redirect::to("/owner")).into_response(),
-        false => refused(
-            StatusCode::FORBIDDEN,
-            "This link is not valid",
-            "Copy the owner's link from where the server was started.",
-        ),
+    if !app.owns(&token) {
+        let text = "Copy the owner's link from where the server was started.";
+        return refused(StatusCode::FORBIDDEN, "This link is not valid", text);
     }
+    ([(header::SET_COOKIE, app.owner_cookie())], Redirect::to("/owner")).into_response()
 }
 
-/// `GET /owner`.
+/// `GET /owner`: the owner's page.
 pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response {
     if !app.is_owner(&headers) {
         return refused(
@@ -37,7 +34,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response
             "Open the owner's link from where the server was started.",
         );
     }
-    // Reads all answers: not on the threads that answer.
+    // Reading all answers would block the threads that serve requests.
     let of = app.clone();
     match tokio::task::spawn_blocking(move || of.overview()).await {
         Ok(Ok(owner)) => Html(render::owner_page(&owner)).into_response(),
@@ -46,14 +43,14 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Response
     }
 }
 
-/// The form.
+/// The form to add a person.
 #[derive(Deserialize)]
 pub(super) struct NewPerson {
     name: String,
     csrf: String,
 }
 
-/// `POST /owner/people`.
+/// `POST /owner/people`: adds a person.
 pub(super) async fn add(State(app): State<App>, headers: HeaderMap, Form(sent): Form<NewPerson>) -> Response {
     if !app.is_owner(&headers) || !app.comes_from_our_page(&headers, WHO, &sent.csrf) {
         return refused(
@@ -64,7 +61,7 @@ pub(super) async fn add(State(app): State<App>, headers: HeaderMap, Form(sent): 
     }
     let name = match person_name(&sent.name) {
         Ok(name) => name,
-        Err(problem) => return refused(StatusCode::BAD_REQUEST, "Not saved", &format!("No: {problem}.")),
+        Err(problem) => return refused(StatusCode::BAD_REQUEST, "Not saved", &format!("Try again: {problem}.")),
     };
     let added = lock(&app.ballots).add_people(std::slice::from_ref(&name), now_ms());
     match added {
@@ -86,7 +83,7 @@ impl Shared {
         let answers_wanted =
             wanted.map(|(sheet, &people)| (sheet.tasks.len() * sheet.questions.len()) as u64 * u64::from(people)).sum();
         let now = now_ms();
-        let person = |person: PersonBallots| OwnerPerson {
+        let person = |person: PersonProgress| OwnerPerson {
             link: self.link(&person.name),
             last_seen: person.seen_ms.map_or_else(|| "not yet".to_owned(), |seen| ago(now - seen)),
             answers: person.answers,
@@ -106,19 +103,16 @@ impl Shared {
 
     fn progress(&self) -> Vec<OwnerSheet> {
         let desk = lock(&self.desk);
-        let sheet = |(at, sheet): (usize, &render::Sheet)| {
-            let (done, working) = desk.progress(at);
-            OwnerSheet {
-                batch: sheet.batch.clone(),
-                people_wanted: u64::from(self.wanted[at]),
-                people_done: done.len() as u64,
-                people_working: working.len() as u64,
-            }
-        };
-        self.sheets.iter().enumerate().map(sheet).collect()
+        let mut rows = Vec::with_capacity(self.sheets.len());
+        for (at, sheet) in self.sheets.iter().enumerate() {
+            let (people_done, people_working) = desk.progress(at);
+            let people_wanted = u64::from(self.wanted[at]);
+            rows.push(OwnerSheet { batch: sheet.batch.clone(), people_wanted, people_done, people_working });
+        }
+        rows
     }
 
-    /// Percent agreement on each question, over everything that was answered so far.
+    /// Percent agreement on each question, over all answers so far.
     fn agreement(&self, answers: &[Given]) -> Vec<(String, Option<f64>)> {
         let questions = self.sheets.first().map_or(&[][..], |sheet| &sheet.questions);
         let of = |question: &render::SheetQuestion| {

@@ -1,4 +1,4 @@
-//! What people's pages ask for: the page, the sheet, images; and the answers that they send.
+//! The requests of people's pages: the page, the sheet, images, and the answers that they send.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -7,13 +7,13 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::desk::Work;
+use super::desk::NextSheet;
 use super::{App, Shared, failed, lock, now_ms, refused};
 use crate::domain::Answer;
 use crate::render::annotate as page;
-use crate::store::Entry;
+use crate::store::BallotChange;
 
-/// `GET /`: the page, for who has a session.
+/// `GET /`: the page, for a person with a session.
 pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Response {
     match app.session(&headers) {
         Some(name) => Html(page::app_page(&app.csrf(&name))).into_response(),
@@ -21,7 +21,7 @@ pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Respons
     }
 }
 
-/// `GET /join/<token>`: a session for the person of this link.
+/// `GET /join/<token>`: starts a session for the person of this link.
 pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> Response {
     match app.person(&token) {
         Some(name) => ([(header::SET_COOKIE, app.person_cookie(&name))], Redirect::to("/")).into_response(),
@@ -29,7 +29,7 @@ pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> R
     }
 }
 
-/// `GET /api/sheet`: the person's sheet with the answers so far; 204 if there is nothing to do.
+/// `GET /api/sheet`: the person's sheet with the answers so far; 204 if no sheet is left.
 pub(super) async fn sheet(State(app): State<App>, headers: HeaderMap) -> Response {
     let Some(name) = app.session(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
     match app.sheet_for(&name).await {
@@ -44,10 +44,10 @@ impl Shared {
         let now = now_ms();
         let work = lock(&self.desk).next(name, now);
         let at = match work {
-            Work::None => return Ok(None),
-            Work::Has(at) => at,
-            Work::New(at) => {
-                let given = Entry::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
+            NextSheet::None => return Ok(None),
+            NextSheet::Has(at) => at,
+            NextSheet::New(at) => {
+                let given = BallotChange::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
                 if let Err(problem) = self.writer.save(given).await {
                     lock(&self.desk).forget(name, at);
                     return Err(problem);
@@ -76,7 +76,7 @@ pub(super) struct SentAnswer {
     batch: String,
     task: String,
     question: String,
-    /// `null` takes it back.
+    /// `null` withdraws the answer.
     answer: Option<Answer>,
 }
 
@@ -91,20 +91,21 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap, Json(sent
     }
     let SentAnswer { batch, task, question, answer } = sent;
     let answer = answer.map(|answer| answer.name().to_owned());
-    match app.writer.save(Entry::Answer { person: name, batch, task, question, answer }).await {
+    match app.writer.save(BallotChange::Answer { person: name, batch, task, question, answer }).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(problem) => failed(&app, problem),
     }
 }
 
 impl Shared {
-    /// The person who sends something that changes something.
+    /// The person who sends a change.
     fn sender(&self, headers: &HeaderMap) -> Result<String, StatusCode> {
         let name = self.session(headers).ok_or(StatusCode::UNAUTHORIZED)?;
         let csrf = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         self.comes_from_our_page(headers, &name, csrf).then_some(name).ok_or(StatusCode::FORBIDDEN)
     }
 
+    /// Why the answer does not fit the sheet of this person, as an error.
     fn fits(&self, name: &str, sent: &SentAnswer) -> Result<(), &'static str> {
         let at = *self.by_batch.get(&sent.batch).ok_or("there is no such sheet")?;
         if self.by_task.get(&sent.task) != Some(&at) {
@@ -117,14 +118,14 @@ impl Shared {
     }
 }
 
-/// A sheet that is done.
+/// A finished sheet.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Finished {
     batch: String,
 }
 
-/// `POST /api/finish`: the next sheet may come.
+/// `POST /api/finish`: marks a sheet as finished.
 pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent): Json<Finished>) -> Response {
     let name = match app.sender(&headers) {
         Ok(name) => name,
@@ -133,7 +134,7 @@ pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent
     let Some(&at) = app.by_batch.get(&sent.batch).filter(|&&at| lock(&app.desk).has(&name, at)) else {
         return (StatusCode::BAD_REQUEST, "this sheet is not yours").into_response();
     };
-    match app.writer.save(Entry::Finished { person: name.clone(), batch: sent.batch }).await {
+    match app.writer.save(BallotChange::Finished { person: name.clone(), batch: sent.batch }).await {
         Ok(()) => {
             lock(&app.desk).finish(&name, at);
             StatusCode::NO_CONTENT.into_response()
@@ -142,7 +143,7 @@ pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent
     }
 }
 
-/// `GET /images/<task>.jpg`, for who has the task's sheet.
+/// `GET /images/<task>.jpg`: the image, for a person who has the task's sheet.
 pub(super) async fn image(State(app): State<App>, headers: HeaderMap, Path(file): Path<String>) -> Response {
     let nothing = || StatusCode::NOT_FOUND.into_response();
     let Some(task) = file.strip_suffix(".jpg").map(str::to_owned) else { return nothing() };
@@ -150,7 +151,7 @@ pub(super) async fn image(State(app): State<App>, headers: HeaderMap, Path(file)
     if !app.by_task.get(&task).is_some_and(|&at| lock(&app.desk).has(&name, at)) {
         return nothing();
     }
-    // Decoding takes milliseconds: not on the threads that answer.
+    // Decoding takes milliseconds and would block the threads that serve requests.
     let from = app.clone();
     let made = tokio::task::spawn_blocking(move || (from.images)(&task)).await;
     match made {

@@ -1,32 +1,53 @@
-//! How many requests somebody may make: a bucket that fills up again.
+//! Limits on requests: a bucket for each person or address that is emptied by requests and refilled by time.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Buckets kept; more people than that at the same time are not expected, and strangers must not fill the memory.
+/// The largest number of buckets, so that strangers cannot fill the memory; more people at a time are not expected.
 const MOST: usize = 10_000;
 
-/// The buckets.
-#[derive(Default)]
-pub(super) struct Rate(HashMap<String, (f64, Instant)>);
+/// The size of a bucket, in requests, and how fast it fills up again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// Requests that may come at once.
+    pub burst: f64,
+    /// Requests that are added every second.
+    pub per_sec: f64,
+}
 
-impl Rate {
-    /// Whether `who` may make one more request, with `most` at once and `each_second` more every second.
-    pub fn admits(&mut self, who: String, most: f64, each_second: f64) -> bool {
+/// The requests that a person or address could still make at the moment of the last one.
+struct Bucket {
+    left: f64,
+    updated: Instant,
+}
+
+impl Bucket {
+    fn refilled(&self, now: Instant, limit: Limit) -> f64 {
+        (self.left + now.duration_since(self.updated).as_secs_f64() * limit.per_sec).min(limit.burst)
+    }
+}
+
+/// The buckets, by person or address.
+#[derive(Default)]
+pub(super) struct RateLimiter(HashMap<String, Bucket>);
+
+impl RateLimiter {
+    /// Whether `who` may make one more request.
+    pub fn admits(&mut self, who: String, limit: Limit) -> bool {
         let now = Instant::now();
         if self.0.len() >= MOST && !self.0.contains_key(&who) {
-            // Full buckets are forgotten first: they say nothing.
-            self.0.retain(|_, (left, last)| *left + now.duration_since(*last).as_secs_f64() * each_second < most);
+            // Full buckets go first, because a new bucket is full too.
+            self.0.retain(|_, bucket| bucket.refilled(now, limit) < limit.burst);
             if self.0.len() >= MOST {
                 self.0.clear();
             }
         }
-        let (left, last) = self.0.entry(who).or_insert((most, now));
-        *left = (*left + now.duration_since(*last).as_secs_f64() * each_second).min(most);
-        *last = now;
-        let admitted = *left >= 1.0;
+        let bucket = self.0.entry(who).or_insert(Bucket { left: limit.burst, updated: now });
+        bucket.left = bucket.refilled(now, limit);
+        bucket.updated = now;
+        let admitted = bucket.left >= 1.0;
         if admitted {
-            *left -= 1.0;
+            bucket.left -= 1.0;
         }
         admitted
     }
@@ -38,10 +59,11 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_others_are_not_touched() {
-        let mut rate = Rate::default();
-        let admitted = (0..10).filter(|_| rate.admits("a".into(), 3.0, 0.0)).count();
+        let mut rate = RateLimiter::default();
+        let limit = |per_sec| Limit { burst: 3.0, per_sec };
+        let admitted = (0..10).filter(|_| rate.admits("a".into(), limit(0.0))).count();
         assert_eq!(admitted, 3);
-        assert!(rate.admits("b".into(), 3.0, 0.0));
-        assert!(rate.admits("a".into(), 3.0, 1e9));
+        assert!(rate.admits("b".into(), limit(0.0)));
+        assert!(rate.admits("a".into(), limit(1e9)));
     }
 }

@@ -1,46 +1,54 @@
-//! One thread that saves answers and who has which sheet: what arrives while it is at it is saved together, by one write to the disk.
+//! One thread that saves answers and which sheets are given out. Entries that arrive during a write are saved together
+//! by the next one, because each write waits for the disk.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
 
 use super::now_ms;
-use crate::store::{Ballots, Entry, StoreError};
+use crate::store::{BallotChange, Ballots, StoreError};
 
-/// Entries saved at once.
+/// The most changes of one write.
 const MOST: usize = 512;
 
-/// An entry, and whom to tell that it is saved.
-type Letter = (Entry, oneshot::Sender<Result<(), String>>);
+/// A change, and the channel that reports whether it was saved.
+struct Request {
+    change: BallotChange,
+    saved: oneshot::Sender<Result<(), String>>,
+}
 
-/// The way to the thread.
-pub(super) struct Writer(Sender<Letter>);
+/// The channel to the thread.
+pub(super) struct Writer(Sender<Request>);
 
 impl Writer {
-    /// Starts the thread; it ends when this is dropped, after all that it was given is saved.
+    /// Starts the thread. It ends after this is dropped and all changes are saved.
     pub fn start(ballots: Ballots) -> Self {
-        let (sender, letters) = channel();
-        std::thread::spawn(move || run(ballots, &letters));
+        let (sender, requests) = channel();
+        std::thread::spawn(move || run(ballots, &requests));
         Self(sender)
     }
 
-    /// Saves an entry; it is on the disk when this returns without an error.
-    pub async fn save(&self, entry: Entry) -> Result<(), String> {
+    /// Saves a change; it is on the disk when this returns without an error.
+    pub async fn save(&self, change: BallotChange) -> Result<(), String> {
         let gone = || "the writer has stopped".to_owned();
-        let (sender, saved) = oneshot::channel();
-        self.0.send((entry, sender)).map_err(|_| gone())?;
-        saved.await.map_err(|_| gone())?
+        let (saved, outcome) = oneshot::channel();
+        self.0.send(Request { change, saved }).map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
     }
 }
 
-fn run(mut ballots: Ballots, letters: &Receiver<Letter>) {
-    while let Ok(first) = letters.recv() {
-        let more = std::iter::from_fn(|| letters.try_recv().ok());
-        let (batch, senders): (Vec<Entry>, Vec<_>) = std::iter::once(first).chain(more).take(MOST).unzip();
-        let saved = ballots.save(&batch, now_ms()).map_err(|error: StoreError| error.to_string());
-        for sender in senders {
-            // Somebody who has hung up will ask again.
-            let _ = sender.send(saved.clone());
+fn run(mut ballots: Ballots, requests: &Receiver<Request>) {
+    while let Ok(first) = requests.recv() {
+        let more = std::iter::from_fn(|| requests.try_recv().ok());
+        let (mut changes, mut channels) = (Vec::new(), Vec::new());
+        for Request { change, saved } in std::iter::once(first).chain(more).take(MOST) {
+            changes.push(change);
+            channels.push(saved);
+        }
+        let outcome = ballots.save(&changes, now_ms()).map_err(|error: StoreError| error.to_string());
+        for channel in channels {
+            // A page that has gone away sends its answer again.
+            let _ = channel.send(outcome.clone());
         }
     }
 }

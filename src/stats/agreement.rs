@@ -1,6 +1,6 @@
-//! How alike two surrogates err.
+//! How similar the errors of two surrogates are.
 
-/// What two surrogates did on the same items, as counts.
+/// Counts of what two surrogates did on the same items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PairCounts {
     /// Items on which both are right or both are wrong.
@@ -24,7 +24,7 @@ impl PairCounts {
         (items > 0 && expected < 1.0).then(|| (self.alike as f64 / n - expected) / (1.0 - expected))
     }
 
-    /// Of the items on which both fail, the share on which both give the same wrong class, in [0, 1]; `None` without one.
+    /// The share in [0, 1] of shared failures on which both give the same wrong class; `None` without a shared failure.
     pub fn same_wrong_class(&self) -> Option<f64> {
         (self.both_fail > 0).then(|| self.same_class as f64 / self.both_fail as f64)
     }

@@ -1,6 +1,6 @@
 //! A figure with its confidence interval, and that of a proportion.
 
-/// A figure with its 95 % interval; of a proportion all in [0, 1].
+/// A figure with its 95 % interval; all three numbers are in [0, 1] if the figure is a proportion.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The figure.
@@ -16,13 +16,13 @@ const Z: f64 = 1.959_963_984_540_054;
 
 /// Wilson's score interval at 95 % (E. B. Wilson, JASA 22, 1927) of `successes` in `trials`.
 ///
-/// `None` where there was no trial: there is no proportion then.
+/// `None` without a trial, because there is no proportion then.
 pub fn wilson(successes: u64, trials: u64) -> Option<Interval> {
     (trials > 0).then(|| wilson_mean(successes as f64 / trials as f64, trials)).flatten()
 }
 
-/// The same of a mean `p` in [0, 1] of `trials` shares, each in [0, 1]: too wide rather than too narrow, because shares vary no
-/// more than ones and zeros of the same mean. `None` where there was no trial.
+/// The same for a mean `p` in [0, 1] of `trials` shares, each in [0, 1]. The interval is too wide rather than too
+/// narrow, because shares vary at most as much as ones and zeros of the same mean. `None` without a trial.
 pub fn wilson_mean(p: f64, trials: u64) -> Option<Interval> {
     if trials == 0 {
         return None;

@@ -1,7 +1,7 @@
 //! Pure numbers: from scores to predictions, from predictions to hard sets, and the figures about them.
 //!
-//! Does no I/O and starts no threads; what is drawn at random depends on a seed alone. Sources of formulas stand at their
-//! functions.
+//! Does no I/O and starts no threads, because results must depend on the arguments alone; random draws depend only on a
+//! seed. The source of a formula is named at its function.
 
 mod agreement;
 mod interval;
@@ -16,7 +16,7 @@ pub use interval::{Interval, wilson, wilson_mean};
 pub use near::{Near, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use select::{Judged, VoteColumns, align, judge};
-pub use summary::{LeftOut, Summary};
+pub use summary::{MinedWithoutOne, Summary};
 pub use votes::{
     OneCoinPosterior, Posterior, Vote, VoteSet, Wawa, agreement_with_others, alpha_interval, dawid_skene,
     krippendorff_alpha, majority, most_probable, one_coin_dawid_skene, percent_agreement, wawa,

@@ -23,10 +23,10 @@ impl ClassMask {
     }
 }
 
-/// Why scores give no prediction.
+/// Why scores cannot become a prediction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PredictError {
-    /// Not one score for each class.
+    /// The number of scores is not the number of classes.
     #[error("{0} scores instead of 1000")]
     Count(usize),
     /// Some score is NaN or infinite.
@@ -85,14 +85,15 @@ fn top5(probs: &[f32]) -> [i32; 5] {
     top.map(|(_, class)| class)
 }
 
-/// Rank of the best accepted class, 1 = top; one more than there are classes where none is accepted.
+/// Rank of the best accepted class, 1 = top; the number of classes plus 1 if no class is accepted.
 fn true_rank(probs: &[f32], accepted: Option<(usize, f32)>) -> u32 {
     let Some((best, prob)) = accepted else { return probs.len() as u32 + 1 };
     let ahead = |class: usize, p: f32| p > prob || (p == prob && class < best);
     1 + probs.iter().enumerate().filter(|&(class, &p)| ahead(class, p)).count() as u32
 }
 
-/// The likeliest accepted class and the likeliest other one of a label space, the lowest index of equal ones, and sums.
+/// The likeliest accepted class and the likeliest other class of a label space (of equal ones the lowest index), and
+/// sums.
 #[derive(Debug, Clone, Copy, Default)]
 struct Best {
     accepted: Option<(usize, f32)>,
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_none_are_refused() {
+    fn numbers_that_are_not_finite_are_refused() {
         let mut probs = vec![0.0; IMAGENET_CLASSES];
         probs[12] = f32::NAN;
         let scores = Scores { probs, max_logit: None, energy: None };

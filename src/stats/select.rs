@@ -1,7 +1,7 @@
 //! Applies a rule to the votes of several surrogates.
 //!
 //! Works on columns, because a pool may have ten million items. Holds always: the items judged are those on which
-//! every surrogate voted, in ascending order.
+//! every surrogate voted, in ascending order, because a missing vote is neither a failure nor a success.
 
 use crate::domain::SelectSpec;
 
@@ -14,7 +14,7 @@ pub struct VoteColumns {
     pub correct: Vec<bool>,
     /// The top class.
     pub top1_id: Vec<i32>,
-    /// Probability of the accepted classes, in [0, 1]; may be left empty where the rule sets no bound on it.
+    /// Probability of the accepted classes, in [0, 1]; may be empty if the rule sets no bound on it.
     pub true_prob: Vec<f32>,
     /// Best accepted minus best other probability, in [-1, 1].
     pub margin: Vec<f32>,
@@ -31,18 +31,18 @@ impl VoteColumns {
     }
 }
 
-/// The verdict of a mining on one item.
+/// The result of a mining for one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Judged {
     /// The item.
     pub item_id: u32,
     /// Bit `i` is set where surrogate `i` fails.
     pub failed: u64,
-    /// Of the classes that failing surrogates gave, the most frequent (of equal ones the lowest), and how many gave it.
+    /// The most frequent class among the failing surrogates (of equal ones the lowest), and how many gave it.
     pub agreed_wrong: Option<(i32, u32)>,
-    /// Some surrogate's margin is nearer to 0 than the spec's `near_tie`.
+    /// Whether some surrogate's margin is closer to 0 than the spec's `near_tie`.
     pub near_tie: bool,
-    /// The rule holds.
+    /// Whether the rule holds.
     pub hard: bool,
 }
 

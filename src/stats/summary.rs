@@ -26,17 +26,17 @@ struct Counts {
     right_on_mined_by_others: u64,
 }
 
-/// What becomes of one surrogate when the others mine.
+/// The result of mining with all surrogates but one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LeftOut {
+pub struct MinedWithoutOne {
     /// Items that are hard for the others by the same rule.
     pub mined_by_others: u64,
-    /// Accuracy of the one left out on them; `None` if there are none.
+    /// Accuracy of the surrogate left out on these items; `None` if there are none.
     pub on_mined: Option<Interval>,
 }
 
 impl Summary {
-    /// No figures yet, for `surrogates` of them and one rule.
+    /// Empty figures for this number of surrogates and this rule.
     pub fn new(surrogates: usize, rule: Rule) -> Self {
         Self {
             rule,
@@ -49,7 +49,7 @@ impl Summary {
         }
     }
 
-    /// Adds the aligned votes and verdicts of one shard.
+    /// Adds the aligned votes of one shard and what the rule makes of them.
     pub fn add(&mut self, columns: &[VoteColumns], judged: &[Judged]) {
         for (at, verdict) in judged.iter().enumerate() {
             self.items += 1;
@@ -59,15 +59,19 @@ impl Summary {
             for a in 0..columns.len() {
                 self.add_vote(a, columns[a].correct[at], verdict);
                 for b in 0..columns.len() {
-                    self.pairs[a][b]
-                        .add(pair_of(columns, (a, b), at), verdict.failed >> a & verdict.failed >> b & 1 == 1);
+                    let both_fail = verdict.failed >> a & verdict.failed >> b & 1 == 1;
+                    let same_class = columns[a].top1_id[at] == columns[b].top1_id[at];
+                    let pair = &mut self.pairs[a][b];
+                    pair.alike += u64::from(columns[a].correct[at] == columns[b].correct[at]);
+                    pair.both_fail += u64::from(both_fail);
+                    pair.same_class += u64::from(both_fail && same_class);
                 }
             }
         }
     }
 
     fn add_vote(&mut self, bit: usize, right: bool, verdict: &Judged) {
-        // With "at least k" the same k is asked of the others, or all of them where fewer are left.
+        // The rule "at least k" keeps its k, but never asks for more surrogates than are left.
         let others = self.surrogates.len() - 1;
         let needed = self.rule.needed(others).min(others as u32).max(1);
         let mined_by_others = (verdict.failed & !(1 << bit)).count_ones() >= needed;
@@ -76,25 +80,6 @@ impl Summary {
         counts.right_on_hard += u64::from(right && verdict.hard);
         counts.mined_by_others += u64::from(mined_by_others);
         counts.right_on_mined_by_others += u64::from(mined_by_others && right);
-    }
-
-    /// Adds the figures of other shards of the same mining.
-    pub fn merge(&mut self, other: &Self) {
-        self.items += other.items;
-        self.hard += other.hard;
-        self.near_ties += other.near_ties;
-        self.histogram.iter_mut().zip(&other.histogram).for_each(|(sum, n)| *sum += n);
-        for (sum, n) in self.surrogates.iter_mut().zip(&other.surrogates) {
-            sum.right += n.right;
-            sum.right_on_hard += n.right_on_hard;
-            sum.mined_by_others += n.mined_by_others;
-            sum.right_on_mined_by_others += n.right_on_mined_by_others;
-        }
-        for (sum, n) in self.pairs.iter_mut().flatten().zip(other.pairs.iter().flatten()) {
-            sum.alike += n.alike;
-            sum.both_fail += n.both_fail;
-            sum.same_class += n.same_class;
-        }
     }
 
     /// Items judged.
@@ -112,12 +97,12 @@ impl Summary {
         self.near_ties
     }
 
-    /// Number of items by how many surrogates fail on them, from 0 to all.
+    /// Number of items by the number of surrogates that fail on them, from 0 to all.
     pub fn histogram(&self) -> &[u64] {
         &self.histogram
     }
 
-    /// Items that surrogate `bit` has right: of all, and of the hard ones.
+    /// Items on which surrogate `bit` is right: of all items, and of the hard ones.
     pub fn correct(&self, bit: usize) -> (u64, u64) {
         (self.surrogates[bit].right, self.surrogates[bit].right_on_hard)
     }
@@ -138,26 +123,13 @@ impl Summary {
         all.clone().map(|a| all.clone().map(|b| measure(a, b)).collect()).collect()
     }
 
-    /// Mining with all surrogates but `bit`, and that one's accuracy on the result.
-    pub fn left_out(&self, bit: usize) -> LeftOut {
+    /// The items that all surrogates but `bit` mine, and the accuracy of surrogate `bit` on them.
+    pub fn left_out(&self, bit: usize) -> MinedWithoutOne {
         let counts = &self.surrogates[bit];
-        LeftOut {
+        MinedWithoutOne {
             mined_by_others: counts.mined_by_others,
             on_mined: wilson(counts.right_on_mined_by_others, counts.mined_by_others),
         }
-    }
-}
-
-/// (both right or both wrong, same top class) of surrogates `a` and `b` on item `at`.
-fn pair_of(columns: &[VoteColumns], (a, b): (usize, usize), at: usize) -> (bool, bool) {
-    (columns[a].correct[at] == columns[b].correct[at], columns[a].top1_id[at] == columns[b].top1_id[at])
-}
-
-impl PairCounts {
-    fn add(&mut self, (alike, same_class): (bool, bool), both_fail: bool) {
-        self.alike += u64::from(alike);
-        self.both_fail += u64::from(both_fail);
-        self.same_class += u64::from(both_fail && same_class);
     }
 }
 
@@ -165,29 +137,35 @@ impl PairCounts {
 mod tests {
     use super::*;
 
-    /// Items by the bits of the surrogates that fail on them; a failing surrogate says class 1, another class 0.
-    fn summary(failed: &[u64], surrogates: usize, rule: &str) -> Summary {
-        let columns: Vec<VoteColumns> = (0..surrogates)
-            .map(|bit| VoteColumns {
-                correct: failed.iter().map(|f| f >> bit & 1 == 0).collect(),
-                top1_id: failed.iter().map(|f| (f >> bit & 1) as i32).collect(),
-                ..VoteColumns::default()
-            })
-            .collect();
+    /// The figures of a pool in the given shards. An item is the bits of the surrogates that fail on it; failing
+    /// surrogates give class 1, the others class 0.
+    fn summary_of(shards: &[&[u64]], surrogates: usize, rule: &str) -> Summary {
         let rule: Rule = rule.parse().unwrap();
-        let hard = |failed: u64| failed.count_ones() >= rule.needed(surrogates);
-        let judged: Vec<Judged> = (failed.iter().zip(0..))
-            .map(|(&failed, item_id)| Judged {
-                item_id,
-                failed,
-                agreed_wrong: None,
-                near_tie: item_id == 0,
-                hard: hard(failed),
-            })
-            .collect();
         let mut summary = Summary::new(surrogates, rule);
-        summary.add(&columns, &judged);
+        for failed in shards {
+            let columns: Vec<VoteColumns> = (0..surrogates)
+                .map(|bit| VoteColumns {
+                    correct: failed.iter().map(|f| f >> bit & 1 == 0).collect(),
+                    top1_id: failed.iter().map(|f| (f >> bit & 1) as i32).collect(),
+                    ..VoteColumns::default()
+                })
+                .collect();
+            let judged: Vec<Judged> = (failed.iter().zip(0..))
+                .map(|(&failed, item_id)| Judged {
+                    item_id,
+                    failed,
+                    agreed_wrong: None,
+                    near_tie: item_id == 0,
+                    hard: failed.count_ones() >= rule.needed(surrogates),
+                })
+                .collect();
+            summary.add(&columns, &judged);
+        }
         summary
+    }
+
+    fn summary(failed: &[u64], surrogates: usize, rule: &str) -> Summary {
+        summary_of(&[failed], surrogates, rule)
     }
 
     #[test]
@@ -201,8 +179,7 @@ mod tests {
 
     #[test]
     fn shards_add_up() {
-        let mut sum = summary(&[0b01, 0b11], 2, "all");
-        sum.merge(&summary(&[0b10, 0b00, 0b11], 2, "all"));
+        let sum = summary_of(&[&[0b01, 0b11], &[0b10, 0b00, 0b11]], 2, "all");
         let whole = summary(&[0b01, 0b11, 0b10, 0b00, 0b11], 2, "all");
         assert_eq!(
             (sum.histogram(), sum.kappa(), sum.correct(1)),

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
-/// What the names of unfinished files end with; left-overs of a killed process are overwritten by the next one.
+/// The suffix of unfinished files. The next process overwrites those that a killed process left.
 pub(super) const UNFINISHED: &str = ".unfinished";
 
-/// A file being written; it takes its name only on [`PendingFile::commit`] and is removed if dropped before.
+/// A file being written. It gets its name on [`PendingFile::commit`] and is removed if it is dropped before.
 pub struct PendingFile {
     writer: Option<BufWriter<File>>,
     unfinished: PathBuf,
@@ -18,7 +18,7 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    /// Starts the file that shall be `path`; missing folders are made.
+    /// Starts the file that will be `path`; missing folders are created.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
@@ -35,19 +35,19 @@ impl PendingFile {
         })
     }
 
-    /// The name that it shall have.
+    /// The path that it will have.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the file its name, after everything is on the disk.
+    /// Gives the file its name, once everything is on the disk.
     pub fn commit(mut self) -> Result<(), StoreError> {
         self.sync().map_err(StoreError::io("write", &self.path))?;
         fs::rename(&self.unfinished, &self.path).map_err(StoreError::io("write", &self.path))?;
         sync_folder(&self.path)
     }
 
-    /// The error that a write met, for writers whose own errors do not carry it; meant for `map_err`.
+    /// The error of the last failed write, for writers whose own errors lose it.
     pub fn failure(mut self) -> Option<StoreError> {
         self.failure.take().map(StoreError::io("write", &self.path))
     }
@@ -77,7 +77,7 @@ fn copy(error: &io::Error) -> io::Error {
 
 impl Drop for PendingFile {
     fn drop(&mut self) {
-        // Nothing to do about a failure here; the next run overwrites what is left.
+        // A failure is harmless: the next run overwrites the file that is left.
         let _ = fs::remove_file(&self.unfinished);
     }
 }
@@ -89,7 +89,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.commit()
 }
 
-/// As [`write_whole`], readable by its owner alone from the first moment on.
+/// As [`write_whole`], but only the file's owner can ever read it.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = PendingFile::create(path)?;
     #[cfg(unix)]
@@ -102,24 +102,24 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError>
     file.commit()
 }
 
-/// Makes `path` another name of `existing`, or a copy where the file system has no second names.
+/// Makes `path` a hard link to `existing`, or a copy if the file system has no hard links.
 pub(super) fn link_whole(existing: &Path, path: &Path) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);
     let unfinished = PathBuf::from(name);
-    // A left-over of a killed process may stand in the way; if there is none, that is as well.
+    // Removes the left-over of a killed process; usually there is none, and the call fails.
     let _ = fs::remove_file(&unfinished);
     if fs::hard_link(existing, &unfinished).is_err() {
         fs::copy(existing, &unfinished).map_err(StoreError::io("write", path))?;
         File::open(&unfinished).and_then(|file| file.sync_all()).map_err(StoreError::io("write", path))?;
     }
     fs::rename(&unfinished, path).map_err(StoreError::io("write", path))?;
-    // Renaming one name of a file over another name of the same file leaves both (POSIX rename).
+    // A rename between two names of the same file leaves both (POSIX rename).
     let _ = fs::remove_file(&unfinished);
     sync_folder(path)
 }
 
-/// Makes sure that the entry of `path` in its folder is on the disk.
+/// Writes the entry of `path` in its folder to the disk.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("write", path))
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_name_replaces_what_was_there_and_leaves_no_left_over() {
+    fn a_hard_link_replaces_what_was_there_and_leaves_no_left_over() {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
         write_whole(&a, b"new").unwrap();

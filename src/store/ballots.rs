@@ -1,7 +1,8 @@
 //! The database in which `annotate serve` keeps people, their sheets and their answers (SQLite, write-ahead log).
 //!
-//! Holds always: an answer that was said to be saved is on the disk (`synchronous = FULL`); there is one answer for each
-//! person, task and question, however often it is sent. The only place that knows rusqlite.
+//! Holds always: an answer that was acknowledged is on the disk (`synchronous = FULL`), because nobody answers twice
+//! willingly; there is one answer for each person, task and question, however often it is sent, because pages send
+//! again what was not acknowledged. The only module that knows rusqlite.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use super::StoreError;
 use crate::domain::Given;
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY COLLATE NOCASE, added_ms INTEGER NOT NULL, seen_ms INTEGER) STRICT;
+    CREATE TABLE IF NOT EXISTS people (
+        name TEXT PRIMARY KEY COLLATE NOCASE, added_ms INTEGER NOT NULL, seen_ms INTEGER) STRICT;
     CREATE TABLE IF NOT EXISTS assignments (
         person TEXT NOT NULL, batch TEXT NOT NULL, given_ms INTEGER NOT NULL, finished_ms INTEGER,
         PRIMARY KEY (person, batch)) STRICT, WITHOUT ROWID;
@@ -27,10 +29,10 @@ const SCHEMA: &str = "
 /// The open database.
 pub struct Ballots(Connection);
 
-/// Something to be kept.
+/// One change to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// An answer; without one, the answer is taken back.
+pub enum BallotChange {
+    /// A person answers; without an answer, the earlier one is withdrawn.
     Answer {
         /// The person.
         person: String,
@@ -40,10 +42,10 @@ pub enum Entry {
         task: String,
         /// The question.
         question: String,
-        /// The answer.
+        /// The answer; `None` withdraws the earlier one.
         answer: Option<String>,
     },
-    /// A person gets a sheet.
+    /// A person is given a sheet.
     Given {
         /// The person.
         person: String,
@@ -61,32 +63,32 @@ pub enum Entry {
 
 /// One person, for the owner's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PersonBallots {
+pub struct PersonProgress {
     /// The person.
     pub name: String,
     /// Answers.
     pub answers: u64,
     /// Sheets finished.
     pub finished: u64,
-    /// Last sign of life, in milliseconds since 1970.
+    /// When the person last did something, in milliseconds since 1970 (UTC).
     pub seen_ms: Option<i64>,
 }
 
-/// A sheet that somebody has.
+/// A sheet that was given to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenOut {
+pub struct HandedOut {
     /// The person.
     pub person: String,
     /// The sheet.
     pub batch: String,
-    /// When it was given out.
+    /// When it was given, in milliseconds since 1970 (UTC).
     pub given_ms: i64,
     /// Whether it is finished.
     pub finished: bool,
 }
 
 impl Ballots {
-    /// Opens the database at `path`, or makes it.
+    /// Opens the database at `path`, or creates it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let cannot = |source: rusqlite::Error| failed(path, source);
         if let Some(folder) = path.parent() {
@@ -100,31 +102,32 @@ impl Ballots {
         Ok(Self(connection))
     }
 
-    /// Adds people; those who are there stay as they are.
+    /// Adds people; those already in the database stay unchanged.
     pub fn add_people(&self, names: &[String], now_ms: i64) -> Result<(), StoreError> {
-        let add = |name: &String| {
-            self.0.execute("INSERT OR IGNORE INTO people (name, added_ms) VALUES (?1, ?2)", params![name, now_ms])
-        };
-        names.iter().try_for_each(|name| add(name).map(|_| ())).map_err(|e| self.failed(e))
+        let insert = "INSERT OR IGNORE INTO people (name, added_ms) VALUES (?1, ?2)";
+        for name in names {
+            self.0.execute(insert, params![name, now_ms]).map_err(|e| self.failed(e))?;
+        }
+        Ok(())
     }
 
-    /// All people, by name.
-    pub fn people(&self) -> Result<Vec<PersonBallots>, StoreError> {
+    /// All people, sorted by name.
+    pub fn people(&self) -> Result<Vec<PersonProgress>, StoreError> {
         let query = "SELECT name, (SELECT count(*) FROM answers WHERE person = name),
             (SELECT count(*) FROM assignments WHERE person = name AND finished_ms IS NOT NULL), seen_ms
             FROM people ORDER BY name";
         self.rows(query, |row| {
             let count = |at: usize| row.get::<_, i64>(at).map(|count| count as u64);
-            Ok(PersonBallots { name: row.get(0)?, answers: count(1)?, finished: count(2)?, seen_ms: row.get(3)? })
+            Ok(PersonProgress { name: row.get(0)?, answers: count(1)?, finished: count(2)?, seen_ms: row.get(3)? })
         })
     }
 
-    /// Every sheet that somebody has or had.
-    pub fn assignments(&self) -> Result<Vec<GivenOut>, StoreError> {
+    /// Every sheet that was given to a person.
+    pub fn assignments(&self) -> Result<Vec<HandedOut>, StoreError> {
         let query =
             "SELECT person, batch, given_ms, finished_ms IS NOT NULL FROM assignments ORDER BY given_ms, person, batch";
         self.rows(query, |row| {
-            Ok(GivenOut { person: row.get(0)?, batch: row.get(1)?, given_ms: row.get(2)?, finished: row.get(3)? })
+            Ok(HandedOut { person: row.get(0)?, batch: row.get(1)?, given_ms: row.get(2)?, finished: row.get(3)? })
         })
     }
 
@@ -138,19 +141,19 @@ impl Ballots {
         rows.and_then(Iterator::collect).map_err(|e| self.failed(e))
     }
 
-    /// Keeps all of these or none; they are on the disk when this returns.
-    pub fn save(&mut self, entries: &[Entry], now_ms: i64) -> Result<(), StoreError> {
-        let saved = self.save_all(entries, now_ms);
+    /// Saves all changes or none; they are on the disk when this returns.
+    pub fn save(&mut self, changes: &[BallotChange], now_ms: i64) -> Result<(), StoreError> {
+        let saved = self.save_all(changes, now_ms);
         saved.map_err(|e| self.failed(e))
     }
 
-    fn save_all(&mut self, entries: &[Entry], now_ms: i64) -> rusqlite::Result<()> {
+    fn save_all(&mut self, changes: &[BallotChange], now_ms: i64) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
-        entries.iter().try_for_each(|entry| entry.save(&transaction, now_ms))?;
+        changes.iter().try_for_each(|change| change.save(&transaction, now_ms))?;
         transaction.commit()
     }
 
-    /// All answers, as they were given.
+    /// All answers, oldest first.
     pub fn answers(&self) -> Result<Vec<Given>, StoreError> {
         let query = "SELECT person, task, question, answer, at_ms FROM answers ORDER BY at_ms, person, task, question";
         self.rows(query, |row| {
@@ -174,7 +177,7 @@ impl Ballots {
     }
 }
 
-impl Entry {
+impl BallotChange {
     fn save(&self, to: &Connection, now_ms: i64) -> rusqlite::Result<()> {
         let execute =
             |text: &str, values: &[&dyn rusqlite::ToSql]| to.prepare_cached(text)?.execute(values).map(|_| ());
@@ -212,8 +215,8 @@ fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
     StoreError::io("use", path)(std::io::Error::new(kind, source))
 }
 
-/// The database's id and all of its answers. `own`: it is the run's, which a server may be writing to and which may have to be
-/// recovered; any other one is only read.
+/// The database's id and all of its answers. `own`: it is the database of the run, to which a server may be writing and
+/// which may need recovery; any other database is opened read-only.
 pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<Given>), StoreError> {
     let damaged = |problem: String| StoreError::Damaged {
         path: path.display().to_string(),
@@ -222,27 +225,26 @@ pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<Given>), Stor
             .to_owned(),
     };
     let flags = if own { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let read = || -> rusqlite::Result<String> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.query_row("SELECT id FROM database", [], |row| row.get(0))
-    };
-    let id = read().map_err(|e| damaged(e.to_string()))?;
-    let plain = !id.is_empty() && id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
     let connection = Connection::open_with_flags(path, flags).map_err(|e| damaged(e.to_string()))?;
+    let id = database_id(&connection).map_err(|e| damaged(e.to_string()))?;
     let answers = Ballots(connection).answers().map_err(|e| damaged(e.to_string()))?;
-    match plain {
-        true => Ok((id, answers)),
-        false => Err(damaged("its id is none".to_owned())),
+    if id.is_empty() || id.len() > 16 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(damaged("its id is not valid".to_owned()));
     }
+    Ok((id, answers))
+}
+
+fn database_id(connection: &Connection) -> rusqlite::Result<String> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.query_row("SELECT id FROM database", [], |row| row.get(0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(task: &str, answer: Option<&str>) -> Entry {
-        Entry::Answer {
+    fn answered(task: &str, answer: Option<&str>) -> BallotChange {
+        BallotChange::Answer {
             person: "ada".into(),
             batch: "b".into(),
             task: task.into(),
@@ -257,16 +259,17 @@ mod tests {
         let path = dir.path().join("answers/server.sqlite");
         let mut ballots = Ballots::open(&path).unwrap();
         ballots.add_people(&["ada".into(), "ada".into()], 1).unwrap();
-        let sent = [said("t1", Some("yes")), said("t1", Some("yes")), said("t2", Some("no")), said("t3", Some("no"))];
+        let sent = [("t1", "yes"), ("t1", "yes"), ("t2", "no"), ("t3", "no")];
+        let sent = sent.map(|(task, answer)| answered(task, Some(answer)));
         ballots.save(&sent, 5).unwrap();
-        ballots.save(&[said("t2", Some("yes")), said("t3", None)], 6).unwrap();
+        ballots.save(&[answered("t2", Some("yes")), answered("t3", None)], 6).unwrap();
         assert_eq!(
             ballots.sheet("ada", "b").unwrap(),
             [("t1", "use", "yes"), ("t2", "use", "yes")].map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
         );
         let (person, batch) = ("ada".to_owned(), "b".to_owned());
-        let given = Entry::Given { person: person.clone(), batch: batch.clone() };
-        ballots.save(&[given.clone(), given, Entry::Finished { person, batch }], 6).unwrap();
+        let given = BallotChange::Given { person: person.clone(), batch: batch.clone() };
+        ballots.save(&[given.clone(), given, BallotChange::Finished { person, batch }], 6).unwrap();
         let people = ballots.people().unwrap();
         assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
         let (id, answers) = read_ballots(&path, true).unwrap();

@@ -1,16 +1,16 @@
-//! What can go wrong with files; every message names the file.
+//! Errors of reading and writing files; every message names the file.
 
 use std::path::Path;
 
-/// Why a run directory cannot be read or written.
+/// Why a file or folder cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The system refused.
+    /// The operating system reported an error.
     #[error("cannot {verb} {path}: {source}{}", advice(source))]
     Io {
-        /// What was tried: `write`, `read`, …
+        /// What was attempted: `write`, `read`, …
         verb: &'static str,
-        /// Where.
+        /// The file or folder.
         path: String,
         /// The cause.
         source: std::io::Error,
@@ -20,20 +20,24 @@ pub enum StoreError {
     Locked {
         /// The run directory.
         path: String,
-        /// Who holds it: process id, machine, command.
+        /// The process that holds the lock: id, machine, command.
         holder: String,
     },
-    /// A folder with other things in it.
-    #[error("{path} holds other files ({found}) and is no run directory; choose a new or empty folder with --run-dir")]
+    /// The folder for a run holds other files.
+    #[error(
+        "{path} is not a run directory, because it holds other files ({found}); choose a new or empty folder with \
+         --run-dir"
+    )]
     Foreign {
         /// The folder.
         path: String,
         /// One of them.
         found: String,
     },
-    /// A folder for people outside that has other things in it.
+    /// The folder for task sheets holds other files.
     #[error(
-        "{path} holds other files, or sheets made with other settings ({found}); choose a new or empty folder with --out"
+        "{path} holds other files, or sheets made with other settings ({found}); choose a new or empty folder with \
+         --out"
     )]
     NotOurs {
         /// The folder.
@@ -41,9 +45,10 @@ pub enum StoreError {
         /// One of them.
         found: String,
     },
-    /// A place for a release that is taken.
+    /// The folder for a release is not free.
     #[error(
-        "{path} holds other files or another release ({found}), and a release never changes; choose a new folder with --out"
+        "{path} holds other files or another release ({found}), and a release never changes; choose a new folder with \
+         --out"
     )]
     Taken {
         /// The folder.
@@ -51,33 +56,34 @@ pub enum StoreError {
         /// What is there.
         found: String,
     },
-    /// Not a release.
-    #[error("{path} is no release: it has no release.json; make one with `hardset release RUN --out DIR`")]
+    /// The folder is not a release.
+    #[error("{path} is not a release, because it has no release.json; make one with `hardset release RUN --out DIR`")]
     NotARelease {
         /// The folder.
         path: String,
     },
-    /// Not a run directory.
-    #[error("{path} is no run directory: it has no spec.toml; make one with `hardset build PIPELINE`")]
+    /// The folder is not a run directory.
+    #[error("{path} is not a run directory, because it has no spec.toml; make one with `hardset build PIPELINE`")]
     NotARun {
         /// The folder.
         path: String,
     },
-    /// Written by another version.
+    /// The run was written by another version.
     #[error(
-        "{path} has format {found}, but this hardset reads format {wanted}; use the version named in its spec.toml ({tool})"
+        "{path} has format {found}, but this hardset reads format {wanted}; use the version named in its spec.toml \
+         ({tool})"
     )]
     Format {
         /// The run directory.
         path: String,
         /// Its format.
         found: u32,
-        /// The one that is read.
+        /// The format that this program reads.
         wanted: u32,
         /// The tool that wrote it.
         tool: String,
     },
-    /// A file of the run is not what it should be.
+    /// A file has been changed or damaged.
     #[error("{path} is damaged: {problem}; {remedy}")]
     Damaged {
         /// The file.
@@ -90,7 +96,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// An [`StoreError::Io`]; meant for `map_err`.
+    /// Turns an I/O error into [`StoreError::Io`]; for `map_err`.
     pub fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
         move |source| Self::Io { verb, path, source }
@@ -100,9 +106,9 @@ impl StoreError {
 fn advice(source: &std::io::Error) -> &'static str {
     match source.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            "; what is done is kept: make room and run the same command again"
+            "; finished work is kept: make room and run the same command again"
         }
-        std::io::ErrorKind::PermissionDenied => "; choose another folder with --run-dir, or mend its permissions",
+        std::io::ErrorKind::PermissionDenied => "; choose another folder with --run-dir, or change its permissions",
         _ => "",
     }
 }

@@ -1,7 +1,7 @@
-//! A folder of files for people outside: what is in it tells nothing but its contents.
+//! A folder of files for people outside the project: nothing but the contents of the files carries information.
 //!
-//! Holds always: every file has the same date; a folder that holds somebody else's files is not touched; a file that is there
-//! already is whole and is left alone.
+//! Holds always: every file has the same date, because dates could reveal sentinels; a folder that holds other files is
+//! not touched, because they may be somebody's work; an existing file with the same bytes is left alone.
 
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
@@ -10,26 +10,14 @@ use std::time::{Duration, SystemTime};
 use super::atomic::UNFINISHED;
 use super::{StoreError, write_whole};
 
-/// The file that marks such a folder; it tells people what to do with the rest.
+/// The file that marks such a folder; it explains the other files to people.
 const README: &str = "README.txt";
 
-/// What our README begins with.
+/// The beginning of our README.
 const OURS: &str = "Task sheets of the benchmark ";
-/// Names of the other files that are written beside it; pages end in `.html`.
+/// Names of the files beside it, except pages, which end in `.html`.
 const NAMES: [&str; 7] =
     ["tasks.csv", "tasks.jsonl", "tasks.json", "config.xml", "dataset.csv", "instructions.json", "images"];
-
-/// Something in a folder that we did not write; `None` for a folder that is new, empty or ours.
-fn foreign(path: &Path) -> Option<String> {
-    let readme = fs::read_to_string(path.join(README)).ok();
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let ours = readme.is_some_and(|text| text.starts_with(OURS));
-    names.find(|name| {
-        let known = name == README || NAMES.contains(&name.as_str()) || name.ends_with(".html");
-        !(name.ends_with(UNFINISHED) || ours && known)
-    })
-}
 
 /// A folder being filled.
 pub struct HandOut(PathBuf);
@@ -49,7 +37,7 @@ impl HandOut {
         Ok(folder)
     }
 
-    /// An error if the folder is there and holds something that is not ours.
+    /// An error if the folder exists and holds a file that hardset did not write.
     pub fn check(path: &Path) -> Result<(), StoreError> {
         match foreign(path) {
             Some(found) => Err(StoreError::NotOurs { path: path.display().to_string(), found }),
@@ -57,8 +45,8 @@ impl HandOut {
         }
     }
 
-    /// As [`HandOut::open`], for a folder of the run's own: what an earlier call wrote there for other sheets is removed, if
-    /// nothing else lies among it.
+    /// As [`HandOut::open`], for a folder inside the run: the files of an earlier call for other sheets are removed, if
+    /// the folder holds nothing else.
     pub fn renew(path: &Path, readme: &str) -> Result<Self, StoreError> {
         match Self::open(path, readme) {
             Err(StoreError::NotOurs { found, .. }) if found == README && !path.is_symlink() => {
@@ -75,7 +63,7 @@ impl HandOut {
         &self.0
     }
 
-    /// Writes the file `name` unless it is there; one with other bytes is an error.
+    /// Writes the file `name` unless it exists; an existing file with other bytes is an error.
     pub fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         match fs::read(self.0.join(name)) {
             Ok(found) if found != bytes => {
@@ -85,19 +73,31 @@ impl HandOut {
         }
     }
 
-    /// Writes the file `name` (a path inside the folder) unless the same bytes are there.
+    /// Writes the file `name` (a path inside the folder) unless it exists with the same bytes.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.0.join(name);
         if fs::read(&path).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
         write_whole(&path, bytes)?;
-        // The first second of 2000, in which nobody made anything.
+        // One date for all files: the first second of 2000.
         let date = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
         let dated = File::options().write(true).open(&path);
         let dated = dated.and_then(|file| file.set_times(FileTimes::new().set_accessed(date).set_modified(date)));
         dated.map_err(StoreError::io("write", &path))
     }
+}
+
+/// A file in the folder that hardset did not write; `None` for a folder that is new, empty or ours.
+fn foreign(path: &Path) -> Option<String> {
+    let readme = fs::read_to_string(path.join(README)).ok();
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let ours = readme.is_some_and(|text| text.starts_with(OURS));
+    names.find(|name| {
+        let known = name == README || NAMES.contains(&name.as_str()) || name.ends_with(".html");
+        !(name.ends_with(UNFINISHED) || ours && known)
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
         assert!(HandOut::open(&path, first).is_ok() && HandOut::open(&path, second).is_err());
         assert!(HandOut::check(&path).is_ok() && HandOut::check(&path.join("images")).is_err());
         fs::write(path.join("mine.txt"), "mine").unwrap();
-        assert!(HandOut::renew(&path, second).is_err(), "what others put there stays");
+        assert!(HandOut::renew(&path, second).is_err(), "other people's files stay");
         fs::remove_file(path.join("mine.txt")).unwrap();
         HandOut::renew(&path, second).unwrap();
         assert!(!path.join("images/a.jpg").exists());

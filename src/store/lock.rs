@@ -1,6 +1,7 @@
 //! One process per run directory.
 //!
-//! The lock is the operating system's (it goes with the process, however that ends); the file's text is for people.
+//! Holds always: at most one process writes to a run, because two could overwrite each other's records. The lock is the
+//! operating system's, which releases it however the process ends; the text of the file is for people.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -14,7 +15,7 @@ const NAME: &str = "lock";
 pub struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of the run in `dir`, or says who has it.
+    /// Takes the lock of the run in `dir`; the error names the process that has it.
     pub fn take(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(NAME);
         let mut file = (OpenOptions::new().read(true).write(true).create(true).truncate(false))
@@ -31,12 +32,12 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
         }
         let mut lock = Self(file);
-        // Who holds it is a kindness to people: a full disk must not stop a run that would only read.
+        // The text only informs people, so a full disk must not stop a run that would only read.
         let _ = lock.write_text(&whoami());
         Ok(lock)
     }
 
-    /// The lock of the folder `dir`, which is made if it is not there.
+    /// Takes the lock of the folder `dir`, which is created if it does not exist.
     pub fn take_new(dir: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(StoreError::io("make folder", dir))?;
         Self::take(dir)
@@ -51,7 +52,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // An empty file between runs: equal runs have equal bytes.
+        // The file is empty between runs, so that equal runs have equal bytes.
         let _ = self.0.set_len(0);
     }
 }

@@ -1,13 +1,20 @@
 //! The only writer of files: run directories, shards, commit records, the lock, whole-file writes.
 //!
-//! Does not know what is in a table and decides nothing. Holds always: a file appears under its name whole or not at all
-//! (temporary name, fsync, rename, fsync of the folder); a shard counts as done only when its record exists, has the key
-//! that is asked for, and every file has the size (and, where asked, the hash) that the record says.
+//! Does not know what is in a table. Nothing but this module writes files (`assets` moves files that the hub and pip
+//! have written into the cache), because only then do the following hold for all of them:
+//!
+//! * A file appears under its name whole or not at all (temporary name, fsync, rename, fsync of the folder), because a
+//!   process may be killed at any moment.
+//! * A record is written after the files that it vouches for, because its existence means that they are complete. A
+//!   unit counts as done only if its record exists and has the requested key, and every file has the recorded size and,
+//!   if asked for, the recorded hash.
+//! * Rows in = kept + dropped + failed in every record, because an item must not disappear without a reason.
 
 mod atomic;
 mod ballots;
 mod error;
 mod hand_out;
+mod hashing;
 mod inside;
 mod lock;
 mod rates;
@@ -19,9 +26,10 @@ mod small_map;
 mod tar;
 
 pub use atomic::{PendingFile, write_whole};
-pub use ballots::{Ballots, Entry, GivenOut, PersonBallots, read_ballots};
+pub use ballots::{BallotChange, Ballots, HandedOut, PersonProgress, read_ballots};
 pub use error::StoreError;
 pub use hand_out::HandOut;
+pub use hashing::hash_file;
 pub use inside::is_inside;
 pub use lock::Lock;
 pub use rates::{measured_rates, record_rate};

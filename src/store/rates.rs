@@ -1,6 +1,6 @@
-//! How fast images were made here, as last measured: `rates.toml` in the cache, for estimates of what a plan takes.
+//! The last measured rates of making images on this machine: `rates.toml` in the cache, for estimates of a plan's time.
 //!
-//! Nothing that a run holds depends on it.
+//! Holds always: the contents of a run do not depend on it, because rates differ between machines.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{StoreError, read_map, write_map};
 
 const NAME: &str = "rates.toml";
 
-/// Keeps the rate of `what` on `device`, in images per second.
+/// Stores the rate of `what` on `device`, in images per second.
 pub fn record_rate(cache: &Path, what: &str, device: &str, images_per_sec: f64) -> Result<(), StoreError> {
     let path = cache.join(NAME);
     let mut rates = read_map(&path);
@@ -18,8 +18,13 @@ pub fn record_rate(cache: &Path, what: &str, device: &str, images_per_sec: f64) 
 
 /// The rates of `what`, in images per second, by device.
 pub fn measured_rates(cache: &Path, what: &str) -> Vec<(String, f64)> {
-    let of = |(found, rate): (String, f64)| Some((found.strip_prefix(&key(what, ""))?.to_owned(), rate));
-    read_map(&cache.join(NAME)).into_iter().filter(|(_, rate)| *rate > 0.0).filter_map(of).collect()
+    let mut rates = Vec::new();
+    for (found, rate) in read_map::<f64>(&cache.join(NAME)) {
+        if let Some(device) = found.strip_prefix(&key(what, "")).filter(|_| rate > 0.0) {
+            rates.push((device.to_owned(), rate));
+        }
+    }
+    rates
 }
 
 fn key(what: &str, device: &str) -> String {

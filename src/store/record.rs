@@ -1,15 +1,15 @@
-//! Commit records: what was made of one shard, from what, and what it hashes to.
+//! Commit records: what was made for one unit, from which inputs, and the hashes of its files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, atomic::write_whole};
+use super::{StoreError, atomic::write_whole, hash_file};
 use crate::domain::{DropRow, Sha256};
 
-/// Where the files of one piece of work lie: `<dir>/<stem>.parquet`, …, committed by `<dir>/<stem>.json`.
+/// The files of one piece of work: `<dir>/<stem>.parquet`, …, committed by `<dir>/<stem>.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// The folder.
@@ -18,20 +18,20 @@ pub struct Unit {
     pub stem: String,
 }
 
-/// How closely a finished shard is looked at before it is taken as done.
+/// How thoroughly a finished unit is checked before its work is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// The record's key and the sizes of its files.
+    /// Checks the record's key and the sizes of its files.
     Sizes,
-    /// Also the hash of every file.
+    /// Also checks the hash of every file.
     Hashes,
 }
 
-/// How many rows went in and what became of them.
+/// How many rows went in, and the outcomes of their items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rows {
-    /// Rows given.
+    /// Rows that went in.
     pub given: u64,
     /// Rows in the result.
     pub kept: u64,
@@ -42,7 +42,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Adds up.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: Rows) {
         self.given += other.given;
         self.kept += other.kept;
@@ -67,15 +67,15 @@ pub struct FileRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardRecord {
-    /// Hash of everything that the shard was made from.
+    /// Hash of everything that the unit was made from.
     pub key: Sha256,
     /// Row counts.
     pub rows: Rows,
     /// Its files.
     pub files: Vec<FileRecord>,
-    /// A row for everything that was not kept.
+    /// One row for every item that was not kept.
     pub lost: Vec<DropRow>,
-    /// What else is worth knowing: runtime, device.
+    /// Further facts for people, such as runtime and device.
     pub facts: BTreeMap<String, String>,
 }
 
@@ -94,7 +94,7 @@ impl Unit {
         self.file("json")
     }
 
-    /// Its record, if there is one; a record that cannot be read counts as none, the work is done again then.
+    /// Its record. A record that cannot be read counts as missing, so that the work is done again.
     pub fn record(&self) -> Option<ShardRecord> {
         serde_json::from_slice(&fs::read(self.record_path()).ok()?).ok()
     }
@@ -113,7 +113,7 @@ impl Unit {
         })
     }
 
-    /// Writes the files (extension, bytes) and then the record, so that the record vouches for them.
+    /// Writes the files (extension, bytes) and then the record that vouches for them.
     pub fn commit(&self, files: &[(&str, Vec<u8>)], record: ShardRecord) -> Result<ShardRecord, StoreError> {
         let mut record = record;
         for (extension, bytes) in files {
@@ -131,7 +131,7 @@ impl Unit {
 }
 
 impl ShardRecord {
-    /// Hash of the record: names everything that the shard is.
+    /// Hash of the record, which identifies the contents of all its files.
     pub fn hash(&self) -> Sha256 {
         Sha256::of(&serde_json::to_vec(self).unwrap_or_default())
     }
@@ -148,9 +148,9 @@ fn file_problem(path: &Path, expected: &FileRecord, check: Check) -> Option<Stri
     if check == Check::Sizes {
         return None;
     }
-    match File::open(path).and_then(|mut file| Sha256::of_reader(&mut file)) {
-        Ok(hash) if hash == expected.sha256 => None,
-        Ok(hash) => Some(format!("its SHA-256 is {} instead of {}", hash.short(), expected.sha256.short())),
+    match hash_file(path) {
+        Ok((_, hash)) if hash == expected.sha256 => None,
+        Ok((_, hash)) => Some(format!("its SHA-256 is {} instead of {}", hash.short(), expected.sha256.short())),
         Err(error) => Some(error.to_string()),
     }
 }

@@ -1,8 +1,8 @@
-//! A release: a folder that appears under its name whole or not at all.
+//! A release: a folder that appears under its name whole or not at all, because people may copy it at any moment.
 //!
-//! It is filled beside its place, in `<name>.unfinished`, and takes its name by one rename when all is on the disk. A draft has
-//! the key of what it is made from: a later call with the same key goes on with the data files that are whole, one with another
-//! key begins anew.
+//! It is filled next to its final place, in `<name>.unfinished`, and gets its name by one rename once everything is on
+//! the disk. The draft holds the key of its inputs: a later call with the same key continues with the finished data
+//! files, and a call with another key starts again.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -12,30 +12,30 @@ use super::atomic::{PendingFile, UNFINISHED, sync_folder, write_whole};
 use super::{Lock, StoreError};
 use crate::domain::{DataFileRecord, ReleaseRecord, RunSpec, Sha256};
 
-/// Version of the layout; raised when older tools could misread a release.
+/// Version of the layout; raised when older programs could misread a release.
 pub const RELEASE_FORMAT: u32 = 1;
 
-/// What a release says of itself.
+/// The record of a release.
 const RECORD: &str = "release.json";
 /// The key of a draft.
 const KEY: &str = "key";
 /// The lock of a draft.
 const LOCK: &str = "lock";
-/// The only folder of a draft whose files a later call takes over.
+/// The only folder of a draft whose files a later call uses again.
 const DATA: &str = "data";
 
-/// A release that is there.
+/// An existing release.
 #[derive(Debug, Clone)]
 pub struct ReleaseDir(PathBuf);
 
 impl ReleaseDir {
-    /// The one at `path`, if its record is there.
+    /// The release at `path`, if its record exists.
     pub fn find(path: &Path) -> Option<Self> {
         let is_draft = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(UNFINISHED));
         (!is_draft && path.join(RECORD).is_file()).then(|| Self(path.to_owned()))
     }
 
-    /// Whether the folder at `path` was a release and has lost its record.
+    /// Whether the folder at `path` is a release without its record.
     pub fn has_lost_record(path: &Path) -> bool {
         !path.join(RECORD).is_file() && path.join("SHA256SUMS").is_file()
     }
@@ -45,36 +45,37 @@ impl ReleaseDir {
         &self.0
     }
 
-    /// What it says of itself.
+    /// Its record.
     pub fn record(&self) -> Result<ReleaseRecord, StoreError> {
         let path = self.0.join(RECORD);
-        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-        let record = serde_json::from_slice(&bytes).map_err(|e| e.to_string());
-        let record = record.and_then(|record: ReleaseRecord| match record.format {
-            RELEASE_FORMAT => Ok(record),
-            other => Err(format!("it has format {other}, but this hardset reads format {RELEASE_FORMAT}")),
-        });
-        record.map_err(|problem| StoreError::Damaged {
+        let unreadable = |problem: String| StoreError::Damaged {
             path: path.display().to_string(),
             problem,
             remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
-        })
+        };
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let record: ReleaseRecord = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        if record.format != RELEASE_FORMAT {
+            let found = record.format;
+            return Err(unreadable(format!("it has format {found}, but this hardset reads format {RELEASE_FORMAT}")));
+        }
+        Ok(record)
     }
 
-    /// Where one of its data files lies; an error for a path that leads out of it.
+    /// The path of one of its data files; an error for a path that leads out of the release.
     pub fn data(&self, file: &DataFileRecord) -> Result<PathBuf, StoreError> {
         let stays = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
-        match stays && !file.path.is_empty() {
-            true => Ok(self.0.join(&file.path)),
-            false => Err(self.damaged(format!("names the data file {:?}, which is not inside", file.path))),
+        if !stays || file.path.is_empty() {
+            return Err(self.damaged(format!("it names the data file {:?}, which is not inside it", file.path)));
         }
+        Ok(self.0.join(&file.path))
     }
 
     fn damaged(&self, problem: String) -> StoreError {
         StoreError::Damaged {
             path: self.0.display().to_string(),
             problem,
-            remedy: "get or make it again in another folder; `hardset verify` says more".to_owned(),
+            remedy: "download or make it again in another folder; `hardset verify` lists the damage".to_owned(),
         }
     }
 
@@ -89,12 +90,12 @@ impl ReleaseDir {
         })
     }
 
-    /// All files below it, as paths with `/`, in their order.
+    /// All files below it, as sorted paths with `/`.
     pub fn files(&self) -> Result<Vec<String>, StoreError> {
         files(&self.0)
     }
 
-    /// Removes what a process left that was killed when all was done.
+    /// Removes the lock and key of a draft that a process left when it was killed after the rename.
     fn sweep(&self) -> Result<(), StoreError> {
         for path in [LOCK, KEY].map(|name| self.0.join(name)).into_iter().filter(|path| path.is_file()) {
             fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
@@ -103,7 +104,7 @@ impl ReleaseDir {
     }
 }
 
-/// All files below `folder` but those of a draft itself, as paths with `/`, in the order of their bytes.
+/// All files below `folder` except a draft's lock and key, as paths with `/`, sorted by their bytes.
 fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     for inside in folders(folder)? {
@@ -120,7 +121,7 @@ fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
     Ok(found)
 }
 
-/// `folder` and all folders below it; those behind links are not followed.
+/// `folder` and all folders below it; links are not followed.
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut found = vec![folder.to_owned()];
     let mut at = 0;
@@ -136,9 +137,9 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(found)
 }
 
-/// What is at the place of a release.
+/// What was found at the place of a release.
 pub enum Place {
-    /// The very release, made earlier.
+    /// The same release, made earlier.
     Done(ReleaseDir),
     /// A draft to fill.
     Draft(Draft),
@@ -152,7 +153,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// An error if something that is no release is at the place `out`: said before any work is done.
+    /// An error if `out` exists and is neither a release nor an empty folder; for a check before any work is done.
     pub fn check(out: &Path) -> Result<(), StoreError> {
         let place = place_of(out)?;
         if ReleaseDir::find(&place).is_some() {
@@ -161,7 +162,7 @@ impl Draft {
         check_free(&place)
     }
 
-    /// Takes the place `out` for the release with this key: new, an empty folder, or that release itself.
+    /// Takes the place `out` for the release with this key; it must be new, an empty folder, or that release.
     pub fn open(out: &Path, key: Sha256) -> Result<Place, StoreError> {
         let place = place_of(out)?;
         if let Some(done) = check_place(&place, key)? {
@@ -172,10 +173,10 @@ impl Draft {
         let folder = place.with_file_name(name);
         refuse_foreign(&folder)?;
         let lock = Lock::take_new(&folder)?;
-        // Another process may have finished its release between the look and the lock.
+        // Another process may have finished its release before the lock was taken.
         let settled = check_place(&place, key);
         if !matches!(settled, Ok(None)) {
-            // Nothing can be done about a failure here: an empty folder is left.
+            // A failure is harmless: it leaves an empty folder.
             let _ = fs::remove_file(folder.join(LOCK)).and_then(|()| fs::remove_dir(&folder));
         }
         if let Some(done) = settled? {
@@ -186,38 +187,38 @@ impl Draft {
         Ok(Place::Draft(draft))
     }
 
-    /// Removes what cannot be used again.
+    /// Removes the files that cannot be used again, and writes the key.
     fn take_over(&self, key: Sha256) -> Result<(), StoreError> {
         let same = fs::read_to_string(self.folder.join(KEY)).is_ok_and(|found| found == key.to_string());
         for entry in fs::read_dir(&self.folder).map_err(StoreError::io("read", &self.folder))?.flatten() {
             let (name, path) = (entry.file_name(), entry.path());
             let stays = name == LOCK || same && (name == KEY || name == DATA);
-            let removed = match (stays, entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-                (true, _) => Ok(()),
-                (false, true) => fs::remove_dir_all(&path),
-                (false, false) => fs::remove_file(&path),
-            };
+            if stays {
+                continue;
+            }
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(StoreError::io("remove", &path))?;
         }
         write_whole(&self.folder.join(KEY), key.to_string().as_bytes())
     }
 
-    /// Where it is filled.
+    /// The folder in which it is filled.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether the file `name` below `data/` is there, whole.
+    /// Whether the file `name` (a path inside with `/`) is finished.
     pub fn has(&self, name: &str) -> bool {
         self.folder.join(name).is_file()
     }
 
-    /// Starts the file `name` (a path inside with `/`), which appears whole.
+    /// Starts the file `name` (a path inside with `/`), which appears only when it is whole.
     pub fn start(&self, name: &str) -> Result<PendingFile, StoreError> {
         PendingFile::create(&self.folder.join(name))
     }
 
-    /// Writes one of many small files; it is on the disk after [`Draft::commit`] only.
+    /// Writes one of many small files; only [`Draft::commit`] ensures that it is on the disk.
     pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.folder.join(name);
         if let Some(folder) = path.parent() {
@@ -227,18 +228,18 @@ impl Draft {
         written.map_err(StoreError::io("write", &path))
     }
 
-    /// All files of the release so far, as paths with `/`, in their order.
+    /// All files of the release so far, as sorted paths with `/`.
     pub fn files(&self) -> Result<Vec<String>, StoreError> {
         files(&self.folder)
     }
 
-    /// Writes what the release says of itself.
+    /// Writes the record.
     pub fn put_record(&self, record: &ReleaseRecord) -> Result<(), StoreError> {
         let text = serde_json::to_string_pretty(record).unwrap_or_default() + "\n";
         self.put(RECORD, text.as_bytes())
     }
 
-    /// Gives the release its name, after everything is on the disk.
+    /// Gives the release its name, once everything is on the disk.
     pub fn commit(self) -> Result<ReleaseDir, StoreError> {
         for name in files(&self.folder)? {
             sync(&self.folder.join(name))?;
@@ -258,7 +259,7 @@ fn sync(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(StoreError::io("write", path))
 }
 
-/// The place itself, also where `out` is a link to it; one to which nothing can be renamed is an error.
+/// The absolute path of `out`, with links resolved; an error if a folder cannot be renamed to it.
 fn place_of(out: &Path) -> Result<PathBuf, StoreError> {
     let taken = |found: &str| StoreError::Taken { path: out.display().to_string(), found: found.to_owned() };
     let place = match out.canonicalize() {
@@ -277,7 +278,7 @@ fn place_of(out: &Path) -> Result<PathBuf, StoreError> {
     Ok(place)
 }
 
-/// The release at `place`, if it is the one with this key; an error if anything else is there.
+/// The release at `place`, if it has this key; an error if anything else is there.
 fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreError> {
     let taken = |found: String| StoreError::Taken { path: place.display().to_string(), found };
     if let Some(there) = ReleaseDir::find(place) {
@@ -295,7 +296,7 @@ fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreErr
     check_free(place).map(|()| None)
 }
 
-/// An error if there is anything at `place` but an empty folder.
+/// An error if `place` exists and is not an empty folder.
 fn check_free(place: &Path) -> Result<(), StoreError> {
     let taken = |found: String| Err(StoreError::Taken { path: place.display().to_string(), found });
     match fs::read_dir(place) {
@@ -303,18 +304,18 @@ fn check_free(place: &Path) -> Result<(), StoreError> {
             Some(Ok(entry)) => taken(entry.file_name().to_string_lossy().into_owned()),
             _ => Ok(()),
         },
-        Err(_) if place.symlink_metadata().is_ok() => taken("it is no folder".to_owned()),
+        Err(_) if place.symlink_metadata().is_ok() => taken("it is not a folder".to_owned()),
         Err(_) => Ok(()),
     }
 }
 
-/// An error if the folder of the draft is there and is none.
+/// An error if the folder exists and is not a draft.
 fn refuse_foreign(folder: &Path) -> Result<(), StoreError> {
     let key = fs::read_to_string(folder.join(KEY)).unwrap_or_default();
     if Sha256::try_from(key).is_ok() {
         return Ok(());
     }
-    // A draft that was killed before it had its key.
+    // A process that was killed before it wrote the key leaves only these files.
     let first = [LOCK.to_owned(), KEY.to_owned(), format!("{KEY}{UNFINISHED}")];
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -361,7 +362,7 @@ mod tests {
         filled.put("README.md", b"card").unwrap();
         filled.put("imagefolder/a/1.png", b"1").unwrap();
         assert!(!out.exists());
-        assert!(Draft::open(&out, Sha256::of(b"k")).is_err(), "somebody fills it");
+        assert!(Draft::open(&out, Sha256::of(b"k")).is_err(), "another process fills it");
         filled.put_record(&record(b"k")).unwrap();
         let done = filled.commit().unwrap();
         assert_eq!(done.files().unwrap(), ["README.md", "imagefolder/a/1.png", "release.json"]);

@@ -1,4 +1,6 @@
-//! The layout of a run directory (DESIGN 1.5), its spec and its locks.
+//! The layout of a run directory (`docs/run-directory.md`), its spec and its locks.
+//!
+//! Holds always: a run never starts in a folder with other files, because it removes unfinished files there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +10,7 @@ use super::atomic::{UNFINISHED, link_whole, write_whole};
 use super::{Lock, StoreError, Unit, read_map, write_map};
 use crate::domain::{ItemId, RunSpec};
 
-/// Version of the layout; raised when older tools could misread a run.
+/// Version of the layout; raised when older programs could misread a run.
 pub const FORMAT: u32 = 1;
 
 /// A run directory.
@@ -26,14 +28,14 @@ impl RunDir {
         &self.0
     }
 
-    /// Makes the folder and locks it.
+    /// Creates the folder and locks it.
     pub fn create(&self) -> Result<Lock, StoreError> {
         fs::create_dir_all(&self.0).map_err(StoreError::io("make folder", &self.0))?;
         self.refuse_foreign()?;
         Lock::take(&self.0)
     }
 
-    /// A run never starts among somebody's files.
+    /// An error if the folder holds files but no run.
     fn refuse_foreign(&self) -> Result<(), StoreError> {
         if self.spec_path().is_file() {
             return Ok(());
@@ -49,10 +51,10 @@ impl RunDir {
 
     /// Locks an existing run.
     pub fn lock(&self) -> Result<Lock, StoreError> {
-        match self.spec_path().is_file() {
-            true => Lock::take(&self.0),
-            false => Err(StoreError::NotARun { path: self.0.display().to_string() }),
+        if !self.spec_path().is_file() {
+            return Err(StoreError::NotARun { path: self.0.display().to_string() });
         }
+        Lock::take(&self.0)
     }
 
     /// The stored spec, if there is one.
@@ -71,7 +73,7 @@ impl RunDir {
         toml::from_str(&text).map_err(|e| StoreError::Damaged {
             path: path.display().to_string(),
             problem: e.to_string().trim().to_owned(),
-            remedy: "restore it, or start anew with another --run-dir".to_owned(),
+            remedy: "restore it, or start again with another --run-dir".to_owned(),
         })
     }
 
@@ -79,13 +81,13 @@ impl RunDir {
         let table: toml::Table = toml::from_str(text).unwrap_or_default();
         let found = table.get("format").and_then(toml::Value::as_integer).unwrap_or(i64::from(FORMAT)) as u32;
         let tool = table.get("tool").and_then(toml::Value::as_str).unwrap_or("unknown").to_owned();
-        match found == FORMAT {
-            true => Ok(()),
-            false => Err(StoreError::Format { path: self.0.display().to_string(), found, wanted: FORMAT, tool }),
+        if found != FORMAT {
+            return Err(StoreError::Format { path: self.0.display().to_string(), found, wanted: FORMAT, tool });
         }
+        Ok(())
     }
 
-    /// Stores the spec, unless it is there already.
+    /// Stores the spec, unless the same spec is stored already.
     pub fn write_spec(&self, spec: &RunSpec) -> Result<(), StoreError> {
         let path = self.spec_path();
         let text = toml::to_string(spec).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
@@ -109,7 +111,7 @@ impl RunDir {
         Unit::shard(self.0.join("images"), index)
     }
 
-    /// What surrogate `name` said of shard `index`.
+    /// The predictions of surrogate `name` for shard `index`.
     pub fn predictions(&self, name: &str, index: usize) -> Unit {
         Unit::shard(self.0.join("predictions").join(name), index)
     }
@@ -129,7 +131,7 @@ impl RunDir {
         link_whole(&self.mined(id), &self.manifest())
     }
 
-    /// The table of what was lost.
+    /// The table of lost items.
     pub fn dropped(&self) -> PathBuf {
         self.0.join("dropped.parquet")
     }
@@ -139,7 +141,7 @@ impl RunDir {
         self.0.join("report").join("index.html")
     }
 
-    /// The folder of task sheets and of what is secret about them.
+    /// The folder of task sheets and of their secrets.
     pub fn batches(&self) -> PathBuf {
         self.0.join("batches")
     }
@@ -154,13 +156,13 @@ impl RunDir {
         (0..).take_while(|&index| self.round(index).record().is_some()).count()
     }
 
-    /// Tasks of which people see a grey square, because their images cannot be shown any more.
+    /// Tasks for which people see a grey square, because their images can no longer be shown.
     pub fn blanks(&self) -> BTreeSet<String> {
         let of = |source: &str| read_map::<bool>(&self.blank_path(source)).into_keys();
         ["export", "server"].into_iter().flat_map(of).collect()
     }
 
-    /// Remembers more of them, as found by `source`: `export` or `server`, which may be at work at the same time.
+    /// Adds such tasks. `source` is `export` or `server`, which may work at the same time and write a file each.
     pub fn add_blanks(&self, source: &str, tasks: &BTreeSet<String>) -> Result<(), StoreError> {
         let path = self.blank_path(source);
         let mut known = read_map::<bool>(&path);
@@ -178,19 +180,23 @@ impl RunDir {
         Unit { dir: self.0.join("answers"), stem: name.to_owned() }
     }
 
-    /// Names of all inputs with answers, in order.
+    /// The sorted names of all inputs with answers.
     pub fn answered(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten();
-        let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let ours = |name: &&str| hex(name.strip_prefix("server-").unwrap_or(name));
-        let name = |name: String| name.strip_suffix(".json").filter(ours).map(str::to_owned);
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| name(entry.file_name().to_string_lossy().into_owned())).collect();
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten() {
+            let file = entry.file_name();
+            let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".json")) else { continue };
+            // A hash, or the id of a server's database.
+            let id = name.strip_prefix("server-").unwrap_or(name);
+            if !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+                names.push(name.to_owned());
+            }
+        }
         names.sort();
         names
     }
 
-    /// What people's answers came to: `verdicts/all.{votes,assignments,items}.parquet` and their record.
+    /// The result of all answers: `verdicts/all.{votes,assignments,items,people,agreement}.parquet` and their record.
     pub fn verdicts(&self) -> Unit {
         Unit { dir: self.0.join("verdicts"), stem: "all".to_owned() }
     }
@@ -200,19 +206,22 @@ impl RunDir {
         self.0.join("answers").join("server.sqlite")
     }
 
-    /// Name of an item's image in a shard.
+    /// File name of an item's image in a shard.
     pub fn member(item: ItemId) -> String {
         format!("{item}.png")
     }
 
-    /// Removes what a killed process left unfinished, in the run's own folders.
+    /// Removes the unfinished files of a killed process in the run's own folders.
     pub fn sweep(&self) -> Result<(), StoreError> {
-        let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
         let own = ["", "images", "mined", "report", "batches", "answers", "verdicts"].map(|name| self.0.join(name));
-        own.into_iter().chain(predictions).filter(|folder| folder.is_dir()).try_for_each(|folder| sweep(&folder))
+        let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
+        for folder in own.into_iter().chain(predictions).filter(|folder| folder.is_dir()) {
+            sweep(&folder)?;
+        }
+        Ok(())
     }
 
-    /// Names of the surrogates that have predictions here, in order.
+    /// The sorted names of the surrogates that have predictions.
     pub fn predicted(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.join("predictions")).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries

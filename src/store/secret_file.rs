@@ -1,4 +1,5 @@
-//! The run's secret: made once from the system's random numbers, readable by the run's owner alone.
+//! The run's secret: made once from the system's random numbers. Only the run's owner can read it, because it would
+//! reveal the sentinels and let others in as any person.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,9 +10,9 @@ use super::{RunDir, StoreError};
 use crate::domain::Secret;
 
 impl RunDir {
-    /// The run's secret, made at the first call.
+    /// The run's secret, which the first call makes.
     ///
-    /// Everything that people see of a task is named by it. Losing it loses no answer, but no name can be made again.
+    /// All names in task sheets depend on it. Without it all answers remain, but the names cannot be made again.
     pub fn secret(&self) -> Result<Secret, StoreError> {
         let path = self.batches().join("secret");
         match fs::read_to_string(&path) {

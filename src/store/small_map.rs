@@ -1,6 +1,7 @@
 //! Small tables of names and values in the cache, as TOML: hashes of fetched files, measured rates.
 //!
-//! Holds always: a file that cannot be read counts as empty; one that is written is whole.
+//! Holds always: a file that cannot be read counts as empty, because its contents can be made again; a written file is
+//! whole.
 
 use std::collections::BTreeMap;
 use std::path::Path;

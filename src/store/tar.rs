@@ -1,4 +1,5 @@
-//! Image shards: WebDataset tars, written in memory, read by offset; those of releases, written as they are filled.
+//! Image shards: WebDataset tars, written in memory and read by offset; and the tars of releases, written to disk as
+//! they are filled.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -6,7 +7,7 @@ use std::path::Path;
 
 use super::{PendingFile, StoreError};
 
-/// A tar being filled; members carry no time, owner or machine, so that equal images give equal bytes.
+/// A tar being filled. Members carry no time or owner, so that equal images give equal bytes.
 pub struct TarShard(tar::Builder<Vec<u8>>);
 
 impl Default for TarShard {
@@ -16,7 +17,7 @@ impl Default for TarShard {
 }
 
 impl TarShard {
-    /// An empty one.
+    /// An empty tar.
     pub fn new() -> Self {
         Self(tar::Builder::new(Vec::new()))
     }
@@ -24,7 +25,7 @@ impl TarShard {
     /// Appends a member and returns the offset of its first byte.
     pub fn push(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<u64> {
         let mut header = header(bytes);
-        // Names are eight digits and an extension, so that the header is one block of 512 bytes.
+        // Names are eight digits and an extension, so that the header is a single block of 512 bytes.
         let offset = self.0.get_ref().len() as u64 + 512;
         self.0.append_data(&mut header, name, bytes)?;
         Ok(offset)
@@ -36,11 +37,11 @@ impl TarShard {
     }
 }
 
-/// A tar that is written as it is filled, for members of any size.
+/// A tar that is written to disk as it is filled, for members of any size.
 pub struct TarFile(tar::Builder<PendingFile>);
 
 impl TarFile {
-    /// An empty one.
+    /// An empty tar.
     pub fn new(target: PendingFile) -> Self {
         Self(tar::Builder::new(target))
     }
@@ -58,7 +59,7 @@ impl TarFile {
     }
 }
 
-/// No time, owner or machine.
+/// A header without time or owner.
 fn header(bytes: &[u8]) -> tar::Header {
     let mut header = tar::Header::new_ustar();
     header.set_size(bytes.len() as u64);
@@ -67,7 +68,7 @@ fn header(bytes: &[u8]) -> tar::Header {
     header
 }
 
-/// The `bytes` bytes of the file at `path` from `offset` on.
+/// Reads `bytes` bytes of the file at `path`, from `offset` on.
 pub fn read_member(path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
     let read = || {
         let mut file = File::open(path)?;

@@ -1,4 +1,4 @@
-//! `answers/<input>.parquet`: every row of an input, as it was given, with people's ids replaced.
+//! `answers/<input>.parquet`: every row of an input, with people's ids replaced by keyed hashes.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub fn encode(rows: &[AnswerRow]) -> Result<Vec<u8>, TableError> {
     frame::encode(columns(rows.iter()))
 }
 
-/// The columns of answers; those of votes begin with them.
+/// The columns of answers, which are also the first columns of votes.
 pub(super) fn columns<'a>(rows: impl Iterator<Item = &'a AnswerRow> + Clone) -> Vec<Column> {
     let texts = |name: &str, text: fn(&AnswerRow) -> &str| {
         Column::new(name.into(), rows.clone().map(text).collect::<Vec<&str>>())
@@ -33,16 +33,21 @@ pub(super) fn columns<'a>(rows: impl Iterator<Item = &'a AnswerRow> + Clone) -> 
 /// The rows of the file.
 pub fn decode(path: &Path) -> Result<Vec<AnswerRow>, TableError> {
     frame::read_rows(path, &COLUMNS, |frame| {
-        let [people, tasks, questions] = ["person", "task", "question"].map(|name| frame::full_strings(frame, name));
-        let (answers, problems) = (frame::strings(frame, "answer")?, frame::strings(frame, "problem")?);
-        let at = frame.column("at_ms")?.i64()?;
-        let rows = people?.into_iter().zip(tasks?).zip(questions?).zip(answers).zip(problems).enumerate();
-        let row = |(place, ((((person, task), question), answer), problem)): (usize, _)| {
-            let answer: Option<String> = answer;
-            let answer = answer.as_deref().and_then(Answer::read);
-            AnswerRow { person, task, question, answer, at_ms: at.get(place), problem }
+        let mut people = frame::full_strings(frame, "person")?;
+        let mut tasks = frame::full_strings(frame, "task")?;
+        let mut questions = frame::full_strings(frame, "question")?;
+        let answers = frame::strings(frame, "answer")?;
+        let mut problems = frame::strings(frame, "problem")?;
+        let at_ms = frame.column("at_ms")?.i64()?;
+        let row = |at: usize| AnswerRow {
+            person: std::mem::take(&mut people[at]),
+            task: std::mem::take(&mut tasks[at]),
+            question: std::mem::take(&mut questions[at]),
+            answer: answers[at].as_deref().and_then(Answer::read),
+            at_ms: at_ms.get(at),
+            problem: problems[at].take(),
         };
-        Ok(rows.map(row).collect())
+        Ok((0..frame.height()).map(row).collect())
     })
 }
 

@@ -1,4 +1,4 @@
-//! `dropped.parquet`: why an item is not in the result; by item, then stage.
+//! `dropped.parquet`: why items are not in the result; sorted by item, then by stage.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_as_they_went_in_also_none() {
+    fn rows_come_back_as_they_went_in_even_if_there_are_none() {
         let row =
             DropRow { item_id: ItemId(4), stage: Stage::Generate, source: "a,b\n".into(), reason: "truncated".into() };
         for rows in [vec![], vec![row]] {

@@ -21,7 +21,8 @@ pub enum TableError {
     },
     /// It is not a Parquet file, or not one with these columns.
     #[error(
-        "{file} is not the table it should be ({source}); delete it and run the same command again to make it anew"
+        "{file} is not a table with the expected columns ({source}); delete it and run the same command again to make \
+         it again"
     )]
     Read {
         /// The file.
@@ -29,14 +30,14 @@ pub enum TableError {
         /// The cause.
         source: PolarsError,
     },
-    /// Encoding failed; on a full disk, writing.
+    /// Encoding failed, or writing on a full disk.
     #[error("cannot encode table: {0}")]
     Encode(#[from] PolarsError),
-    /// Encoding a data file of a release failed; on a full disk, writing.
+    /// Encoding a data file of a release failed, or writing on a full disk.
     #[error("cannot encode a data file: {0}")]
     EncodeRelease(String),
-    /// Not a data file of a release.
-    #[error("{file} is no data file of a release: {problem}")]
+    /// It is not a data file of a release.
+    #[error("{file} is not a data file of a release: {problem}")]
     ReadRelease {
         /// The file.
         file: String,
@@ -48,7 +49,7 @@ pub enum TableError {
 /// Rows per row group: small enough to skip through, large enough to compress.
 pub(super) const ROW_GROUP: usize = 1 << 17;
 
-/// Sets how many threads polars may use; has an effect only before the first table is touched.
+/// Limits the threads of polars; has an effect only before the first table is read or written.
 pub fn limit_threads(threads: usize) {
     // SAFETY: called at the start of the process, before any other thread exists that could read the environment.
     unsafe { std::env::set_var("POLARS_MAX_THREADS", threads.to_string()) };
@@ -74,10 +75,10 @@ pub(super) fn encode_in_groups(columns: Vec<Column>, rows: usize) -> Result<Vec<
     Ok(bytes)
 }
 
-/// Bytes at the end of a file that are read at once: as a rule they hold the whole footer.
+/// Bytes at the end of a file that are read at once; they usually hold the whole footer.
 const TAIL: u64 = 1 << 14;
 
-/// A file of one shard, of which only the columns that are asked for are read: cheaper than mapping its pages one by
+/// A file of one shard. Only the columns that are asked for are read, which is cheaper than mapping its pages one by
 /// one.
 ///
 /// `bytes` is as long as the file, but memory is taken only for what has been read.
@@ -114,7 +115,7 @@ impl ShardFile {
         self.metadata.num_rows
     }
 
-    /// Those of the named columns that the file has.
+    /// The columns among `columns` that the file has.
     pub(super) fn present<'a>(&self, columns: &[&'a str]) -> Vec<&'a str> {
         let roots = self.metadata.schema().columns().iter().filter_map(|column| column.path_in_schema.first());
         let roots: Vec<&str> = roots.map(|root| root.as_str()).collect();
@@ -142,13 +143,13 @@ impl ShardFile {
     }
 }
 
-/// Reads `range` of the file to the same places of `bytes`.
+/// Reads `range` of the file into the same range of `bytes`.
 fn read_part(file: &mut File, bytes: &mut [u8], range: Range<u64>) -> std::io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
     file.read_exact(&mut bytes[range.start as usize..range.end as usize])
 }
 
-/// The footer of a large file, to be read once where the file is read often.
+/// The footer of a large file, which a caller reads once and the file often.
 pub(super) fn metadata(path: &Path) -> Result<FileMetadataRef, TableError> {
     let metadata = ParquetReader::new(open(path)?).get_metadata().cloned();
     metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })
@@ -175,8 +176,8 @@ fn open(path: &Path) -> Result<File, TableError> {
     File::open(path).map_err(|source| TableError::Open { file: path.display().to_string(), source })
 }
 
-/// Reads `path` and turns the frame into rows; a column of another type is an error that names the file, and so is one
-/// that the file lacks, unless `rows` can do without.
+/// Reads `path` and turns the frame into rows. A column of another type is an error that names the file; so is a
+/// missing column, unless `rows` can do without it.
 pub(super) fn read_rows<T>(
     path: &Path,
     columns: &[&str],
@@ -233,7 +234,7 @@ pub(super) fn strings(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<
     Ok(frame.column(name)?.str()?.iter().map(|text| text.map(str::to_owned)).collect())
 }
 
-/// The values of a column of strings; a null is an empty one.
+/// The values of a column of strings, nulls as empty strings.
 pub(super) fn full_strings(frame: &DataFrame, name: &str) -> PolarsResult<Vec<String>> {
     Ok(strings(frame, name)?.into_iter().map(Option::unwrap_or_default).collect())
 }

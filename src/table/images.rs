@@ -23,7 +23,7 @@ const COLUMNS: [&str; 13] = [
     "warning",
 ];
 
-/// Items and paths alone, for the table of a mining.
+/// Items and paths only, for the table of a mining.
 pub struct ImagePaths(pub(super) DataFrame);
 
 impl ImagePaths {
@@ -36,7 +36,7 @@ impl ImagePaths {
         Ok(Self(DataFrame::new(rows.len(), columns)?))
     }
 
-    /// Those of no image.
+    /// No items.
     pub fn empty() -> Result<Self, TableError> {
         let columns =
             vec![Column::new("item_id".into(), Vec::<u32>::new()), Column::new("path".into(), Vec::<String>::new())];
@@ -77,7 +77,7 @@ pub fn decode(path: &Path) -> Result<Vec<ImageRow>, TableError> {
     frame::read_rows(path, &COLUMNS, rows)
 }
 
-/// What made images whose table does not say it: a table written before there was a second engine.
+/// The engine of images in tables without the column `engine`, which are older than the second engine.
 const FIRST_ENGINE: &str = "candle";
 
 /// Items and paths of the file.
@@ -166,7 +166,7 @@ mod tests {
         std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
         assert_eq!(decode(file.path()).unwrap(), rows);
 
-        // As tables were before they had the column.
+        // A table from before the column existed.
         let whole = frame::ShardFile::read(file.path()).unwrap().columns(&COLUMNS).unwrap();
         let older = whole.drop("engine").unwrap().into_columns();
         std::fs::write(file.path(), frame::encode(older).unwrap()).unwrap();

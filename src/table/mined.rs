@@ -1,6 +1,6 @@
 //! `mined/<rule-id>.parquet` and `manifest.parquet`: one row per item that all surrogates scored, item ids ascending.
 //!
-//! Written shard by shard: chunks are encoded wherever the caller likes, at the same time, and appended in order.
+//! Written shard by shard: chunks may be encoded on several threads at the same time and are appended in order.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,10 +13,10 @@ use super::images::ImagePaths;
 use super::plan::PlanSlice;
 use crate::domain::{HardRow, ItemId};
 
-/// The plan's columns that the table repeats.
+/// The columns of the plan that the table repeats.
 pub(super) const PLAN_COLUMNS: [&str; 5] = ["item_id", "category", "nuisance_kind", "nuisance", "prompt"];
 
-/// One mining's verdicts on one shard, as columns; items ascending and all in the plan and in the images.
+/// What one mining makes of one shard, as columns. Items ascend, and all of them are in the plan and in the images.
 pub struct Verdicts<'a> {
     /// Names of the surrogates; bit `i` of `failed` is surrogate `i`.
     pub surrogates: &'a [String],
@@ -28,7 +28,7 @@ pub struct Verdicts<'a> {
     pub agreed_wrong: Vec<Option<i32>>,
     /// How many gave it.
     pub n_agreed_wrong: Vec<u32>,
-    /// Whether some margin is near 0.
+    /// Whether some margin is closer to 0 than the bound of a near tie.
     pub near_tie: Vec<bool>,
     /// Whether the rule holds.
     pub hard: Vec<bool>,
@@ -38,7 +38,7 @@ pub struct Verdicts<'a> {
 pub struct MinedChunk(DataFrame);
 
 impl MinedChunk {
-    /// Joins the verdicts of one shard with the plan and the paths of its images.
+    /// Joins the results of one shard with the plan and the paths of its images.
     pub fn new(plan: &PlanSlice, images: &ImagePaths, verdicts: Verdicts) -> Result<Self, TableError> {
         let n = verdicts.item_id.len();
         let k = verdicts.surrogates.len() as u32;
@@ -67,7 +67,7 @@ impl MinedChunk {
     }
 }
 
-/// The rows of `frame` (item ids ascending) for `ids` (ascending), which it has.
+/// The rows of `frame` (item ids ascending) for `ids` (ascending), all of which `frame` must have.
 fn rows_of(frame: &DataFrame, ids: &[u32]) -> PolarsResult<DataFrame> {
     let column = frame.column("item_id")?.u32()?;
     let all = column.cont_slice()?;
@@ -83,7 +83,7 @@ fn rows_of(frame: &DataFrame, ids: &[u32]) -> PolarsResult<DataFrame> {
     frame.take(&IdxCa::from_vec("".into(), places))
 }
 
-/// Lists of names: one list per distinct mask, repeated by reference.
+/// The names of failing surrogates: one list per distinct mask, repeated by reference.
 fn failed_by(surrogates: &[String], failed: &[u64]) -> PolarsResult<Column> {
     let mut distinct: Vec<u64> = failed.to_vec();
     distinct.sort_unstable();
@@ -112,7 +112,7 @@ pub struct MinedWriter<W: Write>(BatchedWriter<W>);
 impl<W: Write> MinedWriter<W> {
     /// Starts a table that has the columns of `like`.
     pub fn new(target: W, like: &MinedChunk) -> Result<Self, TableError> {
-        // Whoever filters by these columns reads all row groups anyway.
+        // Statistics would not help: a reader that filters by these columns reads all row groups anyway.
         let writer = frame::writer(target).with_statistics(StatisticsOptions::empty());
         Ok(Self(writer.batched(like.0.schema())?))
     }

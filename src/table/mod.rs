@@ -1,7 +1,8 @@
-//! One file per Parquet table: schema, encode, decode. The only place that knows polars and, in `release`, arrow.
+//! One file per Parquet table: schema, encode, decode. The only module that knows polars and, in `release`, arrow,
+//! because a table library must be replaceable without touching the stages.
 //!
-//! Does not decide what is in a table and writes no files: encoders return bytes or write into what they are given.
-//! Holds always: the same rows give the same bytes.
+//! Does not decide what is in a table and writes no files: encoders return bytes or write into a given writer.
+//! Holds always: the same rows give the same bytes, because a resumed run must equal an undisturbed one.
 
 mod answers;
 mod dropped;
@@ -40,7 +41,7 @@ pub mod predictions_table {
 pub mod tasks_table {
     pub use super::tasks::{decode, encode};
 }
-/// `verdicts/{votes,assignments,items}.parquet`.
+/// `verdicts/all.{votes,assignments,items,people,agreement}.parquet`.
 pub mod verdicts_table {
     pub use super::verdicts::{
         decode_agreement, decode_assignments, decode_counting_votes, decode_items, decode_people, encode_agreement,

@@ -1,4 +1,4 @@
-//! `plan.parquet`: one row per image to make or to read, item ids ascending.
+//! `plan.parquet`: one row per planned image, item ids ascending.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -28,19 +28,19 @@ pub struct PlanTable {
     metadata: FileMetadataRef,
 }
 
-/// The columns of some rows of a plan that the table of a mining repeats.
+/// Some rows of a plan, with the columns that the table of a mining repeats.
 pub struct PlanSlice(pub(super) DataFrame);
 
 impl PlanSlice {
-    /// Some of its rows, by their places in it.
+    /// The rows at `range` of the slice.
     pub fn part(&self, range: Range<usize>) -> Self {
         Self(self.0.slice(range.start as i64, range.len()))
     }
 }
 
 impl PlanTable {
-    /// `count` rows as Parquet, in row groups of `group_rows`, so that a shard is one of them; `part` gives the rows at some
-    /// places. Only one group's rows are in memory at a time.
+    /// `count` rows as Parquet, in row groups of `group_rows`, so that a shard is one row group; `part` gives the rows
+    /// of a range. Only the rows of one group are in memory at a time.
     pub fn encode(
         count: usize,
         group_rows: u32,
@@ -76,7 +76,7 @@ impl PlanTable {
         Ok(decode(&frame::read_slice(&self.path, &self.metadata, &COLUMNS, range)?)?)
     }
 
-    /// The rows at `range`, as far as a mining repeats them.
+    /// The rows at `range`, with the columns that a mining repeats.
     pub fn slice(&self, range: Range<usize>) -> Result<PlanSlice, TableError> {
         frame::read_slice(&self.path, &self.metadata, &super::mined::PLAN_COLUMNS, range).map(PlanSlice)
     }

@@ -1,7 +1,7 @@
-//! `predictions/<surrogate>/NNNNN.parquet`: what one surrogate said of each image of a shard, item ids ascending.
+//! `predictions/<surrogate>/NNNNN.parquet`: one surrogate's prediction for each image of a shard, item ids ascending.
 //!
-//! `correct`, `true_prob`, `margin`, `top1_id` are for the label space `any-of-ids`; the columns `masked_…` say the same
-//! for `masked`, so that re-mining in either needs no inference.
+//! `correct`, `true_prob`, `margin` and `top1_id` are for the label space `any-of-ids`; the columns `masked_…` are the
+//! same for `masked`, so that mining again in either space needs no inference.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const SPACE_COLUMNS: [&str; 5] = ["top1_id", "correct", "true_prob", "margin", "
 
 /// The rows as Parquet.
 pub fn encode(rows: &[Prediction]) -> Result<Vec<u8>, TableError> {
-    // What re-mining reads comes first, so that it lies together in the file.
+    // What mining again reads comes first, so that it is one stretch of the file.
     let mut columns = vec![Column::new("item_id".into(), rows.iter().map(|row| row.item_id.0).collect::<Vec<u32>>())];
     columns.extend(space_columns(rows, LabelSpace::AnyOfIds));
     columns.extend(space_columns(rows, LabelSpace::Masked));
@@ -66,8 +66,8 @@ pub struct Votes {
 
 /// The votes of the file, as far as the mining `select` needs them.
 ///
-/// `images`: the items of the shard, ascending. A surrogate scores images and nothing else, so that a file with as many
-/// rows has the same items: they need not be read then.
+/// `images`: the items of the shard, ascending. A surrogate scores exactly these, so a file with the same number of
+/// rows has the same items, which then need not be read.
 pub fn read_votes(path: &Path, select: &SelectSpec, images: &[u32]) -> Result<Votes, TableError> {
     let [top1_id, correct, true_prob, margin, _] = &names(select.label_space);
     let mut file = frame::ShardFile::read(path)?;
@@ -102,7 +102,7 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<Prediction>> {
     let (top5_ids, top5_probs) = (frame::i32_lists(frame, "top5_ids")?, frame::f32_rows(frame, "top5_probs")?);
     let (any, masked) = (spaces(frame, LabelSpace::AnyOfIds)?, spaces(frame, LabelSpace::Masked)?);
     let (logits, energies) = (frame.column("max_logit")?.f32()?, frame.column("energy")?.f32()?);
-    let five = |problem| polars_err!(ComputeError: "a row has not five top classes: {problem:?}");
+    let five = |problem| polars_err!(ComputeError: "a row has {problem:?} top classes instead of five");
     (ids.into_iter().enumerate())
         .map(|(at, id)| {
             Ok(Prediction {

@@ -1,7 +1,8 @@
-//! The data files of a release: Parquet as Hugging Face's `datasets` loads it, an image column and class labels among it.
+//! The data files of a release: Parquet that Hugging Face's `datasets` loads, with an image column and class labels.
 //!
-//! Written with the crate `parquet`, since polars has no image column. Holds always: the same rows in the same groups give the
-//! same bytes; every column may hold nulls, as `datasets` wants it.
+//! Written with the crate `parquet`, because polars cannot write the schema of an image column. Holds always: the same
+//! rows in the same groups give the same bytes, because a release that is made again must be equal; every column is
+//! nullable, because `datasets` recognises image and label columns only then.
 //!
 //! Source of the metadata: `datasets`, `Features.arrow_schema` (the key `huggingface` of the Arrow schema).
 
@@ -43,7 +44,7 @@ impl<W: Write + Send> ReleaseWriter<W> {
     pub fn new(target: W, columns: &[ColumnFacts], classes: &[String]) -> Result<Self, TableError> {
         let schema = schema(columns, classes);
         let images = columns.iter().filter(|column| column.kind == ColumnKind::Image);
-        // Encoded images neither repeat nor compress, and nobody looks for the smallest one.
+        // Encoded images neither repeat nor compress, and nobody needs their minimum and maximum.
         let properties = images.fold(WriterProperties::builder(), |properties, column| {
             let bytes = ColumnPath::new(vec![column.name.clone(), "bytes".to_owned()]);
             properties
@@ -126,7 +127,7 @@ fn feature(kind: ColumnKind, classes: &[String]) -> Value {
     }
 }
 
-/// The cells of one column; one of another type is a bug, and an error that says so.
+/// The cells of one column as an array. A cell of another type is a bug of the caller, reported as an error.
 fn array(kind: ColumnKind, cells: &[&Cell]) -> Result<ArrayRef, TableError> {
     /// Values of one variant, nulls as `None`.
     macro_rules! values {
@@ -169,7 +170,7 @@ fn array(kind: ColumnKind, cells: &[&Cell]) -> Result<ArrayRef, TableError> {
     })
 }
 
-/// The variant's name; an image's bytes would fill the screen.
+/// The variant's name alone, because an image's bytes would fill the screen.
 fn name_of(cell: &Cell) -> String {
     format!("{cell:?}").split('(').next().unwrap_or_default().to_owned()
 }
@@ -195,7 +196,7 @@ fn text_lists(rows: Vec<Option<&Vec<String>>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-/// What a check of a release, or a comparison with it, looks at in one row.
+/// The part of a row that a check of a release, or a comparison of two releases, needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRow {
     /// Number of the item in its run.
@@ -204,17 +205,17 @@ pub struct StoredRow {
     pub label: i64,
     /// The category's id.
     pub category: String,
-    /// Hash of the image, as the row says.
+    /// Hash of the image, as the row has it.
     pub sha256: String,
-    /// What people decided, where the file says so.
+    /// What people decided, if the file has a column for it.
     pub verdict: Option<String>,
-    /// The image; empty where it was not asked for.
+    /// The image; empty if it was not asked for.
     pub image: Vec<u8>,
 }
 
 const STORED: [&str; 4] = ["item_id", "label", "category", "sha256"];
 
-/// A data file that is there.
+/// An existing data file.
 pub struct ReleaseFile {
     path: std::path::PathBuf,
     builder: ParquetRecordBatchReaderBuilder<File>,
@@ -229,7 +230,7 @@ impl ReleaseFile {
         Ok(Self { path: path.to_owned(), builder })
     }
 
-    /// How its schema differs from that of a file with these columns and classes, if it does.
+    /// How its schema differs from that of a file with these columns and classes; `None` if it does not.
     pub fn differs(&self, columns: &[ColumnFacts], classes: &[String]) -> Option<String> {
         let (found, expected) = (self.builder.schema(), schema(columns, classes));
         let lacks = |schema: &Schema, field: &Field| schema.fields().iter().all(|one| one.as_ref() != field);
@@ -237,16 +238,16 @@ impl ReleaseFile {
             return Some(format!("it has no column {} of type {}", field.name(), field.data_type()));
         }
         if let Some(field) = found.fields().iter().find(|field| lacks(&expected, field)) {
-            return Some(format!("its column {} is none of a release's", field.name()));
+            return Some(format!("its column {} is not a column of this release", field.name()));
         }
         let features = |schema: &Schema| {
             let text = schema.metadata().get("huggingface").map(String::as_str).unwrap_or_default();
             serde_json::from_str::<Value>(text).unwrap_or_default()
         };
-        (features(found) != features(&expected)).then(|| "its metadata for loaders says something else".to_owned())
+        (features(found) != features(&expected)).then(|| "its metadata for loaders differs".to_owned())
     }
 
-    /// Gives each row to `each`, with its image where `images` is said.
+    /// Calls `each` for every row, with its image if `images` is set.
     pub fn rows(self, images: bool, mut each: impl FnMut(StoredRow)) -> Result<(), TableError> {
         let path = self.path;
         let names = STORED.into_iter().chain(images.then_some("image"));
@@ -280,9 +281,10 @@ fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
     let labels = column("label")?.as_primitive_opt::<Int64Type>()?;
     let (categories, hashes) = (column("category")?.as_string_opt::<i32>()?, column("sha256")?.as_string_opt::<i32>()?);
     let verdicts = column("verdict").and_then(|column| column.as_string_opt::<i32>());
-    let bytes = match images {
-        true => Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?),
-        false => None,
+    let bytes = if images {
+        Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?)
+    } else {
+        None
     };
     let row = |at: usize| StoredRow {
         item_id: items.value(at),
@@ -348,7 +350,7 @@ mod tests {
         };
         assert_eq!(differs(&columns(), ["cup", "mug"]), None);
         assert!(differs(&columns(), ["mug", "cup"]).is_some_and(|said| said.contains("metadata")));
-        assert!(differs(&columns()[1..], ["cup", "mug"]).is_some_and(|said| said.contains("column image is none")));
+        assert!(differs(&columns()[1..], ["cup", "mug"]).is_some_and(|said| said.contains("column image is not")));
         let mut other = columns();
         other[2].kind = ColumnKind::Int64;
         assert!(differs(&other, ["cup", "mug"]).is_some_and(|said| said.contains("no column item_id of type Int64")));

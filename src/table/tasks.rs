@@ -1,7 +1,8 @@
-//! `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`: what people look at, and which of it is a sentinel.
+//! `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`: the tasks of a round, and the sentinels among
+//! them.
 //!
-//! Two tables, so that the one that is needed to make sheets does not tell. Holds always: rows of the second are tasks of the
-//! first; a task that the second does not name is a candidate.
+//! There are two tables, because the one that is needed to make sheets must not reveal the sentinels. Holds always:
+//! rows of the second are tasks of the first; a task that the second does not name is a candidate.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,13 +71,17 @@ pub fn decode(tasks: &Path, sentinels: &Path) -> Result<Vec<Task>, TableError> {
 fn kinds(sentinels: &Path) -> Result<Vec<(String, TaskKind)>, TableError> {
     frame::read_rows(sentinels, &["task", "kind", "repeats_task"], |frame| {
         let (tasks, kinds) = (frame::full_strings(frame, "task")?, frame::full_strings(frame, "kind")?);
-        let first = frame::full_strings(frame, "repeats_task")?;
-        let kind = |(kind, first): (String, String)| match kind.as_str() {
-            "positive" => TaskKind::Positive,
-            "negative" => TaskKind::Negative,
-            _ => TaskKind::Repeat(first),
-        };
-        Ok(tasks.into_iter().zip(kinds.into_iter().zip(first).map(kind)).collect())
+        let repeated = frame::full_strings(frame, "repeats_task")?;
+        let mut rows = Vec::with_capacity(tasks.len());
+        for ((task, kind), repeated) in tasks.into_iter().zip(kinds).zip(repeated) {
+            let kind = match kind.as_str() {
+                "positive" => TaskKind::Positive,
+                "negative" => TaskKind::Negative,
+                _ => TaskKind::Repeat(repeated),
+            };
+            rows.push((task, kind));
+        }
+        Ok(rows)
     })
 }
 

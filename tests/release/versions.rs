@@ -47,7 +47,7 @@ fn a_folder_with_other_files_is_not_touched() {
     let hardset = fake_run();
     hardset.write("mine/notes.txt", "mine");
     hardset.line("release run --out mine").refused(2, &["notes.txt", "--out"]);
-    hardset.line("release run --out recipe.toml").refused(2, &["recipe.toml", "no folder"]);
+    hardset.line("release run --out recipe.toml").refused(2, &["recipe.toml", "not a folder"]);
     hardset.line("release run --out run").refused(2, &["--out"]);
     hardset.write("taken.unfinished/notes.txt", "mine");
     hardset.line("release run --out taken").refused(2, &["taken.unfinished", "notes.txt"]);

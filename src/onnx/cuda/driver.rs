@@ -1,4 +1,4 @@
-//! What NVIDIA's driver and libraries say of themselves: GPUs, versions.
+//! GPUs and versions, as NVIDIA's driver and libraries report them.
 //!
 //! Sources: cuda.h, cuda_runtime_api.h, nvml.h, cudnn_version.h of CUDA 13 and cuDNN 9. All functions are older than
 //! CUDA 11.
@@ -14,7 +14,7 @@ use super::libraries::load;
 /// Longest name of a GPU or a version.
 const TEXT_BYTES: usize = 256;
 
-/// Asks the driver, or says why it cannot be asked.
+/// The driver's facts, or why it cannot be asked.
 pub fn driver() -> Result<Driver, String> {
     let library = load(Path::new("libcuda.so.1"))?;
     let sees_gpus = start(&library)?;
@@ -25,12 +25,12 @@ pub fn driver() -> Result<Driver, String> {
     })?;
     let gpus = if sees_gpus { gpus(&library)? } else { Vec::new() };
     let driver = Driver { version: own_version(), cuda: parts(cuda), gpus };
-    // The driver stays: other libraries are about to use it.
+    // The driver stays loaded, because other libraries use it next.
     std::mem::forget(library);
     Ok(driver)
 }
 
-/// Whether a driver is on this machine at all.
+/// Whether this machine has a driver.
 pub fn driver_is_here() -> bool {
     load(Path::new("libcuda.so.1")).is_ok()
 }
@@ -76,13 +76,13 @@ fn gpu(library: &Library, at: c_int) -> Result<String, String> {
     Ok(text(&name))
 }
 
-/// Calls a function of the driver; its error in its own words.
+/// Calls a function of the driver; the error has the driver's own message.
 fn call<F: Copy>(library: &Library, name: &str, call: impl FnOnce(F) -> c_int) -> Result<(), String> {
     // SAFETY: every caller gives the type that cuda.h has for this name.
-    let function = unsafe { library.get::<F>(name) }.map_err(|_| format!("libcuda.so.1 has no {name}"))?;
+    let function = unsafe { library.get::<F>(name) }.map_err(|_| format!("libcuda.so.1 lacks {name}"))?;
     match call(*function) {
         0 => Ok(()),
-        code => Err(format!("{name} of the driver says {}", said(library, code))),
+        code => Err(format!("the driver's {name} failed: {}", said(library, code))),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Which libraries a shared library asks for: the `NEEDED` entries of its dynamic section.
+//! The libraries that a shared library needs: the `NEEDED` entries of its dynamic section.
 //!
 //! Source of the layout: the ELF-64 object file format (System V ABI, chapters 4 and 5). Little-endian files only,
-//! which is what ONNX Runtime's are. Only the parts that say it are read: the CUDA provider has 284 MB.
+//! which is what ONNX Runtime's are. Only the relevant parts are read, because the CUDA provider has 284 MB.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
@@ -14,7 +14,7 @@ const DYNAMIC: u64 = 2;
 const NEEDED: u64 = 1;
 const STRINGS: u64 = 5;
 const STRINGS_BYTES: u64 = 10;
-/// Most bytes of headers, dynamic section or names that a library can have here.
+/// The most bytes of headers, dynamic section or names that are read.
 const MOST: u64 = 64 << 20;
 
 /// A part of the file as it is mapped.
@@ -25,7 +25,7 @@ struct Segment {
     bytes: u64,
 }
 
-/// The names that the library at `path` asks for, in its order: `libcublas.so.13`.
+/// The names of the libraries that the library at `path` needs, in its order: `libcublas.so.13`.
 pub fn needed(path: &Path) -> Result<Vec<String>, Error> {
     let mut file = File::open(path)?;
     let segments = segments(&mut file)?;
@@ -43,7 +43,7 @@ fn segments(file: &mut File) -> Result<Vec<Segment>, Error> {
     let header = part(file, 0, 64)?;
     // Magic, 64 bits, little-endian.
     if header[..6] != [0x7f, b'E', b'L', b'F', 2, 1] {
-        return Err(bad("no 64-bit little-endian ELF file"));
+        return Err(bad("not a 64-bit little-endian ELF file"));
     }
     let (at, bytes, count) = (number(&header, 32, 8), number(&header, 54, 2), number(&header, 56, 2));
     if bytes < 56 {
@@ -59,7 +59,7 @@ fn segments(file: &mut File) -> Result<Vec<Segment>, Error> {
     Ok(headers.chunks_exact(bytes as usize).map(segment).collect())
 }
 
-/// Where in the file lies what is mapped at `address`.
+/// The offset in the file of what is mapped at `address`.
 fn offset_of(segments: &[Segment], address: u64) -> Result<u64, Error> {
     let holds = |segment: &&Segment| {
         segment.kind == LOAD && address >= segment.address && address - segment.address < segment.bytes
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_library_is_an_error() {
+    fn a_file_that_is_not_a_library_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(needed(file.path()).is_err());
         std::fs::write(file.path(), vec![7; 4096]).unwrap();

@@ -1,7 +1,7 @@
-//! The CUDA libraries that ONNX Runtime's provider asks for: which are here, and which wheel brings the others.
+//! The CUDA libraries that ONNX Runtime's provider needs: which are here, and which wheels have the others.
 //!
-//! The provider has no path to them of its own. They are opened by name, else from the folders in which NVIDIA's wheels
-//! have them, and stay open: the loader then takes them for the provider, whatever LD_LIBRARY_PATH says.
+//! The provider has no search path for them. They are opened by name, else from the folders of NVIDIA's wheels, and
+//! stay open, because the loader then uses them for the provider whatever LD_LIBRARY_PATH is.
 
 use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use libloading::Library;
 
 use super::{Missing, elf};
 
-/// One library: its name without number, its wheel (without `-cu12`, which wheels before CUDA 13 have), and whether it
-/// is wanted even where the provider does not name it. In the order in which they depend on each other.
+/// Each library: its name without number, its wheel (without `-cu12`, which wheels before CUDA 13 have), and whether it
+/// is needed even if the provider does not name it. A library comes after those that it depends on.
 ///
 /// Sources: `NEEDED` of the provider of onnxruntime-gpu 1.31.1; `_get_nvidia_dll_paths` of its `__init__.py` for the
-/// wheels' folders; its metadata (extras `cuda` and `cudnn`) for their names. cuDNN and NVRTC are opened at the first
-/// use: without them convolutions silently go to the CPU, or fail.
+/// wheels' folders; its metadata (extras `cuda` and `cudnn`) for their names. cuDNN and NVRTC are opened at their first
+/// use: without them, convolutions silently run on the CPU, or fail.
 const KNOWN: &[(&str, &str, bool)] = &[
     ("libcudart", "nvidia-cuda-runtime", false),
     ("libnvrtc", "nvidia-cuda-nvrtc", true),
@@ -26,7 +26,7 @@ const KNOWN: &[(&str, &str, bool)] = &[
     ("libcudnn", "nvidia-cudnn", true),
 ];
 
-/// What the provider of onnxruntime-gpu 1.31.1 needs, for a provider that is not here or cannot be read.
+/// The libraries of the provider of onnxruntime-gpu 1.31.1, for a provider that is missing or cannot be read.
 const USUAL: &[&str] = &["libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudart.so.13"];
 /// The cuDNN of CUDA 12 and 13.
 const CUDNN: &str = "libcudnn.so.9";
@@ -48,8 +48,8 @@ pub struct Opened {
     pub missing: Vec<Missing>,
 }
 
-/// Opens what the provider needs; `provider` is its file, `folders` gives Python's `nvidia` folders, and is asked once,
-/// where a library is not found by its name.
+/// Opens the libraries that the provider needs. `provider` is its file; `folders` returns Python's `nvidia` folders and
+/// is called once, if a library is not found by name.
 pub fn open(provider: Option<&Path>, folders: impl FnOnce() -> Vec<PathBuf>) -> Opened {
     let asked = provider.and_then(|provider| elf::needed(provider).ok()).filter(|names| !names.is_empty());
     let asked = asked.unwrap_or_else(|| USUAL.iter().map(|&name| name.to_owned()).collect());
@@ -66,7 +66,7 @@ pub fn open(provider: Option<&Path>, folders: impl FnOnce() -> Vec<PathBuf>) -> 
     opened
 }
 
-/// Of what a provider asks for, what wheels bring, in the order of [`KNOWN`], and what it opens later.
+/// The libraries from wheels that the provider names, and those that it opens later, in the order of [`KNOWN`].
 fn wanted(asked: &[String]) -> Vec<String> {
     let mut wanted = Vec::new();
     for (stem, _, always) in KNOWN {
@@ -86,26 +86,25 @@ fn stem_of(library: &str) -> &str {
     library.split(".so").next().unwrap_or(library)
 }
 
+/// The major version of CUDA that a provider is built for, from the name of its runtime.
+fn cuda_major(asked: &[String]) -> &str {
+    asked.iter().find(|name| stem_of(name) == "libcudart").map_or("13", |name| number_of(name))
+}
+
 /// `libcurand.so.10` -> `10`.
 fn number_of(library: &str) -> &str {
     library.rsplit('.').next().unwrap_or_default()
 }
 
-/// The CUDA that a provider is built for, as its runtime's name says.
-fn cuda_major(asked: &[String]) -> &str {
-    asked.iter().find(|name| stem_of(name) == "libcudart").map_or("13", |name| number_of(name))
-}
-
 fn missing(library: &str, cuda: &str, problem: Option<String>) -> Missing {
     let wheel = KNOWN.iter().find(|known| known.0 == stem_of(library)).map_or("", |known| known.1);
-    // From CUDA 13 on the wheels' names have no number, but for cuDNN's.
+    // From CUDA 13 on, the names of wheels have no number, except cuDNN's.
     let suffix = if wheel == "nvidia-cudnn" || cuda == "12" { format!("-cu{cuda}") } else { String::new() };
     let wheel = format!("{wheel}{suffix}=={}.*", number_of(library));
     Missing { library: library.to_owned(), wheel, problem }
 }
 
-/// Opens a library from the first folder where that works. The error is what the loader says of a file that is there;
-/// `None`: there is none.
+/// Opens a library from the first folder in which that works. The error is the loader's, or `None` if there is no file.
 fn open_from(folders: &[PathBuf], library: &str) -> Result<Library, Option<String>> {
     let mut problem = None;
     for file in folders.iter().flat_map(|folder| files(folder, library)) {
@@ -117,7 +116,8 @@ fn open_from(folders: &[PathBuf], library: &str) -> Result<Library, Option<Strin
     Err(problem)
 }
 
-/// `nvidia/cu13/lib/NAME`, `nvidia/cudnn/lib/NAME`, and so on: CUDA 12's wheels have a folder for each library.
+/// The files `nvidia/cu13/lib/NAME`, `nvidia/cudnn/lib/NAME` and so on: CUDA 12's wheels have a folder for each
+/// library.
 fn files(nvidia: &Path, library: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(nvidia)
         .into_iter()
@@ -130,13 +130,13 @@ fn files(nvidia: &Path, library: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Loads a library; the error is the loader's own words.
+/// Loads a library; the error is the loader's message.
 pub fn load(path: &Path) -> Result<Library, String> {
     // SAFETY: loading a library runs its initialisers; these are NVIDIA's own, which ONNX Runtime is about to load
     // itself.
     let loaded = unsafe { Library::new(path) };
     loaded.map_err(|error| {
-        // libloading says "dlopen failed", and keeps why to itself.
+        // libloading's own message is only "dlopen failed"; its source has the cause.
         std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
     })
 }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_provider_names_is_wanted_and_what_it_opens_later_too() {
+    fn libraries_that_the_provider_names_or_opens_later_are_wanted() {
         let asked = names("libcublasLt.so.13 libcublas.so.13 libcurand.so.10 libcudart.so.13 libcuda.so.1 libdl.so.2");
         let expected =
             names("libcudart.so.13 libnvrtc.so.13 libcublasLt.so.13 libcublas.so.13 libcurand.so.10 libcudnn.so.9");
@@ -172,7 +172,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_library_is_found_in_the_folders_of_wheels_of_either_layout_and_a_broken_one_is_said_to_be() {
+    fn a_library_is_found_in_the_folders_of_wheels_of_either_layout_and_a_broken_one_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("nvidia");
         for (place, bytes) in [("cu13/lib/libnone.so.13", "no library"), ("none/lib/libnone.so.12", "neither")] {

@@ -1,8 +1,8 @@
-//! What CUDA needs on this machine, looked at before ONNX Runtime is asked for it: the provider beside the library, the
-//! CUDA libraries that the provider asks for, NVIDIA's driver, the GPU.
+//! Checks what CUDA needs on this machine before ONNX Runtime uses it: the provider beside the library, the CUDA
+//! libraries that the provider needs, NVIDIA's driver, the GPU.
 //!
-//! ONNX Runtime's own error says "Failed to load shared library" and no more; here every missing part has a name, and
-//! one pip command brings all that pip has.
+//! Holds always: every missing part is named, and one pip command installs everything that pip has, because ONNX
+//! Runtime's own error is only "Failed to load shared library".
 
 #[cfg(feature = "onnx")]
 mod driver;
@@ -16,32 +16,31 @@ use std::path::Path;
 
 pub use survey::{Driver, Missing, PACKAGE_VERSION, Survey};
 
-/// Whether NVIDIA's driver is on this machine.
+/// Whether this machine has NVIDIA's driver.
 #[cfg(feature = "onnx")]
 pub fn driver_is_here() -> bool {
     driver::driver_is_here()
 }
 
-/// As above; a build without ONNX Runtime has no use for it.
+/// Always false, because a build without ONNX Runtime does not use the driver.
 #[cfg(not(feature = "onnx"))]
 pub fn driver_is_here() -> bool {
     false
 }
 
-/// Whether the CUDA provider lies beside the ONNX Runtime at `library`.
+/// Whether the CUDA provider is beside the ONNX Runtime at `library`.
 pub fn has_provider(library: &Path) -> bool {
     library.with_file_name(survey::PROVIDER).is_file()
 }
 
-/// Looks at everything, and opens the CUDA libraries for good; `library`: the ONNX Runtime that would be used, if there
-/// is one. `None` in a build without ONNX Runtime.
+/// Always `None`, because a build without ONNX Runtime does not use CUDA.
 #[cfg(not(feature = "onnx"))]
 pub fn survey(_library: Option<&Path>) -> Option<Survey> {
     None
 }
 
-/// Looks at everything, and opens the CUDA libraries for good; `library`: the ONNX Runtime that would be used, if there
-/// is one.
+/// Checks everything, and leaves the CUDA libraries open. `library`: the ONNX Runtime that would be used, if there is
+/// one.
 #[cfg(feature = "onnx")]
 pub fn survey(library: Option<&Path>) -> Option<Survey> {
     let provider =
@@ -51,7 +50,7 @@ pub fn survey(library: Option<&Path>) -> Option<Survey> {
         opened.here.iter().find(|here| here.name.starts_with(stem)).and_then(|here| ask(&here.handle))
     };
     let (cuda, cudnn) = (version("libcudart.", driver::runtime_version), version("libcudnn.", driver::cudnn_version));
-    // They stay open, and the loader takes them for the provider.
+    // They stay open, so that the loader uses them for the provider.
     opened.here.into_iter().for_each(std::mem::forget);
     Some(Survey {
         library: library.map(Path::to_owned),

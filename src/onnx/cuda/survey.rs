@@ -1,12 +1,11 @@
-//! What a look at CUDA on this machine found, in words: what is missing, and the one pip command that brings what pip
-//! has.
+//! The state of CUDA on this machine, in words: what is missing, and the pip command that installs what pip has.
 //!
-//! Pure: [`super::survey`] looks.
+//! Does not look at the machine; [`super::survey`] does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// File name of ONNX Runtime's CUDA provider; it lies beside the library.
+/// File name of ONNX Runtime's CUDA provider, which is beside the library.
 pub const PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 /// The package that has the provider.
 const PACKAGE: &str = "onnxruntime-gpu";
@@ -18,42 +17,42 @@ pub const PACKAGE_VERSION: &str = "1.31.1";
 pub struct Missing {
     /// `libcublas.so.13`.
     pub library: String,
-    /// As pip is told it: `nvidia-cublas==13.*`.
+    /// Its wheel, in pip's notation: `nvidia-cublas==13.*`.
     pub wheel: String,
-    /// What the loader says, where the file is there and cannot be loaded.
+    /// The loader's error, if the file exists and cannot be loaded.
     pub problem: Option<String>,
 }
 
-/// The driver and what it sees.
+/// The driver and the GPUs that it sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Driver {
-    /// Its own version: `580.65.06`, if it says so.
+    /// Its own version, if it is known: `580.65.06`.
     pub version: Option<String>,
-    /// The newest CUDA that it can do: major, minor.
+    /// The newest CUDA version that it supports: major, minor.
     pub cuda: (u32, u32),
-    /// Names of the GPUs by their index; `CUDA_VISIBLE_DEVICES` counts.
+    /// Names of the GPUs by index, after `CUDA_VISIBLE_DEVICES`.
     pub gpus: Vec<String>,
 }
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// ONNX Runtime's library; `None` where there is none.
+    /// ONNX Runtime's library, if there is one.
     pub library: Option<PathBuf>,
     /// Whether the CUDA provider is beside it.
     pub has_provider: bool,
     /// CUDA libraries that cannot be loaded.
     pub missing: Vec<Missing>,
-    /// The driver, or what the loader or the driver says.
+    /// The driver, or the error of the loader or the driver.
     pub driver: Result<Driver, String>,
-    /// The newest CUDA that the libraries here are of: `13.5`; `None` where they say nothing.
+    /// The newest CUDA version of the libraries here: `13.5`; `None` if it is not known.
     pub cuda: Option<String>,
     /// The version of cuDNN: `9.28.1`.
     pub cudnn: Option<String>,
 }
 
 impl Survey {
-    /// Why the GPU `index` cannot be used, and what to do; `None`: nothing is known against it.
+    /// Why the GPU `index` cannot be used, and what to do; `None` if no problem is known.
     pub fn problem(&self, index: u32) -> Option<String> {
         let mut parts: Vec<String> = self.provider_problem().into_iter().collect();
         parts.extend(self.libraries_problem());
@@ -65,10 +64,10 @@ impl Survey {
         Some(parts.join("; "))
     }
 
-    /// The one command that brings everything that pip has and that is not here.
+    /// The command that installs everything that is missing and that pip has.
     pub fn pip(&self) -> Option<String> {
         if !self.has_provider {
-            // Both packages have the same files: the one for the CPU has to go first.
+            // Both packages have the same files, so the one for the CPU must be removed first.
             let cpu = self.library.as_ref().is_some_and(|library| is_in_python(library));
             let remove = if cpu { "pip uninstall -y onnxruntime && " } else { "" };
             return Some(format!("{remove}pip install \"{PACKAGE}[cuda,cudnn]=={PACKAGE_VERSION}\""));
@@ -81,9 +80,7 @@ impl Survey {
     fn provider_problem(&self) -> Option<String> {
         match &self.library {
             _ if self.has_provider => None,
-            Some(library) => {
-                Some(format!("{} is for the CPU alone: it has no {PROVIDER} beside it", library.display()))
-            }
+            Some(library) => Some(format!("{} is for the CPU only: {PROVIDER} is not beside it", library.display())),
             None => Some("there is no ONNX Runtime for CUDA".to_owned()),
         }
     }
@@ -102,7 +99,7 @@ impl Survey {
             Ok(driver) => driver,
             Err(problem) => {
                 let source = "it comes from NVIDIA or the system, not from pip";
-                return Some(format!("NVIDIA's driver cannot be used ({problem}), and {source}"));
+                return Some(format!("NVIDIA's driver cannot be used ({problem}); {source}"));
             }
         };
         if let Some(problem) = self.driver_age(driver) {
@@ -110,12 +107,12 @@ impl Survey {
         }
         match driver.gpus.len() {
             count if (index as usize) < count => None,
-            0 => Some("the driver sees no GPU (CUDA_VISIBLE_DEVICES?)".to_owned()),
+            0 => Some("the driver sees no GPU (check CUDA_VISIBLE_DEVICES)".to_owned()),
             count => Some(format!("the last GPU here is cuda:{} ({})", count - 1, driver.gpus[count - 1])),
         }
     }
 
-    /// A driver runs libraries of its own major version of CUDA and of older ones (CUDA Compatibility, chapter 2).
+    /// A driver runs libraries of its own and of older major versions of CUDA (CUDA Compatibility, chapter 2).
     fn driver_age(&self, driver: &Driver) -> Option<String> {
         let cuda = self.cuda.as_ref()?;
         let major: u32 = cuda.split('.').next()?.parse().ok()?;
@@ -124,11 +121,11 @@ impl Survey {
         if newest >= major {
             return None;
         }
-        let driver = format!("NVIDIA's driver {version} can do CUDA {newest}.{minor} at most");
-        Some(format!("{driver}, and the libraries are of CUDA {cuda} (13 needs a driver of version 580 or later)"))
+        let driver = format!("NVIDIA's driver {version} supports CUDA up to {newest}.{minor}");
+        Some(format!("{driver}, but the libraries are for CUDA {cuda} (13 needs driver 580 or later)"))
     }
 
-    /// What records say of the GPU `index` and of what is around it.
+    /// The facts for records about the GPU `index`, its driver and libraries.
     pub fn facts(&self, index: u32) -> BTreeMap<String, String> {
         let driver = self.driver.as_ref().ok();
         let gpu = driver.and_then(|driver| driver.gpus.get(index as usize).cloned());
@@ -138,7 +135,7 @@ impl Survey {
     }
 }
 
-/// Whether a library is the one inside Python's package `onnxruntime`, which `onnxruntime-gpu` has too.
+/// Whether a library is in a Python package `onnxruntime`, a folder that `onnxruntime-gpu` also uses.
 pub fn is_in_python(library: &Path) -> bool {
     library.parent().is_some_and(|folder| folder.ends_with("onnxruntime/capi"))
 }
@@ -169,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_against_a_machine_that_has_everything_and_its_parts_are_facts() {
+    fn a_complete_machine_has_no_problem_and_its_parts_are_facts() {
         check(&healthy(), 1, None);
         let facts: Vec<(String, String)> = healthy().facts(1).into_iter().collect();
         let expected = [("cuda", "13.5"), ("cudnn", "9.28.1"), ("driver", "580.65.06"), ("gpu", "NVIDIA L4")];
@@ -179,7 +176,7 @@ mod tests {
     #[test]
     fn a_library_for_the_cpu_is_replaced_in_one_command() {
         let mut survey = Survey { has_provider: false, ..healthy() };
-        let cpu = "is for the CPU alone: it has no libonnxruntime_providers_cuda.so beside it";
+        let cpu = "is for the CPU only: libonnxruntime_providers_cuda.so is not beside it";
         let pip = "pip install \"onnxruntime-gpu[cuda,cudnn]==1.31.1\"";
         let library = "/site/onnxruntime/capi/libonnxruntime.so.1.31.1";
         check(
@@ -209,19 +206,19 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_is_missing_or_too_old_or_sees_too_few_gpus_is_told() {
+    fn a_driver_that_is_missing_or_too_old_or_sees_too_few_gpus_is_reported() {
         let none = Survey { driver: Err("libcuda.so.1: cannot open".to_owned()), ..healthy() };
-        let text = "NVIDIA's driver cannot be used (libcuda.so.1: cannot open), and it comes from NVIDIA or the system, \
+        let text = "NVIDIA's driver cannot be used (libcuda.so.1: cannot open); it comes from NVIDIA or the system, \
                     not from pip";
         check(&none, 0, Some(text));
         let driver = |cuda: (u32, u32), gpus: &[&str]| Survey {
             driver: Ok(Driver { version: None, cuda, gpus: gpus.iter().map(|&gpu| gpu.to_owned()).collect() }),
             ..healthy()
         };
-        let text = "NVIDIA's driver of unknown version can do CUDA 12.4 at most, and the libraries are of CUDA 13.5 \
-                    (13 needs a driver of version 580 or later)";
+        let text = "NVIDIA's driver of unknown version supports CUDA up to 12.4, but the libraries are for CUDA 13.5 \
+                    (13 needs driver 580 or later)";
         check(&driver((12, 4), &["NVIDIA L4"]), 0, Some(text));
         check(&driver((13, 0), &["NVIDIA L4"]), 1, Some("the last GPU here is cuda:0 (NVIDIA L4)"));
-        check(&driver((13, 0), &[]), 0, Some("the driver sees no GPU (CUDA_VISIBLE_DEVICES?)"));
+        check(&driver((13, 0), &[]), 0, Some("the driver sees no GPU (check CUDA_VISIBLE_DEVICES)"));
     }
 }

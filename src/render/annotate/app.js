@@ -1,6 +1,6 @@
 // The page's behaviour: which image and question are shown, keys, clicks, dialogs, progress. Answers go to a keeper.
-// Holds always: text enters the page as text, never as markup; nobody answers an image that is not on the screen; one
-// press and one click are one answer at most.
+// Holds always: text enters the page as text, never as markup; only the image on the screen can be answered; one key
+// press or click gives at most one answer.
 (() => {
   "use strict";
   const byId = (id) => document.getElementById(id);
@@ -107,7 +107,7 @@
     switch (keeper.state()) {
       case "saving": return "Saving …";
       case "away": return `Cannot reach the server, will try again. ${waiting ? `${some} not saved yet.` : ""}${safety}`;
-      case "refused": return `The server did not take ${some}; will try again. If this stays, tell whoever sent you the link.${safety}`;
+      case "refused": return `The server did not take ${some}; will try again. If this continues, tell the person who sent you the link.${safety}`;
       case "gone": return "Your link is no longer valid.";
       default: return "Saved";
     }
@@ -119,7 +119,7 @@
     if (state === "gone") return showGone();
     clearTimeout(slow);
     byId("status").dataset.state = state;
-    // A server that answers at once needs no word for the moment in between.
+    // A server that answers at once needs no message for the moment in between.
     if (state === "saving") slow = setTimeout(update, SLOW_MS); else update();
     if (screen === "end") showEnd();
     if (state === "saved" && screen === "sheet" && pictureState() === "broken") loadAgain();
@@ -128,7 +128,7 @@
   function showGone() {
     const left = keeper.waiting(), saved = sheet ? "All your answers are saved." : "";
     const kept = keeper.isStored() ? "They are kept in this browser and will be sent when you open a valid link." : "They could not be kept in this browser.";
-    showMessage("Your link is no longer valid", `Ask whoever sent it to you for a new one. ${left ? `${counted(left, "answer")} could not be saved. ${kept}` : saved}`);
+    showMessage("Your link is no longer valid", `Ask the person who sent it to you for a new one. ${left ? `${counted(left, "answer")} could not be saved. ${kept}` : saved}`);
   }
 
   // One image and its questions
@@ -294,7 +294,7 @@
     if (at !== shown) quietUntil = performance.now() + SETTLE_MS;
   }
 
-  // The answer given last; after a reload, the last one that stands before here.
+  // The answer given last; after a reload, the last answer before this place.
   function lastAnswer() {
     if (past.length) return past.at(-1);
     for (let i = Math.min(at, sheet.tasks.length - 1); i >= 0; i -= 1) {
@@ -348,7 +348,7 @@
     const url = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
     element("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
-    const note = `Saved ${counted(text.split("\n").length - 1, "answer")} as ${name}. Send this file to whoever gave you the page.`;
+    const note = `Saved ${counted(text.split("\n").length - 1, "answer")} as ${name}. Send this file to the person who gave you the page.`;
     setText(byId("end-note"), note);
     if (screen === "end") announce(note); else setText(byId("status"), note);
   }
@@ -361,12 +361,12 @@
     const result = await keeper.finish();
     finishing = false;
     if (result === "gone") return showGone();
-    // A refusal may mean that the sheet was finished already, elsewhere: what comes next decides.
+    // A refusal may mean that the sheet was already finished in another tab; the next request shows it.
     const batch = sheet.batch;
     await open();
     if (result === "refused" && screen !== "message" && sheet.batch === batch) {
       show(sheet.tasks.length);
-      setText(byId("end-note"), "The server did not let this sheet be finished. If this stays, tell whoever sent you the link.");
+      setText(byId("end-note"), "The server could not finish this sheet. If this continues, tell the person who sent you the link.");
     }
   }
 
@@ -399,7 +399,7 @@
     if (byId(id).open) byId(id).close(); else if (!document.querySelector("dialog[open]")) opener();
   }
 
-  // Shown once per browser; where nothing can be stored, each time.
+  // Shown once per browser, or each time if nothing can be stored.
   function instructOnce() {
     try {
       if (localStorage.getItem("hardset:instructed")) return;

@@ -1,4 +1,4 @@
-// Who keeps the answers: this browser alone (a page from disk) or a server (with this browser as its safety net).
+// Stores the answers: in this browser alone (a page from disk) or on a server (with this browser as a safety net).
 // Does not touch the page. Holds always: an answer stays in the queue until the server has said 204 to exactly that
 // answer; of several answers to one question the last one wins; tabs of one browser share one queue and take turns.
 const keepers = (() => {
@@ -13,7 +13,7 @@ const keepers = (() => {
     const self = {
       key,
       isStored: () => stored,
-      // What is stored, other tabs' changes included. Storage that somebody emptied meanwhile does not count.
+      // The stored entries, including the changes of other tabs. Storage that was emptied in the meantime is ignored.
       read() {
         if (!stored) return entries;
         try { entries = parsed(localStorage.getItem(key)) ?? entries; } catch { stored = false; }
@@ -26,7 +26,7 @@ const keepers = (() => {
           stored = true;
         } catch { stored = false; }
       },
-      // Puts an entry last, also when it was there before.
+      // Puts an entry last, even if it exists already.
       put(name, entry) {
         const { [name]: _, ...rest } = self.read();
         self.write({ ...rest, [name]: entry });
@@ -40,7 +40,7 @@ const keepers = (() => {
     return self;
   }
 
-  // An object from stored text; null when there is none or it is damaged.
+  // An object from stored text; null if it is missing or damaged.
   function parsed(text) {
     try {
       const value = JSON.parse(text);
@@ -50,12 +50,12 @@ const keepers = (() => {
 
   const fileSafe = (text) => text.replace(/[^A-Za-z0-9._-]+/g, "_");
 
-  // A sheet inside a page: answers lie in the browser's storage until the person saves them as a file.
+  // A sheet inside a page: answers stay in the browser's storage until the person saves them as a file.
   function disk(sheet) {
     const names = shelf("person", sheet.batch);
     let person = sheet.person ?? names.read().name ?? null, answers = null, downloaded = true;
 
-    // Answers that came with the sheet get a time once, so that every download says the same of them.
+    // Answers that came with the sheet get a time once, so that every download has the same time for them.
     function adopt() {
       const own = answers.read(), at = new Date().toISOString(), given = {};
       for (const task of sheet.tasks)
@@ -114,7 +114,7 @@ const keepers = (() => {
       } catch { return null; }
     }
 
-    // A server that was started anew may want another token: the page that it serves now carries it.
+    // A restarted server may need another token, which the page that it serves now contains.
     async function renewToken() {
       const page = await ask("GET", location.href);
       const text = page?.ok ? await page.text().catch(() => "") : "";
@@ -133,13 +133,13 @@ const keepers = (() => {
       return !response || response.status >= 500 || response.status === 429 ? "away" : "refused";
     }
 
-    // Waits longer after each failure; coming back online, coming back to the tab and a new answer end the wait.
+    // Waits longer after each failure; the wait ends when the browser is online again, the tab is opened, or an answer comes.
     function pause(failures) {
       const ms = Math.min(LONGEST_PAUSE_MS, 400 * 2 ** failures) * (0.75 + Math.random() / 2);
       return new Promise((done) => { hurry = done; setTimeout(done, ms); });
     }
 
-    // One tab at a time sends, so that an older answer of one tab never follows a newer one of another.
+    // Only one tab sends at a time, so that an older answer of one tab never follows a newer answer of another.
     const inTurn = (work) => (navigator.locks ? navigator.locks.request(queue.key, work) : work());
 
     // Only what belongs to this sheet is sent; a stored queue may be that of another run with the same names.

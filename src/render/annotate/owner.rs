@@ -1,13 +1,14 @@
-//! The owner's overview: how far the sheets are, who works on them, how far people agree, and how to invite another.
+//! The owner's overview: the progress of sheets and people, their agreement, and a form to invite another person.
 //!
-//! Does not compute: shares of agreement come in ready. Holds always: it says nothing about single images or answers,
-//! so that an owner who also judges learns nothing from it.
+//! Does not compute: the caller has computed the shares of agreement. Holds always: it shows no single image or answer,
+//! because the owner may judge images too.
 
 use maud::{Markup, html};
 
 use super::page;
+use crate::render::numbers::{DASH, percent};
 
-/// Everything that the overview says. Lists keep their order.
+/// Everything that the overview shows. Lists keep their order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Owner {
     /// Heading, for example the name of the run.
@@ -16,22 +17,22 @@ pub struct Owner {
     pub sheets: Vec<OwnerSheet>,
     /// One row for each invited person.
     pub people: Vec<OwnerPerson>,
-    /// Questions with the share in [0, 1] of pairs of people who gave the same answer; `None` while nobody can be compared.
+    /// Questions with the share in [0, 1] of equal pairs of answers; `None` while there is no pair.
     pub agreement: Vec<(String, Option<f64>)>,
     /// Answers given.
     pub answers: u64,
-    /// Answers that there will be when every sheet is finished by as many people as it wants.
+    /// The number of answers when every sheet is finished by the wanted number of people.
     pub answers_wanted: u64,
-    /// Sent back by the form.
+    /// The token that the form sends back.
     pub csrf: String,
 }
 
-/// How far one sheet is.
+/// The progress of one sheet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OwnerSheet {
-    /// The batch's name.
+    /// The sheet's name.
     pub batch: String,
-    /// How many people are to judge it.
+    /// How many people should judge it.
     pub people_wanted: u64,
     /// How many have finished it.
     pub people_done: u64,
@@ -48,9 +49,9 @@ pub struct OwnerPerson {
     pub answers: u64,
     /// Sheets finished.
     pub sheets_done: u64,
-    /// When the person was last seen, ready to read; empty for never.
+    /// When the person was last seen, in words.
     pub last_seen: String,
-    /// The link that lets the person in, and nobody else.
+    /// The person's own link.
     pub link: String,
 }
 
@@ -74,7 +75,10 @@ fn progress(owner: &Owner) -> Markup {
     let (done, wanted) = (owner.answers.min(owner.answers_wanted), owner.answers_wanted);
     let finished = owner.sheets.iter().filter(|sheet| sheet.people_done >= sheet.people_wanted).count();
     html! {
-        p.figures { b { (owner.answers) } " of " (wanted) " answers, " b { (finished) } " of " (owner.sheets.len()) " sheets finished" }
+        p.figures {
+            b { (owner.answers) } " of " (wanted) " answers, "
+            b { (finished) } " of " (owner.sheets.len()) " sheets finished"
+        }
         progress aria-label="Answers given" value=(done) max=(wanted.max(1)) { (done) " of " (wanted) }
     }
 }
@@ -84,10 +88,13 @@ fn people(people: &[OwnerPerson]) -> Markup {
         h2 { "People" }
         @if people.is_empty() { p { "Nobody is invited yet." } }
         @else {
-            p { "A link lets in whoever has it, under the name beside it. Send each person only their own." }
+            p { "Anyone who has a link can answer under the name beside it. Send each person only their own link." }
             div.scroll tabindex="0" role="group" aria-label="People" {
                 table {
-                    thead { tr { th { "Name" } th.number { "Answers" } th.number { "Sheets done" } th { "Last seen" } th { "Link to send" } } }
+                    thead { tr {
+                        th { "Name" } th.number { "Answers" } th.number { "Sheets done" } th { "Last seen" }
+                        th { "Link to send" }
+                    } }
                     tbody { @for person in people { (person_row(person)) } }
                 }
             }
@@ -101,7 +108,7 @@ fn person_row(person: &OwnerPerson) -> Markup {
             th scope="row" { bdi { (person.name) } }
             td.number { (person.answers) }
             td.number { (person.sheets_done) }
-            td.seen { @if person.last_seen.is_empty() { "never" } @else { (person.last_seen) } }
+            td.seen { (person.last_seen) }
             td.link { input readonly value=(person.link) aria-label={ "Link for " (person.name) }; }
         }
     }
@@ -125,7 +132,10 @@ fn sheets(sheets: &[OwnerSheet]) -> Markup {
         @else {
             div.scroll tabindex="0" role="group" aria-label="Sheets" {
                 table {
-                    thead { tr { th { "Sheet" } th.number { "Finished by" } th.number { "Wanted" } th.number { "At work" } th { "State" } } }
+                    thead { tr {
+                        th { "Sheet" } th.number { "Finished by" } th.number { "Wanted" } th.number { "At work" }
+                        th { "State" }
+                    } }
                     tbody { @for sheet in sheets { (sheet_row(sheet)) } }
                 }
             }
@@ -162,18 +172,13 @@ fn agreement(agreement: &[(String, Option<f64>)]) -> Markup {
                 table {
                     thead { tr { th { "Question" } th.number { "Same answer" } } }
                     tbody {
-                        @for (question, share) in agreement { tr { th scope="row" { bdi { (question) } } td.number { (percent(*share)) } } }
+                        @for (question, share) in agreement { tr {
+                            th scope="row" { bdi { (question) } }
+                            td.number { (share.map_or_else(|| DASH.to_owned(), percent)) }
+                        } }
                     }
                 }
             }
         }
-    }
-}
-
-/// A share in [0, 1] as `87.5 %`; a dash where there is none.
-fn percent(share: Option<f64>) -> String {
-    match share.filter(|share| share.is_finite()) {
-        Some(share) => format!("{:.1}\u{a0}%", share * 100.0),
-        None => "–".into(),
     }
 }

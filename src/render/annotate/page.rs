@@ -1,7 +1,7 @@
 //! The frames of the pages: head, the screens that the script shows one at a time, and the message page.
 //!
-//! Does not say anything about an image: the script fills the screens from the sheet. Holds always: the page from disk
-//! and the page for a server have the same screens; only the first has anything inline, named by hash in its policy.
+//! Contains no image: the script fills the screens from the sheet. Holds always: the page from disk and the page for a
+//! server have the same screens; only the first has inline style and script, named by hash in its policy.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -25,9 +25,9 @@ pub fn sheet(sheet: &Sheet) -> Markup {
     document(TITLE, &head, &html! { (screens(true)) (tail) })
 }
 
-/// The sheet as JSON that cannot end its element: `<` stands as an escape, which means the same in JSON.
+/// The sheet as JSON that cannot end its element: `<` is written as an escape, which means the same in JSON.
 fn json(sheet: &Sheet) -> String {
-    // A sheet is strings all the way down; writing it cannot fail.
+    // A sheet consists of strings, so writing it cannot fail.
     serde_json::to_string(sheet).unwrap_or_default().replace('<', "\\u003c")
 }
 
@@ -41,7 +41,7 @@ pub fn app(csrf: &str) -> Markup {
     document(TITLE, &head, &screens(false))
 }
 
-/// A page that says one thing.
+/// A page with one message.
 pub fn message(title: &str, text: &str) -> Markup {
     let body = html! { main.plain { h1 { bdi { (title) } } p { bdi { (text) } } } };
     document(title, &linked_style(), &body)
@@ -52,7 +52,7 @@ pub fn linked_style() -> Markup {
     html! { link rel="stylesheet" href="/style.css"; }
 }
 
-/// A whole document; `head` is added to what every page has.
+/// A whole document; `head` is added to the head that all pages share.
 pub fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -71,7 +71,7 @@ pub fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
     }
 }
 
-/// Everything that the script shows, hides and fills.
+/// The screens that the script shows, hides and fills.
 fn screens(asks_name: bool) -> Markup {
     html! {
         noscript { p.plain { "This page needs JavaScript. Please switch it on and load the page again." } }
@@ -115,7 +115,8 @@ fn name_form() -> Markup {
             h1 { "Images to judge" }
             p { "Your answers stay in this browser until you save them as a file." }
             label for="person" { "Your name or code" }
-            input #person name="person" required maxlength="80" autocomplete="off" autocapitalize="off" spellcheck="false";
+            input #person name="person" required maxlength="80"
+                autocomplete="off" autocapitalize="off" spellcheck="false";
             p { button.main type="submit" { "Begin" } }
         }
     }

@@ -1,6 +1,7 @@
-//! What the page tells people before and while they judge: instructions and keys.
+//! The texts for people who judge: instructions and keys.
 //!
-//! Does not know a sheet. Holds always: nothing here hints at where images come from or which answer is expected.
+//! Does not know a sheet. Holds always: nothing hints at the source of images or at an expected answer, because either
+//! would bias the answers.
 
 use maud::{Markup, html};
 
@@ -9,13 +10,19 @@ pub fn instructions() -> Markup {
     html! {
         dialog #instructions aria-labelledby="instructions-title" {
             h2 #instructions-title { "What to do" }
-            p { "Look at each image and answer the questions about it: " b { "Yes" } ", " b { "No" } " or " b { "Not sure" } "." }
+            p {
+                "Look at each image and answer the questions about it: " b { "Yes" } ", " b { "No" } " or "
+                b { "Not sure" } "."
+            }
             ul {
                 li { "Judge what you see. Other images and earlier answers do not matter." }
                 li { "There is no time limit. Take a break whenever you like." }
                 li { "“Not sure” is a good answer when you have looked and still cannot tell." }
                 li { "Enlarge an image by a click or tap on it. You can go back and change any answer." }
-                li { "Please do not look things up with other tools: no search, no image search, no AI assistants. The short description is all you need." }
+                li {
+                    "Please do not look things up with other tools: no search, no image search, no AI assistants. "
+                    "The short description is all you need."
+                }
                 li { "Please do not use browser extensions that change, translate or describe pages and images." }
                 li { "Judge alone; do not talk about the images with others until you have finished." }
             }
@@ -55,7 +62,10 @@ pub fn help() -> Markup {
 pub fn zoom() -> Markup {
     html! {
         dialog #zoom aria-label="Enlarged image" {
-            div.zoom-top { span { "A click or tap on the image closes it" } button type="button" data-close { "Close" } }
+            div.zoom-top {
+                span { "A click or tap on the image closes it" }
+                button type="button" data-close { "Close" }
+            }
             div #zoom-scroll tabindex="0" role="group" aria-label="Image, scrolls" {}
         }
     }

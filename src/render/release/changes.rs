@@ -1,12 +1,12 @@
-//! `CHANGES.md`: what is different from an older release, image for image.
+//! `CHANGES.md`: the differences from an older release, image by image.
 
 use super::text::{code, markdown};
-use crate::render::report::text::counted;
+use crate::render::numbers::counted;
 
 /// What changed between two releases. The lists are ordered here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// What the release is called.
+    /// The title of the release.
     pub title: String,
     /// Its version.
     pub version: String,
@@ -14,9 +14,9 @@ pub struct Changes {
     pub base_version: String,
     /// Ids or hashes of images that are new.
     pub added: Vec<String>,
-    /// Those of images that are gone.
+    /// Ids or hashes of images that are gone.
     pub removed: Vec<String>,
-    /// Images whose category is another one.
+    /// Images whose category has changed.
     pub relabelled: Vec<Relabelled>,
 }
 
@@ -25,13 +25,13 @@ pub struct Changes {
 pub struct Relabelled {
     /// Its id or hash.
     pub item: String,
-    /// The category that it had.
+    /// The category in the older release.
     pub from: String,
-    /// The category that it has.
+    /// The category in this release.
     pub to: String,
 }
 
-/// The document: numbers first, then each image on a line of its own, in the order of the ids.
+/// The document: numbers first, then one line for each image, sorted by id.
 pub fn changes_md(changes: &Changes) -> String {
     let relabelled = |row: &Relabelled| format!("{}: {} to {}", code(&row.item), code(&row.from), code(&row.to));
     let mut rows: Vec<&Relabelled> = changes.relabelled.iter().collect();

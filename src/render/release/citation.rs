@@ -1,7 +1,7 @@
 //! How to cite a release: `CITATION.cff` and BibTeX.
 //!
-//! Source: Citation File Format 1.2.0 and its JSON schema; what the schema would refuse (another kind of address, a licence
-//! that it does not know, a date that is none) is left out.
+//! Source: Citation File Format 1.2.0 and its JSON schema. A value that the schema would refuse (another kind of
+//! address, an unknown licence, an invalid date) is left out.
 
 use super::Release;
 use super::licence::licence;
@@ -31,18 +31,18 @@ pub fn citation_cff(release: &Release) -> String {
     parts.into_iter().flatten().collect()
 }
 
-/// What it is called; the schema wants at least one character.
+/// The title, never empty, because the schema requires at least one character.
 fn title(release: &Release) -> &str {
     if release.called().is_empty() { "hardset release" } else { release.called() }
 }
 
-/// Each author once; where there are none, the makers as a group, since the schema wants somebody.
+/// Each author once; without authors, the makers as a group, because the schema requires an author.
 fn authors(release: &Release) -> String {
     let authors = distinct(&release.authors);
-    match authors.is_empty() {
-        true => format!("- name: {}\n", yaml(&format!("The makers of {}", title(release)))),
-        false => authors.into_iter().map(author).collect(),
+    if authors.is_empty() {
+        return format!("- name: {}\n", yaml(&format!("The makers of {}", title(release))));
     }
+    authors.into_iter().map(author).collect()
 }
 
 fn author(name: &str) -> String {
@@ -52,7 +52,7 @@ fn author(name: &str) -> String {
     }
 }
 
-/// `Lee, Ann` is a person; anything else may be a group as well.
+/// The parts of a person's name such as `Lee, Ann`; `None` for any other name, which may be a group's.
 fn family_and_given(name: &str) -> Option<(&str, &str)> {
     let (family, given) = name.split_once(',')?;
     let (family, given) = (family.trim(), given.trim());
@@ -69,7 +69,7 @@ fn identifiers(release: &Release) -> String {
     format!("identifiers:\n- type: other\n  value: {recipe}\n  description: SHA-256 of the resolved recipe\n")
 }
 
-/// Other works as one text each: the schema wants authors apart, and a text does not say where they end.
+/// Other works, each as one text in the title: the schema wants separate authors, which cannot be found in a text.
 fn references(release: &Release) -> Option<String> {
     let works = distinct(&release.citation_of);
     let reference = |work: &str| {
@@ -78,7 +78,7 @@ fn references(release: &Release) -> Option<String> {
     (!works.is_empty()).then(|| format!("references:\n{}", works.into_iter().map(reference).collect::<String>()))
 }
 
-/// A BibTeX entry of type `misc`, on lines of its own.
+/// A BibTeX entry of type `misc`.
 pub fn bibtex(release: &Release) -> String {
     let field = |key: &str, value: String| format!("  {key} = {{{value}}},\n");
     let version = match release.verified {
@@ -93,14 +93,14 @@ pub fn bibtex(release: &Release) -> String {
         (!authors.is_empty()).then(|| field("author", authors.join(" and "))),
         year.map(|year| field("year", year.to_owned())),
         Some(field("note", bib(&version))),
-        // An address keeps its characters: `web_url` lets none through that BibTeX minds inside `\url`.
+        // An address needs no escaping, because `web_url` excludes the characters that are special inside `\url`.
         web_url(release.homepage.as_deref()).map(|url| field("howpublished", format!("\\url{{{url}}}"))),
         Some("}\n".to_owned()),
     ];
     parts.into_iter().flatten().collect()
 }
 
-/// Text inside braces.
+/// Text for a field in braces.
 fn bib(text: &str) -> String {
     let mut out = String::new();
     for c in visible(text).chars() {
@@ -116,7 +116,7 @@ fn bib(text: &str) -> String {
     out
 }
 
-/// One author; a name with an `and` of its own must not become two.
+/// One author. Braces around a name that contains the word `and` keep it one name.
 fn bib_name(name: &str) -> String {
     let is_one_word = name.to_lowercase().split_whitespace().all(|word| word != "and");
     if is_one_word { bib(name) } else { format!("{{{}}}", bib(name)) }

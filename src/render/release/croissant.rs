@@ -1,10 +1,10 @@
 //! `croissant.json`: Croissant 1.1 with the RAI vocabulary 1.0, in JSON-LD.
 //!
-//! Holds always: ids of nodes are made of safe names and numbers, never of data; ASCII alone.
+//! Holds always: ids of nodes consist of safe names and numbers, never of data; the document is ASCII.
 //!
-//! Source: the Croissant format specification 1.1 (appendix 1 for the context) and the RAI specification 1.0. The data files
-//! are a file set of the release's own folder, which mlcroissant reads relative to `croissant.json`; each is a file object
-//! too, with its SHA-256, because a file set has none.
+//! Source: the Croissant format specification 1.1 (appendix 1 for the context) and the RAI specification 1.0. The data
+//! files are a file set of the release's own folder, which mlcroissant reads relative to `croissant.json`; each is a
+//! file object too, with its SHA-256, because a file set has none.
 
 use serde_json::{Map, Value, json};
 
@@ -14,13 +14,13 @@ use super::text::{distinct, iso_date, json_document, web_url};
 use super::{DATA_FILES, FileFacts, Release, SourceFacts, class_names, safe_name, words};
 use crate::domain::{ColumnFacts, ColumnKind};
 
-/// Terms of Croissant that go by their own names.
-const TERMS: &str = "annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field fileObject \
-    fileProperty fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path readLines \
-    recordSet references regex repeated replace samplingRate sdVersion separator source subField transform \
-    unArchive value";
+/// Terms of Croissant that have the same name in the context.
+const TERMS: &str = "annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field \
+                     fileObject fileProperty fileSet format includes isArray isLiveDataset jsonPath key md5 \
+                     parentField path readLines recordSet references regex repeated replace samplingRate sdVersion \
+                     separator source subField transform unArchive value";
 
-/// The document. Never fails; what a release lacks is left out.
+/// The document. Never fails; a value that the release lacks is left out.
 pub fn croissant(release: &Release) -> Vec<u8> {
     let mut document = Map::new();
     for part in [identity(release), responsible(release), provenance(release)] {
@@ -47,7 +47,7 @@ fn identity(release: &Release) -> Value {
     })
 }
 
-/// The specification's context, with the terms that mlcroissant 1.1 misses otherwise.
+/// The specification's context, and the terms that mlcroissant 1.1 would not find otherwise.
 fn context() -> Value {
     let mut context = json!({
         "@language": "en",
@@ -70,7 +70,7 @@ fn context() -> Value {
     context
 }
 
-/// What only some releases have: date, page, people, licence, other works.
+/// The values that only some releases have: date, page, authors, licence, other works.
 fn optional(release: &Release) -> Map<String, Value> {
     let mut part = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -105,14 +105,14 @@ fn responsible(release: &Release) -> Value {
         "rai:dataPreprocessingProtocol": preprocessing,
         "rai:dataAnnotationProtocol": protocol,
         "rai:dataAnnotationAnalysis": analysis,
-        "rai:annotatorDemographics": ["Not asked for: people appear as opaque names."],
+        "rai:annotatorDemographics": ["Not recorded: people appear under opaque names."],
         "rai:machineAnnotationTools": surrogates,
         "rai:dataBiases": biases,
         "rai:dataLimitations": limitations,
         "rai:dataUseCases": words::USES,
         "rai:personalSensitiveInformation": [words::personal(release)],
-        "rai:dataReleaseMaintenancePlan": "Releases do not change. A corrected one has a new semantic version and lists what \
-            was added, removed and relabelled in CHANGES.md.",
+        "rai:dataReleaseMaintenancePlan": "Releases do not change. A corrected release has a new semantic version, and \
+            its CHANGES.md lists the images that were added, removed and relabelled.",
     })
 }
 
@@ -125,13 +125,13 @@ fn collection_type(release: &Release) -> &'static str {
     }
 }
 
-/// How labels came about, and how far they can be trusted.
+/// The source of the labels, and how much they can be trusted.
 fn annotation(release: &Release) -> (String, Vec<String>) {
     match &release.verified {
         Some(people) => (words::annotation(people), people.questions.iter().map(words::agreement).collect()),
         None => {
             let protocol =
-                format!("{} Labels are what the recipe asked for or what the folder said.", words::status(release));
+                format!("{} Labels come from the recipe or from the folder of photographs.", words::status(release));
             (protocol, vec!["None: no person has looked at the images.".into()])
         }
     }
@@ -147,11 +147,11 @@ fn distribution(release: &Release) -> Value {
         "@type": "cr:FileSet", "@id": "data-files", "name": "data-files", "encodingFormat": "application/x-parquet",
         "description": "The data files of the split test, in this folder.", "includes": DATA_FILES,
     });
-    let files = release.files.iter().enumerate().map(file_object);
+    let files = release.files.iter().enumerate().map(|(at, file)| file_object(at, file));
     std::iter::once(set).chain(files).collect()
 }
 
-fn file_object((at, file): (usize, &FileFacts)) -> Value {
+fn file_object(at: usize, file: &FileFacts) -> Value {
     json!({
         "@type": "cr:FileObject", "@id": format!("data-file-{at:05}"), "name": file.path, "contentUrl": file.path,
         "contentSize": format!("{} B", file.bytes), "sha256": file.sha256, "encodingFormat": "application/x-parquet",
@@ -166,18 +166,16 @@ fn record_sets(release: &Release) -> Value {
         "description": format!("One record for each of the {} images. All are of the split test.", release.images),
         "field": fields,
     });
-    // Data of a record set must not be empty.
-    match release.categories.is_empty() {
-        true => json!([images]),
-        false => json!([categories(release), images]),
-    }
+    // A record set must have data.
+    if release.categories.is_empty() { json!([images]) } else { json!([categories(release), images]) }
 }
 
-/// The categories as an enumeration, which labels refer to.
+/// The categories as an enumeration to which labels refer.
 fn categories(release: &Release) -> Value {
     let field = |name: &str, types: &str, what: &str| {
         json!({
-            "@type": "cr:Field", "@id": format!("categories/{name}"), "name": name, "dataType": types, "description": what,
+            "@type": "cr:Field", "@id": format!("categories/{name}"), "name": name, "dataType": types,
+            "description": what,
         })
     };
     let names = class_names(&release.categories);

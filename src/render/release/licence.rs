@@ -1,11 +1,11 @@
-//! Licences by the names that the hub, SPDX and the Citation File Format have for them.
+//! Licences and their ids on the hub, in SPDX and in the Citation File Format.
 
 /// A licence that the documents can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Licence {
     /// Id of the Hugging Face hub.
     pub hub: &'static str,
-    /// SPDX's id; `None` where SPDX has none.
+    /// SPDX's id, if there is one.
     pub spdx: Option<&'static str>,
     /// Whether the schema of CFF 1.2.0, which is older than SPDX's present list, knows the id.
     pub in_cff: bool,
@@ -19,7 +19,7 @@ const fn unlisted(hub: &'static str) -> Licence {
     Licence { hub, spdx: None, in_cff: false }
 }
 
-/// Licences of data and of what models make, and the usual ones of software.
+/// Licences of data and of the output of models, and the common licences of software.
 const KNOWN: &[Licence] = &[
     listed("mit", "MIT"),
     listed("apache-2.0", "Apache-2.0"),
@@ -55,7 +55,7 @@ const KNOWN: &[Licence] = &[
     unlisted("bigscience-openrail-m"),
 ];
 
-/// The licence that `id` names on the hub or in SPDX, in capitals or not; `None` for any other text.
+/// The licence with this id on the hub or in SPDX, in any case; `None` for any other text.
 pub fn licence(id: &str) -> Option<Licence> {
     let id = id.trim();
     let is_it = |known: &&Licence| {
@@ -65,7 +65,7 @@ pub fn licence(id: &str) -> Option<Licence> {
 }
 
 impl Licence {
-    /// Where SPDX has its text.
+    /// The address of its text at SPDX.
     pub fn url(&self) -> Option<String> {
         self.spdx.map(|spdx| format!("https://spdx.org/licenses/{spdx}.html"))
     }

@@ -1,12 +1,12 @@
 //! The documents of a release: records in, text or bytes out.
 //!
-//! Does not read or write files, ask the clock, decode images or compute a statistic; whoever calls has counted and hashed.
-//! Holds always: the same records give the same bytes; whatever a name contains (markup, quotes, line breaks, marks of
-//! direction, `../`), each document stays valid and each name stays one value in it; a release that no person has looked at
-//! says so before anything else.
+//! Does not read or write files, ask the clock, decode images or compute a statistic; the caller has counted and
+//! hashed. Holds always: the same records give the same bytes; whatever a name contains (markup, quotes, line breaks,
+//! marks of direction, `../`), each document stays valid and each name stays one value in it, because names come from
+//! outside; a release that no person has looked at says so before anything else, because its labels may be wrong.
 //!
-//! Sources: Gebru et al., "Datasheets for Datasets" (2021), for what the card answers; the Hugging Face hub's dataset cards;
-//! Croissant 1.1 and its RAI vocabulary 1.0; Citation File Format 1.2.0.
+//! Sources: Gebru et al., "Datasheets for Datasets" (2021), for what the card answers; the Hugging Face hub's dataset
+//! cards; Croissant 1.1 and its RAI vocabulary 1.0; Citation File Format 1.2.0.
 
 mod card;
 mod changes;
@@ -34,31 +34,31 @@ pub use tables::{
     ExcludedRow, MetadataRow, NearRow, QuestionRow, excluded_csv, labels_json, metadata_jsonl, near_csv, questions_csv,
 };
 
-/// Where the data files of a release are: what the card and `croissant.json` say, relative to the release.
+/// Pattern of the data files in the card and in `croissant.json`, relative to the release.
 pub const DATA_FILES: &str = "data/test-*.parquet";
 
-/// Everything that the documents of a release say. The order of every list is kept.
+/// Everything that the documents of a release contain. The order of every list is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Release {
     /// Short name, for example that of the pipeline.
     pub name: String,
     /// Semantic version.
     pub version: String,
-    /// What people call it; the name stands in where it is empty.
+    /// The title; if it is empty, the name is used.
     pub title: String,
-    /// What made it, for example `hardset 0.1.0`.
+    /// Name and version of the program, for example `hardset 0.1.0`.
     pub tool: String,
-    /// The images' licence: an SPDX id or an id of the hub in any case, or other words, which documents then pass on.
+    /// The images' licence: an id of SPDX or of the hub, in any case, or other words, which documents repeat.
     pub license: String,
-    /// Its page; left out where it is not an `http` or `https` address.
+    /// Its page; left out if it is not an `http` or `https` address.
     pub homepage: Option<String>,
-    /// Who made it: `Family, Given` or any other name.
+    /// The authors: `Family, Given` or any other name.
     pub authors: Vec<String>,
-    /// What it is, in the maker's own words.
+    /// A description in the authors' own words.
     pub description: Option<String>,
     /// Other works to cite with it, each as one text.
     pub citation_of: Vec<String>,
-    /// What people said; `None` for a hard set that nobody has looked at.
+    /// Facts about the people who judged it; `None` for a hard set that nobody has looked at.
     pub verified: Option<PeopleFacts>,
     /// Images in the release.
     pub images: u64,
@@ -68,23 +68,23 @@ pub struct Release {
     pub hard_items: u64,
     /// Hard images that are not in the release, as (reason, number).
     pub excluded: Vec<(String, u64)>,
-    /// What was done about images that look alike, in words.
+    /// The treatment of near duplicates, in words.
     pub near_duplicates: String,
-    /// Other forms beside the data files, as (folder, what it is).
+    /// Other forms beside the data files, as (folder, description).
     pub forms: Vec<(String, String)>,
     /// When an image is hard, for example `at-least=3`.
     pub rule: String,
-    /// Among which classes a prediction is taken: `any-of-ids` or `masked`.
+    /// The classes among which a prediction is taken: `any-of-ids` or `masked`.
     pub label_space: String,
     /// Name of the mining, as in the run directory.
     pub mining: String,
     /// Where the images come from.
     pub source: SourceFacts,
-    /// The categories; the place in this list is the image's label, from 0.
+    /// The categories; the index in this list, from 0, is the image's label.
     pub categories: Vec<CategoryFacts>,
     /// Kinds of nuisance with their images; may be empty.
     pub kinds: Vec<(String, u64)>,
-    /// The classifiers that mined.
+    /// The surrogates.
     pub surrogates: Vec<SurrogateFacts>,
     /// Columns of the data files, in their order.
     pub columns: Vec<ColumnFacts>,
@@ -92,13 +92,13 @@ pub struct Release {
     pub files: Vec<FileFacts>,
     /// Hexadecimal SHA-256 of the resolved recipe.
     pub recipe_sha256: String,
-    /// Date of the release as `YYYY-MM-DD`, where the maker gave one; left out where it is not such a date.
+    /// Date of the release as `YYYY-MM-DD`, if the recipe has one; left out if it is not such a date.
     pub date: Option<String>,
     /// What changed since an older release.
     pub changes: Option<ChangeFacts>,
 }
 
-/// What people said of the images.
+/// Facts about the people who judged the images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeopleFacts {
     /// Images that they judged, in the release or not.
@@ -107,20 +107,20 @@ pub struct PeopleFacts {
     pub people: u64,
     /// Sheets that they filled in.
     pub assignments: u64,
-    /// Of these, set aside for their sentinels.
+    /// Sheets set aside because of their sentinels.
     pub set_aside: u64,
     /// When an image is accepted, in words.
     pub rule: String,
-    /// One for each question.
+    /// Facts about each question.
     pub questions: Vec<QuestionFacts>,
 }
 
-/// One question to people and how far they agree.
+/// One question to people and their agreement on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuestionFacts {
     /// The question.
     pub text: String,
-    /// Share of `yes`, in [0, 1], from which an image passes.
+    /// The smallest accepted share of `yes`, in [0, 1].
     pub accept_at: f64,
     /// Votes that count.
     pub votes: u64,
@@ -146,7 +146,7 @@ pub enum SourceFacts {
         model: String,
         /// Hexadecimal SHA-256 of its weights.
         model_sha256: String,
-        /// Its licence, where the recipe names one.
+        /// Its licence, if it is known.
         model_licence: Option<String>,
         /// The sampler's name.
         sampler: String,
@@ -159,7 +159,7 @@ pub enum SourceFacts {
         /// Their height.
         height_px: u32,
     },
-    /// Noise, for trying things out.
+    /// Noise, for trying a recipe.
     Fake,
 }
 
@@ -176,18 +176,18 @@ pub struct CategoryFacts {
     pub images: u64,
 }
 
-/// One classifier that mined.
+/// One surrogate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SurrogateFacts {
     /// Its name.
     pub name: String,
     /// Hexadecimal SHA-256 of its weights.
     pub weights_sha256: String,
-    /// Licence of the weights, where it is known.
+    /// Licence of the weights, if it is known.
     pub licence: Option<String>,
-    /// Top-1 accuracy on the pool, in [0, 1]; NaN where there is none.
+    /// Top-1 accuracy on the pool, in [0, 1]; NaN if it is undefined.
     pub accuracy_on_pool: f64,
-    /// Top-1 accuracy on the images of the release, in [0, 1]; NaN where there is none.
+    /// Top-1 accuracy on the images of the release, in [0, 1]; NaN if it is undefined.
     pub accuracy_on_release: f64,
 }
 
@@ -196,7 +196,7 @@ pub struct SurrogateFacts {
 pub struct FileFacts {
     /// Path relative to the release, with `/`.
     pub path: String,
-    /// Size.
+    /// Its size.
     pub bytes: u64,
     /// Hexadecimal SHA-256.
     pub sha256: String,
@@ -213,12 +213,12 @@ pub struct ChangeFacts {
     pub added: u64,
     /// Images that are gone.
     pub removed: u64,
-    /// Images whose category is another one.
+    /// Images whose category has changed.
     pub relabelled: u64,
 }
 
 impl Release {
-    /// What to call it: the title, or the name where there is none.
+    /// The title, or the name if there is no title.
     pub fn called(&self) -> &str {
         if self.title.trim().is_empty() { &self.name } else { &self.title }
     }

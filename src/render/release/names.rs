@@ -1,6 +1,7 @@
-//! Names made of data: files, folders and classes.
+//! Names that are derived from data: files, folders and classes.
 //!
-//! Holds always: a name of a file stays inside its folder, on every common file system; two texts never share one.
+//! Holds always: a file name stays inside its folder on every common file system; two texts never get the same name,
+//! because one file would replace the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +14,17 @@ const MAX_BYTES: usize = 80;
 /// Hexadecimal digits of the hash that tells changed names apart.
 const HASH_DIGITS: usize = 12;
 
-/// A name for a file or a folder, made of any text: ASCII letters, digits, `-`, `_` and `.`, 1 to 80 bytes, no leading or
-/// trailing dot, no leading `-`, none of the devices of Windows.
+/// A name for a file or folder, derived from any text: ASCII letters, digits, `-`, `_` and `.`, 1 to 80 bytes, no
+/// leading or trailing dot, no leading `-`, and not the name of a Windows device.
 ///
-/// A text that is such a name stays as it is. Any other is changed and gets the first digits of its SHA-256, so that
-/// different texts keep different names; capital and small letters are told apart, which some file systems do not.
+/// A text that is such a name is not changed. Any other text is changed and gets the first digits of its SHA-256, so
+/// that different texts have different names. Names may differ in case alone, which some file systems ignore.
 pub fn safe_name(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { changed(text) }
 }
 
-/// Names for files or folders that lie beside each other, one for each text: as [`safe_name`], and no two differ in capital and
-/// small letters alone.
+/// Names for files or folders in the same folder, one for each text: as [`safe_name`], but no two names differ in case
+/// alone.
 pub fn safe_names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, String> {
     let mut taken = BTreeSet::new();
     let texts: BTreeSet<&str> = texts.collect();
@@ -55,7 +56,7 @@ fn is_plain(text: &str) -> bool {
     has_place && has_ends && text.chars().all(is_kept) && !is_device(text) && !looks_changed(text)
 }
 
-/// `CON`, `nul.txt`, `com1` …: Windows opens a device.
+/// Whether Windows would open a device: `CON`, `nul.txt`, `com1` …
 fn is_device(text: &str) -> bool {
     let stem = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
     let numbered = ["com", "lpt"].iter().find_map(|device| stem.strip_prefix(device));
@@ -63,17 +64,17 @@ fn is_device(text: &str) -> bool {
         || numbered.is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
 }
 
-/// A text that ends like a changed name is changed too: it could be another text's.
+/// Whether a text ends like a changed name. Such a text is changed too, because it could be the name of another text.
 fn looks_changed(text: &str) -> bool {
     text.rsplit_once('-').is_some_and(|(_, hash)| {
         hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })
 }
 
-/// Names of the classes by label: readable, with the id behind a name that several categories have, since loaders want them
-/// distinct; the ids alone where that is not enough.
+/// Readable names of the classes, by label. Loaders need distinct names, so a name that several categories share is
+/// followed by the id; if that is not enough, all names are ids.
 ///
-/// The data files' own metadata must say the same.
+/// The metadata of the data files must have the same names.
 pub fn class_names(categories: &[CategoryFacts]) -> Vec<String> {
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
     categories.iter().for_each(|category| *uses.entry(&category.name).or_default() += 1);
@@ -83,8 +84,8 @@ pub fn class_names(categories: &[CategoryFacts]) -> Vec<String> {
     };
     let names: Vec<String> = categories.iter().map(name).collect();
     let distinct: BTreeSet<&String> = names.iter().collect();
-    match distinct.len() == categories.len() && names.iter().all(|name| !name.trim().is_empty()) {
-        true => names,
-        false => categories.iter().map(|category| category.id.clone()).collect(),
+    if distinct.len() == categories.len() && names.iter().all(|name| !name.trim().is_empty()) {
+        return names;
     }
+    categories.iter().map(|category| category.id.clone()).collect()
 }

@@ -13,18 +13,16 @@ pub fn sha256sums(files: &[(String, String)]) -> String {
 }
 
 fn line(path: &str, sha256: &str) -> String {
-    match path.contains(['\\', '\n', '\r']) {
-        false => format!("{sha256}  {path}\n"),
-        true => {
-            let path = path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-            format!("\\{sha256}  {path}\n")
-        }
+    if !path.contains(['\\', '\n', '\r']) {
+        return format!("{sha256}  {path}\n");
     }
+    let path = path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\\{sha256}  {path}\n")
 }
 
-/// The files that `text` names, with their hexadecimal SHA-256, and the number of lines that make no sense.
+/// The files that `text` lists, with their hexadecimal SHA-256, and the number of lines that are not valid.
 ///
-/// A path that is absolute or leads out of the folder makes no sense.
+/// A path that is absolute or leads out of the folder is not valid.
 pub fn read_sums(text: &str) -> (BTreeMap<String, String>, usize) {
     let mut files = BTreeMap::new();
     let mut unread = 0;

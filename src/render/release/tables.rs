@@ -1,6 +1,6 @@
-//! Tables for other people's loaders: ImageNet-D's questions, Hugging Face's `imagefolder`, FiftyOne.
+//! Tables for other loaders: ImageNet-D's questions, Hugging Face's `imagefolder`, FiftyOne.
 //!
-//! Cells and values are exact: programs compare them, so nothing is changed to please a spreadsheet.
+//! Holds always: cells and values are exact and not changed for spreadsheets, because programs compare them.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,11 @@ pub struct QuestionRow {
     pub top2_pred_cate: String,
 }
 
-/// `questions/<kind>.csv`: separated by tabs, with a header, line feeds; cells with tabs, quotes or line breaks are quoted.
+/// `questions/<kind>.csv`: separated by tabs, with a header, line feeds; cells with tabs, quotes or line breaks are
+/// quoted.
 pub fn questions_csv(rows: &[QuestionRow]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().delimiter(b'\t').from_writer(Vec::new());
-    // Writing into memory does not fail, and all rows have four cells.
+    // This cannot fail: it writes into memory, and all rows have four cells.
     let _ = writer.write_record(["image_dir", "gt_category", "top1_pred_cate", "top2_pred_cate"]);
     for row in rows {
         let _ = writer.write_record([&row.image_dir, &row.gt_category, &row.top1_pred_cate, &row.top2_pred_cate]);
@@ -40,9 +41,9 @@ pub struct ExcludedRow {
     pub item_id: String,
     /// Its category's id.
     pub category: String,
-    /// Why it is left out.
+    /// Why it was left out.
     pub reason: String,
-    /// What more there is to say.
+    /// Further details.
     pub detail: String,
 }
 
@@ -52,16 +53,16 @@ pub fn excluded_csv(rows: &[ExcludedRow]) -> Vec<u8> {
     comma_separated(["item_id", "category", "reason", "detail"], rows)
 }
 
-/// A hard image that looks like another image.
+/// A near duplicate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NearRow {
     /// Its number in the run.
     pub item_id: u32,
-    /// The other one: `item N`, or folder and path.
+    /// The image that it looks like: `item N`, or folder and path.
     pub like: String,
     /// Bits in which the perceptual hashes differ, 0 to 64.
     pub distance: u32,
-    /// Whether it is left out for that.
+    /// Whether it was left out for that reason.
     pub excluded: bool,
 }
 
@@ -78,21 +79,21 @@ pub fn near_csv(rows: &[NearRow]) -> Vec<u8> {
 
 fn comma_separated<'a>(head: [&'a str; 4], rows: impl Iterator<Item = [&'a str; 4]>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing into memory does not fail, and all rows have four cells.
+    // This cannot fail: it writes into memory, and all rows have four cells.
     std::iter::once(head).chain(rows).for_each(|row| drop(writer.write_record(row)));
     writer.into_inner().unwrap_or_default()
 }
 
-/// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the label of each image by its path below
-/// `data/` without the ending. Of two rows with one path the later counts.
+/// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the label of each image by its path
+/// in `data/` without the extension. If two rows have the same path, the later one counts.
 ///
-/// Source: FiftyOne's documentation: where there are `classes`, targets are places in that list.
+/// Source: FiftyOne's documentation: if there are `classes`, targets are indices in that list.
 pub fn labels_json(classes: &[String], labels: &[(String, usize)]) -> Vec<u8> {
     let labels: BTreeMap<&str, usize> = labels.iter().map(|(stem, label)| (stem.as_str(), *label)).collect();
     json_document(&json!({ "classes": classes, "labels": labels }))
 }
 
-/// One image of an `imagefolder` with what is known of it.
+/// One image of an `imagefolder` with its metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetadataRow {
     /// Path of the image relative to `metadata.jsonl`.

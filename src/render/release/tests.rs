@@ -1,4 +1,5 @@
-//! What the documents must never get wrong: hostile names in every place, what nobody has verified, the same bytes again.
+//! What the documents must never get wrong: hostile names in every place, what nobody has verified, the same bytes
+//! again.
 
 use std::path::Path;
 
@@ -33,8 +34,7 @@ fn columns(text: &str) -> Vec<ColumnFacts> {
         ("top5_ids", Int32List),
         ("top5_probs", Float32List),
     ];
-    let column = |(name, kind): (&str, ColumnKind)| ColumnFacts { name: name.into(), kind, description: text.into() };
-    kinds.map(column).into()
+    kinds.map(|(name, kind)| ColumnFacts { name: name.into(), kind, description: text.into() }).into()
 }
 
 fn surrogate(name: &str) -> SurrogateFacts {

@@ -1,11 +1,11 @@
-//! What several documents say of a release, in plain sentences.
+//! The sentences about a release that several documents share.
 //!
-//! Holds always: the sentences are plain text with the data as it came; whoever puts them into a document escapes them.
+//! Holds always: the sentences are plain text with unchanged data; the document that contains them escapes them.
 
 use super::{PeopleFacts, QuestionFacts, Release, SourceFacts, SurrogateFacts};
-use crate::render::report::text::{coefficient, count, counted, percent, share};
+use crate::render::numbers::{coefficient, count, counted, percent, share};
 
-/// Whether people have looked at the images: the first thing that each document says.
+/// Whether people have looked at the images, which is the first statement of every document.
 pub fn status(release: &Release) -> String {
     match &release.verified {
         Some(_) => {
@@ -30,21 +30,21 @@ pub fn summary(release: &Release) -> String {
 }
 
 fn categories(release: &Release) -> String {
-    // A set may have categories of which no image is hard.
+    // A set may have categories without hard images.
     match release.categories.iter().filter(|category| category.images > 0).count() {
         1 => "1 category".into(),
         n => format!("{} categories", count(n as u64)),
     }
 }
 
-/// Status, summary and the maker's own words.
+/// Status, summary and the authors' own words.
 pub fn about(release: &Release) -> String {
     let own = release.description.as_deref().map(str::trim).filter(|text| !text.is_empty());
     let sentences = [Some(status(release)), Some(summary(release)), own.map(str::to_owned)];
     sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// Words by which it can be found.
+/// Keywords for search engines.
 pub fn keywords(release: &Release) -> Vec<&'static str> {
     let status = if release.verified.is_some() { "verified-by-people" } else { "unverified" };
     let mut words = vec!["hardset", "benchmark", "robustness", "hard-examples", "imagenet", status];
@@ -64,11 +64,11 @@ pub fn source(release: &Release) -> String {
         }
         SourceFacts::Diffusion { model, model_sha256, sampler, steps, guidance, width_px, height_px, .. } => format!(
             "Pictures made from text by the model {model} (SHA-256 of the weights {model_sha256}) with the sampler \
-             {sampler}, {steps} steps and guidance {guidance}, {width_px} x {height_px} pixels. Prompts are templates filled \
-             in with a category and a nuisance; each row has its prompt and its seed."
+            {sampler}, {steps} steps and guidance {guidance}, {width_px} x {height_px} pixels. Prompts are templates \
+            with a category and a nuisance filled in; each row has its prompt and its seed."
         ),
         SourceFacts::Fake => {
-            "Noise, made for trying the program out. It shows nothing, and scores on it mean nothing.".into()
+            "Noise, made for trying the program. It shows nothing, and scores on it mean nothing.".into()
         }
     }
 }
@@ -76,8 +76,8 @@ pub fn source(release: &Release) -> String {
 /// How the hard images were found.
 pub fn mining(release: &Release) -> String {
     format!(
-        "Each image of the pool was shown to {}. An image is hard by the rule {}; a prediction is taken {}. Of {}, {} are hard \
-         ({}).",
+        "Each image of the pool was scored by {}. The rule for a hard image is {}; a prediction is taken {}. Of {}, {} \
+         are hard ({}).",
         counted(release.surrogates.len() as u64, "surrogate classifier"),
         release.rule,
         label_space(&release.label_space),
@@ -107,7 +107,7 @@ pub fn surrogate(surrogate: &SurrogateFacts) -> String {
     )
 }
 
-/// So many people.
+/// `1 person`, `12 people`.
 pub fn people(number: u64) -> String {
     if number == 1 { "1 person".into() } else { format!("{} people", count(number)) }
 }
@@ -115,8 +115,8 @@ pub fn people(number: u64) -> String {
 /// How people judged.
 pub fn annotation(facts: &PeopleFacts) -> String {
     format!(
-        "{} filled in {}; {} set aside because of sentinels, images that check on care. {} All figures about people are over \
-         the {} that they judged, also those that are not in the release.",
+        "{} filled in {}; {} set aside because of sentinels, which are images with known answers. {} All figures about \
+         people cover the {} that they judged, including images that are not in the release.",
         people(facts.people),
         counted(facts.assignments, "sheet"),
         if facts.set_aside == 1 { "1 was".into() } else { format!("{} were", count(facts.set_aside)) },
@@ -125,15 +125,15 @@ pub fn annotation(facts: &PeopleFacts) -> String {
     )
 }
 
-/// How far people agree on one question.
+/// How much people agree on one question.
 pub fn agreement(question: &QuestionFacts) -> String {
     let interval = match question.alpha_interval {
         Some((low, high)) => format!(" (95 % interval {} to {})", coefficient(Some(low)), coefficient(Some(high))),
         None => String::new(),
     };
     format!(
-        "Question \"{}\": {} that count, accepted from {} yes; {} of pairs of votes on one image agree; Krippendorff's alpha \
-         {}{interval}.",
+        "Question \"{}\": {} that count, accepted from {} yes; {} of pairs of votes on one image agree; Krippendorff's \
+         alpha {}{interval}.",
         question.text,
         counted(question.votes, "vote"),
         percent(question.accept_at),
@@ -142,45 +142,48 @@ pub fn agreement(question: &QuestionFacts) -> String {
     )
 }
 
-/// What the images must not be taken for: a heading and an explanation each, the surrogates' bias first.
+/// The limits of the release, each with a heading and an explanation, the surrogates' bias first.
 pub fn limits(release: &Release) -> Vec<(&'static str, String)> {
     let mut limits =
         vec![("Surrogate bias", surrogate_bias(release)), ("Labels", labels(release)), source_limit(release)];
     limits.push((
         "Selection",
-        "Only images that the surrogates get wrong are here. Accuracy on them says nothing of accuracy on images as they come, \
-         and numbers of two releases cannot be compared unless pool, surrogates and rule are the same."
+        "The release contains only images on which the surrogates fail. Accuracy on them does not measure accuracy on \
+         ordinary images, and the numbers of two releases can be compared only if pool, surrogates and rule are the \
+         same."
             .into(),
     ));
     limits.push((
         "Categories",
         format!(
-            "{}, each with the ImageNet-1k classes that its definition in the recipe accepts. Their numbers of images differ, so \
-             report accuracy for each category too.",
+            "{}, each with the ImageNet-1k classes that its definition in the recipe accepts. Their numbers of images \
+             differ, so report accuracy for each category too.",
             categories(release)
         ),
     ));
     limits
 }
 
-/// What choosing by surrogates does to scores.
+/// The effect on scores of choosing images by surrogates.
 pub fn surrogate_bias(release: &Release) -> String {
     let names: Vec<&str> = release.surrogates.iter().map(|surrogate| surrogate.name.as_str()).collect();
     format!(
-        "The images were chosen because these classifiers fail on them: {}. Their own scores are low by construction, so \
-         surrogates are never targets. Scores of models that resemble them (architecture, training data, distillation) come \
-         out too low as well, and models unlike them look better beside them.",
+        "The images were chosen because these classifiers fail on them: {}. Their own scores are low by construction, \
+         so surrogates are never targets. The scores of models that resemble them (in architecture, training data or \
+         distillation) are too low as well, and models that differ from them look better in comparison.",
         if names.is_empty() { "none named".into() } else { names.join(", ") }
     )
 }
 
 fn labels(release: &Release) -> String {
     match release.verified {
-        Some(_) => "People accepted each image, but people err and disagree; the section about people says how much. Selecting \
-                    by failure collects wrong labels, so more of them may be left than in images taken at random."
+        Some(_) => "People accepted each image, but people err and disagree; the section about people says how much. \
+                    Selecting by failure collects wrong labels, so more of them may remain than in images chosen at \
+                    random."
             .into(),
-        None => "Nobody has checked the labels. Selecting by failure collects wrong labels: part of what looks like failure of \
-                 a model is an image that does not show its category. Say so wherever scores on this release are reported."
+        None => "Nobody has checked the labels. Selecting by failure collects wrong labels: part of what looks like \
+                 failure of a model is an image that does not show its category. Say so wherever scores on this \
+                 release are reported."
             .into(),
     }
 }
@@ -189,24 +192,26 @@ fn source_limit(release: &Release) -> (&'static str, String) {
     match release.source {
         SourceFacts::Diffusion { .. } => (
             "Generated images",
-            "No photograph is among them. They have the generator's artefacts and the biases of its training data, a prompt is \
-             not always followed, and results need not carry over to photographs."
+            "None of the images is a photograph. They have the generator's artefacts and the biases of its training \
+             data, an image does not always follow its prompt, and results need not carry over to photographs."
                 .into(),
         ),
         SourceFacts::Photographs { .. } => (
             "Photographs",
-            "Whatever bias the folder has is in the release, and models may have been trained on the same photographs.".into(),
+            "Any bias of the folder is also in the release, and models may have been trained on the same \
+             photographs."
+                .into(),
         ),
-        SourceFacts::Fake => ("Noise", "The images show nothing. Nothing can be concluded from them.".into()),
+        SourceFacts::Fake => ("Noise", "The images show nothing, so nothing can be concluded from them.".into()),
     }
 }
 
-/// What is known of people and places in the images.
+/// What is known about people and places in the images.
 pub fn personal(release: &Release) -> &'static str {
     match release.source {
         SourceFacts::Diffusion { .. } => {
-            "The images are generated; none was taken of a person. Generators can still render likenesses of people in their \
-             training data, and nobody has searched for them."
+            "The images are generated; none is a photograph of a person. Generators can still render likenesses of \
+             people in their training data, and nobody has searched for such likenesses."
         }
         SourceFacts::Photographs { .. } => {
             "The photographs may show people, number plates or private places. hardset has blurred and removed nothing."
@@ -215,7 +220,7 @@ pub fn personal(release: &Release) -> &'static str {
     }
 }
 
-/// What the release is for and what not.
+/// The intended use of the release, and uses that it is not for.
 pub const USES: [&str; 2] = [
     "Testing image classifiers that are not among the surrogates, with the surrogates named beside the scores.",
     "Not for training, for choosing models or hyperparameters, or for decisions about people.",

@@ -1,21 +1,17 @@
 //! Small figures as inline SVG: dots with whiskers, the histogram of failures, bars inside table cells and cards.
 //!
-//! Does not use colours, scripts or style attributes (the page's policy forbids the last): classes only, the style sheet
-//! does the rest. Holds always: a figure whose numbers are not written beside it has them in its accessible name.
+//! Uses classes only, because the page's policy forbids style attributes; the style sheet has the colours. Holds
+//! always: a figure without its numbers beside it has them in its accessible name, so that screen readers can read
+//! them.
 
 use maud::{Markup, html};
 
-use super::{Interval, text};
+use super::Interval;
+use crate::render::numbers::{count as written, counted};
 
 /// Width of a dot-and-whisker strip in px, and the margin on both sides that keeps a dot at 0 or 1 whole.
 const STRIP_PX: f64 = 180.0;
 const STRIP_MARGIN_PX: f64 = 12.0;
-
-/// Abscissa of a proportion in [0, 1] on a strip; outside values stay at the edge.
-fn strip_x(proportion: f64) -> String {
-    let clamped = if proportion.is_finite() { proportion.clamp(0.0, 1.0) } else { 0.0 };
-    format!("{:.1}", STRIP_MARGIN_PX + clamped * (STRIP_PX - 2.0 * STRIP_MARGIN_PX))
-}
 
 /// The common axis over a column of strips: 0 to 100 %.
 pub fn axis() -> Markup {
@@ -30,7 +26,7 @@ pub fn axis() -> Markup {
 
 /// One row of the dot-and-whisker figure: `solid` as a filled dot, `hollow` as a ring, each over its interval.
 ///
-/// Hidden from screen readers: the same numbers stand in the row's other cells.
+/// Hidden from screen readers, because the other cells of the row have the same numbers.
 pub fn strip(solid: Option<&Interval>, hollow: Option<&Interval>) -> Markup {
     html! {
         svg.strip viewBox="0 0 180 22" width="180" height="22" aria-hidden="true" {
@@ -52,6 +48,12 @@ fn mark(interval: &Interval, class: &str, y_px: u32) -> Markup {
     }
 }
 
+/// Abscissa of a proportion in [0, 1] on a strip; values outside are drawn at the edge.
+fn strip_x(proportion: f64) -> String {
+    let clamped = if proportion.is_finite() { proportion.clamp(0.0, 1.0) } else { 0.0 };
+    format!("{:.1}", STRIP_MARGIN_PX + clamped * (STRIP_PX - 2.0 * STRIP_MARGIN_PX))
+}
+
 /// Geometry of the histogram in the units of its view box.
 const BAR: f64 = 34.0;
 const STEP: f64 = 52.0;
@@ -63,7 +65,8 @@ pub fn histogram(counts: &[u64], hard_from: Option<u32>) -> Markup {
     let width = STEP * counts.len() as f64 + 8.0;
     let tallest = counts.iter().copied().max().unwrap_or(0).max(1);
     html! {
-        svg.histogram viewBox=(format!("0 0 {width} 200")) width=(width) height="200" role="img" aria-label=(spoken(counts)) {
+        svg.histogram viewBox=(format!("0 0 {width} 200")) width=(width) height="200" role="img"
+            aria-label=(spoken(counts)) {
             line.base x1="0" x2=(width) y1=(BASE) y2=(BASE) {}
             @for (failures, &count) in counts.iter().enumerate() {
                 (bar(failures, count, tallest, hard_from.is_some_and(|from| failures >= from as usize)))
@@ -80,14 +83,14 @@ fn bar(failures: usize, count: u64, tallest: u64, hard: bool) -> Markup {
     html! {
         rect class=(if hard { "hard" } else { "rest" }) x=(format!("{:.1}", centre - BAR / 2.0)) width=(BAR)
             y=(format!("{:.1}", BASE - height)) height=(format!("{height:.1}")) {}
-        text x=(centre) y=(format!("{:.1}", BASE - height - 5.0)) text-anchor="middle" { (text::count(count)) }
+        text x=(centre) y=(format!("{:.1}", BASE - height - 5.0)) text-anchor="middle" { (written(count)) }
         text.tick x=(centre) y=(BASE + 16.0) text-anchor="middle" { (failures) }
     }
 }
 
 /// The histogram in words.
 fn spoken(counts: &[u64]) -> String {
-    let bars = counts.iter().enumerate().map(|(failures, &n)| format!("{failures}: {}", text::counted(n, "image")));
+    let bars = counts.iter().enumerate().map(|(failures, &n)| format!("{failures}: {}", counted(n, "image")));
     format!("Images by number of failing surrogates. {}.", bars.collect::<Vec<_>>().join(", "))
 }
 

@@ -1,7 +1,7 @@
-//! The hard images themselves: filters, two groups of cards, and the empty dialogs that the script fills.
+//! The hard images: filters, two groups of cards, and the empty dialogs that the script fills.
 //!
-//! Does not embed any JSON: the script reads the cards' own text and `data-` attributes, so that nothing is said twice.
-//! Holds always: a card stands in exactly one group; the order in the file is the script's default order (most failures
+//! Does not embed any JSON: the script reads the text and `data-` attributes of the cards.
+//! Holds always: a card is in exactly one group; the order in the file is the script's default order (most failures
 //! first, then the lowest mean probability of the true class, then the id).
 
 use std::collections::BTreeSet;
@@ -9,15 +9,13 @@ use std::collections::BTreeSet;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
-use super::text::{count, counted, name, phrase, probability};
+use super::text::{name, phrase};
 use super::{Card, Report, Verdict, charts, tables};
+use crate::render::numbers::{count, counted, probability};
 
 /// The section with everything about single images.
 pub fn gallery(report: &Report) -> Markup {
-    let body = match report.cards.is_empty() {
-        true => empty(report),
-        false => full(&report.cards, report.cards_left_out),
-    };
+    let body = if report.cards.is_empty() { empty(report) } else { full(&report.cards, report.cards_left_out) };
     tables::section("gallery", "The images", "", body)
 }
 
@@ -25,9 +23,11 @@ fn empty(report: &Report) -> Markup {
     html! {
         p.nothing {
             @if report.hard_items == 0 {
-                "No image is hard under this rule: none defeats enough surrogates at once. That is a result too; "
-                "a larger or stranger pool would find more, and so would a rule that asks for fewer failures."
-            } @else { (counted(report.hard_items, "hard image")) ", none of them shown on this page." }
+                "No image is hard under this rule, because no image makes enough surrogates fail. That is a result \
+                 too. "
+                "A larger or more unusual pool may have hard images, and a rule that asks for fewer failures finds \
+                 more."
+            } @else { (counted(report.hard_items, "hard image")) ", but this page shows no images." }
         }
     }
 }
@@ -43,21 +43,26 @@ fn full(cards: &[Card], left_out: u64) -> Markup {
     let (agree, scatter): (Vec<&Card>, Vec<&Card>) = ordered.into_iter().partition(|card| card.suspect_label);
     html! {
         p.note {
-            "Each card gives the true class, then what each surrogate said: the bar is the probability of the class it named, "
-            "the tick on it that of the true class."
-            @if left_out > 0 { " " (counted(left_out, "further hard image")) " left out to keep the page small; they are in manifest.parquet." }
+            "Each card gives the true class, then the prediction of each surrogate: the bar is the probability of the "
+            "predicted class, and the tick on it is the probability of the true class."
+            @if left_out > 0 {
+                " " (counted(left_out, "further hard image"))
+                " left out to keep the page small; see manifest.parquet."
+            }
         }
         (filters(cards))
-        (group("scatter", "Surrogates scatter", "Hard images proper: the failing surrogates give mostly different wrong answers.", &scatter))
+        (group("scatter", "Surrogates scatter",
+            "Hard images proper: the failing surrogates mostly give different wrong answers.", &scatter))
         (group("agree", "Surrogates agree on one wrong class: check the label",
-            "Two or more surrogates fail, three quarters of them or more with the same answer. Often the label is wrong or two classes are in the picture.", &agree))
+            "Two or more surrogates fail, and at least three quarters of them give the same answer. Often the label is \
+             wrong, or two classes are in the picture.", &agree))
         p.nothing id="none" hidden { "No image matches these filters. " button type="button" data-reset { "Show all" } }
         (viewer())
         (help())
     }
 }
 
-/// The controls; hidden until the script is there to answer them.
+/// The controls; hidden until the script runs.
 fn filters(cards: &[Card]) -> Markup {
     let categories: BTreeSet<&str> = cards.iter().map(|card| card.category.as_str()).collect();
     let failures: BTreeSet<u32> = cards.iter().map(|card| card.n_failed).collect();
@@ -65,7 +70,8 @@ fn filters(cards: &[Card]) -> Markup {
         cards.iter().filter_map(|card| card.made_from.as_ref()).map(|made| made.kind.as_str()).collect();
     html! {
         form.filters id="filters" role="search" aria-label="Filter the images" autocomplete="off" hidden {
-            label { span { "Search " kbd { "/" } } input type="search" name="q" placeholder="class, file, prediction …"; }
+            label { span { "Search " kbd { "/" } } input type="search" name="q" placeholder="class, file, prediction \
+                                                                                             …"; }
             label { span { "Category" } input name="cat" list="categories" placeholder="all"; }
             datalist id="categories" { @for category in &categories { option value=(category) {} } }
             label hidden[kinds.len() < 2] { span { "Nuisance" } select name="kind" {
@@ -77,10 +83,14 @@ fn filters(cards: &[Card]) -> Markup {
                 @for n in failures.iter().rev() { option value=(n) { (n) } }
             } }
             label { span { "Group" } select name="group" {
-                option value="" { "all" } option value="scatter" { "scatter" } option value="agree" { "agree on one class" }
+                option value="" { "all" }
+                option value="scatter" { "scatter" }
+                option value="agree" { "agree on one class" }
             } }
             label { span { "Sort" } select name="sort" {
-                option value="" { "most failures" } option value="p" { "lowest true probability" } option value="cat" { "category" }
+                option value="" { "most failures" }
+                option value="p" { "lowest true probability" }
+                option value="cat" { "category" }
             } }
             div.state {
                 output id="shown" aria-live="polite" { (counted(cards.len() as u64, "image")) }
@@ -105,7 +115,9 @@ fn group(id: &str, title: &str, note: &str, cards: &[&Card]) -> Markup {
 
 fn card(card: &Card) -> Markup {
     html! {
-        li.card data-failed=(card.n_failed) data-cat=(card.category) data-kind=[card.made_from.as_ref().map(|made| &made.kind)] data-p=(format!("{:.6}", mean_true_prob(card))) {
+        li.card data-failed=(card.n_failed) data-cat=(card.category)
+            data-kind=[card.made_from.as_ref().map(|made| &made.kind)]
+            data-p=(format!("{:.6}", mean_true_prob(card))) {
             button.open type="button" aria-label={ "Larger view: " (card.label) ", " (card.file) } { (thumbnail(card)) }
             div.words {
                 h4 { (phrase(&card.label)) }
@@ -113,7 +125,7 @@ fn card(card: &Card) -> Markup {
                 (origin(card))
                 ul.verdicts { @for verdict in &card.verdicts { (self::verdict(verdict)) } }
                 @if !card.targets.is_empty() {
-                    p.apart { "Without a say:" }
+                    p.apart { "Targets, which do not vote:" }
                     ul.verdicts { @for verdict in &card.targets { (self::verdict(verdict)) } }
                 }
             }
@@ -140,16 +152,23 @@ fn badges(card: &Card) -> Markup {
                 @if *n > 1 { span { (n) " say " (phrase(class)) } }
             }
             @if card.suspect_label { span.suspect { "check the label" } }
-            @if card.near_tie { span.tie title="a surrogate's two best classes are so close that another machine may swap them" { "near tie" } }
+            @if card.near_tie {
+                span.tie title="a surrogate's two best classes are so close that another machine may swap them" {
+                    "near tie"
+                }
+            }
         }
     }
 }
 
-/// Where the image is from; what only the larger view shows is marked `full`.
+/// The source of the image; parts that only the larger view shows have the class `full`.
 fn origin(card: &Card) -> Markup {
     html! {
         p.origin {
-            span.full { "Category " (phrase(&card.category)) " · item " (name(&card.item_id)) " · " (card.width_px) " × " (card.height_px) " px" br; }
+            span.full {
+                "Category " (phrase(&card.category)) " · item " (name(&card.item_id))
+                " · " (card.width_px) " × " (card.height_px) " px" br;
+            }
             @if let Some(made) = &card.made_from {
                 @if !made.prompt.is_empty() { span.prompt { (phrase(&made.prompt)) } br; }
                 @if !made.kind.is_empty() { (phrase(&made.kind)) ": " (phrase(&made.value)) br; }
@@ -173,7 +192,7 @@ fn verdict(verdict: &Verdict) -> Markup {
     }
 }
 
-/// Mean over the surrogates of the true class's probability; 1 for a card without verdicts, which sorts it last.
+/// Mean over the surrogates of the true class's probability; 1 for a card without predictions, which sorts it last.
 fn mean_true_prob(card: &Card) -> f32 {
     match card.verdicts.len() {
         0 => 1.0,
@@ -195,7 +214,7 @@ fn viewer() -> Markup {
     }
 }
 
-/// Keys and what they do, as the help dialog lists them.
+/// The keys and their effects, for the help dialog.
 const KEYS: [(&str, &str); 6] = [
     ("/", "search"),
     ("j  k", "next and previous image, from anywhere on the page"),

@@ -1,33 +1,35 @@
-//! Models that had no say, and the nuisances: two ways to see what the hard images have in common.
+//! The sections about targets and about nuisances: two ways to see what the hard images have in common.
 //!
-//! Does not compute a statistic: it orders rows and divides counts. Holds always: both sections vanish where a run has no
-//! targets or no nuisances, since most have none.
+//! Does not compute a statistic: it orders rows and divides counts. Holds always: a run without targets or nuisances
+//! has no such section, because most runs have neither.
 
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
 use super::tables::{folded_table, head, section, table};
-use super::text::{DASH, bounds, count, hash, name, percent, phrase, ratio, share};
+use super::text::{hash, name, phrase};
 use super::{NuisanceRow, TargetRow, charts};
+use crate::render::numbers::{DASH, bounds, count, percent, ratio, share};
 
-/// Values of a kind that are open from the start.
+/// Values of a kind that are visible from the start; the others are folded.
 const SHOWN_VALUES: usize = 10;
 
-/// Accuracy on the pool and on the hard set of models that did not mine.
+/// Accuracy of the targets on the pool and on the hard set.
 pub fn targets(targets: &[TargetRow]) -> Markup {
+    if targets.is_empty() {
+        return html! {};
+    }
     let head = html! {
         (head(&["Target", "On the pool#", "95 % interval#", "On the hard set#", "95 % interval#"]))
         th scope="col" { span.hidden { "Both accuracies on an axis from 0 to 100 %" } (charts::axis()) }
         (head(&["Difference#", "Runtime", "Weights (SHA-256)"]))
     };
     let rows: Vec<Markup> = targets.iter().map(target_row).collect();
-    let note = "Models that had no say in choosing the hard images. The further one falls from the pool (ring) to the hard set \
-                (dot), the more the surrogates' shared failures carry over.";
-    match targets.is_empty() {
-        true => html! {},
-        false => section("targets", "Models without a say", note, table("Targets", &head, &rows)),
-    }
+    let note = "Models that took no part in choosing the hard images. The further the accuracy of a model falls from \
+                the pool (ring) to the hard set (dot), the more the shared failures of the surrogates carry over to \
+                it.";
+    section("targets", "Targets: models that do not vote", note, table("Targets", &head, &rows))
 }
 
 fn target_row(row: &TargetRow) -> Markup {
@@ -37,7 +39,9 @@ fn target_row(row: &TargetRow) -> Markup {
         th scope="row" { (name(&row.name)) }
         td.number { (percent(row.on_pool.value)) span.of { "of " (count(row.items)) } }
         td.number { (bounds(&row.on_pool)) }
-        td.number { (on_hard.map_or(DASH.into(), |hard| percent(hard.value))) span.of { "of " (count(row.hard_items)) } }
+        td.number {
+            (on_hard.map_or(DASH.into(), |hard| percent(hard.value))) span.of { "of " (count(row.hard_items)) }
+        }
         td.number { (on_hard.map_or(DASH.into(), bounds)) }
         td { (charts::strip(on_hard, Some(&row.on_pool))) }
         td.number { (points.map_or(DASH.into(), |points| format!("{points:+.1}").replace('-', "\u{2212}"))) }
@@ -46,20 +50,21 @@ fn target_row(row: &TargetRow) -> Markup {
     }
 }
 
-/// Accuracy and share of hard images by kind of nuisance, and by value within each kind, the worst first.
+/// Accuracy and share of hard images by kind of nuisance, and by value within each kind, the hardest first.
 pub fn nuisances(rows: &[NuisanceRow]) -> Markup {
-    let kinds: Vec<&NuisanceRow> = rows.iter().filter(|row| row.value.is_none()).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let kinds = rows.iter().filter(|row| row.value.is_none());
+    let kinds: Vec<Markup> = kinds.map(|row| nuisance_row(row, &row.kind)).collect();
     let names: BTreeSet<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
-    let note = "Top-1 accuracy is the mean over the surrogates; its interval takes each image as one trial. With few images of a value \
-                its figures say little.";
+    let note = "Top-1 accuracy is the mean over the surrogates; its interval takes each image as one trial. The \
+                figures of a value with few images are uncertain.";
     let body = html! {
-        (table("Kinds of nuisance", &nuisance_head("Kind"), &kinds.into_iter().map(|row| nuisance_row(row, &row.kind)).collect::<Vec<_>>()))
+        (table("Kinds of nuisance", &nuisance_head("Kind"), &kinds))
         @for kind in names { (values(kind, rows)) }
     };
-    match rows.is_empty() {
-        true => html! {},
-        false => section("nuisances", "By nuisance", note, body),
-    }
+    section("nuisances", "By nuisance", note, body)
 }
 
 /// The values of one kind.
@@ -74,7 +79,8 @@ fn values(kind: &str, rows: &[NuisanceRow]) -> Markup {
         h3 { (phrase(kind)) }
         @if let Some((worst, best)) = best_and_worst {
             p.note {
-                "Hardest: " (phrase(worst.value.as_deref().unwrap_or_default())) " (" (percent(worst.accuracy.value)) "); easiest: "
+                "Hardest: " (phrase(worst.value.as_deref().unwrap_or_default()))
+                " (" (percent(worst.accuracy.value)) "); easiest: "
                 (phrase(best.value.as_deref().unwrap_or_default())) " (" (percent(best.accuracy.value)) ")."
             }
         }

@@ -1,11 +1,11 @@
 //! The report of one run: records in, the bytes of one self-contained `index.html` out.
 //!
-//! Does not read or write files, ask the clock, decode images or compute a statistic: whoever calls [`render`]
-//! has counted, estimated and shrunk the photographs already. Anything derived here is a sum, a share or an order.
+//! Does not read or write files, ask the clock, decode images or compute a statistic: the caller of [`render`] has
+//! counted, estimated and shrunk the images. Anything derived here is a sum, a share or an order.
 //!
-//! Holds always: the page asks nothing of the network (thumbnails are `data:` URIs, style and script are inline and
-//! named by hash in its content security policy); every piece of data is escaped; the same report gives the same bytes;
-//! without JavaScript everything still shows.
+//! Holds always: the page loads nothing from the network (thumbnails are `data:` URIs, style and script are inline and
+//! named by hash in its content security policy); all data is escaped; the same report gives the same bytes;
+//! everything is visible without JavaScript.
 
 mod charts;
 mod gallery;
@@ -14,79 +14,81 @@ mod page;
 mod people;
 mod sections;
 mod tables;
-pub(in crate::render) mod text;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
-/// Everything that the page says. Order of `surrogates` and `leave_one_out` is kept; the other lists are ordered here.
+pub use crate::stats::Interval;
+
+/// Everything that the page shows. The order of `surrogates` and `leave_one_out` is kept; other lists are ordered here.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// Heading of the page, for example the name of the pipeline.
     pub title: String,
-    /// What was run, as (name, value): recipe, rule, label space, tool version, seed, runtime … in this order.
+    /// The settings of the run, as (name, value), in this order: recipe, rule, label space, version, seed, runtime …
     pub facts: Vec<(String, String)>,
     /// Images in the pool: the denominator of the hard set's share.
     pub pool_items: u64,
     /// Images in the hard set, shown here or not.
     pub hard_items: u64,
-    /// Images that a stage dropped.
+    /// Items that a stage lost.
     pub dropped_items: u64,
     /// Images marked as near ties, in the whole pool.
     pub near_ties: u64,
-    /// One row for each classifier that mined.
+    /// One row for each surrogate.
     pub surrogates: Vec<SurrogateRow>,
-    /// One row for each model that was scored and had no say.
+    /// One row for each target.
     pub targets: Vec<TargetRow>,
     /// One row for each value of a nuisance; empty for photographs.
     pub nuisances: Vec<NuisanceRow>,
     /// Images by number of failing surrogates: index 0..=k.
     pub failures_histogram: Vec<u64>,
-    /// Fewest failures that make an image hard, where the rule is a count (`at-least=3` gives 3); bars from there on are
-    /// set off. `None` for rules of another kind.
+    /// The number of failures from which an image is hard (`at-least=3` gives 3); bars from there on are set off.
+    /// `None` if the rule is not a number of failures.
     pub hard_from_failures: Option<u32>,
-    /// How far the surrogates fail alike, pair by pair.
+    /// How similarly the surrogates fail, pair by pair.
     pub agreement: Agreement,
     /// One row for each surrogate; empty when there is only one.
     pub leave_one_out: Vec<LeaveOneOut>,
-    /// Wrong classes that surrogates share.
+    /// Wrong classes that several surrogates give.
     pub confusions: Vec<Confusion>,
-    /// One row for each category of the pool, whether it has hard images or not.
+    /// One row for each category of the pool, with or without hard images.
     pub categories: Vec<CategoryRow>,
-    /// What people said of the hard images; `None` before anybody has.
+    /// People's verdicts on the hard images; `None` without answers.
     pub people: Option<People>,
-    /// Why images were dropped: a row for everything that went wrong with one of them.
+    /// Lost items: a row for each problem.
     pub dropped: Vec<DroppedItem>,
     /// Hard images to show.
     pub cards: Vec<Card>,
-    /// Hard images that are not among `cards` because of the page's limit.
+    /// Hard images that are not in `cards`, because the page is limited.
     pub cards_left_out: u64,
 }
 
-/// What people said.
+/// Answers of people and what follows from them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct People {
     /// When an image is accepted, in words.
     pub rule: String,
-    /// Images by verdict.
+    /// Images that people accepted.
     pub accepted: u64,
-    /// See `accepted`.
+    /// Images that people rejected.
     pub rejected: u64,
-    /// See `accepted`.
+    /// Images with too few valid votes.
     pub undecided: u64,
     /// Sheets filled in.
     pub assignments: u64,
-    /// Of these, set aside for their sentinels.
+    /// Sheets set aside because of their sentinels.
     pub set_aside: u64,
-    /// One for each question.
+    /// Agreement on each question.
     pub opinions: Vec<Opinion>,
-    /// One for each person.
+    /// The contribution of each person.
     pub people: Vec<Person>,
-    /// Images on which people are split, most first.
+    /// Images on which people disagree, the most disputed first.
     pub disputed: Vec<Disputed>,
 }
 
-/// How far people agree on one question.
+/// How much people agree on one question.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Opinion {
     /// The question.
@@ -101,33 +103,33 @@ pub struct Opinion {
     pub interval: Option<(f64, f64)>,
 }
 
-/// One person's part.
+/// What one person contributed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Person {
-    /// Opaque.
+    /// The person's opaque name.
     pub name: String,
     /// Sheets filled in.
     pub sheets: u64,
-    /// Of these, set aside.
+    /// Sheets set aside.
     pub set_aside: u64,
     /// Votes that count.
     pub votes: u64,
-    /// Share of pairs with other people's votes that are equal, in [0, 1].
+    /// Share of equal votes among all pairs with other people, in [0, 1].
     pub agreement: Option<f64>,
 }
 
-/// An image on which people are split.
+/// An image on which people disagree.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Disputed {
     /// The item's id.
     pub item_id: String,
     /// The category, readable.
     pub label: String,
-    /// What was decided.
+    /// People's verdict.
     pub verdict: String,
-    /// A JPEG file; empty when the image could not be read again.
+    /// A JPEG file; empty if the image could not be read.
     pub thumbnail_jpeg: Vec<u8>,
-    /// For each question the votes: no, not sure, yes.
+    /// The votes on each question: no, not sure, yes.
     pub votes: Vec<(String, [u64; 3])>,
 }
 
@@ -142,17 +144,17 @@ pub struct SurrogateRow {
     pub accuracy: Interval,
     /// Images scored: the denominator of `accuracy`.
     pub items: u64,
-    /// Of `items`, those that it has right.
+    /// Images of `items` on which it is right.
     pub correct: u64,
-    /// Of the `hard_items` hard images, those that it has right.
+    /// Hard images on which it is right.
     pub correct_on_hard: u64,
     /// Hard images: the denominator of `correct_on_hard`.
     pub hard_items: u64,
-    /// What ran it, for example `onnxruntime 1.31.1, cpu`.
+    /// The runtime and device, for example `onnxruntime 1.31.1, cpu`.
     pub runtime: String,
 }
 
-/// A model that had no say, over the pool and over the hard set.
+/// One target over the pool and over the hard set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetRow {
     /// Its name.
@@ -167,7 +169,7 @@ pub struct TargetRow {
     pub on_hard: Option<Interval>,
     /// Hard images that it has scored.
     pub hard_items: u64,
-    /// What ran it.
+    /// The runtime and device.
     pub runtime: String,
 }
 
@@ -180,48 +182,37 @@ pub struct NuisanceRow {
     pub value: Option<String>,
     /// Its images in the pool.
     pub items: u64,
-    /// Those of them in the hard set.
+    /// Its images in the hard set.
     pub hard: u64,
     /// Top-1 accuracy, the mean over the surrogates.
     pub accuracy: Interval,
 }
 
-/// A proportion with its 95 % Wilson interval, all in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// The observed proportion.
-    pub value: f64,
-    /// Lower bound.
-    pub low: f64,
-    /// Upper bound.
-    pub high: f64,
-}
-
-/// Pairwise agreement of the surrogates: square matrices in the order of `names`; `None` where it is undefined.
+/// Pairwise agreement of the surrogates: square matrices in the order of `names`; `None` where a figure is undefined.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Agreement {
     /// The surrogates, in the order of rows and columns.
     pub names: Vec<String>,
     /// Error consistency: Cohen's kappa of right and wrong, in [-1, 1] (Geirhos, Meding and Wichmann, 2020).
     pub kappa: Vec<Vec<Option<f64>>>,
-    /// Of the images on which both are wrong, the share in [0, 1] on which they give the same class.
+    /// The share in [0, 1] of images with the same class among those on which both are wrong.
     pub both_wrong_same_class: Vec<Vec<Option<f64>>>,
 }
 
 /// One surrogate against the images that the others mine without it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeaveOneOut {
-    /// The surrogate that has no say.
+    /// The surrogate that is left out.
     pub left_out: String,
-    /// Images that the rule selects when this surrogate has no say.
+    /// Images that the rule selects without this surrogate.
     pub mined_by_others: u64,
-    /// Its accuracy on those; `None` when there are none.
+    /// Its accuracy on these images; `None` if there are none.
     pub accuracy_on_them: Option<Interval>,
     /// Its accuracy on the whole pool, for comparison.
     pub accuracy_on_pool: Interval,
 }
 
-/// A wrong class that failing surrogates share: images of `label` that are called `predicted`.
+/// A wrong class that failing surrogates share: images of `label` that they take for `predicted`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Confusion {
     /// The true class, readable.
@@ -230,7 +221,7 @@ pub struct Confusion {
     pub predicted: String,
     /// Images that are confused in this way.
     pub items: u64,
-    /// The surrogates that make it.
+    /// The surrogates that confuse them.
     pub surrogates: Vec<String>,
 }
 
@@ -241,18 +232,18 @@ pub struct CategoryRow {
     pub name: String,
     /// Its images in the pool.
     pub items: u64,
-    /// Those of them in the hard set.
+    /// Its images in the hard set.
     pub hard: u64,
 }
 
-/// An image that left the run before it could be mined.
+/// A problem with an item that is not in the result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DroppedItem {
     /// The item's id or its file.
     pub what: String,
-    /// The stage that dropped it.
+    /// The stage that lost it.
     pub stage: String,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
 }
 
@@ -261,35 +252,35 @@ pub struct DroppedItem {
 pub struct Card {
     /// The item's id, unique in the run.
     pub item_id: String,
-    /// Where the image came from: shown, never opened.
+    /// The source of the image; it is shown and never opened.
     pub file: String,
-    /// Kind and value of its nuisance, and the prompt, if it was made from one.
+    /// Its nuisance and prompt, if it was made from a prompt.
     pub made_from: Option<MadeFrom>,
     /// The true class, readable.
     pub label: String,
     /// The category, by which the page filters.
     pub category: String,
-    /// A JPEG file, about 320 px on its longer side; empty when the image could not be read again.
+    /// A JPEG file, at most 256 px on its longer side; empty if the image could not be read.
     pub thumbnail_jpeg: Vec<u8>,
     /// Width of the image itself.
     pub width_px: u32,
     /// Its height.
     pub height_px: u32,
-    /// One for each surrogate.
+    /// The prediction of each surrogate.
     pub verdicts: Vec<Verdict>,
-    /// One for each target.
+    /// The prediction of each target.
     pub targets: Vec<Verdict>,
     /// Surrogates that are wrong: 0 to the number of `verdicts`.
     pub n_failed: u32,
     /// The class that most failing surrogates gave, and how many gave it.
     pub agreed_wrong: Option<(String, u32)>,
-    /// A surrogate's two best classes were too close for its verdict to be safe; the threshold is the caller's.
+    /// Whether a surrogate's two best classes are so close that another machine may swap them; the caller decides.
     pub near_tie: bool,
-    /// Most failing surrogates (the caller says how many that is) agree on one wrong class: perhaps the label is wrong.
+    /// Whether so many failing surrogates agree on one wrong class that the label may be wrong; the caller decides.
     pub suspect_label: bool,
 }
 
-/// What a made image was asked to be.
+/// The nuisance and prompt of a made image.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MadeFrom {
     /// Kind of nuisance; may be empty.
@@ -300,7 +291,7 @@ pub struct MadeFrom {
     pub prompt: String,
 }
 
-/// What one surrogate said of one image.
+/// The prediction of one surrogate or target for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// The surrogate's name, as in its [`SurrogateRow`].
@@ -313,13 +304,13 @@ pub struct Verdict {
     pub true_prob: f32,
     /// Rank of the true class, 1 = top.
     pub true_rank: u32,
-    /// Whether the label space counts the top class as right.
+    /// Whether the top class counts as right.
     pub correct: bool,
 }
 
-/// Writes the page: UTF-8, one file, ready to be stored as `index.html` or sent by mail.
+/// The page: UTF-8, one file that can be stored as `index.html` or sent by mail.
 ///
-/// Never fails: an empty report is a page that says so, and a number that is not finite is shown as a dash.
+/// Never fails: an empty report gives a page that says so, and a number that is not finite is shown as a dash.
 pub fn render(report: &Report) -> Vec<u8> {
     page::page(report).into_string().into_bytes()
 }

@@ -1,16 +1,17 @@
 //! The frame of the page: head, summary, table of contents, sections in reading order, footer.
 //!
-//! Does not lay out a single table or card. Holds always: the policy in the head names the style and the script that
-//! the page carries, with line ends as a browser reads them.
+//! Does not lay out tables or cards. Holds always: the policy in the head names the style and the script of the page,
+//! with line ends as a browser reads them.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::policy;
 use super::{Report, gallery, groups, people, sections, text};
+use crate::render::numbers::{count, counted, share};
 
 /// The whole document.
 pub fn page(report: &Report) -> Markup {
-    // Browsers read CRLF as LF before they hash; a checkout with CRLF must not break the policy.
+    // Browsers read CRLF as LF before they hash, so a checkout with CRLF must not change the policy.
     let style = include_str!("style.css").replace("\r\n", "\n");
     let script = include_str!("script.js").replace("\r\n", "\n");
     html! {
@@ -52,7 +53,9 @@ fn header(report: &Report) -> Markup {
             p.summary { (summary(report)) }
             @if !report.facts.is_empty() {
                 dl.facts {
-                    @for (name, value) in &report.facts { div { dt { (text::phrase(name)) } dd { (text::name(value)) } } }
+                    @for (name, value) in &report.facts {
+                        div { dt { (text::phrase(name)) } dd { (text::name(value)) } }
+                    }
                 }
             }
         }
@@ -62,7 +65,7 @@ fn header(report: &Report) -> Markup {
 /// The key figures in one sentence.
 fn summary(report: &Report) -> Markup {
     let all = report.surrogates.len() as u64;
-    let surrogates = text::counted(all, "surrogate");
+    let surrogates = counted(all, "surrogate");
     let who = match report.hard_from_failures {
         Some(needed) if u64::from(needed) < all => format!("At least {needed} of the {surrogates} fail together"),
         _ if all == 1 => format!("The {surrogates} fails"),
@@ -72,8 +75,8 @@ fn summary(report: &Report) -> Markup {
         @if report.pool_items == 0 { "This run has no images yet" }
         @else {
             (who) " on "
-            strong { (text::count(report.hard_items)) " of " (text::counted(report.pool_items, "image")) }
-            " (" (text::share(report.hard_items, report.pool_items)) ")"
+            strong { (count(report.hard_items)) " of " (counted(report.pool_items, "image")) }
+            " (" (share(report.hard_items, report.pool_items)) ")"
         }
         "; " (were(report.dropped_items, "was", "were")) " dropped, and "
         (were(report.near_ties, "is a near tie", "are near ties")) "."
@@ -82,10 +85,10 @@ fn summary(report: &Report) -> Markup {
 
 /// A count of images with the verb that fits it.
 fn were(images: u64, one: &str, many: &str) -> String {
-    format!("{} {}", text::counted(images, "image"), if images == 1 { one } else { many })
+    format!("{} {}", counted(images, "image"), if images == 1 { one } else { many })
 }
 
-/// The heading; a page without a title would have a blank tab.
+/// The heading, which is never empty, because a page without a title has a blank tab.
 fn title(report: &Report) -> &str {
     if report.title.is_empty() { "Untitled run" } else { &report.title }
 }
@@ -114,7 +117,11 @@ fn contents(report: &Report) -> Markup {
     };
     html! {
         nav.contents aria-label="Sections" {
-            ul { @for (anchor, title) in CONTENTS.iter().filter(|(anchor, _)| is_there(anchor)) { li { a href={ "#" (anchor) } { (title) } } } }
+            ul {
+                @for (anchor, title) in CONTENTS.iter().filter(|(anchor, _)| is_there(anchor)) {
+                    li { a href={ "#" (anchor) } { (title) } }
+                }
+            }
         }
     }
 }
@@ -139,8 +146,10 @@ fn footer() -> Markup {
     html! {
         footer {
             p {
-                "Proportions carry 95 % Wilson intervals. A surrogate took part in choosing these images, so its score on "
-                "them is not a result; compare only models that did not mine. This page is one file and loads nothing."
+                "Proportions have 95 % Wilson intervals. The surrogates took part in choosing these images, so their "
+                "scores on them are not results; compare only models that did not mine. This page is one file and \
+                 loads "
+                "nothing."
             }
         }
     }

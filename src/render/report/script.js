@@ -1,5 +1,5 @@
-// Filters, sorting, keyboard and the larger view. Reads what the page already says; fetches and stores nothing.
-// Holds always: the filters live in the form and in the URL's fragment, nowhere else; hiding a card never reads layout.
+// Filters, sorting, keyboard and the larger view. Reads only the page; fetches and stores nothing.
+// Holds always: the filters are only in the form and in the URL's fragment; hiding a card never reads layout.
 (() => {
   "use strict";
   const form = document.getElementById("filters");

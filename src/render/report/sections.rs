@@ -1,23 +1,20 @@
 //! The sections before and after the gallery, one function each: accuracy, failures, agreement, leave-one-out,
 //! confusions, categories, dropped images.
 //!
-//! Does not compute a statistic: it orders rows and divides counts. Holds always: a section without data says so
-//! instead of vanishing, so that the page has the same shape for every run.
+//! Does not compute a statistic: it orders rows and divides counts. Holds always: a section without data says so and
+//! does not vanish, so that the page has the same shape for every run.
 
 use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
 use super::tables::{folded_table, head, section, table};
-use super::text::{bounds, coefficient, count, counted, hash, name, percent, phrase, ratio, share};
-use super::{Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts, text};
+use super::text::{fragment_value, hash, name, phrase};
+use super::{Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts};
+use crate::render::numbers::{DASH, bounds, coefficient, count, counted, percent, ratio, share};
 
-/// Rows of a long table that are open from the start.
+/// Rows of a long table that are visible from the start; the others are folded.
 const SHOWN_ROWS: usize = 15;
-
-fn nothing(what: &str) -> Markup {
-    html! { p.nothing { (what) } }
-}
 
 /// Accuracy of each surrogate on the pool, with intervals on a common axis, and on the hard set.
 pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
@@ -27,8 +24,8 @@ pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
         (head(&["Correct#", "On the hard set#", "Runtime", "Weights (SHA-256)"]))
     };
     let rows: Vec<Markup> = surrogates.iter().map(accuracy_row).collect();
-    let note = "Top-1 accuracy on the pool. Surrogates score low on the hard set by construction (zero where all must fail): \
-                they mined it, so that column says how the rule cut, not how good a model is.";
+    let note = "Top-1 accuracy on the pool. Surrogates score low on the hard set by construction (zero if all must \
+                fail), because they mined it: that column shows the effect of the rule, not how good a model is.";
     let body = if rows.is_empty() {
         nothing("No surrogate has scored this pool yet.")
     } else {
@@ -44,13 +41,16 @@ fn accuracy_row(row: &SurrogateRow) -> Markup {
         td.number { (bounds(&row.accuracy)) }
         td { (charts::strip(Some(&row.accuracy), None)) }
         td.number { (count(row.correct)) " / " (count(row.items)) }
-        td.number { (share(row.correct_on_hard, row.hard_items)) span.of { (count(row.correct_on_hard)) " / " (count(row.hard_items)) } }
+        td.number {
+            (share(row.correct_on_hard, row.hard_items))
+            span.of { (count(row.correct_on_hard)) " / " (count(row.hard_items)) }
+        }
         td { (phrase(&row.runtime)) }
         td { (hash(&row.weights_sha256)) }
     }
 }
 
-/// How many images fail how many surrogates.
+/// The number of images by the number of surrogates that fail on them.
 pub fn failures(histogram: &[u64], hard_from: Option<u32>) -> Markup {
     let scored: u64 = histogram.iter().sum();
     let note = match hard_from {
@@ -62,7 +62,13 @@ pub fn failures(histogram: &[u64], hard_from: Option<u32>) -> Markup {
     let body = match scored {
         0 => nothing("No image has been scored yet."),
         _ => {
-            html! { figure { div.scroll role="region" aria-label="Failures per image" tabindex="0" { (charts::histogram(histogram, hard_from)) } } }
+            html! {
+                figure {
+                    div.scroll role="region" aria-label="Failures per image" tabindex="0" {
+                        (charts::histogram(histogram, hard_from))
+                    }
+                }
+            }
         }
     };
     section("failures", "Failures per image", &note, body)
@@ -70,14 +76,15 @@ pub fn failures(histogram: &[u64], hard_from: Option<u32>) -> Markup {
 
 /// The two matrices of pairwise agreement.
 pub fn agreement(agreement: &Agreement) -> Markup {
-    let note = "Error consistency is Cohen's kappa of right and wrong (Geirhos et al. 2020): 1 = the two fail on the same \
-                images, 0 = they coincide no more than their accuracies make them, below 0 = they fail on different ones.";
+    let note = "Error consistency is Cohen's kappa of right and wrong (Geirhos et al. 2020): 1 = both fail on the same \
+                images, 0 = no more overlap than their accuracies predict, below 0 = they fail on different images.";
     let body = match agreement.names.len() {
         0 | 1 => nothing("Agreement needs two surrogates."),
         _ => html! {
             div.pair {
                 (matrix("Error consistency (kappa)", &agreement.names, &agreement.kappa, coefficient))
-                (matrix("Same wrong class, where both are wrong", &agreement.names, &agreement.both_wrong_same_class, share_or_dash))
+                (matrix("Same wrong class, where both are wrong", &agreement.names,
+                    &agreement.both_wrong_same_class, share_or_dash))
             }
         },
     };
@@ -94,7 +101,10 @@ fn matrix(title: &str, names: &[String], values: &[Vec<Option<f64>>], write: fn(
         div.scroll role="region" aria-label=(title) tabindex="0" {
             table.matrix {
                 caption { (title) }
-                thead { tr { td {} @for (j, name) in names.iter().enumerate() { th scope="col" title=(name) { (j + 1) } } } }
+                thead { tr {
+                    td {}
+                    @for (j, name) in names.iter().enumerate() { th scope="col" title=(name) { (j + 1) } }
+                } }
                 tbody { @for (i, row_name) in names.iter().enumerate() { tr {
                     th scope="row" { span.index { (i + 1) } (name(row_name)) }
                     @for j in 0..names.len() { (matrix_cell(i, j, values, write)) }
@@ -122,8 +132,9 @@ pub fn leave_one_out(rows: &[LeaveOneOut]) -> Markup {
         th scope="col" { span.hidden { "Both accuracies on an axis from 0 to 100 %" } (charts::axis()) }
     };
     let rows: Vec<Markup> = rows.iter().map(leave_one_out_row).collect();
-    let note = "The rule runs without one surrogate, which is then tested on what the others mined. The further it falls \
-                from its accuracy on the pool (ring) to that on the mined images (dot), the more the difficulty carries over.";
+    let note = "The rule runs without one surrogate, which is then tested on the images that the others mined. The \
+                further its accuracy falls from the pool (ring) to the mined images (dot), the more the difficulty \
+                carries over.";
     let body = if rows.is_empty() {
         nothing("Leaving one out needs at least two surrogates.")
     } else {
@@ -137,8 +148,8 @@ fn leave_one_out_row(row: &LeaveOneOut) -> Markup {
     html! {
         th scope="row" { (name(&row.left_out)) }
         td.number { (count(row.mined_by_others)) }
-        td.number { (on_them.map_or(text::DASH.into(), |interval: &Interval| percent(interval.value))) }
-        td.number { (on_them.map_or(text::DASH.into(), bounds)) }
+        td.number { (on_them.map_or(DASH.into(), |interval: &Interval| percent(interval.value))) }
+        td.number { (on_them.map_or(DASH.into(), bounds)) }
         td.number { (percent(row.accuracy_on_pool.value)) }
         td { (charts::strip(on_them, Some(&row.accuracy_on_pool))) }
     }
@@ -150,8 +161,8 @@ pub fn confusions(confusions: &[Confusion]) -> Markup {
     ordered.sort_by_key(|c| (Reverse(c.items), c.label.to_lowercase(), &c.label, &c.predicted));
     let rows: Vec<Markup> = ordered.into_iter().map(confusion_row).collect();
     let head = head(&["True class", "Taken for", "Images#", "By"]);
-    let note = "The wrong class that the failing surrogates share. A frequent pair is a real ambiguity, an overlap of two \
-                classes, or a run of wrong labels: look at the images.";
+    let note = "Wrong classes that the failing surrogates share. A frequent pair is a real ambiguity, an overlap of \
+                two classes, or a series of wrong labels: look at the images.";
     let body = match rows.len() {
         0 => nothing("No wrong class is shared."),
         _ => folded_table("Shared confusions", &head, &rows, SHOWN_ROWS),
@@ -160,7 +171,7 @@ pub fn confusions(confusions: &[Confusion]) -> Markup {
 }
 
 fn confusion_row(row: &Confusion) -> Markup {
-    let query = format!("#q={}", text::fragment_value(&format!("{} {}", row.label, row.predicted)));
+    let query = format!("#q={}", fragment_value(&format!("{} {}", row.label, row.predicted)));
     html! {
         th scope="row" { a href=(query) { (phrase(&row.label)) } }
         td { (phrase(&row.predicted)) }
@@ -179,14 +190,14 @@ pub fn categories(categories: &[CategoryRow]) -> Markup {
         0 => nothing("No category has images yet."),
         _ => folded_table("Hard images by category", &head, &rows, SHOWN_ROWS),
     };
-    let note = "With few images in a category its share says little; a name leads to its images.";
+    let note = "The share of a category with few images is uncertain. A name links to its images.";
     section("categories", "Hard images by category", note, body)
 }
 
 fn category_row(row: &CategoryRow) -> Markup {
     html! {
         th scope="row" {
-            @if row.hard > 0 { a href={ "#cat=" (text::fragment_value(&row.name)) } { (name(&row.name)) } }
+            @if row.hard > 0 { a href={ "#cat=" (fragment_value(&row.name)) } { (name(&row.name)) } }
             @else { (name(&row.name)) }
         }
         td.number { (count(row.hard)) }
@@ -196,7 +207,7 @@ fn category_row(row: &CategoryRow) -> Markup {
     }
 }
 
-/// What was dropped on the way, and why, folded: `items` may exceed the rows when the caller lists only some.
+/// Lost items and the reasons, folded. `items` may exceed the number of rows if the caller lists only some.
 pub fn dropped(rows: &[DroppedItem], items: u64) -> Markup {
     let cells: Vec<Markup> = rows.iter().map(dropped_row).collect();
     let body = match (items, rows.len()) {
@@ -214,4 +225,8 @@ pub fn dropped(rows: &[DroppedItem], items: u64) -> Markup {
 
 fn dropped_row(row: &DroppedItem) -> Markup {
     html! { th scope="row" { (name(&row.what)) } td { (phrase(&row.stage)) } td { (phrase(&row.reason)) } }
+}
+
+fn nothing(what: &str) -> Markup {
+    html! { p.nothing { (what) } }
 }

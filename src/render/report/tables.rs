@@ -1,10 +1,12 @@
-//! What the tables of the report have in common: a titled section, a box to scroll in, a list whose tail is folded.
+//! The common parts of tables: a titled section, a box that scrolls, a table whose tail is folded.
 //!
-//! Does not know any record. Holds always: a wide table scrolls inside its own box, which the keyboard reaches too.
+//! Knows no record. Holds always: a wide table scrolls inside its own box, which the keyboard can reach.
 
 use maud::{Markup, html};
 
-/// A section with its anchor, its heading and one line that says how to read it.
+use crate::render::numbers::count;
+
+/// A section with its anchor, its heading and a note that explains how to read it.
 pub fn section(id: &str, title: &str, note: &str, body: Markup) -> Markup {
     html! {
         section id=(id) aria-labelledby={ (id) "-title" } {
@@ -24,14 +26,14 @@ pub fn table(label: &str, head: &Markup, rows: &[Markup]) -> Markup {
     }
 }
 
-/// A table whose first `shown` rows are open and whose rest is folded under a line that counts it.
+/// A table whose first `shown` rows are visible and whose other rows are folded under a line with their number.
 pub fn folded_table(label: &str, head: &Markup, rows: &[Markup], shown: usize) -> Markup {
     let (first, rest) = rows.split_at(shown.min(rows.len()));
     html! {
         (table(label, head, first))
         @if !rest.is_empty() {
             details {
-                summary { "The other " (super::text::count(rest.len() as u64)) }
+                summary { "The other " (count(rest.len() as u64)) }
                 (table(&format!("{label}, the rest"), head, rest))
             }
         }

@@ -21,7 +21,7 @@ pub fn label_studio_tasks(lines: &[TaskLine]) -> Vec<u8> {
     serde_json::to_vec_pretty(&tasks).unwrap_or_default()
 }
 
-/// `config.xml`: the image, and a choice for each question id. Texts come from the tasks, so that nothing needs escaping.
+/// `config.xml`: the image, and a choice for each question id. Texts come from the tasks, so nothing needs escaping.
 pub fn label_studio_config(questions: &[String]) -> String {
     let choices: String = CHOICES
         .iter()
@@ -29,11 +29,13 @@ pub fn label_studio_config(questions: &[String]) -> String {
         .collect();
     let question = |id: &String| {
         format!(
-            "  <Header value=\"$question_{id}\" size=\"4\"/>\n  <Choices name=\"{id}\" toName=\"image\" choice=\"single-radio\" required=\"true\" showInline=\"true\">\n{choices}  </Choices>\n"
+            "  <Header value=\"$question_{id}\" size=\"4\"/>\n  <Choices name=\"{id}\" toName=\"image\" \
+             choice=\"single-radio\" required=\"true\" showInline=\"true\">\n{choices}  </Choices>\n"
         )
     };
     let questions: String = questions.iter().map(question).collect();
     format!(
-        "<View>\n  <Image name=\"image\" value=\"$image\" zoom=\"true\"/>\n  <Text name=\"gloss\" value=\"$gloss\"/>\n{questions}</View>\n"
+        "<View>\n  <Image name=\"image\" value=\"$image\" zoom=\"true\"/>\n  \
+         <Text name=\"gloss\" value=\"$gloss\"/>\n{questions}</View>\n"
     )
 }

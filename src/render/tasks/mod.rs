@@ -1,6 +1,7 @@
-//! Task sheets as files for other people's tools: tasks and questions in, bytes out.
+//! Task sheets as files for other tools: tasks and questions in, bytes out.
 //!
-//! Holds always: nothing here knows which task is a sentinel, so no file can tell; every text is escaped for its format.
+//! Holds always: this module does not know which task is a sentinel, so that no file can reveal it; every text is
+//! escaped for its format.
 
 mod label_studio;
 mod plain;
@@ -17,9 +18,9 @@ pub use readme::readme;
 /// One task, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskLine {
-    /// Name of its sheet.
+    /// The name of its sheet.
     pub batch: String,
-    /// Place on the sheet, from 1.
+    /// Position on the sheet, from 1.
     pub position: u32,
     /// Its name.
     pub task: String,
@@ -27,33 +28,30 @@ pub struct TaskLine {
     pub image: String,
     /// The category's name.
     pub category: String,
-    /// What else the category is called.
+    /// A short explanation of the category.
     pub gloss: Option<String>,
     /// Id and text of each question, with the category filled in.
     pub questions: Vec<(String, String)>,
 }
 
-/// Answers that tools offer, as (value in files, text for people).
+/// The answers that tools offer, as (value in files, text for people).
 pub const CHOICES: [(&str, &str); 3] = [("yes", "Yes"), ("no", "No"), ("not_sure", "Not sure")];
 
-/// An image inside a page.
+/// An image as a URI for a page.
 pub fn jpeg_uri(jpeg: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
 }
 
-/// A cell that a spreadsheet will not take for a formula (OWASP, "CSV injection").
+/// A cell that a spreadsheet does not read as a formula (OWASP, "CSV injection").
 fn cell(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Rows as CSV (RFC 4180, line feeds).
 fn rows_as_csv<'a>(rows: impl IntoIterator<Item = Vec<std::borrow::Cow<'a, str>>>) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     for row in rows {
-        // Writing into memory does not fail, and all rows have as many cells as the first.
+        // This cannot fail: it writes into memory, and all rows have the same number of cells.
         let _ = writer.write_record(row.iter().map(|cell| cell.as_ref()));
     }
     writer.into_inner().unwrap_or_default()

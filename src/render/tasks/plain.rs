@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{TaskLine, cell, rows_as_csv};
 
-/// One row for each task: batch, position, task, image, category, gloss, an empty cell for the person, and for each question
-/// its text and an empty cell for the answer, headed by the question's id.
+/// One row for each task: batch, position, task, image, category, gloss, an empty cell for the person, and for each
+/// question its text and an empty cell for the answer, in a column named by the question's id.
 pub fn csv(lines: &[TaskLine]) -> Vec<u8> {
     let questions = lines.first().map_or(&[][..], |line| &line.questions);
     let fixed = ["batch", "position", "task", "image", "category", "gloss", "person"].map(Cow::Borrowed);
@@ -30,7 +30,7 @@ pub fn csv(lines: &[TaskLine]) -> Vec<u8> {
     rows_as_csv(std::iter::once(header).chain(lines.iter().map(row)))
 }
 
-/// One JSON object on a line for each task.
+/// One line of JSON for each task.
 pub fn jsonl(lines: &[TaskLine]) -> Vec<u8> {
     let line = |line: &TaskLine| {
         let questions: Vec<_> = line.questions.iter().map(|(id, text)| json!({ "id": id, "text": text })).collect();

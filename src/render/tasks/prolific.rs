@@ -21,15 +21,16 @@ pub fn prolific_csv(lines: &[TaskLine]) -> Vec<u8> {
     rows_as_csv(std::iter::once(header).chain(lines.iter().map(row)))
 }
 
-/// `instructions.json`: a multiple choice for each question (id, text). The id in brackets brings answers back to it.
+/// `instructions.json`: a multiple choice for each question (id, text). The id in brackets links answers to the
+/// question.
 pub fn prolific_instructions(questions: &[(String, String)]) -> Vec<u8> {
     let options: Vec<Value> = CHOICES.iter().map(|(value, text)| json!({ "label": text, "value": value })).collect();
-    let instruction = |(order, (id, text)): (usize, &(String, String))| {
-        json!({
+    let mut instructions: Vec<Value> = Vec::new();
+    for (order, (id, text)) in questions.iter().enumerate() {
+        instructions.push(json!({
             "type": "multiple_choice", "order": order, "answer_limit": 1,
             "description": format!("{text} [{id}]"), "options": options,
-        })
-    };
-    let instructions: Vec<Value> = questions.iter().enumerate().map(instruction).collect();
+        }));
+    }
     serde_json::to_vec_pretty(&instructions).unwrap_or_default()
 }

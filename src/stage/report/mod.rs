@@ -253,12 +253,8 @@ pub(super) fn weights(surrogate: &SurrogateSpec) -> String {
 }
 
 /// Without any item there is no proportion; the page shows a dash for NaN.
-pub(super) fn interval(interval: Option<Interval>) -> page::Interval {
-    interval.map_or(page::Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN }, |i| page::Interval {
-        value: i.value,
-        low: i.low,
-        high: i.high,
-    })
+pub(super) fn interval(interval: Option<Interval>) -> Interval {
+    interval.unwrap_or(Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN })
 }
 
 fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> {

@@ -1,16 +1,17 @@
 //! Expectation maximisation over votes: the loop that the two models of `dawid_skene` share.
 //!
-//! Knows nothing of how a model estimates people's errors: that step is handed in. Tables are flat: probabilities
-//! `[tasks * labels]`, errors `[people * labels observed * labels true]`. Every label must occur; `dawid_skene` sees to it.
+//! Does not know how a model estimates people's errors: the caller passes that step. Tables are flat: probabilities
+//! `[tasks * labels]`, errors `[people * labels observed * labels true]`. Every label must occur; `dawid_skene` ensures
+//! it.
 //!
-//! Source: crowd-kit 1.4.2, `crowdkit/aggregation/classification/dawid_skene.py`: start from the shares of the votes,
-//! clipping, bound and stopping rule are its own.
+//! Source: crowd-kit 1.4.2, `crowdkit/aggregation/classification/dawid_skene.py`: the start from the
+//! shares of the votes, clipping, bound and stopping rule are the same.
 
 use std::collections::BTreeMap;
 
 use super::{Vote, VoteSet, majority};
 
-/// No probability whose logarithm is taken lies below this (crowd-kit's `_EPS`).
+/// The lower bound of probabilities before a logarithm is taken (crowd-kit's `_EPS`).
 pub(super) const FLOOR: f64 = 1e-10;
 /// crowd-kit's `n_iter`.
 const MAX_ITERATIONS: u32 = 100;
@@ -20,15 +21,15 @@ const TOLERANCE: f64 = 1e-5;
 /// Estimates people's errors from the probabilities of the tasks' labels: the step that makes a model.
 pub(super) type ErrorsOf = fn(&VoteSet, &[f64]) -> Vec<f64>;
 
-/// Votes, and what is known of their tasks.
+/// Votes, and known labels of their tasks.
 pub(super) struct Problem<'a> {
     set: &'a VoteSet,
     known: &'a BTreeMap<u32, u8>,
-    /// `[tasks]`: whether somebody voted on it. The others do not take part.
+    /// `[tasks]`: whether somebody voted on the task. Other tasks are ignored.
     voted: Vec<bool>,
 }
 
-/// Where the loop ended.
+/// The result of the loop.
 pub(super) struct Fit {
     /// `[tasks * labels]`; rows of tasks without votes are zeros.
     pub probabilities: Vec<f64>,
@@ -42,17 +43,17 @@ pub(super) struct Fit {
 struct Logs {
     /// `[labels]`.
     priors: Vec<f64>,
-    /// As [`Fit::errors`]; minus infinity where a person never gave the label, which nobody reads.
+    /// As [`Fit::errors`]; minus infinity for labels that a person never gave, which are never read.
     errors: Vec<f64>,
 }
 
 impl<'a> Problem<'a> {
-    /// The labels of the tasks in `known`, all of them with votes, are taken as certain.
+    /// The labels of the tasks in `known`, all of which have votes, are taken as certain.
     pub(super) fn new(set: &'a VoteSet, known: &'a BTreeMap<u32, u8>) -> Self {
         Self { set, known, voted: set.voted() }
     }
 
-    /// Alternates the two steps until the bound hardly grows, or 100 times.
+    /// Alternates the two steps until the bound grows by less than [`TOLERANCE`], or 100 times.
     pub(super) fn fit(&self, errors_of: ErrorsOf) -> Fit {
         let mut probabilities = self.start();
         let mut errors = errors_of(self.set, &probabilities);
@@ -72,14 +73,14 @@ impl<'a> Problem<'a> {
         Fit { probabilities, errors, iterations }
     }
 
-    /// The shares of the votes, but for the tasks that are known.
+    /// The shares of the votes, with certainty for known labels.
     fn start(&self) -> Vec<f64> {
         let mut shares = majority(self.set).concat();
         self.clamp(&mut shares);
         shares
     }
 
-    /// Puts certainty on the known labels.
+    /// Sets the known labels to certainty.
     fn clamp(&self, probabilities: &mut [f64]) {
         for (&task, &label) in self.known {
             let row = &mut probabilities[task as usize * self.set.labels..][..self.set.labels];
@@ -116,8 +117,8 @@ impl<'a> Problem<'a> {
 
     /// crowd-kit's evidence lower bound, divided by the number of votes.
     ///
-    /// The prior counts once for each vote, not once for each task as the true bound has it: crowd-kit does so, and the
-    /// bound decides when to stop.
+    /// The prior counts once for each vote, not once for each task as in the true bound, because crowd-kit does so and
+    /// the bound decides when to stop.
     fn bound(&self, logs: &Logs, probabilities: &[f64]) -> f64 {
         let expectation: f64 = self.set.votes.iter().map(|vote| self.expectation(logs, probabilities, vote)).sum();
         let rows = probabilities.chunks_exact(self.set.labels).zip(&self.voted);
@@ -156,7 +157,7 @@ fn exponentiate(row: &mut [f64]) {
     row.iter_mut().for_each(|power| *power /= sum);
 }
 
-/// Entropy in nats of probabilities that are lifted to [`FLOOR`] first.
+/// Entropy in nats of probabilities that are raised to [`FLOOR`] first.
 fn entropy(row: &[f64]) -> f64 {
     row.iter().map(|&probability| probability.max(FLOOR)).map(|p| -p * p.ln()).sum()
 }

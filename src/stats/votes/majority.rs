@@ -1,8 +1,8 @@
-//! The share of the votes, plain or weighted by how often a person sides with the majority.
+//! The share of the votes, plain or weighted by how often a person agrees with the majority.
 
 use super::{Vote, VoteSet, most_probable};
 
-/// What [`wawa`] finds.
+/// The result of [`wawa`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wawa {
     /// By person: the share of their votes that equal the majority's label, in [0, 1]; `None` without a vote.
@@ -16,7 +16,7 @@ pub fn majority(set: &VoteSet) -> Vec<Vec<f64>> {
     weighted(set, |_| 1.0)
 }
 
-/// Worker agreement with aggregate: people who side with the majority weigh more.
+/// Worker agreement with aggregate: the votes of people who agree with the majority weigh more.
 ///
 /// The skill of a person is the share of their votes that equal the [`most_probable`] label of the majority, their own
 /// vote included. Source: crowd-kit, `Wawa`.

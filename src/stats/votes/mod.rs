@@ -1,12 +1,12 @@
-//! People's votes on tasks: which label is most probable, how good each person is, how far they agree.
+//! People's votes on tasks: the most probable labels, the skill of each person, and the agreement of people.
 //!
-//! Does not know what a task or a label means, nor who a person is: all three are indices from 0. No I/O, no threads; the
-//! one thing drawn at random, the bootstrap of [`alpha_interval`], depends on its seed alone.
-//! Holds always: nothing that comes out is NaN. A task without votes has all-zero probabilities, a person without votes
-//! has no skill and changes nobody's figures, a label that nobody used has probability 0.
+//! Does not know what a task or a label means, nor who a person is: all three are indices from 0. No I/O, no threads;
+//! the one thing drawn at random, the bootstrap of [`alpha_interval`], depends on its seed alone. Holds always: no
+//! result is NaN, because a table or page could not show it. A task without votes has all-zero probabilities, a person
+//! without votes has no skill and changes nobody's figures, a label that nobody used has probability 0.
 //!
-//! Reference: crowd-kit 1.4.2 (Ustalov, Pavlichenko, Tseitlin, "Learning from crowds with Crowd-Kit", JOSS 9, 2024) with
-//! its default settings; `tests/golden/votes.json` and `tests/votes_parity.rs` hold this module against it.
+//! Reference: crowd-kit 1.4.2 (Ustalov, Pavlichenko, Tseitlin, "Learning from crowds with Crowd-Kit", JOSS 9, 2024)
+//! with its default settings; `tests/golden/votes.json` and `tests/votes_parity.rs` hold this module against it.
 
 mod dawid_skene;
 mod em;
@@ -32,8 +32,8 @@ pub struct Vote {
 
 /// Votes with the numbers of tasks, people and labels they index.
 ///
-/// A person votes at most once on a task, and every index lies below its number: the caller sees to both. The functions
-/// over a set panic at an index that does not; a second vote counts like one of somebody else.
+/// The caller ensures that a person votes at most once on a task and that every index is below its number. The
+/// functions over a set panic at a larger index; a second vote counts like the vote of somebody else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VoteSet {
     /// Number of tasks, with or without votes.
@@ -71,8 +71,8 @@ impl VoteSet {
 
 /// Index of the largest of `probabilities`; of several equally large ones the first.
 ///
-/// `None` where none is above zero: no values, zeros or NaN only. crowd-kit too takes the first of its columns, but leaves
-/// their order to pandas, which need not be alphabetical.
+/// `None` if no value is above zero. crowd-kit too takes the first of its columns, but leaves their order to pandas,
+/// which need not be alphabetical.
 pub fn most_probable(probabilities: &[f64]) -> Option<usize> {
     let mut best = None;
     let mut highest = 0.0;

@@ -1,7 +1,7 @@
-//! How far people agree: Krippendorff's alpha with an interval, shares of equal pairs over all and for each person.
+//! How much people agree: Krippendorff's alpha with its interval, and the share of equal pairs, overall and by person.
 //!
-//! Does not judge what agreement is enough. A pair is two votes on the same task; tasks with fewer than two votes have
-//! none and do not count.
+//! Does not say which agreement is sufficient. A pair is two votes on the same task; tasks with fewer than two votes
+//! have none and do not count.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,9 @@ const TAILS: [f64; 2] = [0.025, 0.975];
 /// Krippendorff's alpha for nominal labels, in [-1, 1]: 1 is perfect agreement, 0 what chance would give.
 ///
 /// Observed over expected disagreement, subtracted from 1. Source: K. Krippendorff, "Computing Krippendorff's
-/// alpha-reliability", 2011, part C; equal to nltk's `AnnotationTask.alpha`, which crowd-kit calls. `None` where no task
-/// has two votes and where all votes that count are equal: without any variation nothing tells agreement from habit.
-/// nltk gives 1 in the latter case.
+/// alpha-reliability", 2011, part C; equal to nltk's `AnnotationTask.alpha`, which crowd-kit calls. `None` where no
+/// task has two votes and where all votes that count are equal: without any variation nothing tells agreement from
+/// habit. nltk gives 1 in the latter case.
 pub fn krippendorff_alpha(set: &VoteSet) -> Option<f64> {
     let counts = set.counts();
     let patterns = Patterns::new(units(&counts, set.labels));
@@ -26,10 +26,10 @@ pub fn krippendorff_alpha(set: &VoteSet) -> Option<f64> {
 
 /// [`krippendorff_alpha`] with its 95 % percentile bootstrap interval over tasks.
 ///
-/// Each of `rounds` draws as many of the tasks with two votes or more as there are, with replacement; draws for which
-/// alpha is undefined are left out. The bounds are percentiles 2.5 and 97.5, interpolated linearly. The same `seed` gives
-/// the same interval. Source: B. Efron, R. J. Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. `None`
-/// where alpha is, or where no draw gave one.
+/// Each of `rounds` draws resamples the tasks with two votes or more, with replacement; draws for which
+/// alpha is undefined are left out. The bounds are percentiles 2.5 and 97.5, interpolated linearly. The same `seed`
+/// gives the same interval. Source: B. Efron, R. J. Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
+/// `None` where alpha is, or where no draw gave one.
 pub fn alpha_interval(set: &VoteSet, seed: u64, rounds: u32) -> Option<Interval> {
     let counts = set.counts();
     let patterns = Patterns::new(units(&counts, set.labels));
@@ -54,7 +54,7 @@ pub fn percent_agreement(set: &VoteSet) -> Option<f64> {
     (all > 0).then(|| equal as f64 / all as f64)
 }
 
-/// By person: the share of equal pairs among those of one vote of theirs and one of somebody else, in [0, 1].
+/// By person: the share of equal pairs among all pairs of one of their votes and a vote of somebody else, in [0, 1].
 ///
 /// `None` for a person who shares no task with others.
 pub fn agreement_with_others(set: &VoteSet) -> Vec<Option<f64>> {
@@ -74,7 +74,7 @@ fn units(counts: &[u32], labels: usize) -> Vec<&[u32]> {
     counts.chunks_exact(labels.max(1)).filter(|unit| unit.iter().sum::<u32>() > 1).collect()
 }
 
-/// Tasks told apart by their votes by label only: of many tasks few differ, which makes a draw cheap.
+/// Tasks grouped by their number of votes for each label. Few of many tasks differ in these, so that a draw is cheap.
 struct Patterns<'a> {
     /// Each different row of votes by label once.
     rows: Vec<&'a [u32]>,
@@ -89,18 +89,18 @@ impl<'a> Patterns<'a> {
         Self { rows, of }
     }
 
-    /// How often each pattern stands among the tasks.
+    /// How often each pattern occurs among the tasks.
     fn times(&self) -> Vec<u32> {
-        self.tally(self.of.iter().copied())
+        self.counted(self.of.iter().copied())
     }
 
-    /// How often each pattern is met in as many draws with replacement as there are tasks.
+    /// How often each pattern occurs in as many draws with replacement as there are tasks.
     fn resampled(&self, random: Philox) -> Vec<u32> {
         let n = self.of.len() as u64;
-        self.tally((0..n).map(|at| self.of[(random.u64(at) % n) as usize]))
+        self.counted((0..n).map(|at| self.of[(random.u64(at) % n) as usize]))
     }
 
-    fn tally(&self, met: impl Iterator<Item = usize>) -> Vec<u32> {
+    fn counted(&self, met: impl Iterator<Item = usize>) -> Vec<u32> {
         let mut times = vec![0; self.rows.len()];
         met.for_each(|pattern| times[pattern] += 1);
         times
@@ -130,7 +130,7 @@ fn ordered_pairs(votes: u32) -> u64 {
     u64::from(votes) * u64::from(votes.saturating_sub(1))
 }
 
-/// The value below which `share` of `sorted` lies, interpolated linearly (numpy's default); `None` of nothing.
+/// The quantile of `sorted` at `share`, interpolated linearly (numpy's default); `None` for an empty list.
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = sorted.len().saturating_sub(1) as f64 * share;
     let below = sorted.get(place as usize)?;

@@ -1,4 +1,5 @@
-//! Holds this module against crowd-kit's numbers in `tests/golden/votes.json`, and on cases small enough to judge by eye.
+//! Holds this module against crowd-kit's numbers in `tests/golden/votes.json`, and on cases small enough to judge by
+//! eye.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +61,7 @@ fn none_known() -> BTreeMap<u32, u8> {
     BTreeMap::new()
 }
 
-/// Holds `ours` against `theirs`, number by number; nothing may be missing on one side only.
+/// Compares `ours` with `theirs`, number by number; nothing may be missing on one side only.
 fn check(what: &str, ours: &[Vec<f64>], theirs: &[Vec<f64>]) {
     let shape = |rows: &[Vec<f64>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(shape(ours), shape(theirs), "{what}");
@@ -77,8 +78,7 @@ fn check_skills(what: &str, ours: &[Option<f64>], theirs: &[Option<f64>]) {
 
 fn check_case(golden: &Golden) {
     let what = |figure: &str| format!("{}: {figure}", golden.name);
-    let of = |&(task, person, label): &(u32, u32, u8)| Vote { task, person, label };
-    let votes = golden.votes.iter().map(of).collect();
+    let votes = golden.votes.iter().map(|&(task, person, label)| Vote { task, person, label }).collect();
     let set = VoteSet { tasks: golden.tasks, people: golden.people, labels: golden.labels, votes };
     check(&what("majority"), &majority(&set), &golden.majority);
     let Wawa { skills, probabilities } = wawa(&set);

@@ -1,15 +1,16 @@
 //! The card's metadata, as the hub and `datasets` read it.
 //!
-//! Holds always: every text from the data stands in double quotes on one line, so that no line of it can be `---`.
+//! Holds always: every text from the data is in double quotes on one line, so that no line can be `---`.
 //!
-//! Sources: the hub's specification of dataset cards; `datasets`, `Features._from_yaml_list` and `SplitDict._from_yaml_list`.
+//! Sources: the hub's specification of dataset cards; `datasets`, `Features._from_yaml_list` and
+//! `SplitDict._from_yaml_list`.
 
 use crate::domain::{ColumnFacts, ColumnKind};
 use crate::render::release::licence::licence;
 use crate::render::release::text::yaml;
 use crate::render::release::{DATA_FILES, Release, class_names, words};
 
-/// From `---` to `---`.
+/// The YAML block, from `---` to `---`.
 pub fn matter(release: &Release) -> String {
     let tags: String = words::keywords(release).iter().map(|tag| format!("- {tag}\n")).collect();
     format!(
@@ -24,7 +25,7 @@ pub fn matter(release: &Release) -> String {
     )
 }
 
-/// The hub knows a list of licences; any other is `other` with a name of small letters, digits, `-` and `.`.
+/// The hub has a list of licences; any other licence is `other` with a name of small letters, digits, `-` and `.`.
 fn licences(id: &str) -> String {
     if let Some(known) = licence(id) {
         return format!("license: {}\n", known.hub);
@@ -89,7 +90,7 @@ fn class_label(release: &Release) -> String {
     format!("    dtype:\n      class_label:\n        names:\n{}", names.collect::<String>())
 }
 
-/// Sizes of the split. Parquet hardly packs encoded images, so the files' size stands for the size in memory as well.
+/// Sizes of the split. Parquet hardly compresses encoded images, so the size in memory is given as that of the files.
 fn sizes(release: &Release) -> String {
     let bytes: u64 = release.files.iter().map(|file| file.bytes).sum();
     format!(

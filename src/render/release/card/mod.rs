@@ -1,7 +1,7 @@
 //! `README.md`: the dataset card, metadata in YAML and then a datasheet.
 //!
-//! Holds always: the first paragraph says whether people have looked at the images; of the known limits the surrogates' bias
-//! comes first.
+//! Holds always: the first paragraph says whether people have looked at the images; the first of the known limits is
+//! the bias of the surrogates.
 
 mod front;
 mod sections;
@@ -54,7 +54,7 @@ fn capital(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }
 
-/// What a card must say of the release `record` and does not, one text each.
+/// The statements about the release `record` that the card must contain and does not, one text each.
 pub fn card_lacks(card: &str, record: &ReleaseRecord) -> Vec<String> {
     let mut lacks = Vec::new();
     for surrogate in &record.surrogates {

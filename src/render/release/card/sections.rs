@@ -3,21 +3,12 @@
 //! Holds always: every text from the data goes through [`markdown`] or [`code`].
 
 use crate::domain::ColumnKind;
+use crate::render::numbers::{coefficient, count, counted, percent, share};
 use crate::render::release::text::{code, distinct, iso_date, markdown, row, table_head, web_url};
 use crate::render::release::{PeopleFacts, QuestionFacts, Release, SourceFacts, SurrogateFacts};
 use crate::render::release::{citation, class_names, licence, words};
-use crate::render::report::text::{coefficient, count, counted, percent, share};
 
-fn section(heading: &str, body: &str) -> String {
-    format!("\n## {heading}\n\n{}\n", body.trim_end())
-}
-
-/// A bold lead and a text: never the start of a list, a heading or a rule.
-fn item(lead: &str, text: &str) -> String {
-    format!("- **{lead}.** {text}\n")
-}
-
-/// Facts by name.
+/// A table of facts.
 pub fn summary(release: &Release) -> String {
     let facts = [
         ("Version", Some(code(&release.version))),
@@ -55,14 +46,15 @@ fn source_name(release: &Release) -> String {
     }
 }
 
-/// What a row is, and how many of which kind there are.
+/// What a row is, and the number of images of each kind of nuisance.
 pub fn images(release: &Release) -> String {
-    let row_is = "Each row is one image with its category, where it came from, and what every surrogate made of it. There is one \
-                  split, `test`: the release is for testing. The categories are listed at the end.\n";
+    let row_is = "Each row is one image with its category, its source, and the prediction of every surrogate. There is \
+                  one split, `test`, because the release is for testing. The categories are listed at the end.\n";
     let kinds = release.kinds.iter().map(|(kind, images)| row(&[code(kind), count(*images)]));
-    let kinds = match release.kinds.is_empty() {
-        true => String::new(),
-        false => format!("\n{}{}", table_head(&["Kind of nuisance", "Images#"]), kinds.collect::<String>()),
+    let kinds = if release.kinds.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}{}", table_head(&["Kind of nuisance", "Images#"]), kinds.collect::<String>())
     };
     let personal = format!("\n**People in the images.** {}\n", markdown(words::personal(release)));
     section("What the images are", &(row_is.to_owned() + &kinds + &personal))
@@ -75,9 +67,10 @@ pub fn making(release: &Release) -> String {
         format!("{} of {} are in the release.", count(release.images), counted(release.hard_items, "hard image"));
     let rows: String =
         release.excluded.iter().map(|(reason, images)| row(&[markdown(reason), count(*images)])).collect();
-    let excluded = match rows.is_empty() {
-        true => String::new(),
-        false => format!(" The others were left out:\n\n{}{rows}", table_head(&["Reason", "Images#"])),
+    let excluded = if rows.is_empty() {
+        String::new()
+    } else {
+        format!(" The others were left out:\n\n{}{rows}", table_head(&["Reason", "Images#"]))
     };
     let near = markdown(&release.near_duplicates);
     section("How they were made", &format!("{source}\n\n{part}{excluded}\n\n{near}"))
@@ -96,7 +89,8 @@ pub fn mining(release: &Release) -> String {
     let rows: String = release.surrogates.iter().map(surrogate).collect();
     let head = table_head(&["Surrogate", "Accuracy on the pool#", "On the release#", "Weights (SHA-256)"]);
     let body = format!(
-        "{}\n\n{head}{rows}\nSurrogates are never targets: what they score here is low by construction. The mining is {}.\n",
+        "{}\n\n{head}{rows}\nSurrogates are never targets: their scores here are low by construction. The mining is \
+         {}.\n",
         markdown(&words::mining(release)),
         code(&release.mining),
     );
@@ -109,7 +103,7 @@ pub fn people(release: &Release) -> String {
         Some(people) => section("People and agreement", &judged(people)),
         None => section(
             "People and agreement",
-            "**Nobody has judged these images.** Labels are what the recipe asked for or what the folder said.",
+            "**Nobody has judged these images.** Labels come from the recipe or from the folder of photographs.",
         ),
     }
 }
@@ -139,8 +133,8 @@ fn judged(people: &PeopleFacts) -> String {
         "95 % interval#",
     ]);
     format!(
-        "{}\n\n{head}{rows}\nPeople were told neither what the surrogates said nor which images were sentinels; they appear \
-         by opaque names alone.\n",
+        "{}\n\n{head}{rows}\nPeople were told neither the predictions of the surrogates nor which images were \
+         sentinels; they appear only under opaque names.\n",
         markdown(&words::annotation(people))
     )
 }
@@ -172,42 +166,46 @@ fn kind_name(kind: ColumnKind) -> &'static str {
     }
 }
 
-/// `datasets`, polars, Croissant and the other forms.
+/// How to load it with `datasets`, polars and Croissant, and the other forms.
 pub fn loading(release: &Release) -> String {
-    let form = |(folder, what): &(String, String)| format!("- {}: {}\n", code(folder), markdown(what));
-    let forms: String = release.forms.iter().map(form).collect();
+    let mut forms = String::new();
+    for (folder, what) in &release.forms {
+        forms += &format!("- {}: {}\n", code(folder), markdown(what));
+    }
     let forms = if forms.is_empty() { forms } else { format!("\n\nThe same images in other forms:\n\n{forms}") };
-    let body = "```python\nfrom datasets import load_dataset\n\nrelease = load_dataset(\".\", split=\"test\")  # the folder of this \
-         card\nimage, label = release[0][\"image\"], release[0][\"label\"]\nprint(release.features[\"label\"].int2str(label))\n\
+    let body = "```python\nfrom datasets import load_dataset\n\n\
+         release = load_dataset(\".\", split=\"test\")  # the folder of this card\n\
+         image, label = release[0][\"image\"], release[0][\"label\"]\n\
+         print(release.features[\"label\"].int2str(label))\n\
          ```\n\nThe evidence without the images:\n\n```python\nimport polars\n\n\
          evidence = polars.scan_parquet(\"data/test-*.parquet\").drop(\"image\").collect()\n```\n\n\
-         `croissant.json` describes the same files for loaders of Croissant.";
+        `croissant.json` describes the same files for Croissant loaders.";
     section("How to load", &(body.to_owned() + &forms))
 }
 
 /// Hashes and the program's own check.
 pub fn verifying(release: &Release) -> String {
     let body = format!(
-        "```sh\nhardset verify .\nsha256sum --check --quiet SHA256SUMS\n```\n\n{} in {}. The resolved recipe is in the release, with \
-         the hashes of what went into it.",
+        "```sh\nhardset verify .\nsha256sum --check --quiet SHA256SUMS\n```\n\n{} in {}. The release contains the \
+         resolved recipe, with the hashes of all inputs.",
         counted(release.images, "image"),
         counted(release.files.len() as u64, "data file"),
     );
     section("How to verify", &body)
 }
 
-/// What it is for and what not.
+/// Its intended use.
 pub fn uses(_release: &Release) -> String {
     section("Uses", &words::USES.map(|text| format!("- {}\n", markdown(text))).concat())
 }
 
-/// The surrogates' bias first.
+/// The known limits, the surrogates' bias first.
 pub fn limits(release: &Release) -> String {
     let items = words::limits(release).into_iter().map(|(lead, text)| item(lead, &markdown(&text)));
     section("Known limits", &items.collect::<String>())
 }
 
-/// What changed, and how it goes on.
+/// The changes since an older release, and how releases are maintained.
 pub fn versions(release: &Release) -> String {
     let changes = match &release.changes {
         Some(changes) => format!(
@@ -217,14 +215,14 @@ pub fn versions(release: &Release) -> String {
             count(changes.removed),
             count(changes.relabelled)
         ),
-        None => "This release is based on no older one.".into(),
+        None => "This release is not based on an older release.".into(),
     };
-    let plan = "A release does not change. A corrected one has a new semantic version and says what was added, removed and \
-                relabelled.";
+    let plan = "A release does not change. A corrected release has a new semantic version and lists the images that \
+                were added, removed and relabelled.";
     section("Versions", &format!("This is version {}. {changes}\n\n{plan}", code(&release.version)))
 }
 
-/// The release's licence, and those of what it was made with.
+/// The licences of the release and of everything that it was made with.
 pub fn licences(release: &Release) -> String {
     let own = match licence::licence(&release.license).and_then(|licence| licence.url()) {
         Some(url) => format!("{}, <{url}>", markdown(&release.license)),
@@ -239,9 +237,7 @@ pub fn licences(release: &Release) -> String {
                 &format!("{licence}; its terms may bind users of the images too"),
             )
         }
-        SourceFacts::Photographs { .. } => {
-            item("Photographs", "Each keeps the licence that it had where the folder came from")
-        }
+        SourceFacts::Photographs { .. } => item("Photographs", "Each keeps the licence that it had at its source"),
         SourceFacts::Fake => String::new(),
     };
     let surrogates: String = (release.surrogates.iter())
@@ -257,7 +253,7 @@ pub fn licences(release: &Release) -> String {
 pub fn citing(release: &Release) -> String {
     let works: String = distinct(&release.citation_of).iter().map(|work| item("Also", &markdown(work))).collect();
     let entry = citation::bibtex(release);
-    // Longer than any run of backticks in it.
+    // The fence must be longer than any run of backticks in the entry.
     let longest = entry.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(3.max(longest + 1));
     section("Citation", &format!("{fence}bibtex\n{entry}{fence}\n\n{works}"))
@@ -272,4 +268,13 @@ pub fn categories(release: &Release) -> String {
     });
     let head = table_head(&["Label#", "Class", "Category", "ImageNet-1k ids", "Images#"]);
     section("Categories", &(head + &rows.collect::<String>()))
+}
+
+fn section(heading: &str, body: &str) -> String {
+    format!("\n## {heading}\n\n{}\n", body.trim_end())
+}
+
+/// A list item with a bold lead, so that the text cannot begin a list, a heading or a rule of its own.
+fn item(lead: &str, text: &str) -> String {
+    format!("- **{lead}.** {text}\n")
 }
