@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::args::MineArgs;
 use super::error::Error;
-use super::output::{Output, percent};
+use super::output::Output;
 use super::session::Session;
 use crate::config::SurrogateDef;
 use crate::domain::{Device, RunSpec, SelectSpec};
 use crate::pool::Pool;
+use crate::render::numbers::share;
 use crate::stage::generate::generate;
 use crate::stage::mine::{Mining, Scored, mine, score, score_on};
 use crate::stage::prepare::{self, PrepareError, resolve_surrogate};
@@ -103,7 +104,7 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         selected.id,
         selected.hard,
         selected.items,
-        percent(selected.hard, selected.items),
+        share(selected.hard, selected.items).replace('\u{a0}', " "),
         selected.near_ties,
         selected.histogram,
     );

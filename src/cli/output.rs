@@ -26,14 +26,6 @@ impl Output {
     }
 }
 
-/// `part` of `whole` in per cent, with one decimal; `-` of nothing.
-pub fn percent(part: u64, whole: u64) -> String {
-    match whole {
-        0 => "-".to_owned(),
-        whole => format!("{:.1} %", 100.0 * part as f64 / whole as f64),
-    }
-}
-
 /// A size in the largest unit that leaves at least one of it.
 pub fn size(bytes: u64) -> String {
     match bytes {

@@ -1,33 +1,25 @@
 //! Writes the documents of a release, and last the hashes of all of its files.
 
-use std::fs::File;
-
 use rayon::prelude::*;
 
 use super::ReleaseError;
 use super::choose::LeftOut;
 use super::data::DataFile;
-use crate::domain::Sha256;
 use crate::render::release::{
     Changes, ExcludedRow, FileFacts, NearRow, Release, card, changes_md, citation_cff, croissant, excluded_csv,
     near_csv, sha256sums,
 };
-use crate::store::{Draft, StoreError};
+use crate::store::{Draft, StoreError, hash_file};
 use crate::work::Context;
 
 /// Sizes and hashes of the data files.
 pub fn file_facts(ctx: &Context, draft: &Draft, files: &[DataFile]) -> Result<Vec<FileFacts>, ReleaseError> {
     let facts = |file: &DataFile| {
         let path = draft.folder().join(file.path());
-        let bytes = std::fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
-        let sha256 = hash(&path)?.to_string();
-        Ok(FileFacts { path: file.path(), bytes, sha256, rows: file.items().len() as u64 })
+        let (bytes, sha256) = hash_file(&path).map_err(StoreError::io("read", &path))?;
+        Ok(FileFacts { path: file.path(), bytes, sha256: sha256.to_string(), rows: file.items().len() as u64 })
     };
     ctx.thread_pool()?.install(|| files.par_iter().map(facts).collect())
-}
-
-fn hash(path: &std::path::Path) -> Result<Sha256, StoreError> {
-    File::open(path).and_then(|mut file| Sha256::of_reader(&mut file)).map_err(StoreError::io("read", path))
 }
 
 /// Card, Croissant and citation.
@@ -62,9 +54,13 @@ pub fn write_lists(
 /// `SHA256SUMS` over everything that is there; `known`: files that have been hashed already.
 pub fn write_sums(ctx: &Context, draft: &Draft, known: &[FileFacts]) -> Result<(), ReleaseError> {
     let names = draft.files()?;
-    let sum = |name: &String| match known.iter().find(|file| file.path == *name) {
-        Some(file) => Ok((name.clone(), file.sha256.clone())),
-        None => Ok((name.clone(), hash(&draft.folder().join(name))?.to_string())),
+    let sum = |name: &String| {
+        if let Some(file) = known.iter().find(|file| file.path == *name) {
+            return Ok((name.clone(), file.sha256.clone()));
+        }
+        let path = draft.folder().join(name);
+        let (_, sha256) = hash_file(&path).map_err(StoreError::io("read", &path))?;
+        Ok((name.clone(), sha256.to_string()))
     };
     let sums: Result<Vec<_>, ReleaseError> = ctx.thread_pool()?.install(|| names.par_iter().map(sum).collect());
     Ok(draft.put("SHA256SUMS", sha256sums(&sums?).as_bytes())?)

@@ -5,9 +5,9 @@ mod release;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::domain::{RunSpec, Sha256};
+use crate::domain::RunSpec;
 use crate::pool::shard_ranges;
-use crate::store::{Check, ShardRecord, StoreError, Unit};
+use crate::store::{Check, ShardRecord, StoreError, Unit, hash_file};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::{Context, WorkError};
 
@@ -134,9 +134,8 @@ fn verify_people(ctx: &Context, verified: &mut Verified) {
 /// The manifest must be the table of the current mining, byte for byte, and readable.
 fn verify_manifest(ctx: &Context, spec: &RunSpec, verified: &mut Verified) {
     let (manifest, mined) = (ctx.run.manifest(), ctx.run.mined(&spec.mining_id()));
-    let hash = |path: &Path| std::fs::File::open(path).and_then(|mut file| Sha256::of_reader(&mut file));
     verified.files += 1;
-    match (hash(&manifest), hash(&mined)) {
+    match (hash_file(&manifest), hash_file(&mined)) {
         (Ok(a), Ok(b)) if a == b => {}
         (Err(error), _) => verified.wrong(&manifest, &error.to_string()),
         (_, Err(error)) => verified.wrong(&mined, &error.to_string()),

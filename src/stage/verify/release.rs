@@ -1,7 +1,6 @@
 //! verify of a release: hashes, counts, schema, no image twice, and that the card says what it must. Mends nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::File;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -10,7 +9,7 @@ use super::{Verified, VerifyError};
 use crate::domain::{ColumnFacts, DataFileRecord, ReleaseForm, ReleaseRecord, RunSpec, Sha256, Verdict};
 use crate::render::release::{card_lacks, read_sums};
 use crate::stage::release::{release_columns, surrogate_records};
-use crate::store::ReleaseDir;
+use crate::store::{ReleaseDir, hash_file};
 use crate::table::{ReleaseFile, StoredRow};
 use crate::work::Context;
 
@@ -90,8 +89,8 @@ fn sums(
     let problem = |name: &String, expected: &String| {
         let path = release.path().join(name);
         ctx.progress.advance(1);
-        match File::open(&path).and_then(|mut file| Sha256::of_reader(&mut file)) {
-            Ok(found) if found.to_string() == *expected => None,
+        match hash_file(&path) {
+            Ok((_, found)) if found.to_string() == *expected => None,
             Ok(_) => Some((path, "its SHA-256 is another one".to_owned())),
             Err(error) => Some((path, error.to_string())),
         }
