@@ -237,7 +237,7 @@ fn rows_that_are_wrong_in_themselves_are_found_though_all_sums_are_right() {
     let name = format!("bad/{DATA}");
     let check =
         |part: &str, edit: fn(&mut Vec<Vec<Cell>>)| found(&hardset, 3, &[&name, part], |bad| rewritten(bad, edit));
-    check("the same image stands there twice", |rows| {
+    check("the same image is there twice", |rows| {
         let (image, hash) = (rows[0][0].clone(), rows[0][HASH].clone());
         (rows[1][0], rows[1][HASH]) = (image, hash);
     });
