@@ -12,6 +12,8 @@ pub mod onnx;
 pub mod stats;
 pub mod store;
 pub mod table;
+#[cfg(feature = "diffusion")]
+pub mod text;
 
 pub mod assets;
 pub mod generator;
@@ -23,3 +25,7 @@ pub mod server;
 pub mod stage;
 
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/common/needs.rs"]
+mod needs;

@@ -1,9 +1,11 @@
 //! Noise images that say in one pixel what they "show": every stage can run on them without a model.
 //!
-//! The pixel at the top left names the class (`domain::fake_pixel`); the fake surrogate reads it. The rest is noise from the
-//! item's seed.
+//! The pixel at the top left names the class (`domain::fake_pixel`); the fake surrogate reads it. The rest is noise
+//! from the item's seed.
 
-use super::{Generator, GeneratorError, Listing, Picture, Pictures, Rows};
+use super::error::GeneratorError;
+use super::listing::{Listing, Rows};
+use super::picture::{Generator, Picture, Pictures};
 use crate::domain::{CategorySet, FakeImages, ItemId, Outcome, Philox, PlanRow, fake_pixel};
 use crate::imaging::RgbImage;
 
@@ -19,7 +21,7 @@ impl Fake {
 
     fn image(&self, request: &PlanRow) -> Outcome<Picture> {
         if self.0.fail_every.is_some_and(|n| request.item_id.0 % n == n - 1) {
-            return Outcome::Failed("the recipe asks every so-maniest fake image to fail".to_owned());
+            return Outcome::Failed("the recipe makes every n-th fake image fail (generate.fail_every)".to_owned());
         }
         let class = request.label_ids.first().copied().unwrap_or(0);
         match RgbImage::new(self.0.size_px, self.0.size_px, pixels(self.0.size_px, request.seed, class)) {
@@ -79,11 +81,8 @@ mod tests {
     }
 
     fn generate(requests: &[PlanRow], fail_every: Option<u32>) -> Vec<Outcome<Picture>> {
-        Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every })
-            .generate(requests)
-            .unwrap()
-            .finish()
-            .unwrap()
+        let mut fake = Fake::new(&FakeImages { images_per_category: 1, size_px: 8, fail_every });
+        fake.generate(requests).unwrap().finish().unwrap()
     }
 
     #[test]
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_come_as_ordered() {
+    fn every_nth_item_fails() {
         let failed: Vec<bool> = generate(&rows(6), Some(3)).iter().map(|outcome| outcome.reason().is_some()).collect();
         assert_eq!(failed, [false, false, true, false, false, true]);
     }

@@ -2,13 +2,18 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
 
+use super::error::GeneratorError;
 use super::labels::Labels;
-use super::{Generator, GeneratorError, Listing, Picture, Pictures, Rows};
-use crate::domain::{CategorySet, DropRow, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256, Stage};
+use super::listing::{Listing, Rows};
+use super::picture::{Generator, Picture, Pictures};
+use crate::domain::{
+    Category, CategorySet, DropRow, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256, Stage,
+};
 use crate::imaging::{self, DecodeLimits};
 
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
@@ -44,7 +49,7 @@ impl Generator for Folder {
     }
 }
 
-/// The file's bytes, or why they cannot be had; never more than `limit` are read.
+/// The file's bytes, or why they cannot be read; never reads more than `limit`.
 fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let cannot = |e: io::Error| format!("the file cannot be read: {e}");
     let file = File::open(path).map_err(cannot)?;
@@ -59,41 +64,39 @@ fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
 
 pub(super) fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
     let labels = Labels::new(source, categories)?;
-    let mut search = Search { recursive: source.recursive, above: Vec::new(), found: Vec::new() };
     let root = source.root.as_path();
-    search.folder(root, "").map_err(|e| GeneratorError::Folder { path: root.to_owned(), source: e })?;
-    let mut found = search.found;
-    found.sort();
+    let found =
+        search(root, source.recursive).map_err(|e| GeneratorError::Folder { path: root.to_owned(), source: e })?;
     if found.is_empty() {
         return Err(GeneratorError::Empty(root.to_owned()));
     }
     u32::try_from(found.len()).map_err(|_| GeneratorError::TooMany)?;
     let (mut rows, mut all_lost) = (Vec::new(), Vec::new());
-    for ((path, problem), item) in found.into_iter().zip(0..) {
+    for (Found { path, problem }, item) in found.into_iter().zip(0..) {
         let item_id = ItemId(item);
         match problem.map_or_else(|| labels.of(&path), Err) {
-            Ok(category) => rows.push(row(item_id, path, (&category.id, &category.imagenet_ids), seed)),
+            Ok(category) => rows.push(row(item_id, path, category, seed)),
             Err(reason) => all_lost.push(lost(item_id, path, reason)),
         }
     }
-    match rows.is_empty() {
-        true => Err(GeneratorError::NoLabel { root: root.to_owned(), reason: all_lost[0].reason.clone() }),
-        false => Ok(Listing { rows: Rows::Listed(rows), lost: all_lost }),
+    if rows.is_empty() {
+        return Err(GeneratorError::NoLabel { root: root.to_owned(), reason: all_lost[0].reason.clone() });
     }
+    Ok(Listing { rows: Rows::Listed(rows), lost: all_lost })
 }
 
 fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
     DropRow { item_id, stage: Stage::Plan, source, reason }
 }
 
-fn row(item_id: ItemId, path: String, (category, ids): (&str, &[u32]), seed: u64) -> PlanRow {
-    // The seed hangs on the file's name, not on its place, so that more photographs change no other item.
+fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow {
+    // The seed depends on the file's name, not on its position, so that more photographs change no other item.
     let stream = KeyHasher::new().field("path", &path).finish().to_string();
     let stream = u64::from_str_radix(&stream[..16], 16).unwrap_or(0);
     PlanRow {
         item_id,
-        category: category.to_owned(),
-        label_ids: ids.iter().map(|&id| id as i32).collect(),
+        category: category.id.clone(),
+        label_ids: category.imagenet_ids.iter().map(|&id| id as i32).collect(),
         nuisance_kind: None,
         nuisance: None,
         template: None,
@@ -104,65 +107,79 @@ fn row(item_id: ItemId, path: String, (category, ids): (&str, &[u32]), seed: u64
     }
 }
 
-/// For comparing with other images: paths of all images below `root`, relative to it with `/` between parts, in their order.
+/// Paths of all images below `root`, relative to it with `/` between parts, sorted: for comparing with other images.
 ///
-/// What cannot be an image of a run is passed over; a folder that cannot be read is an error.
+/// Files that cannot be images of a run are passed over; a folder that cannot be read is an error.
 pub fn images_below(root: &Path) -> Result<Vec<String>, GeneratorError> {
-    let mut search = Search { recursive: true, above: Vec::new(), found: Vec::new() };
-    search.folder(root, "").map_err(|e| GeneratorError::Compare { path: root.to_owned(), source: e })?;
-    let mut found: Vec<String> =
-        search.found.into_iter().filter(|(_, problem)| problem.is_none()).map(|(path, _)| path).collect();
+    let found = search(root, true).map_err(|e| GeneratorError::Compare { path: root.to_owned(), source: e })?;
+    Ok(found.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect())
+}
+
+/// An image below a folder, or something that looks like one.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    /// Relative to the root, with `/` between parts.
+    path: String,
+    /// Why it cannot be an item.
+    problem: Option<String>,
+}
+
+/// All images below `root`, sorted. Links are followed, but not back to a folder around them.
+///
+/// Hidden files and files without an image's extension are passed over. Only a root that cannot be read is an error.
+fn search(root: &Path, recursive: bool) -> io::Result<Vec<Found>> {
+    fs::read_dir(root)?;
+    let depth = if recursive { usize::MAX } else { 1 };
+    let is_shown = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
+    let mut found = Vec::new();
+    for entry in WalkDir::new(root).follow_links(true).max_depth(depth).into_iter().filter_entry(is_shown) {
+        match entry {
+            Ok(entry) => found.extend(image(root, entry.path())),
+            Err(error) if error.depth() == 0 => return Err(error.into()),
+            Err(error) => found.extend(unreadable(root, &error)),
+        }
+    }
     found.sort();
     Ok(found)
 }
 
-/// The images below a folder, and what stands in the way of some of them.
-struct Search {
-    recursive: bool,
-    /// The folders that are being searched, without links: a link back to one of them is not followed.
-    above: Vec<PathBuf>,
-    /// Path relative to the root, with `/` between parts, and the problem if it cannot be an item.
-    found: Vec<(String, Option<String>)>,
+/// The image at `path`; `None` for anything else.
+fn image(root: &Path, path: &Path) -> Option<Found> {
+    let name = path.file_name().unwrap_or_default();
+    if path.is_dir() || !is_image(&name.to_string_lossy()) {
+        return None;
+    }
+    let relative = relative(root, path);
+    let problem = if name.to_str().is_none() || relative.contains(char::REPLACEMENT_CHARACTER) {
+        Some("its name, or that of its folder, is not UTF-8; rename it".to_owned())
+    } else if !path.is_file() {
+        Some("it is not a regular file".to_owned())
+    } else {
+        None
+    };
+    Some(Found { path: relative, problem })
 }
 
-impl Search {
-    fn folder(&mut self, folder: &Path, inner: &str) -> io::Result<()> {
-        let real = folder.canonicalize()?;
-        if self.above.contains(&real) {
-            return Ok(());
-        }
-        let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-        self.above.push(real);
-        entries.iter().for_each(|entry| self.entry(&entry.path(), inner));
-        self.above.pop();
-        Ok(())
+/// What to say of a folder that cannot be read, or of a link to nothing; nothing of a link back up.
+fn unreadable(root: &Path, error: &walkdir::Error) -> Option<Found> {
+    let path = error.path().filter(|path| !is_hidden(path))?;
+    if error.loop_ancestor().is_some() {
+        return None;
     }
+    if !path.is_dir() {
+        return image(root, path);
+    }
+    let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    Some(Found { path: relative(root, path), problem: Some(format!("the folder cannot be read: {cause}")) })
+}
 
-    /// Hidden files and files without an image's extension are passed over.
-    fn entry(&mut self, path: &Path, inner: &str) {
-        let name = path.file_name().unwrap_or_default();
-        let relative = match inner {
-            "" => name.to_string_lossy().into_owned(),
-            inner => format!("{inner}/{}", name.to_string_lossy()),
-        };
-        if name.to_string_lossy().starts_with('.') {
-            return;
-        }
-        let problem = if path.is_dir() {
-            let searched = if self.recursive { self.folder(path, &relative) } else { Ok(()) };
-            let Err(error) = searched else { return };
-            format!("the folder cannot be read: {error}")
-        } else if !is_image(&name.to_string_lossy()) {
-            return;
-        } else if name.to_str().is_none() || relative.contains(char::REPLACEMENT_CHARACTER) {
-            "its name, or that of its folder, is not UTF-8; rename it".to_owned()
-        } else if !path.is_file() {
-            "it is no regular file".to_owned()
-        } else {
-            return self.found.push((relative, None));
-        };
-        self.found.push((relative, Some(problem)));
-    }
+fn relative(root: &Path, path: &Path) -> String {
+    let parts = path.strip_prefix(root).unwrap_or(path).iter().map(|part| part.to_string_lossy());
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().unwrap_or_default().to_string_lossy().starts_with('.')
 }
 
 fn is_image(name: &str) -> bool {
@@ -172,7 +189,7 @@ fn is_image(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Category, LabelSource};
+    use crate::domain::LabelSource;
 
     fn source(root: &Path, recursive: bool) -> FolderSource {
         FolderSource {

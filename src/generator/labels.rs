@@ -1,13 +1,13 @@
-//! From what stands in a file's name, its folder or a CSV to a category.
+//! From a file's name, its folder or a CSV to a category.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::GeneratorError;
+use super::error::GeneratorError;
 use crate::config::wordnet_ids;
 use crate::domain::{Category, CategorySet, FolderSource, LabelSource};
 
-/// Gives each file its category, or says why it has none.
+/// Gives each file its category, or the reason for having none.
 pub(super) struct Labels<'a> {
     source: LabelSource,
     categories: &'a CategorySet,
@@ -37,7 +37,7 @@ impl<'a> Labels<'a> {
             }
             LabelSource::ParentFolder => {
                 let folder = path.rsplit('/').nth(1);
-                folder.ok_or("no label: the file lies in the root itself, not in a folder that names its class")?
+                folder.ok_or("no label: the file is in the root itself, not in a folder that names its class")?
             }
             LabelSource::Csv => self.csv.get(path).ok_or("no label: the CSV does not list this file")?,
         };
