@@ -1,9 +1,11 @@
-//! 200 people answer a sheet of 48 images at the same time, as fast as they can send: how long does an answer take to be safe?
+//! 200 people answer a sheet of 48 images at the same time, as fast as they can send: how long does an answer take to
+//! be safe?
 //!
-//! Usage: cargo bench --bench annotate_load [-- --people N]      a mined run with made-up images is made in a temporary folder
+//! Usage: cargo bench --bench annotate_load [-- --people N]      a mined run with made-up images is made in a temporary
+//! folder
 //!
-//! Every person has one connection and sends the next answer when the last one is acknowledged. Prints the percentiles of
-//! the time from sending to acknowledgement, and compares what was sent with what `annotate collect` finds.
+//! Every person has one connection and sends the next answer when the last one is acknowledged. Prints the percentiles
+//! of the time from sending to acknowledgement, and compares what was sent with what `annotate collect` finds.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -58,7 +60,8 @@ impl Person {
     fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, String, String)> {
         let (host, cookie, csrf, length) = (&self.host, &self.cookie, &self.csrf, body.len());
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nx-csrf-token: {csrf}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nx-csrf-token: {csrf}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
         let mut head = String::new();
@@ -96,10 +99,10 @@ impl Person {
 
 fn hardset(args: &[&str]) -> Result<String> {
     let output = Command::new(PROGRAM).args(args).arg("-q").output()?;
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout)?),
-        false => Err(String::from_utf8_lossy(&output.stderr).into()),
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
     }
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn main() -> Result<()> {
@@ -138,7 +141,8 @@ fn main() -> Result<()> {
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     let collected: Value = serde_json::from_str(&hardset(&["annotate", "collect", &run, "--format", "json"])?)?;
     eprintln!(
-        "{people} people, {} answers sent in {took:.1} s ({:.0} a second), {} kept; median {:.1} ms, p90 {:.1}, p99 {:.1}, worst {:.1}",
+        "{people} people, {} answers sent in {took:.1} s ({:.0} a second), {} kept; \
+         median {:.1} ms, p90 {:.1}, p99 {:.1}, worst {:.1}",
         times.len(),
         times.len() as f64 / took,
         collected["answers"],

@@ -13,6 +13,8 @@ pub mod people;
 pub mod stats;
 pub mod store;
 pub mod table;
+#[cfg(feature = "diffusion")]
+pub mod text;
 
 pub mod assets;
 pub mod generator;
@@ -30,3 +32,7 @@ pub mod server;
 pub mod stage;
 
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/common/needs.rs"]
+mod needs;

@@ -1,6 +1,5 @@
 //! Models that are not what their TOML says, and libraries that are none: one clear message that names the surrogate,
-//! the
-//! right exit code, never a panic. The good tiny model shows that it is the fault that is refused, not the model.
+//! the right exit code, never a panic. The good tiny model shows that it is the fault that is refused, not the model.
 //!
 //! Needs an ONNX Runtime library; says so loudly and checks nothing where there is none.
 

@@ -30,7 +30,8 @@ fn recipe(generate: &str) -> String {
 }
 
 const PLACES: &str = "templates = [\"A photo of {a} {category} {nuisance}\"]\n\
-                      values = [{ id = \"kitchen\", phrase = \"in the kitchen\" }, { id = \"long\", phrase = \"LONG\" }]\n";
+                      values = [{ id = \"kitchen\", phrase = \"in the kitchen\" }, \
+                      { id = \"long\", phrase = \"LONG\" }]\n";
 
 /// A program beside a copy of the second model and a recipe over it.
 fn with_model(generate: &str) -> Hardset {

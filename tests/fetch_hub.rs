@@ -1,4 +1,5 @@
-//! Fetching from a Hugging Face hub: hashes are checked, files without one are pinned, broken connections are gone on with.
+//! Fetching from a Hugging Face hub: hashes are checked, files without one are pinned, broken connections are gone on
+//! with.
 //!
 //! The hub is a thread of this test on 127.0.0.1 that answers what `hf-hub` asks; nothing leaves the machine.
 
@@ -261,12 +262,11 @@ fn a_build_fetches_what_it_lacks_and_says_so() {
 fn put_folder(hub: &Hub, folder: &std::path::Path, inside: &str, paths: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("the folder is readable").flatten() {
         let path = format!("{inside}{}", entry.file_name().to_string_lossy());
-        match entry.path().is_dir() {
-            true => put_folder(hub, &entry.path(), &format!("{path}/"), paths),
-            false => {
-                hub.put(&path, &fs::read(entry.path()).expect("the file is readable"));
-                paths.push(path);
-            }
+        if entry.path().is_dir() {
+            put_folder(hub, &entry.path(), &format!("{path}/"), paths);
+        } else {
+            hub.put(&path, &fs::read(entry.path()).expect("the file is readable"));
+            paths.push(path);
         }
     }
 }

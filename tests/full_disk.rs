@@ -10,7 +10,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{Hardset, Run, assert_same, fake_recipe, hashes};
+use common::{Hardset, Run, assert_same, fake_recipe, hashes, needs};
 
 /// A mounted tmpfs; unmounted when it goes.
 struct SmallDisk(PathBuf);
@@ -20,13 +20,10 @@ impl SmallDisk {
     fn mount(at: &Path, bytes: u64) -> Option<Self> {
         std::fs::create_dir_all(at).expect("folders can be made");
         let size = format!("size={bytes}");
-        match command("mount", &["-t", "tmpfs", "-o", &size, "hardset-test"], at) {
-            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
-            refused => {
-                common::skipped(&format!("no tmpfs can be mounted here (it needs root): {refused:?}"));
-                None
-            }
-        }
+        let mounted = command("mount", &["-t", "tmpfs", "-o", &size, "hardset-test"], at);
+        let what = format!("the right to mount a tmpfs (it needs root): {mounted:?}");
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
+        needs(&what, is_mounted.then(|| Self(at.to_owned())))
     }
 
     fn resize(&self, bytes: u64) {

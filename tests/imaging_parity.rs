@@ -72,14 +72,16 @@ fn sha256(image: &RgbImage) -> String {
 }
 
 /// The image of `make_resample.py`.
-fn synthetic((width_px, height_px): (u32, u32)) -> RgbImage {
+fn synthetic(size_px: (u32, u32)) -> RgbImage {
+    let (width_px, height_px) = size_px;
     let level = |i: u32| (7 * i * i + 13 * i + 31 * (i >> 3)) as u8;
     let pixels = (0..width_px * height_px * 3).map(level).collect();
     RgbImage::new(width_px, height_px, pixels).expect("the sizes of the golden file are sizes")
 }
 
 /// The patterns of `make_phash.py`.
-fn pattern(name: &str, (width_px, height_px): (u32, u32)) -> RgbImage {
+fn pattern(name: &str, size_px: (u32, u32)) -> RgbImage {
+    let (width_px, height_px) = size_px;
     let noise = xorshift32((width_px * height_px * 3) as usize);
     let noise_at = |x: u32, y: u32| [0, 1, 2].map(|channel| noise[((y * width_px + x) * 3 + channel) as usize]);
     let at = &|x: u32, y: u32| match name {

@@ -1,5 +1,5 @@
-//! The two ways in which images are scored, held against each other on the CPU: one instance of a model on each core, and
-//! one instance for all cores with a batch that never changes, which is what a GPU gets.
+//! The two ways in which images are scored, held against each other on the CPU: one instance of a model on each core,
+//! and one instance for all cores with a batch that never changes, which is what a GPU gets.
 //!
 //! Real models (`models/quickstart`), among them the two whose graphs compute with shapes. Needs an ONNX Runtime
 //! library.

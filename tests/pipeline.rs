@@ -100,19 +100,22 @@ fn the_tables_have_the_columns_of_the_contract() {
 }
 
 #[test]
-fn images_lie_in_webdataset_tars_at_the_offsets_that_the_table_gives() {
+fn images_are_in_webdataset_tars_at_the_offsets_that_the_table_gives() {
     let hardset = built();
     let tar = fs::read(hardset.path("run/images/00001.tar")).unwrap();
     let images = table(&hardset.path("run/images/00001.parquet"));
     let number = |name: &str, row: usize| images.column(name).unwrap().u64().unwrap().get(row).unwrap() as usize;
     let mut archive = tar::Archive::new(&tar[..]);
+    let mut entries = 0;
     for (row, entry) in archive.entries().unwrap().enumerate() {
+        entries += 1;
         let entry = entry.unwrap();
         let id = images.column("item_id").unwrap().u32().unwrap().get(row).unwrap();
         assert_eq!(entry.path().unwrap().to_str().unwrap(), format!("{id:08}.png"));
         let bytes = &tar[number("offset", row)..number("offset", row) + number("bytes", row)];
         assert_eq!(common::sha256(bytes), strings(&images, "sha256")[row]);
     }
+    assert_eq!((entries, images.height()), (64, 64));
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn two_devices_share_the_mining_and_give_the_same_bytes() {
 }
 
 #[test]
-fn the_pixels_of_an_item_do_not_hang_on_the_size_of_shards() {
+fn the_pixels_of_an_item_do_not_depend_on_the_size_of_shards() {
     let hardset = tiny("", "");
     hardset.line("build tiny.toml --run-dir small --set shard_items=10").ok();
     hardset.line("build tiny.toml --run-dir large --set shard_items=1000").ok();
@@ -180,12 +183,18 @@ fn json_is_one_object_on_stdout_and_quiet_says_nothing_else() {
     assert_eq!(json["mining"]["items"], ITEMS);
     let histogram: u64 = json["mining"]["histogram"].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
     assert_eq!(histogram, ITEMS);
-    for command in
-        ["status run", "verify run", "report run", "mine run", "generate run", "plan tiny.toml --run-dir run"]
-    {
-        hardset.line(&format!("{command} --format json")).ok().json();
+    for (command, key) in [
+        ("status run", "planned"),
+        ("verify run", "problems"),
+        ("report run", "shown"),
+        ("mine run", "items"),
+        ("generate run", "kept"),
+        ("plan tiny.toml --run-dir run", "items"),
+        ("plan tiny.toml --dry-run", "inferences"),
+    ] {
+        let json = hardset.line(&format!("{command} --format json")).ok().json();
+        assert!(json.get(key).is_some_and(|value| !value.is_null()), "{command} has no {key}: {json}");
     }
-    hardset.line("plan tiny.toml --dry-run --format json").ok().json();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The quick start, with its real diffusion model and classifiers: what it writes, whether images show what their
-//! prompts
-//! say (the judge says so, `models/quickstart/judge`), whether what is mined is hard for a model that did not mine.
+//! prompts say (the judge says so, `models/quickstart/judge`), whether what is mined is hard for a model that did not
+//! mine.
 //!
 //! Fewer images than the recipe makes; figures over all of them stand in `models/quickstart/README.md`.
 
@@ -12,19 +12,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Hardset, Run, ort_library, strings, table};
+use common::{Hardset, Run, needs, ort_library, strings, table};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// ONNX Runtime, where there is one, and the models: what is published as a crate lacks them.
+/// ONNX Runtime, if the models are there too.
 fn library() -> Option<PathBuf> {
-    if !root().join("models").is_dir() {
-        common::skipped("models/ is not there; a checkout of the repository has it");
-        return None;
-    }
+    models()?;
     ort_library()
+}
+
+/// The folder of models, which what is published as a crate lacks.
+fn models() -> Option<PathBuf> {
+    needs("models/, which a checkout of the repository has", Some(root().join("models")).filter(|path| path.is_dir()))
 }
 
 /// Builds the quick start's recipe into `run` with some keys set.
@@ -110,9 +112,7 @@ fn images_of_plain_prompts_show_what_they_say() {
 
 #[test]
 fn a_missing_library_is_said_before_any_image_is_made() {
-    if !root().join("models").is_dir() || !cfg!(feature = "onnx") {
-        return common::skipped("models/ is not there, or no ONNX Runtime can be used");
-    }
+    let Some(_) = models() else { return };
     let hardset = Hardset::new();
     let damaged = hardset.write("libonnxruntime.so", "not a library");
     let untouched = || hardset.path("run/plan.parquet").is_file() && !hardset.path("run/images").exists();

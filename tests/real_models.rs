@@ -1,7 +1,8 @@
-//! Five real classifiers over 400 photographs, held against what Pillow, torchvision and onnxruntime gave in Python; files
-//! that break readers; and a classifier that is added to a mined run.
+//! Five real classifiers over 400 photographs, held against what Pillow, torchvision and onnxruntime gave in Python;
+//! files that break readers; and a classifier that is added to a mined run.
 //!
-//! Needs the project's shared data and an ONNX Runtime library; says so loudly and checks nothing where they are absent.
+//! Needs the project's shared data and an ONNX Runtime library; says so loudly and checks nothing where they are
+//! absent.
 
 mod common;
 

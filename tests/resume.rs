@@ -1,19 +1,20 @@
-//! Kills builds and releases and goes on: the result is byte for byte the one of an undisturbed run, and two processes never
-//! work on one run directory or one release.
+//! Kills builds and releases and goes on: the result is byte for byte the one of an undisturbed run, and two processes
+//! never work on one run directory or one release.
 //!
-//! Moments are drawn from a fixed seed over the measured length of an undisturbed build. The same with real classifiers:
-//! `scripts/kill_real.py`.
+//! Moments are numbers of files that the program has written, drawn from a fixed seed: they do not depend on the speed
+//! of the machine. The same with real classifiers: `scripts/kill_real.py`.
 
 #![cfg(unix)]
 
 mod common;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Hardset, Run, assert_same, fake_recipe};
+use common::{Hardset, Run, assert_same, fake_recipe, sizes};
 
 /// Runs that are disturbed, and how often each of them.
 const RUNS: usize = 4;
@@ -72,42 +73,56 @@ impl Moments {
     }
 }
 
-/// Starts a build and kills it after `delay`; whether it was still running then.
-fn killed(hardset: &Hardset, run: &str, delay: Duration) -> bool {
-    let mut child = start(hardset, run);
-    sleep(delay);
-    let running = child.try_wait().expect("the program can be asked").is_none();
-    child.kill().expect("the program can be killed");
-    child.wait().expect("the program can be waited for");
-    running
+/// When to kill: as soon as this many files are in a folder, and then this much later, into the middle of something.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    files: usize,
+    delay: Duration,
+}
+
+impl Moments {
+    /// `KILLS` of them for one folder that has `total` files in the end, in the order in which they come.
+    fn of_folder(&mut self, total: usize) -> [Moment; KILLS] {
+        let mut moments = [(); KILLS].map(|()| Moment {
+            // The last tenth is left over, so that the program cannot finish before it is killed.
+            files: (total as f64 * 0.9 * self.next()) as usize,
+            delay: Duration::from_millis(2).mul_f64(self.next()),
+        });
+        moments.sort_by_key(|moment| moment.files);
+        moments
+    }
+}
+
+/// Kills a program at this moment of filling `folder`; whether it was still running then.
+fn killed_at(child: Child, folder: &Path, moment: Moment) -> bool {
+    let is_time = || {
+        let reached = sizes(folder).len() >= moment.files;
+        // Looking takes time from the program: not too often.
+        sleep(if reached { moment.delay } else { Duration::from_millis(4) });
+        reached
+    };
+    killed_when(child, is_time)
 }
 
 #[test]
 fn a_build_killed_at_any_moment_ends_in_the_bytes_of_an_undisturbed_one() {
     let hardset = large();
-    let started = Instant::now();
     hardset.run(&build("undisturbed")).expect(3);
-    let length = started.elapsed();
+    let total = sizes(&hardset.path("undisturbed")).len();
     let mut moments = Moments(0x00c0_ffee_1234_5678);
     let mut landed = Vec::new();
     for run in 0..RUNS {
         let run = format!("killed-{run}");
-        for _ in 0..KILLS {
-            let delay = length.mul_f64(moments.next());
-            if killed(&hardset, &run, delay) {
-                landed.push(format!("{:.2}", delay.as_secs_f64()));
+        for moment in moments.of_folder(total) {
+            if killed_at(start(&hardset, &run), &hardset.path(&run), moment) {
+                landed.push(moment.files);
             }
         }
         hardset.run(&build(&run)).expect(3);
         assert_same(&hardset.path(&run), &hardset.path("undisturbed"));
     }
-    eprintln!(
-        "{} kills of a build of {:.2} s landed, after {} s",
-        landed.len(),
-        length.as_secs_f64(),
-        landed.join(" ")
-    );
-    assert!(landed.len() >= RUNS, "too few kills landed: {landed:?}");
+    eprintln!("killed {} times at these numbers of {total} files: {landed:?}", landed.len());
+    assert!(landed.len() > RUNS * KILLS / 2, "too few kills landed: {landed:?}");
 }
 
 #[test]
@@ -231,27 +246,23 @@ fn finishes(hardset: &Hardset, out: &str) {
 #[test]
 fn a_release_killed_at_any_moment_is_whole_or_absent_and_ends_in_the_bytes_of_an_undisturbed_one() {
     let hardset = mined();
-    let started = Instant::now();
     hardset.run(&release("run", "undisturbed", &[])).ok();
-    let mut length = started.elapsed();
+    let total = sizes(&hardset.path("undisturbed")).len();
     let mut moments = Moments(0x5eed_0f1e_a5e5_0001);
-    let mut landed = 0;
+    let mut landed = Vec::new();
     for out in 0..RUNS {
         let out = format!("killed-{out}");
-        for _ in 0..KILLS {
-            let (started, delay) = (Instant::now(), length.mul_f64(moments.next()));
+        for moment in moments.of_folder(total) {
             let child = start_release(&hardset, "run", &out, &[]);
-            match killed_when(child, || started.elapsed() >= delay) {
-                true => landed += 1,
-                // The first one was slower, because other tests ran beside it.
-                false => length = length.min(started.elapsed()),
+            if killed_at(child, &hardset.path(&format!("{out}.unfinished")), moment) {
+                landed.push(moment.files);
             }
             whole_or_absent(&hardset, &out);
         }
         finishes(&hardset, &out);
     }
-    eprintln!("{landed} kills of a release of {:.2} s landed", length.as_secs_f64());
-    assert!(landed > 0, "no kill landed in {length:?}");
+    eprintln!("killed {} times at these numbers of {total} files: {landed:?}", landed.len());
+    assert!(landed.len() > RUNS * KILLS / 2, "too few kills landed: {landed:?}");
 }
 
 #[test]
@@ -283,7 +294,7 @@ fn a_release_killed_in_each_of_its_steps_goes_on() {
         let kept =
             fs::metadata(hardset.path(&format!("{out}.unfinished/{data}"))).and_then(|data| data.modified()).ok();
         finishes(&hardset, &out);
-        // What was whole is not written again: a large release does not begin anew.
+        // What was whole is not written again: a large release does not begin again.
         let data = fs::metadata(hardset.path(&out).join(data)).and_then(|data| data.modified()).ok();
         assert!(kept.is_none() || kept == data, "{step}");
     }
@@ -310,8 +321,9 @@ fn of_releases_into_one_folder_at_once_one_wins_and_the_others_say_why() {
     for round in 0..6 {
         let out = format!("out-{round}");
         let versions = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"].map(|version| format!("release.version={version}"));
-        let start = |(run, version): (&&str, &String)| start_release(&hardset, run, &out, &["--set", version]);
-        let children: Vec<Child> = runs.iter().zip(&versions).map(start).collect();
+        let starts = runs.iter().zip(&versions);
+        let children: Vec<Child> =
+            starts.map(|(run, version)| start_release(&hardset, run, &out, &["--set", version])).collect();
         let ended: Vec<Run> = children.into_iter().map(finished).collect();
         let won = ended.iter().filter(|run| run.code == Some(0)).count();
         assert_eq!(won, 1, "{ended:?}");

@@ -1,8 +1,7 @@
 //! Holds the statistics over votes against crowd-kit on 750 votes of twenty made-up people.
 //!
 //! They are looked for in `$HARDSET_TEST_DATA` or `../shared/data`; where they are absent the test says so on stderr
-//! and
-//! checks nothing. The smaller golden votes of `tests/golden/` are checked beside the code, always.
+//! and checks nothing. The smaller golden votes of `tests/golden/` are checked beside the code, always.
 
 mod common;
 

@@ -1,7 +1,8 @@
 //! Data directories: `--data-dir`, `$HARDSET_DATA_DIR` and the user's cache, searched for file names at any depth.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
 
 use super::{AssetError, pins};
 use crate::domain::{DataEntry, DataSource, Sha256};
@@ -48,9 +49,7 @@ impl DataFolders {
 
     /// Files of this name below the folders, in order.
     pub fn files_named(&self, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        self.all().for_each(|folder| search(folder, &matches, &mut Vec::new(), &mut found));
-        found
+        self.all().flat_map(|folder| search(folder, &matches)).collect()
     }
 
     /// Finds and checks the file of `entry`.
@@ -122,29 +121,18 @@ impl Located {
     }
 }
 
-/// Adds the matching files below `folder`. Folders that cannot be read are skipped, and so are links back to a folder
-/// in `above`.
-fn search(folder: &Path, matches: &impl Fn(&str) -> bool, above: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) {
-    let Ok(real) = folder.canonicalize() else { return };
-    if above.contains(&real) {
-        return;
-    }
-    above.push(real);
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            search(&path, matches, above, found);
-        } else if path.is_file() && path.file_name().is_some_and(|name| matches(&name.to_string_lossy())) {
-            found.push(path);
-        }
-    }
-    above.pop();
+/// Files below `folder` whose names match, in the order of names. Folders that cannot be read hold none; links are
+/// followed, but not back to a folder around them.
+fn search(folder: &Path, matches: &impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = WalkDir::new(folder).min_depth(1).follow_links(true).sort_by_file_name().into_iter().flatten();
+    let files = entries.filter(|entry| entry.file_type().is_file() && matches(&entry.file_name().to_string_lossy()));
+    files.map(DirEntry::into_path).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn entry(sha256: Option<Sha256>) -> DataEntry {

@@ -13,6 +13,7 @@ use crate::generator::GeneratorError;
 use crate::pool::PoolError;
 use crate::scorer::ScorerError;
 use crate::server::ServerError;
+use crate::source::SourceError;
 use crate::stage::annotate::AnnotateError;
 use crate::stage::generate::GenerateError;
 use crate::stage::mine::MineError;
@@ -97,7 +98,7 @@ impl Error {
 fn plan(error: &PlanError) -> u8 {
     match error {
         PlanError::Prepare(error) => prepare(error),
-        PlanError::Generator(error) => generator(error),
+        PlanError::Source(error) => source(error),
         PlanError::Store(error) => store(error),
         PlanError::Table(_) => BAD_INPUT,
     }
@@ -124,6 +125,7 @@ fn generate(error: &GenerateError) -> u8 {
     match error {
         GenerateError::Prepare(error) => prepare(error),
         GenerateError::Pool(error) => pool(error),
+        GenerateError::Source(error) => source(error),
         GenerateError::Generator(error) => generator(error),
         GenerateError::Table(_) => BAD_INPUT,
         GenerateError::Store(error) => store(error),
@@ -188,7 +190,7 @@ fn release(error: &ReleaseError) -> u8 {
         | ReleaseError::Version { .. } => BAD_INPUT,
         ReleaseError::Pool(error) => pool(error),
         ReleaseError::People(error) => annotate(error),
-        ReleaseError::Compare(error) => generator(error),
+        ReleaseError::Compare(error) => source(error),
         ReleaseError::Store(error) => store(error),
         ReleaseError::Work(error) => work(error),
         ReleaseError::Recipe(_) => UNEXPECTED,
@@ -207,7 +209,7 @@ fn pool(error: &PoolError) -> u8 {
     match error {
         PoolError::Store(error) => store(error),
         PoolError::Table(_) | PoolError::NotReady { .. } => BAD_INPUT,
-        PoolError::Source(error) => generator(error),
+        PoolError::Source(error) => source(error),
         PoolError::Work(error) => work(error),
     }
 }
@@ -220,6 +222,16 @@ fn work(error: &WorkError) -> u8 {
             UNEXPECTED
         }
         WorkError::Interrupted => STOPPED,
+    }
+}
+
+fn source(error: &SourceError) -> u8 {
+    match error {
+        SourceError::Folder { .. } | SourceError::Gone { .. } | SourceError::Compare { .. } => MISSING,
+        SourceError::Empty(_) | SourceError::NoLabel { .. } | SourceError::LabelsCsv { .. } | SourceError::TooMany => {
+            BAD_INPUT
+        }
+        SourceError::Generator(error) => generator(error),
     }
 }
 

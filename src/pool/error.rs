@@ -1,6 +1,6 @@
 //! Why a run cannot be read.
 
-use crate::generator::GeneratorError;
+use crate::source::SourceError;
 use crate::store::StoreError;
 use crate::table::TableError;
 use crate::work::WorkError;
@@ -16,7 +16,7 @@ pub enum PoolError {
     Table(#[from] TableError),
     /// The source of images cannot be read.
     #[error(transparent)]
-    Source(#[from] GeneratorError),
+    Source(#[from] SourceError),
     /// The work was stopped.
     #[error(transparent)]
     Work(#[from] WorkError),

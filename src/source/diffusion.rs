@@ -2,22 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use super::{Source, even_shard};
-use crate::domain::{CategorySet, DiffusionSource, EngineChoice, GenerateSpec, Provenance};
-use crate::generator::{self, Generator, GeneratorError, Listing, Means};
+use super::error::SourceError;
+use super::grid::Grid;
+use super::kind::{Source, even_shard};
+use super::listing::{Listing, Rows};
+use crate::domain::{CategorySet, DiffusionSource, EngineChoice, Provenance};
+use crate::generator::{self, Generator, Means};
 use crate::render::release::SourceFacts;
 
 impl Source for DiffusionSource {
-    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
-        generator::list(&GenerateSpec::Diffusion(self.clone()), categories, seed)
+    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
+        let grid = Grid::new(&self.prompts, categories, seed);
+        if grid.len() > u64::from(u32::MAX) {
+            return Err(SourceError::TooMany);
+        }
+        Ok(Listing { rows: Rows::Grid(grid), lost: Vec::new() })
     }
 
-    fn check(&self) -> Result<(), GeneratorError> {
-        generator::check(&GenerateSpec::Diffusion(self.clone()))
+    fn check(&self) -> Result<(), SourceError> {
+        Ok(generator::check_model(self)?)
     }
 
-    fn generator(&self, means: &Means) -> Result<Box<dyn Generator>, GeneratorError> {
-        generator::build(&GenerateSpec::Diffusion(self.clone()), means)
+    fn generator(&self, means: &Means) -> Result<Box<dyn Generator>, SourceError> {
+        Ok(generator::load_generator(self, means)?)
     }
 
     /// From 64 to 1,024: the images cost much, so that little work is lost, and all of a shard are in memory until it

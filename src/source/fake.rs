@@ -1,17 +1,26 @@
-//! Made-up images, for trying a recipe out without a model.
+//! Noise images that say in one pixel what they "show": every stage can run on them without a model.
+//!
+//! The pixel at the top left names the class (`domain::fake_pixel`); the fake scorer reads it. The rest is noise from
+//! the item's seed.
 
-use super::Source;
-use crate::domain::{CategorySet, EngineChoice, FakeImages, GenerateSpec};
-use crate::generator::{self, Generator, GeneratorError, Listing, Means};
+use super::error::SourceError;
+use super::kind::Source;
+use super::listing::{Listing, Rows};
+use crate::domain::{CategorySet, EngineChoice, FakeImages, ItemId, Outcome, Philox, PlanRow, fake_pixel};
+use crate::generator::{Generator, GeneratorError, Means, Picture, Pictures};
+use crate::imaging::RgbImage;
 use crate::render::release::SourceFacts;
 
+/// Streams of an item's random numbers.
+const NOISE: u64 = 1;
+
 impl Source for FakeImages {
-    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
-        generator::list(&GenerateSpec::Fake(self.clone()), categories, seed)
+    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
+        list(self, categories, seed)
     }
 
-    fn generator(&self, means: &Means) -> Result<Box<dyn Generator>, GeneratorError> {
-        generator::build(&GenerateSpec::Fake(self.clone()), means)
+    fn generator(&self, _means: &Means) -> Result<Box<dyn Generator>, SourceError> {
+        Ok(Box::new(Fake(self.clone())))
     }
 
     /// Noise does not compress; a tar adds a header and padding to each member.
@@ -25,5 +34,93 @@ impl Source for FakeImages {
 
     fn facts(&self) -> SourceFacts {
         SourceFacts::Fake
+    }
+}
+
+/// Makes them.
+struct Fake(FakeImages);
+
+impl Fake {
+    fn image(&self, request: &PlanRow) -> Outcome<Picture> {
+        if self.0.fail_every.is_some_and(|n| request.item_id.0 % n == n - 1) {
+            return Outcome::Failed("the recipe makes every n-th fake image fail (generate.fail_every)".to_owned());
+        }
+        let class = request.label_ids.first().copied().unwrap_or(0);
+        match RgbImage::new(self.0.size_px, self.0.size_px, pixels(self.0.size_px, request.seed, class)) {
+            Ok(image) => Outcome::Kept(Picture::Made { image, warning: None }),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+}
+
+impl Generator for Fake {
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Pictures, GeneratorError> {
+        Ok(Pictures::ready(requests.iter().map(|request| self.image(request)).collect()))
+    }
+}
+
+fn pixels(size_px: u32, seed: u64, class: i32) -> Vec<u8> {
+    let noise = Philox::new(seed, NOISE);
+    let bytes = 3 * (size_px as usize).pow(2);
+    let words = (0..bytes.div_ceil(16) as u64).flat_map(|at| noise.words(at));
+    let mut pixels: Vec<u8> = words.flat_map(u32::to_le_bytes).take(bytes).collect();
+    pixels[..3].copy_from_slice(&fake_pixel(class));
+    pixels
+}
+
+fn list(spec: &FakeImages, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
+    let total = categories.entries.len() as u64 * u64::from(spec.images_per_category);
+    let total = u32::try_from(total).map_err(|_| SourceError::TooMany)?;
+    let seeds = Philox::new(seed, 0);
+    let rows = (0..total).map(|item| {
+        let category = &categories.entries[(item / spec.images_per_category) as usize];
+        PlanRow {
+            item_id: ItemId(item),
+            category: category.id.clone(),
+            label_ids: category.imagenet_ids.iter().map(|&id| id as i32).collect(),
+            nuisance_kind: Some("noise".to_owned()),
+            nuisance: Some(format!("noise {}", item % spec.images_per_category)),
+            template: None,
+            prompt: None,
+            negative_prompt: None,
+            seed: seeds.u64(u64::from(item)),
+            source: None,
+        }
+    });
+    Ok(Listing { rows: Rows::Listed(rows.collect()), lost: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Category, Sha256, fake_class};
+
+    fn rows(n: u32) -> Vec<PlanRow> {
+        let entries = vec![Category::new("mug", &[504])];
+        let categories = CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries };
+        let fake = FakeImages { images_per_category: n, size_px: 8, fail_every: None };
+        list(&fake, &categories, 7).unwrap().rows.part(0..n as usize)
+    }
+
+    fn generate(requests: &[PlanRow], fail_every: Option<u32>) -> Vec<Outcome<Picture>> {
+        let mut fake = Fake(FakeImages { images_per_category: 1, size_px: 8, fail_every });
+        fake.generate(requests).unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn an_image_depends_on_its_item_alone() {
+        let rows = rows(4);
+        let together = generate(&rows, None);
+        let alone: Vec<_> = rows.iter().flat_map(|row| generate(std::slice::from_ref(row), None)).collect();
+        assert_eq!(together, alone);
+        assert_ne!(together[0], together[1]);
+        let Outcome::Kept(Picture::Made { image, .. }) = &together[0] else { panic!() };
+        assert_eq!(fake_class(image.pixels()), 504);
+    }
+
+    #[test]
+    fn every_nth_item_fails() {
+        let failed: Vec<bool> = generate(&rows(6), Some(3)).iter().map(|outcome| outcome.reason().is_some()).collect();
+        assert_eq!(failed, [false, false, true, false, false, true]);
     }
 }

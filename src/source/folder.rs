@@ -1,20 +1,33 @@
-//! Photographs in a folder: they are read where they are, and stay there.
+//! Photographs in a folder: listed in the order of their paths, read and pinned where they are, and left there.
 
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
-use super::Source;
-use crate::domain::{CategorySet, EngineChoice, FolderSource, GenerateSpec};
-use crate::generator::{self, Generator, GeneratorError, Listing, Means};
-use crate::imaging::DecodeLimits;
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
+use super::error::SourceError;
+use super::kind::Source;
+use super::labels::Labels;
+use super::listing::{Listing, Rows};
+use crate::domain::{
+    Category, CategorySet, DropRow, EngineChoice, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256,
+    Stage,
+};
+use crate::generator::{Generator, GeneratorError, Means, Picture, Pictures};
+use crate::imaging::{self, DecodeLimits};
 use crate::render::release::SourceFacts;
 
+const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
+
 impl Source for FolderSource {
-    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, GeneratorError> {
-        generator::list(&GenerateSpec::Folder(self.clone()), categories, seed)
+    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
+        list(self, categories, seed)
     }
 
-    fn generator(&self, means: &Means) -> Result<Box<dyn Generator>, GeneratorError> {
-        generator::build(&GenerateSpec::Folder(self.clone()), means)
+    fn generator(&self, _means: &Means) -> Result<Box<dyn Generator>, SourceError> {
+        Ok(Box::new(Folder(self.clone())))
     }
 
     fn stored_bytes(&self, _items: u64) -> u64 {
@@ -25,10 +38,10 @@ impl Source for FolderSource {
         Some(&self.root)
     }
 
-    fn check_there(&self) -> Result<(), GeneratorError> {
-        match std::fs::read_dir(&self.root) {
+    fn check_there(&self) -> Result<(), SourceError> {
+        match fs::read_dir(&self.root) {
             Ok(_) => Ok(()),
-            Err(source) => Err(GeneratorError::Gone { path: self.root.clone(), source }),
+            Err(source) => Err(SourceError::Gone { path: self.root.clone(), source }),
         }
     }
 
@@ -45,5 +58,244 @@ impl Source for FolderSource {
         SourceFacts::Photographs {
             folder_name: self.root.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         }
+    }
+}
+
+/// Pins the files of a folder.
+struct Folder(FolderSource);
+
+impl Folder {
+    fn pin(&self, request: &PlanRow) -> Outcome<Picture> {
+        let Some(path) = request.source.clone() else {
+            return Outcome::Failed("the plan names no file".to_owned());
+        };
+        let bytes = match read_limited(&self.0.root.join(&path), self.0.max_file_bytes) {
+            Ok(bytes) => bytes,
+            Err(reason) => return Outcome::Dropped(reason),
+        };
+        match imaging::dimensions(&bytes, &self.0.limits()) {
+            Ok(size_px) => {
+                Outcome::Kept(Picture::Found { path, bytes: bytes.len() as u64, sha256: Sha256::of(&bytes), size_px })
+            }
+            Err(error) => Outcome::Dropped(error.to_string()),
+        }
+    }
+}
+
+impl Generator for Folder {
+    fn generate(&mut self, requests: &[PlanRow]) -> Result<Pictures, GeneratorError> {
+        Ok(Pictures::ready(requests.par_iter().map(|request| self.pin(request)).collect()))
+    }
+}
+
+/// The file's bytes, or why they cannot be read; never reads more than `limit`.
+fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let cannot = |e: io::Error| format!("the file cannot be read: {e}");
+    let file = File::open(path).map_err(cannot)?;
+    let size = file.metadata().map_err(cannot)?.len();
+    if size > limit {
+        return Err(format!("the file has {size} bytes, more than generate.max_file_bytes = {limit}"));
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
+    Ok(bytes)
+}
+
+fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
+    let labels = Labels::new(source, categories)?;
+    let root = source.root.as_path();
+    let found = search(root, source.recursive).map_err(|e| SourceError::Folder { path: root.to_owned(), source: e })?;
+    if found.is_empty() {
+        return Err(SourceError::Empty(root.to_owned()));
+    }
+    u32::try_from(found.len()).map_err(|_| SourceError::TooMany)?;
+    let (mut rows, mut all_lost) = (Vec::new(), Vec::new());
+    for (Found { path, problem }, item) in found.into_iter().zip(0..) {
+        let item_id = ItemId(item);
+        match problem.map_or_else(|| labels.of(&path), Err) {
+            Ok(category) => rows.push(row(item_id, path, category, seed)),
+            Err(reason) => all_lost.push(lost(item_id, path, reason)),
+        }
+    }
+    if rows.is_empty() {
+        return Err(SourceError::NoLabel { root: root.to_owned(), reason: all_lost[0].reason.clone() });
+    }
+    Ok(Listing { rows: Rows::Listed(rows), lost: all_lost })
+}
+
+fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
+    DropRow { item_id, stage: Stage::Plan, source, reason }
+}
+
+fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow {
+    // The seed depends on the file's name, not on its position, so that more photographs change no other item.
+    let stream = KeyHasher::new().field("path", &path).finish().to_string();
+    let stream = u64::from_str_radix(&stream[..16], 16).unwrap_or(0);
+    PlanRow {
+        item_id,
+        category: category.id.clone(),
+        label_ids: category.imagenet_ids.iter().map(|&id| id as i32).collect(),
+        nuisance_kind: None,
+        nuisance: None,
+        template: None,
+        prompt: None,
+        negative_prompt: None,
+        seed: Philox::new(seed, stream).u64(0),
+        source: Some(path),
+    }
+}
+
+/// Paths of all images below `root`, relative to it with `/` between parts, sorted: for comparing with other images.
+///
+/// Files that cannot be images of a run are passed over; a folder that cannot be read is an error.
+pub fn images_below(root: &Path) -> Result<Vec<String>, SourceError> {
+    let found = search(root, true).map_err(|e| SourceError::Compare { path: root.to_owned(), source: e })?;
+    Ok(found.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect())
+}
+
+/// An image below a folder, or something that looks like one.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    /// Relative to the root, with `/` between parts.
+    path: String,
+    /// Why it cannot be an item.
+    problem: Option<String>,
+}
+
+/// All images below `root`, sorted. Links are followed, but not back to a folder around them.
+///
+/// Hidden files and files without an image's extension are passed over. Only a root that cannot be read is an error.
+fn search(root: &Path, recursive: bool) -> io::Result<Vec<Found>> {
+    fs::read_dir(root)?;
+    let depth = if recursive { usize::MAX } else { 1 };
+    let is_shown = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
+    let mut found = Vec::new();
+    for entry in WalkDir::new(root).follow_links(true).max_depth(depth).into_iter().filter_entry(is_shown) {
+        match entry {
+            Ok(entry) => found.extend(image(root, entry.path())),
+            Err(error) if error.depth() == 0 => return Err(error.into()),
+            Err(error) => found.extend(unreadable(root, &error)),
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The image at `path`; `None` for anything else.
+fn image(root: &Path, path: &Path) -> Option<Found> {
+    let name = path.file_name().unwrap_or_default();
+    if path.is_dir() || !is_image(&name.to_string_lossy()) {
+        return None;
+    }
+    let relative = relative(root, path);
+    let problem = if name.to_str().is_none() || relative.contains(char::REPLACEMENT_CHARACTER) {
+        Some("its name, or that of its folder, is not UTF-8; rename it".to_owned())
+    } else if !path.is_file() {
+        Some("it is not a regular file".to_owned())
+    } else {
+        None
+    };
+    Some(Found { path: relative, problem })
+}
+
+/// What to say of a folder that cannot be read, or of a link to nothing; nothing of a link back up.
+fn unreadable(root: &Path, error: &walkdir::Error) -> Option<Found> {
+    let path = error.path().filter(|path| !is_hidden(path))?;
+    if error.loop_ancestor().is_some() {
+        return None;
+    }
+    if !path.is_dir() {
+        return image(root, path);
+    }
+    let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    Some(Found { path: relative(root, path), problem: Some(format!("the folder cannot be read: {cause}")) })
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let parts = path.strip_prefix(root).unwrap_or(path).iter().map(|part| part.to_string_lossy());
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().unwrap_or_default().to_string_lossy().starts_with('.')
+}
+
+fn is_image(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::LabelSource;
+
+    fn source(root: &Path, recursive: bool) -> FolderSource {
+        FolderSource {
+            root: root.to_owned(),
+            labels: LabelSource::WordnetId,
+            labels_csv: None,
+            recursive,
+            max_pixels: 1 << 20,
+            max_file_bytes: 1 << 10,
+        }
+    }
+
+    fn categories() -> CategorySet {
+        let entries = vec![Category::new("fish", &[0, 1])];
+        CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries }
+    }
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"?").unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn every_image_is_planned_or_lost_in_the_order_of_paths() {
+        let dir =
+            folder(&["b/n01440764_1.JPEG", "a/n01443537_2.png", "nolabel.jpg", "notes.txt", ".hidden/n01440764.jpg"]);
+        let listing = list(&source(dir.path(), true), &categories(), 0).unwrap();
+        let planned: Vec<_> =
+            listing.rows.part(0..2).into_iter().map(|row| (row.item_id.0, row.source.unwrap())).collect();
+        assert_eq!(planned, [(0, "a/n01443537_2.png".to_owned()), (1, "b/n01440764_1.JPEG".to_owned())]);
+        assert_eq!(listing.lost.len(), 1);
+        assert_eq!((listing.lost[0].item_id.0, listing.lost[0].source.as_str()), (2, "nolabel.jpg"));
+        let flat = list(&source(dir.path(), false), &categories(), 0).unwrap_err().to_string();
+        assert!(flat.contains("no label"), "{flat}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_back_up_are_not_followed_and_odd_files_have_a_row() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = folder(&["a/n01440764_1.png"]);
+        std::os::unix::fs::symlink("..", dir.path().join("a/up")).unwrap();
+        std::os::unix::fs::symlink("/nonexistent", dir.path().join("n01440764_gone.png")).unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"n01440764_\xff.png");
+        fs::write(dir.path().join(odd), b"?").unwrap();
+        let listing = list(&source(dir.path(), true), &categories(), 0).unwrap();
+        assert_eq!((listing.rows.len(), listing.lost.len()), (1, 2));
+    }
+
+    #[test]
+    fn an_empty_or_missing_folder_is_an_error() {
+        let dir = folder(&["notes.txt"]);
+        assert!(list(&source(dir.path(), true), &categories(), 0).unwrap_err().to_string().contains("no image"));
+        let missing = dir.path().join("missing");
+        assert!(list(&source(&missing, true), &categories(), 0).unwrap_err().to_string().contains("missing"));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_not_read() {
+        let dir = folder(&[]);
+        fs::write(dir.path().join("n01440764.png"), vec![0; 2000]).unwrap();
+        let rows = list(&source(dir.path(), true), &categories(), 0).unwrap().rows.part(0..1);
+        let outcomes = Folder(source(dir.path(), true)).generate(&rows).unwrap().finish().unwrap();
+        assert!(outcomes[0].reason().unwrap().contains("more than generate.max_file_bytes = 1024"));
     }
 }

@@ -15,7 +15,7 @@ use crate::generator::{Generator, GeneratorError, Picture, Pictures};
 use crate::imaging;
 use crate::pool::{Plan, PoolError};
 use crate::render;
-use crate::source::source;
+use crate::source::{SourceError, source};
 use crate::store::{Check, RunDir, StoreError, TarShard};
 use crate::table::{TableError, images_table};
 use crate::work::processes::{self, Counted, Job};
@@ -31,6 +31,9 @@ pub enum GenerateError {
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// The source of images cannot be used.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Images cannot be made.
     #[error(transparent)]
     Generator(#[from] GeneratorError),
     /// A table cannot be written.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::prepare::{self, PrepareError};
 use crate::config::Recipe;
 use crate::domain::{KeyHasher, RunSpec, Sha256};
-use crate::generator::{GeneratorError, Listing, Rows};
-use crate::source::source;
+use crate::source::{Listing, Rows, SourceError, source};
 use crate::store::{self, Check, ShardRecord, StoreError, Unit, measured_rates};
 use crate::table::{PlanTable, TableError};
 use crate::work::Context;
@@ -19,7 +18,7 @@ pub enum PlanError {
     Prepare(#[from] PrepareError),
     /// The source of images cannot be used.
     #[error(transparent)]
-    Generator(#[from] GeneratorError),
+    Source(#[from] SourceError),
     /// A file of the run cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
+use walkdir::WalkDir;
+
 use super::atomic::{PendingFile, UNFINISHED, sync_folder, write_whole};
 use super::{Lock, StoreError};
 use crate::domain::{DataFileRecord, ReleaseRecord, RunSpec, Sha256};
@@ -107,13 +109,12 @@ impl ReleaseDir {
 /// All files below `folder` except a draft's lock and key, as paths with `/`, sorted by their bytes.
 fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
-    for inside in folders(folder)? {
-        for entry in fs::read_dir(&inside).map_err(StoreError::io("read", &inside))? {
-            let path = entry.map_err(StoreError::io("read", &inside))?.path();
-            if path.is_symlink() || !path.is_dir() {
-                let parts = path.strip_prefix(folder).unwrap_or(&path).iter().map(|part| part.to_string_lossy());
-                found.push(parts.collect::<Vec<_>>().join("/"));
-            }
+    for entry in WalkDir::new(folder).min_depth(1) {
+        let entry = entry.map_err(unreadable(folder))?;
+        if !entry.file_type().is_dir() {
+            let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+            let parts = path.iter().map(|part| part.to_string_lossy());
+            found.push(parts.collect::<Vec<_>>().join("/"));
         }
     }
     found.retain(|name| name != LOCK && name != KEY);
@@ -123,18 +124,24 @@ fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
 
 /// `folder` and all folders below it; links are not followed.
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let mut found = vec![folder.to_owned()];
-    let mut at = 0;
-    while let Some(inside) = found.get(at).cloned() {
-        for entry in fs::read_dir(&inside).map_err(StoreError::io("read", &inside))? {
-            let entry = entry.map_err(StoreError::io("read", &inside))?;
-            if entry.file_type().map_err(StoreError::io("read", &inside))?.is_dir() {
-                found.push(entry.path());
-            }
+    let mut found = Vec::new();
+    for entry in WalkDir::new(folder) {
+        let entry = entry.map_err(unreadable(folder))?;
+        if entry.file_type().is_dir() {
+            found.push(entry.into_path());
         }
-        at += 1;
     }
     Ok(found)
+}
+
+/// A problem of a walk through `folder`; meant for `map_err`.
+fn unreadable(folder: &Path) -> impl Fn(walkdir::Error) -> StoreError {
+    move |error| {
+        let path = error.path().unwrap_or(folder).to_owned();
+        // A walk that follows no links meets no other errors.
+        let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("it cannot be walked through"));
+        StoreError::io("read", &path)(source)
+    }
 }
 
 /// What was found at the place of a release.

@@ -1,9 +1,10 @@
 //! Drives the real binary: one private folder per test, one record per call, directories compared byte for byte.
 //!
 //! Holds always: nothing here touches the user's cache, data directories or ONNX Runtime; a test that wants those asks
-//! for them ([`test_data`], [`ort_library`]) and is skipped loudly where they are absent.
+//! for them ([`test_data`], [`ort_library`]) and is skipped loudly where they are absent ([`needs`]).
 #![allow(dead_code, reason = "every test program uses its own part of this file")]
 
+mod needs;
 pub mod tiny_onnx;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+pub use needs::needs;
 
 /// A library path at which there is none: whoever runs under it shows that it needs no library.
 pub const NO_LIBRARY: &str = "/nonexistent/libonnxruntime.so";
@@ -94,11 +97,12 @@ impl Run {
         self.expect(0)
     }
 
-    /// Demands one message, `error: …`, with all these parts in it, and this exit code.
+    /// Demands one message, `error: …`, all these parts on stderr, and this exit code.
     #[track_caller]
     pub fn refused(self, code: i32, parts: &[&str]) -> Self {
         let run = self.expect(code);
-        assert!(run.stderr.contains("error: "), "{}", run.stderr);
+        let messages = run.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(messages, 1, "{}", run.stderr);
         for part in parts {
             assert!(run.stderr.contains(part), "`{part}` is not in: {}", run.stderr);
         }
@@ -126,11 +130,10 @@ fn collect(dir: &Path, inside: &str, found: &mut BTreeMap<String, String>) {
         let path = entry.expect("the folder is readable").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = if inside.is_empty() { name.into_owned() } else { format!("{inside}/{name}") };
-        match path.is_dir() {
-            true => collect(&path, &name, found),
-            false => {
-                found.insert(name, sha256(&fs::read(&path).expect("the file is readable")));
-            }
+        if path.is_dir() {
+            collect(&path, &name, found);
+        } else {
+            found.insert(name, sha256(&fs::read(&path).expect("the file is readable")));
         }
     }
 }
@@ -154,9 +157,10 @@ pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("folders can be made");
     for entry in fs::read_dir(from).expect("it is a folder").flatten() {
         let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).expect("files can be copied")),
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("files can be copied");
         }
     }
 }
@@ -192,37 +196,50 @@ pub fn fake_recipe(name: &str, generate: &str, mine: &str) -> String {
     )
 }
 
-/// Says loudly that a test is skipped, and why; with `HARDSET_TEST_ALL` set that is a failure.
-#[track_caller]
-pub fn skipped(why: &str) {
-    assert!(std::env::var_os("HARDSET_TEST_ALL").is_none(), "HARDSET_TEST_ALL is set, but {why}");
-    eprintln!("SKIPPED: {why}");
-}
-
 /// A folder of the project's real data, or `None` after saying loudly that the test is skipped.
+#[track_caller]
 pub fn test_data(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let folder = std::env::var_os("HARDSET_TEST_DATA").map_or_else(beside, PathBuf::from).join(name);
-    if !folder.is_dir() {
-        skipped(&format!("{} is not there; set HARDSET_TEST_DATA to test with real files", folder.display()));
-        return None;
-    }
-    Some(folder)
+    let what = format!("{}; set HARDSET_TEST_DATA to the folder of real files", folder.display());
+    needs(&what, Some(folder).filter(|folder| folder.is_dir()))
 }
 
 /// An ONNX Runtime library of this machine, or `None` after saying loudly that the test is skipped.
+#[track_caller]
 pub fn ort_library() -> Option<PathBuf> {
     let named = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_file());
-    // What the main job fetched into the user's cache serves the tests too.
+    // A library that was fetched into the user's cache serves the tests too.
     let fetched = || {
         let folders = hardset::assets::DataFolders::from_env(&[]);
         folders.files_named(|name| name.starts_with("libonnxruntime.so")).into_iter().next()
     };
     let of_python = || hardset::onnx::libraries_of_python().into_iter().next();
     let found = named.or_else(of_python).or_else(fetched);
-    if found.is_none() || !cfg!(feature = "onnx") {
-        skipped("no ONNX Runtime here (or none built in); set ORT_DYLIB_PATH to test with real models");
-        return None;
+    let what = "ONNX Runtime (or the feature `onnx`); set ORT_DYLIB_PATH to test with real models";
+    needs(what, found.filter(|_| cfg!(feature = "onnx")))
+}
+
+/// The project's 400 photographs, five classifiers, and ONNX Runtime to run them.
+pub struct RealInput {
+    pub photos: PathBuf,
+    pub surrogates: PathBuf,
+    pub library: PathBuf,
+}
+
+impl RealInput {
+    /// `None` after saying loudly that the test is skipped.
+    #[track_caller]
+    pub fn find() -> Option<Self> {
+        Some(Self { photos: test_data("photos")?, surrogates: test_data("surrogates")?, library: ort_library()? })
     }
-    found
+
+    /// Builds the recipe of the real photographs into `run`, from the photographs in `photos`.
+    pub fn build(&self, hardset: &Hardset, photos: &Path) -> Run {
+        let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/photos.toml");
+        let root = format!("generate.root={}", photos.display());
+        let mut command = hardset.command(&["build", &recipe.to_string_lossy(), "--run-dir", "run", "--set", &root]);
+        command.env("ORT_DYLIB_PATH", &self.library).env("HARDSET_DATA_DIR", &self.surrogates);
+        Run::of(&mut command)
+    }
 }

@@ -58,11 +58,12 @@ fn toml(text: &str) -> String {
 }
 
 fn categories() -> String {
-    let entry = |(at, name): (usize, String)| {
+    let mut entries = String::new();
+    for (at, name) in names().into_iter().enumerate() {
         let called = toml(&format!("the {name}").replace(['{', '}'], "%"));
-        format!("  {{ id = {}, name = {called}, imagenet_ids = [{}] }},\n", toml(&name), 20 + at)
-    };
-    format!("categories = [\n{}]\n", names().into_iter().enumerate().map(entry).collect::<String>())
+        entries += &format!("  {{ id = {}, name = {called}, imagenet_ids = [{}] }},\n", toml(&name), 20 + at);
+    }
+    format!("categories = [\n{entries}]\n")
 }
 
 /// Everything that readers of the release read can be read, and all paths are tame.

@@ -161,7 +161,8 @@ pub fn png(seed: u64) -> Vec<u8> {
     hardset::imaging::encode_png(&picture(seed), &[]).expect("it can be written")
 }
 
-/// A run `<name>-run` over photographs in `<name>-photos`: name, bytes and category of each. Made-up classifiers fail on all.
+/// A run `<name>-run` over photographs in `<name>-photos`: name, bytes and category of each. Made-up classifiers fail
+/// on all.
 pub fn photographed(hardset: &Hardset, name: &str, photos: &[(String, Vec<u8>, &str)]) {
     let mut labels = "path,label\n".to_owned();
     for (file, bytes, category) in photos {

@@ -1,5 +1,5 @@
-//! The release of a run that careful people have answered for: what they accepted, why the rest is not there, and that nobody
-//! and nothing of theirs can be found in it.
+//! The release of a run that careful people have answered for: what they accepted, why the rest is not there, and that
+//! nobody and nothing of theirs can be found in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -84,7 +84,8 @@ pub fn answered() -> Hardset {
         };
         for question in QUESTIONS {
             if let Some(answer) = answer(person, place, &task.kind, question) {
-                let line = json!({ "person": signed(person), "task": task.name, "question": question, "answer": answer.name() });
+                let (person, answer) = (signed(person), answer.name());
+                let line = json!({ "person": person, "task": task.name, "question": question, "answer": answer });
                 answers += &format!("{line}\n");
             }
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use hardset::imaging::{encode_jpeg, encode_png, thumbnail};
 use hardset::table::predictions_table;
 
-use crate::common::{Hardset, Run, hashes, ort_library, sha256, strings, table, test_data};
+use crate::common::{Hardset, RealInput, hashes, sha256, strings, table};
 use crate::pages::{hard_items, numbers, photographed, picture, png, release};
 
 /// A picture encoded anew: other bytes, the same to look at.
@@ -187,15 +187,9 @@ fn right(run: &Path, surrogate: &str, items: &BTreeSet<u32>) -> usize {
 
 #[test]
 fn real_photographs_are_released_as_they_are_with_what_five_classifiers_said() {
-    let (Some(photos), Some(surrogates), Some(library)) = (test_data("photos"), test_data("surrogates"), ort_library())
-    else {
-        return;
-    };
+    let Some(real) = RealInput::find() else { return };
     let hardset = Hardset::new();
-    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/photos.toml");
-    let root = format!("generate.root={}", photos.display());
-    let args = ["build", &recipe.to_string_lossy(), "--run-dir", "run", "--set", &root, "-q"];
-    Run::of(hardset.command(&args).env("ORT_DYLIB_PATH", library).env("HARDSET_DATA_DIR", surrogates)).ok();
+    real.build(&hardset, &real.photos).ok();
     // Neither library nor weights are wanted any more.
     hardset.line("release run --out out --also imagefolder -q").ok();
     let out = release(&hardset, "out");
@@ -218,7 +212,7 @@ fn real_photographs_are_released_as_they_are_with_what_five_classifiers_said() {
         numbers(&evidence, "item_id").into_iter().zip(strings(&evidence, "source")).collect();
     let tree: BTreeSet<String> = hashes(&out.path.join("imagefolder")).into_values().collect();
     for row in rows {
-        let photo = fs::read(photos.join(&sources[&row.item_id])).expect("the photograph is there");
+        let photo = fs::read(real.photos.join(&sources[&row.item_id])).expect("the photograph is there");
         assert!(photo == row.image, "{}", sources[&row.item_id]);
         assert!(tree.contains(&sha256(&photo)));
     }

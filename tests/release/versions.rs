@@ -74,7 +74,8 @@ fn what_changed_by_another_rule_is_counted_and_listed() {
     assert_eq!(release(&hardset, "new").record()["images"].as_u64(), Some(new.len() as u64));
 }
 
-/// Holds `release.json` and `CHANGES.md` of `out` against these numbers of images added, removed and relabelled since `base`.
+/// Holds `release.json` and `CHANGES.md` of `out` against these numbers of images added, removed and relabelled since
+/// `base`.
 #[track_caller]
 fn check_base(hardset: &Hardset, out: &str, base: &str, numbers: [usize; 3]) {
     let (out, base) = (release(hardset, out), release(hardset, base));

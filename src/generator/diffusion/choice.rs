@@ -1,13 +1,14 @@
-//! Which engine runs the networks, where, and in what numbers: what was asked for, or why it cannot be had.
+//! Which engine runs the networks, on which device and in which precision: what was asked for, or why that is not
+//! possible.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-#[cfg(feature = "candle")]
 use super::candle;
 use super::engine::{Engine, NetworkError, Work};
+use super::error::DiffusionError;
 use super::model::ModelConfig;
-use super::{DiffusionError, onnx};
+use super::onnx;
 use crate::domain::{Device, EngineChoice, Precision};
 use crate::generator::Means;
 use crate::onnx::{Chosen, Runtime};
@@ -15,7 +16,7 @@ use crate::onnx::{Chosen, Runtime};
 /// Images at a time on a GPU.
 const ON_GPU: usize = 8;
 
-/// Engine, device and precision, settled.
+/// Engine, device and precision; none of them is `auto`.
 pub(super) struct Choice {
     pub device: Device,
     pub precision: Precision,
@@ -28,7 +29,6 @@ pub(super) struct Choice {
 
 enum By {
     Onnx(Arc<Runtime>),
-    #[cfg(feature = "candle")]
     Candle,
 }
 
@@ -62,8 +62,10 @@ impl Choice {
         Ok(Self { device, precision, facts, note, by: By::Onnx(Arc::clone(runtime)) })
     }
 
-    #[cfg(feature = "candle")]
     fn candle(wanted: Device, precision: Precision) -> Result<Self, DiffusionError> {
+        if cfg!(not(feature = "candle")) {
+            return Err(DiffusionError::NoCandle);
+        }
         let device = match wanted {
             Device::Auto if candle::check(Device::Cuda(0)).is_ok() => Device::Cuda(0),
             Device::Auto => Device::Cpu,
@@ -77,18 +79,12 @@ impl Choice {
         Ok(Self { device, precision, facts, note: None, by: By::Candle })
     }
 
-    #[cfg(not(feature = "candle"))]
-    fn candle(_: Device, _: Precision) -> Result<Self, DiffusionError> {
-        Err(DiffusionError::NoCandle)
-    }
-
-    /// Images at a time where nobody says how many.
+    /// Images at a time where the user does not say how many.
     pub fn images(&self, config: &ModelConfig) -> Result<usize, DiffusionError> {
         match (self.device, &self.by) {
             (Device::Cuda(_), _) => Ok(ON_GPU),
             (_, By::Onnx(_)) => Ok(onnx::Networks::images_on_cpu(config)?),
             // More are not faster.
-            #[cfg(feature = "candle")]
             (_, By::Candle) => Ok(1),
         }
     }
@@ -99,13 +95,22 @@ impl Choice {
         let work = Work { device: self.device, precision: self.precision, images, guided, height, width };
         Ok(match &self.by {
             By::Onnx(runtime) => Arc::new(onnx::Networks::load(config, Arc::clone(runtime), &work)?),
-            #[cfg(feature = "candle")]
             By::Candle => Arc::new(candle::Networks::load(config, &work)?),
         })
     }
 }
 
-/// The precision that `auto` stands for on a device; a CPU has one alone.
+/// What would run a model's networks: names and values, as records have them.
+pub fn engine_facts(means: &Means, precision: Precision) -> Result<BTreeMap<String, String>, DiffusionError> {
+    Ok(Choice::new(means, precision)?.facts)
+}
+
+/// Why candle cannot run models on the GPU `index`; `None`: it can.
+pub fn candle_problem(index: u32) -> Option<String> {
+    candle::check(Device::Cuda(index)).err()
+}
+
+/// The precision that `auto` means on a device; a CPU has only one.
 fn settled(device: Device, precision: Precision) -> Result<Precision, NetworkError> {
     match (device, precision) {
         (Device::Cuda(_), Precision::Auto) => Ok(Precision::F16),

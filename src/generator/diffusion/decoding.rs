@@ -1,4 +1,4 @@
-//! The last step, from latents to pictures: in as many pieces as fit, by whichever thread has time for it.
+//! The last step, from latents to pictures: in pieces as large as memory allows, on whichever thread has time.
 //!
 //! Holds always: a picture's pixels depend on its own latents alone; no tensor of a piece has more than
 //! [`MOST_NUMBERS`].
@@ -11,13 +11,13 @@ use super::pixels;
 use crate::domain::Outcome;
 use crate::generator::Picture;
 
-/// Numbers in one tensor: half of what the 32-bit sizes of cuDNN and of many kernels can count.
+/// Numbers in one tensor: half of what the 32-bit sizes of cuDNN and of many kernels can hold.
 pub(super) const MOST_NUMBERS: usize = 1 << 30;
 
 /// Images that a decoder takes at a time; `channels`: of its levels, the finest first, `pixels`: of one image.
 ///
-/// A level's largest tensor is what the coarser one below hands up, so it has that one's channels. At least one image:
-/// what does not fit then is for the device to say.
+/// A level's largest tensor comes from the coarser level below, so it has that level's channels. At least one image: if
+/// that does not fit either, the device says so.
 pub(super) fn most_images(channels: &[usize], pixels: usize) -> usize {
     let mut widest = 1;
     for (level, &own) in channels.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(super) fn most_images(channels: &[usize], pixels: usize) -> usize {
     (MOST_NUMBERS / widest).max(1)
 }
 
-/// What is to become pictures, and what was cut off the prompts of each.
+/// What becomes pictures, and what was cut off the prompts of each.
 pub(super) struct Latents {
     /// `[n, c, h, w]`.
     pub array: Array,
@@ -49,7 +49,7 @@ impl Decoding {
         Self { engine, size_px, most: AtomicUsize::new(usize::MAX), notes: Mutex::default() }
     }
 
-    /// The same, with at most so many images at a time.
+    /// The same, with at most this many images at a time.
     pub fn at_most(self, images: usize) -> Self {
         Self { most: AtomicUsize::new(images), ..self }
     }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_images_are_decoded_at_a_time_than_was_said() {
+    fn at_most_the_given_number_of_images_is_decoded_at_a_time() {
         let engine = Arc::new(Counting(Mutex::default()));
         let data: Vec<f32> = (0..28).map(|x| x as f32 / 28.0).collect();
         let latents = Latents { array: Array::new([7, 1, 2, 2], data), warnings: vec![None; 7] };

@@ -1,4 +1,4 @@
-//! The seam between sampling and whatever runs the networks: plain arrays of f32, no tensor library.
+//! The interface between sampling and the engines that run the networks: plain arrays of f32, no tensor library.
 
 use super::model::ModelError;
 use crate::domain::{Device, Precision};
@@ -13,7 +13,7 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// `data` in `shape`, whose product its length must be.
+    /// `data` in `shape`; its length must be the product of the sizes.
     pub fn new(shape: impl Into<Vec<usize>>, data: Vec<f32>) -> Self {
         let shape = shape.into();
         assert_eq!(shape.iter().product::<usize>(), data.len(), "an array's numbers fill its shape");
@@ -56,8 +56,7 @@ pub enum EngineError {
 
 /// Words of CUDA and cuBLAS (`CUDA_ERROR_OUT_OF_MEMORY`, "out of memory"), cuDNN (`CUDNN_STATUS_ALLOC_FAILED`, and from
 /// version 9 on `CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED`) and ONNX Runtime (its arena, `bfc_arena.cc`)
-/// for a device whose memory is full. A host that has no memory left is another matter: a smaller batch does not help
-/// it.
+/// for a device whose memory is full. A host without memory is not among them: a smaller batch would not help it.
 const FULL: [&str; 7] = [
     "out of memory",
     "OUT_OF_MEMORY",
@@ -69,7 +68,7 @@ const FULL: [&str; 7] = [
 ];
 
 impl EngineError {
-    /// What a library's message means; of a longer one its first line is kept, the rest is a trace of its functions.
+    /// What a library's message means. Only its first line is kept: the rest is a trace of functions.
     pub(super) fn from_text(text: &str) -> Self {
         if FULL.iter().any(|words| text.contains(words)) {
             return Self::OutOfMemory;
@@ -109,7 +108,7 @@ pub enum NetworkError {
         /// Why not.
         problem: String,
     },
-    /// The engine says no.
+    /// The engine refuses it.
     #[error("cannot load the model: {0}")]
     Engine(EngineError),
 }
@@ -126,14 +125,12 @@ impl From<NetworkError> for EngineError {
 /// Runs the three networks of a model.
 ///
 /// Holds always: an entry's numbers depend on that entry alone (on a CPU bit for bit). One thread may decode while
-/// another
-/// denoises.
+/// another one denoises.
 pub(super) trait Engine: Send + Sync {
     /// Token ids `[n][positions]` -> embeddings `[n, positions, width]`.
     fn encode(&self, tokens: &[Vec<u32>]) -> Result<Array, EngineError>;
-    /// Latents `[n, c, h, w]` at `timestep` (0 to 1000) and embeddings `[n, positions, width]` -> the UNet's answer,
-    /// as the
-    /// latents.
+    /// Latents `[n, c, h, w]` at `timestep` (0 to 1000) and embeddings `[n, positions, width]` -> the UNet's answer, in
+    /// the shape of the latents.
     fn denoise(&self, latents: &Array, timestep: f32, embeddings: &Array) -> Result<Array, EngineError>;
     /// Latents `[n, c, h, w]` -> pictures `[n, 3, h', w']`, about -1 to 1.
     fn decode(&self, latents: &Array) -> Result<Array, EngineError>;

@@ -4,7 +4,8 @@ use crate::domain::Outcome;
 use crate::generator::Picture;
 use crate::imaging::RgbImage;
 
-/// `[3, height, width]`, -1 to 1 and clipped there: `[height, width, 3]` u8, rounded half to even (diffusers' `numpy_to_pil`).
+/// `[3, height, width]`, clipped to -1 to 1: `[height, width, 3]` u8, rounded half to even (diffusers'
+/// `numpy_to_pil`).
 pub(super) fn levels(planes: &[f32], width: usize) -> Vec<u8> {
     let size = planes.len() / 3;
     debug_assert_eq!(size % width, 0);
@@ -12,8 +13,10 @@ pub(super) fn levels(planes: &[f32], width: usize) -> Vec<u8> {
     (0..size).flat_map(|at| [0, 1, 2].map(|channel| level(planes[channel * size + at]))).collect()
 }
 
-/// The picture, unless there is nothing in it: not a number, or one colour all over (black is what safety checkers leave).
-pub(super) fn picture(planes: &[f32], (width, height): (u32, u32), warning: Option<String>) -> Outcome<Picture> {
+/// The picture, unless it shows nothing: a number that is not finite, or one colour all over (safety checkers leave
+/// black). `size_px`: width and height.
+pub(super) fn picture(planes: &[f32], size_px: (u32, u32), warning: Option<String>) -> Outcome<Picture> {
+    let (width, height) = size_px;
     if planes.iter().any(|x| !x.is_finite()) {
         return Outcome::Failed(
             "the model gave numbers that are not finite; try precision = \"f32\" or another seed".to_owned(),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::DiffusionError;
 use super::engine::Array;
+use super::error::DiffusionError;
 
 /// A reference file, read whole.
 pub(super) struct Reference {
@@ -24,7 +24,7 @@ impl Reference {
         let bad = |problem: String| DiffusionError::Reference { file: path.display().to_string(), problem };
         let bytes = std::fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
         let (_, metadata) =
-            SafeTensors::read_metadata(&bytes).map_err(|error| bad(format!("is no safetensors file: {error}")))?;
+            SafeTensors::read_metadata(&bytes).map_err(|error| bad(format!("is not a safetensors file: {error}")))?;
         let names = metadata.tensors().into_keys().collect();
         let text = |key: &str| metadata.metadata().as_ref().and_then(|map| map.get(key)).cloned();
         let missing = |key: &str| bad(format!("has no (readable) `{key}` in its metadata"));
@@ -40,21 +40,19 @@ impl Reference {
         })
     }
 
-    /// Names of the samplers that it has final latents of, in order; at least one.
+    /// Names of the samplers whose final latents are in the file, in order; at least one.
     pub fn samplers(&self) -> Result<Vec<String>, DiffusionError> {
         let mut names: Vec<String> =
             self.names.iter().filter_map(|name| name.strip_prefix("final_latents_").map(str::to_owned)).collect();
         names.sort();
-        match names.is_empty() {
-            true => {
-                let problem = "has no tensor `final_latents_…`: nothing to hold a sampler against".to_owned();
-                Err(DiffusionError::Reference { file: self.file.clone(), problem })
-            }
-            false => Ok(names),
+        if names.is_empty() {
+            let problem = "has no tensor `final_latents_…`: there is nothing to compare a sampler with".to_owned();
+            return Err(DiffusionError::Reference { file: self.file.clone(), problem });
         }
+        Ok(names)
     }
 
-    /// An f32 tensor of this shape; 0 stands for any length.
+    /// An f32 tensor of this shape; 0 means any length.
     pub fn array(&self, name: &str, shape: &[usize]) -> Result<Array, DiffusionError> {
         let (found, bytes) = self.tensor(name, Dtype::F32, shape)?;
         let numbers = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
@@ -84,13 +82,16 @@ impl Reference {
         if tensor.dtype() != dtype {
             return Err(bad(format!("tensor `{name}` holds {:?}; {dtype:?} is wanted", tensor.dtype())));
         }
-        let fits = |(found, wanted): (&usize, &usize)| found == wanted || (*wanted == 0 && *found > 0);
-        match tensor.shape().len() == shape.len() && tensor.shape().iter().zip(shape).all(fits) {
-            true => Ok((tensor.shape().to_vec(), tensor.data().to_vec())),
-            false => {
-                let problem = format!("tensor `{name}` has shape {:?}; {shape:?} is wanted, 0 for any", tensor.shape());
-                Err(bad(problem))
-            }
+        if !fits(tensor.shape(), shape) {
+            let problem = format!("tensor `{name}` has shape {:?}; {shape:?} is wanted, 0 for any", tensor.shape());
+            return Err(bad(problem));
         }
+        Ok((tensor.shape().to_vec(), tensor.data().to_vec()))
     }
+}
+
+/// Whether a shape is the one that is wanted, in which 0 means any length from 1 on.
+fn fits(found: &[usize], wanted: &[usize]) -> bool {
+    found.len() == wanted.len()
+        && found.iter().zip(wanted).all(|(&found, &wanted)| found == wanted || (wanted == 0 && found > 0))
 }

@@ -1,9 +1,9 @@
-//! From noise to latents: the sampler's steps and the guided model, whatever runs it.
+//! From noise to latents: the sampler's steps and the guided model, on any engine.
 //!
-//! Holds always: each image's numbers depend on that image's alone, as far as the engine's do.
+//! Holds always: an image's numbers depend on that image alone, as far as the engine's do.
 
-use super::DiffusionError;
 use super::engine::{Array, Engine, EngineError};
+use super::error::DiffusionError;
 use super::sampler::{self, SamplerConfig};
 
 /// How noise becomes latents.
@@ -14,7 +14,9 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Unit noise `[n, c, h, w]` -> latents. `embeddings`: `[n, …]`, or with guidance `[2 n, …]`, what is not wanted first.
+    /// Unit noise `[n, c, h, w]` -> latents.
+    ///
+    /// `embeddings`: `[n, …]`, or with guidance `[2 n, …]`, those of the negative prompts first.
     /// `fresh(call, count)`: `n` times `count` fresh normal numbers.
     pub fn sample(
         &self,
@@ -37,7 +39,7 @@ impl Run<'_> {
         Ok(latents)
     }
 
-    /// The model's answer, guided: away from what is not wanted (Ho and Salimans, 2022).
+    /// The model's answer, guided away from the negative prompt (Ho and Salimans, 2022).
     fn ask(
         &self,
         engine: &dyn Engine,

@@ -126,7 +126,8 @@ fn hostile_text_is_escaped_everywhere() {
 #[test]
 fn hostile_text_is_isolated_from_the_direction_around_it() {
     let page = markup(&report("\u{202e}gpj"));
-    let marks = page.match_indices('\u{202e}').map(|(at, _)| &page[..at]);
+    let marks: Vec<&str> = page.match_indices('\u{202e}').map(|(at, _)| &page[..at]).collect();
+    assert!(marks.len() >= 20, "only {} hostile texts in the page", marks.len());
     for before in marks {
         let in_attribute = before.rfind('<') > before.rfind('>');
         let in_bdi = before.rfind("<bdi>") > before.rfind("</bdi>");

@@ -4,6 +4,7 @@
 //! text around it, because names come from outside.
 
 use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A name from the data: escaped, isolated from the direction of its surroundings, breakable after `_ / - .`.
 pub fn name(text: &str) -> Markup {
@@ -21,14 +22,10 @@ pub fn hash(text: &str) -> Markup {
     html! { code title=(text) { (phrase(&short)) @if short.len() < text.len() { "…" } } }
 }
 
-/// Text for a URL's fragment: everything but letters, digits, `-`, `_` and `.` as `%XX`.
+/// Everything but letters, digits, `-`, `_` and `.`.
+const NOT_IN_A_FRAGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Text for a URL's fragment, with `%XX` for the bytes that cannot be in one.
 pub fn fragment_value(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+    utf8_percent_encode(text, NOT_IN_A_FRAGMENT).to_string()
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rayon::prelude::*;
 
 use super::AnnotateError;
@@ -282,17 +283,15 @@ fn prefix(to: &ExportTo) -> String {
         (Some(url), _) => format!("{}/", url.trim_end_matches('/')),
         (None, ExportFormat::LabelStudio) => {
             let out = std::path::absolute(&to.out).unwrap_or_else(|_| to.out.clone());
-            format!("/data/local-files/?d={}/", encoded(&out.file_name().unwrap_or_default().to_string_lossy()))
+            let folder = out.file_name().unwrap_or_default().to_string_lossy();
+            format!("/data/local-files/?d={}/", utf8_percent_encode(&folder, RESERVED))
         }
         (None, _) => String::new(),
     }
 }
 
-/// For the query of a URL (RFC 3986, percent-encoding of all but unreserved characters).
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
+/// For the query of a URL: all but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A category's name and what else it is called: as its set says, or the names of the classes that it accepts.
 pub(super) fn named(spec: &RunSpec, id: &str) -> (String, Option<String>) {

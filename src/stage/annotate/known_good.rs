@@ -4,9 +4,8 @@ use std::path::Path;
 
 use crate::config::ConfigError;
 use crate::domain::{CategorySet, FolderSource, LabelSource, TaskImage};
-use crate::generator::GeneratorError;
 use crate::imaging::DecodeLimits;
-use crate::source::Source as _;
+use crate::source::{Source as _, SourceError};
 
 /// Category and image of every file below `folder`; files of other categories are passed over.
 pub fn list(folder: &Path, categories: &CategorySet) -> Result<Vec<(String, TaskImage)>, ConfigError> {
@@ -19,9 +18,9 @@ pub fn list(folder: &Path, categories: &CategorySet) -> Result<Vec<(String, Task
         max_pixels: limits.max_pixels,
         max_file_bytes: limits.max_file_bytes,
     };
-    let cannot = |e: GeneratorError| {
+    let cannot = |e: SourceError| {
         let problem = match e {
-            GeneratorError::Folder { source, .. } => format!("cannot be read: {source}"),
+            SourceError::Folder { source, .. } => format!("cannot be read: {source}"),
             _ => "has no image in a sub-folder that is called like a category's id".to_owned(),
         };
         ConfigError::value(&folder.display().to_string(), "annotate.sentinels.known_good", problem)

@@ -1,8 +1,8 @@
 //! Why there is no release.
 
 use crate::config::ConfigError;
-use crate::generator::GeneratorError;
 use crate::pool::PoolError;
+use crate::source::SourceError;
 use crate::stage::annotate::AnnotateError;
 use crate::store::StoreError;
 use crate::table::TableError;
@@ -22,7 +22,7 @@ pub enum ReleaseError {
     People(#[from] AnnotateError),
     /// A folder to compare with cannot be read.
     #[error(transparent)]
-    Compare(#[from] GeneratorError),
+    Compare(#[from] SourceError),
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),

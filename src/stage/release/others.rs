@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ReleaseError;
-use crate::generator;
 use crate::imaging::{self, DecodeLimits};
+use crate::source::images_below;
 use crate::store::ReleaseDir;
 use crate::table::ReleaseFile;
 use crate::work::Context;
@@ -26,7 +26,7 @@ pub struct Others {
 /// An error if one of the folders cannot be read or has nothing to compare with: said before any work is done.
 pub fn check(folders: &[PathBuf]) -> Result<(), ReleaseError> {
     for folder in folders {
-        if ReleaseDir::find(folder).is_none() && generator::images_below(folder)?.is_empty() {
+        if ReleaseDir::find(folder).is_none() && images_below(folder)?.is_empty() {
             return Err(ReleaseError::NothingToCompare { folder: folder.display().to_string() });
         }
     }
@@ -63,7 +63,7 @@ impl Others {
 type Hashes = Vec<(String, Option<u64>)>;
 
 fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, ReleaseError> {
-    let (pool, paths) = (ctx.thread_pool()?, generator::images_below(folder)?);
+    let (pool, paths) = (ctx.thread_pool()?, images_below(folder)?);
     ctx.progress.start("compare", paths.len() as u64);
     let mut hashes = Hashes::with_capacity(paths.len());
     for block in paths.chunks(BLOCK) {

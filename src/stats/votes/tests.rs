@@ -102,6 +102,7 @@ fn equals_crowd_kit() {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/votes.json"));
     let cases: Vec<Golden> = serde_json::from_str(text).unwrap();
     cases.iter().for_each(check_case);
+    assert_eq!(cases.len(), 3);
 }
 
 #[test]

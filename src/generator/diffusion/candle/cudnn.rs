@@ -1,8 +1,8 @@
 //! Convolutions on a GPU by cuDNN: products of halves are summed in f32, as PyTorch has them, and f32 stays f32.
 //!
-//! candle has halves summed in halves, lets cuDNN round f32 to TF32 and asks it for an algorithm at each call. Here a
-//! shape's algorithms are asked for once, by cuDNN's rules and not by stop-watch, so that two runs take the same one
-//! (all those of a forward convolution repeat their bits), and the workspace is kept. Does not add biases. Holds
+//! candle sums halves in halves, lets cuDNN round f32 to TF32 and asks it for an algorithm at each call. Here a shape's
+//! algorithms are asked for once, by cuDNN's rules and not by timing, so that two runs take the same one (all
+//! algorithms of a forward convolution repeat their bits), and the workspace is kept. Does not add biases. Holds
 //! always: one thread at a time uses a device's handle, and all work goes to the device's one stream (see `gpu`).
 //!
 //! Sources: NVIDIA's reference of cuDNN 9, "cudnn_cnn", the legacy API; PyTorch, `Conv_v7.cpp`, note on math types.
@@ -23,9 +23,9 @@ use crate::generator::diffusion::decoding::MOST_NUMBERS;
 
 /// Algorithms that want more are left out: memory is for images.
 const MOST_WORKSPACE_BYTES: usize = 1 << 30;
-/// As many as cuDNN has (`CUDNN_CONVOLUTION_FWD_ALGO_COUNT`): what PyTorch asks for.
+/// All that cuDNN has (`CUDNN_CONVOLUTION_FWD_ALGO_COUNT`), as PyTorch asks for them.
 const MOST_ALGORITHMS: usize = 8;
-/// Where no proposal of cuDNN's does: PyTorch's default, and the one that takes every shape.
+/// Tried after cuDNN's proposals: PyTorch's default, and the algorithm that takes every shape.
 const LAST_RESORTS: [sys::cudnnConvolutionFwdAlgo_t; 2] = [
     sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
     sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
@@ -70,7 +70,7 @@ pub fn conv2d(shape: ConvShape, x: &Numbers, weight: &Numbers) -> Result<(CudaSt
     Ok((out, out_shape))
 }
 
-/// Drops what is kept for a device. To be called when no convolution on it will follow.
+/// Drops the handle and plans of a device. Call it when no convolution on it will follow.
 pub fn forget(device: &CudaDevice) {
     HANDLES.lock().unwrap_or_else(PoisonError::into_inner).remove(&device.id());
 }
@@ -85,7 +85,7 @@ fn handle_of(device: &CudaDevice) -> Result<Arc<Mutex<Handle>>> {
     Ok(handle)
 }
 
-/// Where number `at` of a tensor lies on the device.
+/// The address of number `at` of a tensor on the device.
 fn pointer(storage: &CudaStorage, at: usize) -> Result<CUdeviceptr> {
     let stream = storage.device.cuda_stream();
     let start = match &storage.slice {
@@ -153,14 +153,14 @@ impl Handle {
         candle_core::bail!("cuDNN has no convolution for {key:?}")
     }
 
-    /// At least so many bytes, not zeroed: cuDNN reads only what it wrote there.
+    /// At least this many bytes, not zeroed: cuDNN reads only what it wrote there.
     fn workspace(&mut self, bytes: usize) -> Result<*mut c_void> {
         if bytes == 0 {
             return Ok(ptr::null_mut());
         }
         if self.workspace.as_ref().is_none_or(|held| held.len() < bytes) {
             self.workspace = None;
-            // SAFETY: nobody reads it before cuDNN writes it.
+            // SAFETY: it is not read before cuDNN writes it.
             self.workspace = Some(unsafe { self.device.alloc::<u8>(bytes)? });
         }
         let stream = self.device.cuda_stream();
@@ -171,7 +171,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let _ = self.device.cuda_stream().context().bind_to_thread();
-        // SAFETY: nobody else has it. What could be said of a failure helps nobody at this point.
+        // SAFETY: no other code has it. A failure is not reported: nothing can be done about it at this point.
         let _ = unsafe { result::destroy_handle(self.raw) };
     }
 }
@@ -220,7 +220,7 @@ impl Plan {
         let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
         let sums = sys::cudnnDataType_t::CUDNN_DATA_FLOAT;
         let [pad, step] = [int(padding)?, int(stride)?];
-        // SAFETY: each descriptor is set right after it was made, and destroyed by `drop` alone.
+        // SAFETY: each descriptor is set right after it was made, and only `drop` destroys it.
         unsafe {
             self.x = result::create_tensor_descriptor()?;
             result::set_tensor4d_descriptor(self.x, nchw, numbers, ints([images, in_channels, height, width])?)?;
@@ -236,9 +236,8 @@ impl Plan {
         Ok(())
     }
 
-    /// What cuDNN proposes. Asked with tensor cores allowed it names for each algorithm whether it wants them, and that
-    /// is what has to be asked for at the call; without the word, halves may not get them. f32 never does: they mean
-    /// TF32.
+    /// What cuDNN proposes. Asked with tensor cores allowed, it says for each algorithm whether to use them, and the
+    /// call must ask for the same; otherwise halves may not get them. f32 never uses them: they would mean TF32.
     fn choose(&self, handle: sys::cudnnHandle_t, dtype: DType) -> Result<Vec<Choice>> {
         let fixed = (dtype == DType::F32).then_some(sys::cudnnMathType_t::CUDNN_FMA_MATH);
         let asked = fixed.unwrap_or(sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH);
@@ -262,7 +261,7 @@ impl Plan {
                 choices.push(Choice { algorithm, math, bytes });
             }
         }
-        // cuDNN is known to ask for more than there is in any GPU.
+        // cuDNN is known to ask for more than any GPU has.
         choices.retain(|choice| choice.bytes <= MOST_WORKSPACE_BYTES);
         Ok(choices)
     }
@@ -291,7 +290,7 @@ impl Plan {
         let (one, zero) = (1.0_f32, 0.0_f32);
         let (x, weight) = (operands.x as *const c_void, operands.weight as *const c_void);
         // SAFETY: the operands have the described shapes and types, the workspace is as large as the choice says, and
-        // all of them live until the stream has come so far: memory is freed in its order.
+        // all of them live until the stream has used them: memory is freed in the stream's order.
         unsafe {
             result::set_convolution_math_type(self.conv, choice.math)?;
             result::convolution_forward(
@@ -315,7 +314,7 @@ impl Plan {
 
 impl Drop for Plan {
     fn drop(&mut self) {
-        // SAFETY: those that were made are destroyed here alone. A failure leaks some bytes of the host.
+        // SAFETY: only this destroys those that were made. A failure leaks some bytes of the host.
         unsafe {
             if !self.x.is_null() {
                 let _ = result::destroy_tensor_descriptor(self.x);

@@ -1,8 +1,8 @@
 //! The devices of a model's networks; whether a GPU can be used, before candle is asked for it.
 //!
-//! candle panics where a library of CUDA is missing, and takes a GPU for present in every build with `cuda`. Holds
-//! always on a GPU: all work of a [`Place`]'s device goes to that device's one stream, whichever thread asks for it,
-//! and no tensor moves between the two devices. So events between streams are not needed, and candle makes none.
+//! candle panics where a library of CUDA is missing, and assumes a GPU in every build with `cuda`. Holds always on a
+//! GPU: all work of a [`Place`]'s device goes to that device's one stream, whichever thread asks for it, and no tensor
+//! moves between the two devices. So events between streams are not needed, and candle makes none.
 
 #[cfg(feature = "cuda")]
 use candle_core::{
@@ -33,7 +33,7 @@ impl Place {
         }
     }
 
-    /// Gives memory that is free to the driver, where others find it: after a call that had too little, and at the end.
+    /// Gives free memory back to the driver for others to use: after a call that had too little, and at the end.
     pub fn give_back(&self) {
         #[cfg(feature = "cuda")]
         for device in [&self.denoises_on, &self.decodes_on] {
@@ -69,8 +69,8 @@ impl Drop for Place {
     }
 }
 
-/// Freed memory stays with the process: else the driver takes it at each synchronisation, once a step, and maps it
-/// anew.
+/// Freed memory stays with the process: otherwise the driver takes it at each synchronisation, once a step, and maps it
+/// again.
 #[cfg(feature = "cuda")]
 fn keep_freed_memory(device: &CudaDevice) -> CandleResult<()> {
     let stream = device.cuda_stream();
@@ -91,7 +91,7 @@ fn keep_freed_memory(device: &CudaDevice) -> CandleResult<()> {
 fn give_back(device: &CudaDevice) {
     let stream = device.cuda_stream();
     let context = stream.context();
-    // The error of memory that ran out, if the context still holds it, has been told.
+    // If the context still holds the error of memory that ran out: that was reported already.
     let _ = context.check_err();
     if stream.synchronize().is_err() || !context.has_async_alloc() {
         return;
@@ -107,8 +107,8 @@ fn give_back(device: &CudaDevice) {
 /// Why the GPU `at` cannot be used, if it cannot.
 #[cfg(not(feature = "cuda"))]
 pub fn check(_at: u32) -> Result<(), String> {
-    Err("this hardset was built without candle for CUDA; leave out --engine candle (ONNX Runtime needs no other build), or \
-         build it with --features cuda"
+    Err("this hardset was built without candle for CUDA; leave out --engine candle (ONNX Runtime needs no other \
+         build), or build it with --features cuda"
         .into())
 }
 
@@ -116,7 +116,7 @@ pub fn check(_at: u32) -> Result<(), String> {
 #[cfg(feature = "cuda")]
 pub fn check(at: u32) -> Result<(), String> {
     opens("libcuda.so.1").map_err(|e| format!("there is no NVIDIA driver here, or it is not let in ({e})"))?;
-    // Of another CUDA than the program was built for it would be opened, and have other functions.
+    // A library of a CUDA that the program was not built for would be opened too, but has other functions.
     let blas = format!("libcublas.so.{}", sys::CUDA_VERSION / 1000);
     for library in [blas.as_str(), "libcurand.so.10", "libcudnn.so.9"] {
         opens(library).map_err(|e| format!("{e}; install CUDA and cuDNN, or add their folder to LD_LIBRARY_PATH"))?;
@@ -135,7 +135,7 @@ fn opens(name: &str) -> Result<(), String> {
     unsafe { libloading::Library::new(name) }.map(drop).map_err(|error| cause(&error))
 }
 
-/// libloading says "dlopen failed", and keeps why to itself.
+/// libloading says only "dlopen failed"; the source of its error says why.
 #[cfg(feature = "cuda")]
 fn cause(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)

@@ -24,11 +24,11 @@ use layers::Candle;
 pub(super) struct Networks {
     text: Part<TextEncoder<Candle>>,
     unet: Part<Unet<Candle>>,
-    /// On a GPU it has a stream of its own, so that it does not wait for the UNet.
+    /// On a GPU on its own stream, so that it does not wait for the UNet.
     decoder: Part<Decoder<Candle>>,
     unet_config: UnetConfig,
     vae_config: VaeConfig,
-    /// Dropped last, after all that lies there.
+    /// Dropped last, after everything that is there.
     place: Place,
 }
 
@@ -38,7 +38,7 @@ struct Part<N> {
     network: N,
 }
 
-/// Whether candle can work on the device: why not, if it cannot.
+/// Whether candle can work on the device; an error says why not.
 pub(super) fn check(device: Wanted) -> Result<(), String> {
     match device {
         Wanted::Cuda(at) => gpu::check(at),
@@ -71,9 +71,8 @@ impl Networks {
         })
     }
 
-    /// The numbers of an answer. After a call that had too little memory what it has freed is given back: the next
-    /// one, with
-    /// fewer images, wants it in other sizes.
+    /// The numbers of an answer. After a call that had too little memory, the memory that it freed is given back: the
+    /// next call, with fewer images, wants it in other sizes.
     fn array(&self, answer: Result<Tensor, NetworkError>) -> Result<Array, EngineError> {
         let numbers = |tensor: Tensor| -> Result<Array, NetworkError> {
             let data = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;

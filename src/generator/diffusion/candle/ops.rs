@@ -1,5 +1,4 @@
-//! Layers on candle tensors: on a CPU by the kernels of `cpu`, on a GPU convolutions by `cudnn`, the rest by candle's
-//! own.
+//! Layers on candle tensors: on a CPU by the kernels of `cpu`; on a GPU convolutions by `cudnn` and the rest by candle.
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
@@ -69,10 +68,10 @@ impl Linear {
 
     /// `[images, rows, in]`, in any order of axes: `[images, out, rows]`.
     pub fn forward_channels_first(&self, x: &Tensor) -> Result<Tensor> {
-        match on_cpu(x) {
-            true => self.on_cpu(x, true),
-            false => self.forward(x)?.transpose(1, 2)?.contiguous(),
+        if on_cpu(x) {
+            return self.on_cpu(x, true);
         }
+        self.forward(x)?.transpose(1, 2)?.contiguous()
     }
 
     fn on_cpu(&self, x: &Tensor, channels_first: bool) -> Result<Tensor> {
@@ -238,10 +237,10 @@ impl LayerNorm {
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match on_cpu(x) {
-            true => x.contiguous()?.apply_op1_no_bwd(&LayerNormOp(self)),
-            false => candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.epsilon),
+        if on_cpu(x) {
+            return x.contiguous()?.apply_op1_no_bwd(&LayerNormOp(self));
         }
+        candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.epsilon)
     }
 }
 
@@ -250,9 +249,9 @@ impl LayerNorm {
 pub(super) struct Attention {
     /// Heads side by side in the width.
     pub heads: usize,
-    /// Query i sees keys 0 to i alone.
+    /// Query i sees only keys 0 to i.
     pub causal: bool,
-    /// Scores are made in f32 whatever the precision (`upcast_attention`: SD 2.1's overflow in f16).
+    /// Scores are made in f32 at any precision (`upcast_attention`: SD 2.1's overflow in f16).
     pub upcast: bool,
 }
 
@@ -300,9 +299,9 @@ impl Attention {
             return Tensor::cat(&(0..images).map(one).collect::<Result<Vec<_>>>()?, 0);
         }
         if self.heads > 1 {
-            let (size, alone) = (width / self.heads, Self { heads: 1, ..*self });
+            let (size, one_head) = (width / self.heads, Self { heads: 1, ..*self });
             let part = |x: &Tensor, head: usize| x.narrow(2, head * size, size)?.contiguous();
-            let one = |head| alone.in_pieces(&part(q, head)?, &part(k, head)?, &part(v, head)?, most);
+            let one = |head| one_head.in_pieces(&part(q, head)?, &part(k, head)?, &part(v, head)?, most);
             return Tensor::cat(&(0..self.heads).map(one).collect::<Result<Vec<_>>>()?, 2);
         }
         let block = (most / keys).clamp(1, queries);
@@ -393,8 +392,7 @@ mod tests {
         Tensor::from_iter(data, &Device::Cpu).unwrap().reshape(shape).unwrap()
     }
 
-    /// Largest difference between attention at once and in pieces of `most` scores, and between it and the CPU's
-    /// kernel.
+    /// Attention at once, in pieces of `most` scores, and by the CPU's kernel: the largest difference is small.
     fn check(attention: Attention, most: usize) {
         let (q, k, v) = (numbers((2, 10, 12), 0.1), numbers((2, 10, 12), 0.7), numbers((2, 10, 12), 1.9));
         let whole = attention.with_all_scores(&q, &k, &v).unwrap();

@@ -14,7 +14,7 @@ use crate::generator::diffusion::model::Activation;
 #[cfg(feature = "candle")]
 const CHUNK: usize = 1 << 14;
 
-/// Compiles a loop for the machine at hand: with AVX2 and FMA where there are, plainly elsewhere.
+/// Compiles a loop for this machine: with AVX2 and FMA where it has them, without them elsewhere.
 macro_rules! vectorised {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)? $body:block) => {
         $(#[$doc])*
@@ -114,7 +114,7 @@ vectorised! {
 #[inline(always)]
 #[allow(clippy::excessive_precision)] // Cephes' own digits.
 fn exp(x: f32) -> f32 {
-    /// 1.5 * 2^23: adding it rounds to a whole number, which then stands in the low bits.
+    /// 1.5 * 2^23: adding it rounds to a whole number, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.3, 88.3);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;

@@ -1,8 +1,7 @@
 //! Kernels on a CPU of what neither engine has as one operator: f32 slices in, f32 slices out.
 //!
-//! Knows neither candle nor ONNX Runtime. Holds always: work is cut into tasks at places that only the shapes of one
-//! image
-//! decide, and each task runs on one thread: numbers do not depend on the batch or on the number of threads.
+//! Knows neither candle nor ONNX Runtime. Holds always: only the shapes of one image decide where work is cut into
+//! tasks, and each task runs on one thread: numbers do not depend on the batch or on the number of threads.
 
 mod elementwise;
 mod norm;

@@ -35,8 +35,7 @@ impl GroupNormShape {
 }
 
 /// Group `task` of all groups of all images, one image's after the other: `x` and `out` are its
-/// [`GroupNormShape::group_size`]
-/// numbers.
+/// [`GroupNormShape::group_size`] numbers.
 pub(in super::super) fn normalise_group(
     shape: GroupNormShape,
     task: usize,

@@ -1,4 +1,4 @@
-//! One JSON file of a model, read key by key; what is wrong is said with file and key.
+//! One JSON file of a model, read key by key; every problem is reported with file and key.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub enum ModelError {
         /// The cause.
         source: std::io::Error,
     },
-    /// A file is not what it should be.
+    /// A file does not hold what it should.
     #[error("{file}: {problem}")]
     File {
         /// The file.
@@ -23,19 +23,20 @@ pub enum ModelError {
         /// What is wrong.
         problem: String,
     },
-    /// A value asks for what cannot be run.
+    /// A value asks for something that cannot be run.
     #[error("{file}: `{key}` {problem}")]
     Key {
         /// The file.
         file: String,
         /// The key.
         key: String,
-        /// What is wrong, and what would do.
+        /// What is wrong, and what is accepted.
         problem: String,
     },
     /// There are no weights.
     #[error(
-        "{folder} has no {stem}.safetensors (nor an index of shards); convert other formats with diffusers' save_pretrained"
+        "{folder} has no {stem}.safetensors (nor an index of shards); \
+         convert other formats with diffusers' save_pretrained"
     )]
     NoWeights {
         /// The folder.
@@ -77,8 +78,10 @@ impl Json {
     pub fn read(root: &Path, name: &str) -> Result<Self, ModelError> {
         let (file, text) = read_text(root, name)?;
         let value = serde_json::from_str::<serde_json::Map<String, Value>>(&text);
-        let value = value
-            .map_err(|error| ModelError::File { file: file.clone(), problem: format!("is no JSON object: {error}") })?;
+        let value = value.map_err(|error| ModelError::File {
+            file: file.clone(),
+            problem: format!("is not a JSON object: {error}"),
+        })?;
         Ok(Self { file, value: Value::Object(value) })
     }
 
@@ -138,10 +141,10 @@ impl Json {
     /// A number above 0 that f32 can hold.
     pub fn positive(&self, key: &str, default: f64) -> Result<f64, ModelError> {
         let number = self.number(key, default)?;
-        match (1e-30..=1e30).contains(&number) {
-            true => Ok(number),
-            false => Err(self.refuse(key, format!("is {number}; a number above 0 is wanted"))),
+        if !(1e-30..=1e30).contains(&number) {
+            return Err(self.refuse(key, format!("is {number}; a number above 0 is wanted")));
         }
+        Ok(number)
     }
 
     /// true or false.
@@ -193,7 +196,7 @@ impl Json {
         names.sort_unstable();
         names.dedup();
         match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
-            Some(name) => Err(self.refuse("weight_map", format!("names `{name}`, which is no plain file name"))),
+            Some(name) => Err(self.refuse("weight_map", format!("names `{name}`, which is not a plain file name"))),
             None if names.is_empty() => Err(self.refuse("weight_map", "is empty")),
             None => Ok(names.into_iter().map(|name| folder.join(name)).collect()),
         }

@@ -1,11 +1,10 @@
-//! A model as it lies on disk: a folder in the Hugging Face diffusers layout.
+//! A model on disk: a folder in the Hugging Face diffusers layout.
 //!
-//! Reads the folder's own JSON; nothing about a model is written into the code. What cannot be run is refused here, by
-//! file and key, before any weight is read. Runs nothing itself.
+//! Reads the folder's own JSON; the code holds nothing about any one model. Settings that cannot be run are refused
+//! here, by file and key, before any weight is read. Runs nothing itself.
 
 mod json;
 mod text;
-mod tokens;
 mod unet;
 mod vae;
 mod weights;
@@ -14,7 +13,6 @@ use std::path::{Path, PathBuf};
 
 pub use json::ModelError;
 pub(super) use text::{Activation, TextConfig};
-pub(super) use tokens::{Prompt, Tokens};
 pub(super) use unet::{Block, UnetConfig};
 pub(super) use vae::VaeConfig;
 pub(super) use weights::{Raw, RawType, Weights};
@@ -23,6 +21,7 @@ use json::Json;
 
 use super::sampler::SamplerConfig;
 use crate::domain::SamplerKind;
+use crate::text::{TextError, Tokens};
 
 /// The parts of a pipeline that are read, and the stem of their weights.
 const PARTS: [(&str, &str); 3] =
@@ -84,6 +83,14 @@ impl ModelConfig {
     pub fn sampler(&self, choice: Option<SamplerKind>) -> Result<SamplerConfig, ModelError> {
         let (file, text) = json::read_text(&self.root, "scheduler/scheduler_config.json")?;
         SamplerConfig::from_json(&text, choice).map_err(|error| ModelError::File { file, problem: error.to_string() })
+    }
+
+    /// The tokenizer.
+    pub fn tokens(&self) -> Result<Tokens, ModelError> {
+        Tokens::read(&self.root, self.text.vocabulary, self.text.positions).map_err(|error| match error {
+            TextError::Read { file, source } => ModelError::Read { file, source },
+            TextError::File { file, problem } => ModelError::File { file, problem },
+        })
     }
 
     /// Pixels of the image for one of the latents, each way.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ModelError, json::Json};
 
-/// What numbers go through between layers.
+/// The function between two layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Activation {
     /// x / (1 + exp(-x)); also called swish.
@@ -45,9 +45,9 @@ impl TextConfig {
             activation: json.one_of("hidden_act", &known)?,
             epsilon: json.positive("layer_norm_eps", 1e-5)?,
         };
-        match config.width.is_multiple_of(config.heads) {
-            true => Ok(config),
-            false => Err(json.refuse("num_attention_heads", "does not divide `hidden_size`")),
+        if !config.width.is_multiple_of(config.heads) {
+            return Err(json.refuse("num_attention_heads", "does not divide `hidden_size`"));
         }
+        Ok(config)
     }
 }

@@ -1,7 +1,7 @@
 //! The UNet's configuration.
 //!
-//! Source of names and defaults: diffusers, `UNet2DConditionModel`. Its `attention_head_dim` is the number of heads, by a
-//! mistake that stays for the sake of published models.
+//! Source of names and defaults: diffusers, `UNet2DConditionModel`. Its `attention_head_dim` is the number of heads: a
+//! mistake that diffusers keeps for the sake of published models.
 
 use serde_json::json;
 
@@ -110,15 +110,12 @@ fn downsample_padding(json: &Json) -> Result<usize, ModelError> {
 fn frequency_shift(json: &Json) -> Result<f64, ModelError> {
     let waves = json.list("block_out_channels")?[0];
     let shift = json.number("freq_shift", 0.0)?;
-    match waves % 2 == 0 && (0.0..(waves / 2) as f64).contains(&shift) {
-        true => Ok(shift),
-        false => {
-            let problem = format!(
-                "is {shift}, with {waves} channels at the first level; an even number above twice it is wanted"
-            );
-            Err(json.refuse("freq_shift", problem))
-        }
+    if waves % 2 != 0 || !(0.0..(waves / 2) as f64).contains(&shift) {
+        let problem =
+            format!("is {shift}, with {waves} channels at the first level; an even number above twice it is wanted");
+        return Err(json.refuse("freq_shift", problem));
     }
+    Ok(shift)
 }
 
 fn blocks(json: &Json) -> Result<Vec<Block>, ModelError> {
@@ -130,38 +127,38 @@ fn blocks(json: &Json) -> Result<Vec<Block>, ModelError> {
         None => json.counts("attention_head_dim", levels, Some(8))?,
     };
     let transformer_layers = json.counts("transformer_layers_per_block", levels, Some(1))?;
-    let attention = |key: &str| {
-        let (cross, plain) = match key {
-            "down_block_types" => ("CrossAttnDownBlock2D", "DownBlock2D"),
-            _ => ("CrossAttnUpBlock2D", "UpBlock2D"),
-        };
-        let words = json.words(key)?;
-        if words.len() != levels {
-            return Err(json.refuse(key, format!("has {} entries; {levels} are wanted", words.len())));
-        }
-        let has_attention = |word: &String| match word.as_str() {
-            word if word == cross => Ok(true),
-            word if word == plain => Ok(false),
-            other => Err(json.refuse(key, format!("has a `{other}`, which cannot be run; {cross} and {plain} can"))),
-        };
-        words.iter().map(has_attention).collect::<Result<Vec<bool>, _>>()
-    };
-    let (down, up) = (attention("down_block_types")?, attention("up_block_types")?);
-    let block = |level: usize| Block {
-        channels: channels[level],
-        layers: layers[level],
-        heads: heads[level],
-        transformer_layers: transformer_layers[level],
-        attention_down: down[level],
-        attention_up: up[levels - 1 - level],
-    };
-    let blocks: Vec<Block> = (0..levels).map(block).collect();
+    let down = with_attention(json, "down_block_types", levels, ["CrossAttnDownBlock2D", "DownBlock2D"])?;
+    let up = with_attention(json, "up_block_types", levels, ["CrossAttnUpBlock2D", "UpBlock2D"])?;
     let groups = json.count("norm_num_groups", Some(32))?;
-    match blocks.iter().find(|block| block.channels % block.heads != 0 || block.channels % groups != 0) {
-        Some(block) => Err(json.refuse(
-            "block_out_channels",
-            format!("has {}, which {} heads or {groups} groups do not divide", block.channels, block.heads),
-        )),
-        None => Ok(blocks),
+    let mut blocks = Vec::new();
+    for level in 0..levels {
+        let (channels, heads) = (channels[level], heads[level]);
+        if channels % heads != 0 || channels % groups != 0 {
+            let problem = format!("has {channels}, which {heads} heads or {groups} groups do not divide");
+            return Err(json.refuse("block_out_channels", problem));
+        }
+        blocks.push(Block {
+            channels,
+            layers: layers[level],
+            heads,
+            transformer_layers: transformer_layers[level],
+            attention_down: down[level],
+            attention_up: up[levels - 1 - level],
+        });
     }
+    Ok(blocks)
+}
+
+/// Which levels have attention, by the words of `key`: `types` are a block's name with attention and without.
+fn with_attention(json: &Json, key: &str, levels: usize, types: [&str; 2]) -> Result<Vec<bool>, ModelError> {
+    let [cross, plain] = types;
+    let words = json.words(key)?;
+    if words.len() != levels {
+        return Err(json.refuse(key, format!("has {} entries; {levels} are wanted", words.len())));
+    }
+    let unknown = words.iter().find(|word| *word != cross && *word != plain);
+    if let Some(word) = unknown {
+        return Err(json.refuse(key, format!("has a `{word}`, which cannot be run; {cross} and {plain} can")));
+    }
+    Ok(words.iter().map(|word| word == cross).collect())
 }

@@ -1,7 +1,6 @@
-//! Tensors of safetensors files, mapped into memory: what nobody looks at is never read, and nothing is copied here.
+//! Tensors of safetensors files, mapped into memory: tensors that are not used are never read, and nothing is copied.
 //!
-//! A mapped file must not be cut while the program runs: the system would stop the program, as it would any that maps
-//! files.
+//! A mapped file must not be cut while the program runs: the operating system would then stop the program.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -62,7 +61,7 @@ impl Weights {
 
     /// Notes down the places of a file's tensors, or says what is wrong with it.
     fn add(&mut self, file: &[u8]) -> Result<(), String> {
-        let header = header(file).ok_or("is cut off or no safetensors file; fetch it again")?;
+        let header = header(file).ok_or("is cut off or not a safetensors file; fetch it again")?;
         let metadata: Metadata =
             serde_json::from_slice(header).map_err(|error| format!("is damaged ({error}); fetch it again"))?;
         let data = header.len() + 8;
@@ -121,7 +120,7 @@ impl Weights {
         Ok(Raw { bytes: &map[place.start..][..place.bytes], dtype })
     }
 
-    /// Gives the memory of pages that were looked at back to the system, which reads them again if need be.
+    /// Gives the memory of pages that were read back to the system, which reads them again when they are needed.
     pub fn forget_pages(&self) {
         for (_, map) in &self.files {
             // SAFETY: the map is of a file and never written to: what is dropped comes back from the file. Failing is
@@ -131,7 +130,7 @@ impl Weights {
     }
 }
 
-/// Bytes of a tensor of this shape; `None` if there is no such number.
+/// Bytes of a tensor of this shape; `None` if the number does not fit 64 bits.
 fn stored_bytes(shape: &[usize], dtype: Dtype) -> Option<usize> {
     let count = shape.iter().try_fold(1_usize, |count, &side| count.checked_mul(side))?;
     Some(count.checked_mul(dtype.bitsize())? / 8)

@@ -1,8 +1,7 @@
 //! CLIP's text transformer: token ids -> the last layer's normalised states.
 //!
 //! Source: Radford et al., "Learning transferable visual models from natural language supervision", 2021; names of
-//! tensors
-//! as in transformers' `CLIPTextModel`.
+//! tensors as in transformers' `CLIPTextModel`.
 
 use super::layers::{Attention, Layers, LinearShape};
 use super::scope::Scope;

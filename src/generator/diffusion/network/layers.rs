@@ -1,11 +1,10 @@
-//! The seam between networks and whatever runs their layers.
+//! The interface between networks and the engines that run their layers.
 
 use crate::generator::diffusion::model::Activation;
 
 /// Loads layers by the names of their weights and applies them.
 ///
-/// Shapes: a picture is `[n, c, h, w]`, rows are `[n, rows, width]`; how they lie in memory is the implementation's
-/// own.
+/// Shapes: a picture is `[n, c, h, w]`, rows are `[n, rows, width]`; the layout in memory is up to the implementation.
 /// Applying takes `&self`: candle computes at once; a builder of graphs adds a node and returns the name of its output.
 pub trait Layers {
     /// What flows between layers.
@@ -160,8 +159,8 @@ pub struct Norm {
 pub struct Attention {
     /// Heads side by side in the width.
     pub heads: usize,
-    /// Query i sees keys 0 to i alone.
+    /// Query i sees only keys 0 to i.
     pub causal: bool,
-    /// Scores are made in f32 whatever the precision (`upcast_attention`: SD 2.1's overflow in f16).
+    /// Scores are made in f32 at any precision (`upcast_attention`: SD 2.1's overflow in f16).
     pub upcast: bool,
 }

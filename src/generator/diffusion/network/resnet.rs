@@ -31,10 +31,8 @@ impl<L: Layers> Resnet<L> {
             Some(width) => Some(scope.linear("time_emb_proj", LinearShape::new(width, outputs))?),
             None => None,
         };
-        let shortcut = match inputs == outputs {
-            true => None,
-            false => Some(scope.conv("conv_shortcut", Kernel::point(inputs, outputs))?),
-        };
+        let shortcut =
+            if inputs == outputs { None } else { Some(scope.conv("conv_shortcut", Kernel::point(inputs, outputs))?) };
         Ok(Self {
             norm1: scope.group_norm("norm1", inputs, norm)?,
             conv1: scope.conv("conv1", Kernel::same(inputs, outputs))?,

@@ -7,7 +7,7 @@ use super::layers::{Attention, Layers, LinearShape, Norm};
 use super::scope::Scope;
 use crate::generator::diffusion::model::{Block, UnetConfig};
 
-/// diffusers' own, whatever `norm_eps` says.
+/// diffusers' own; `norm_eps` does not change it.
 const EPSILON: f64 = 1e-6;
 const LAYER_EPSILON: f64 = 1e-5;
 

@@ -50,7 +50,7 @@ impl<L: Layers> Unet<L> {
         let time = 4 * first;
         let middle = resnet(config, last.channels, last.channels);
         Ok(Self {
-            // With no padding of its own, the halving convolution gets a row and a column of zeros at the end.
+            // A halving convolution without padding gets a row and a column of zeros at the end.
             pads_before_halving: config.downsample_padding == 0,
             conv_in: scope.conv("conv_in", Kernel::same(config.in_channels, first))?,
             time1: scope.linear("time_embedding.linear_1", LinearShape::new(first, time))?,
@@ -93,8 +93,7 @@ impl<L: Layers> Unet<L> {
         x = self.middle.forward(l, &x, &time, prompt)?;
         for level in &self.up {
             for layer in &level.layers {
-                // Loading has counted them: every layer on the way up was made for one more state than there are
-                // levels.
+                // Never `None`: `skipped_channels` counted the states when the layers were loaded.
                 if let Some(skip) = skipped.pop() {
                     x = l.concat_channels(&x, &skip)?;
                 }
@@ -149,10 +148,7 @@ pub fn waves(timestep: f32, config: &UnetConfig) -> Vec<f32> {
     let frequency = |at: usize| (-(10_000_f32.ln()) * at as f32 / (half as f32 - config.frequency_shift as f32)).exp();
     let angles: Vec<f32> = (0..half).map(|at| timestep * frequency(at)).collect();
     let (sines, cosines) = (angles.iter().map(|angle| angle.sin()), angles.iter().map(|angle| angle.cos()));
-    match config.cosine_first {
-        true => cosines.chain(sines).collect(),
-        false => sines.chain(cosines).collect(),
-    }
+    if config.cosine_first { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() }
 }
 
 fn norm(config: &UnetConfig) -> Norm {
@@ -175,13 +171,11 @@ fn down_levels<L: Layers>(config: &UnetConfig, scope: &mut Scope<L>) -> Result<V
             layers.push(Layer::load(config, shape, transformer, &mut here, layer)?);
             channels = block.channels;
         }
-        let resize = match at + 1 < config.blocks.len() {
-            true => {
-                let kernel = Kernel::half(channels, config.downsample_padding);
-                Some(Resize::Half(here.conv("downsamplers.0.conv", kernel)?))
-            }
-            false => None,
-        };
+        let mut resize = None;
+        if at + 1 < config.blocks.len() {
+            let kernel = Kernel::half(channels, config.downsample_padding);
+            resize = Some(Resize::Half(here.conv("downsamplers.0.conv", kernel)?));
+        }
         levels.push(Level { layers, resize });
     }
     Ok(levels)
@@ -200,10 +194,10 @@ fn up_levels<L: Layers>(config: &UnetConfig, scope: &mut Scope<L>) -> Result<Vec
             layers.push(Layer::load(config, shape, transformer, &mut here, layer)?);
             channels = block.channels;
         }
-        let resize = match at + 1 < config.blocks.len() {
-            true => Some(Resize::Twice(Upsample::load(channels, here.at("upsamplers.0"))?)),
-            false => None,
-        };
+        let mut resize = None;
+        if at + 1 < config.blocks.len() {
+            resize = Some(Resize::Twice(Upsample::load(channels, here.at("upsamplers.0"))?));
+        }
         levels.push(Level { layers, resize });
     }
     Ok(levels)

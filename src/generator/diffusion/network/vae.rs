@@ -1,6 +1,6 @@
 //! The autoencoder's decoder: latents -> pictures.
 //!
-//! Source: Rombach et al. 2022; names of tensors as in diffusers' `AutoencoderKL`, also the older ones of its
+//! Source: Rombach et al. 2022; names of tensors as in diffusers' `AutoencoderKL`, also the older names of its
 //! attention.
 
 use super::layers::{Attention, Kernel, Layers, LinearShape, Norm};
@@ -45,16 +45,16 @@ impl<L: Layers> Decoder<L> {
         let latent = config.latent_channels;
         let (first, last) = (config.channels[0], config.channels[config.channels.len() - 1]);
         let mut top = Scope::new(layers, "");
-        let post_quant = match config.post_quant_conv {
-            true => Some(top.conv("post_quant_conv", Kernel::point(latent, latent))?),
-            false => None,
-        };
+        let mut post_quant = None;
+        if config.post_quant_conv {
+            post_quant = Some(top.conv("post_quant_conv", Kernel::point(latent, latent))?);
+        }
         let mut scope = top.at("decoder");
         let middle = ResnetShape { inputs: last, outputs: last, norm, time: None };
-        let attention = match config.mid_attention {
-            true => Some(PixelAttention::load(last, norm, scope.at("mid_block.attentions.0"))?),
-            false => None,
-        };
+        let mut attention = None;
+        if config.mid_attention {
+            attention = Some(PixelAttention::load(last, norm, scope.at("mid_block.attentions.0"))?);
+        }
         Ok(Self {
             post_quant,
             conv_in: scope.conv("conv_in", Kernel::same(latent, last))?,
@@ -70,8 +70,7 @@ impl<L: Layers> Decoder<L> {
     }
 
     /// Latents in the autoencoder's own scale ([`VaeConfig::unscaled`]), `[n, c, h, w]`: pictures `[n, 3, h', w']`,
-    /// about
-    /// -1 to 1.
+    /// about -1 to 1.
     pub fn forward(&self, l: &L, latents: &L::Tensor) -> Result<L::Tensor, L::Error> {
         let latents = match &self.post_quant {
             Some(conv) => l.conv(conv, latents, None)?,
@@ -107,10 +106,10 @@ fn up_levels<L: Layers>(config: &VaeConfig, scope: &mut Scope<L>) -> Result<Vec<
             resnets.push(Resnet::load(shape, here.at(&format!("resnets.{layer}")))?);
             inputs = outputs;
         }
-        let upsample = match at + 1 < levels {
-            true => Some(Upsample::load(outputs, here.at("upsamplers.0"))?),
-            false => None,
-        };
+        let mut upsample = None;
+        if at + 1 < levels {
+            upsample = Some(Upsample::load(outputs, here.at("upsamplers.0"))?);
+        }
         up.push(Level { resnets, upsample });
     }
     Ok(up)

@@ -1,20 +1,19 @@
-//! A session with fixed shapes and the memory of its inputs and output: written, run, read, nothing allocated in
-//! between.
+//! A session with fixed shapes and the memory of its inputs and output: a call writes, runs and reads, and allocates
+//! nothing.
 //!
-//! On CUDA inputs and output lie on the device, at the same place in every run (which CUDA graphs need too); what has
-//! not changed since the last run is not sent again.
+//! On CUDA inputs and output are on the device, at the same address in every run (CUDA graphs need that too); an input
+//! that has not changed since the last run is not sent again.
 //!
-//! A session whose runs are recorded (CUDA graphs) asks for more, and gets it here:
-//! * Every operator on the GPU and none that copies between devices: shapes are known when a graph is written, so that
-//!   none computes them; shapes and factors that kernels read on the host are constants, which lie there from the
-//!   start.
-//! * No memory taken while it records. ONNX Runtime does that by itself: the first call runs without recording until
-//!   its arena has all that is needed, records, and plays back, all before it returns (inference_session.cc).
-//! * One thread: the recording belongs to the thread that made it, another one would record anew
+//! A session whose runs are recorded (CUDA graphs) needs more, and gets it here:
+//! * Every operator on the GPU and none that copies between devices: shapes are known when a graph is written, so no
+//!   operator computes them; shapes and factors that kernels read on the host are constants and therefore on the host.
+//! * No memory allocated while it records. ONNX Runtime sees to that: the first call runs without recording until its
+//!   arena has all that is needed, records, and plays back, all before it returns (inference_session.cc).
+//! * One thread: the recording belongs to the thread that made it; another thread would make its own recording
 //!   (cuda_execution_provider.h, `PerThreadContext`). The UNet is always called by the thread that samples.
-//! * Quiet elsewhere: while one thread records, memory that another one takes from CUDA spoils the recording (CUDA's
-//!   global capture mode). The first call comes before there is anything to decode; a session that is made later, after
-//!   a lack of memory, may record while another thread decodes, and then fail with an error.
+//! * No allocation elsewhere: memory that another thread takes from CUDA meanwhile spoils the recording (CUDA's global
+//!   capture mode). The first call comes before there is anything to decode; a session that is made later, after a lack
+//!   of memory, may record while another thread decodes, and then fail with an error.
 
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub struct Call {
     inputs: Vec<Port>,
     output: Port,
     session: Session,
-    /// What the session's weights lie in; goes last.
+    /// The memory of the session's weights; dropped last.
     _weights: Arc<Weights>,
 }
 

@@ -1,4 +1,4 @@
-//! What can be known of the CUDA dialect without a GPU.
+//! What can be tested of the CUDA dialect without a GPU.
 //!
 //! ONNX Runtime knows the schemas of its CUDA operators in every build: it checks types and infers shapes through a
 //! whole graph before it looks for kernels. So on a CPU a graph of this dialect must be refused for want of a kernel,
@@ -15,7 +15,7 @@ use ort::value::TensorElementType;
 use super::call::Call;
 use super::draw::{self, Drawing};
 use super::graph::{Dialect, Named, Value, Writer};
-use super::{Number, Shape, TEXT};
+use super::shape::{Number, Shape, TEXT};
 use crate::domain::Device;
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::{Activation, Block, ModelConfig, Weights};
@@ -26,7 +26,7 @@ use crate::onnx::Runtime;
 const OF_CUDA_ALONE: [&str; 3] = ["NhwcConv", "GroupNorm", "BiasSplitGelu"];
 /// The same sums in another order: six digits of f32, of numbers around 1.
 const NEAR_IN_F32: f32 = 1e-5;
-/// Weights and what lies between operators rounded to halves, 11 bits, a dozen times over.
+/// Weights and intermediate values rounded to halves, 11 bits, a dozen times over.
 const NEAR_IN_F16: f32 = 2e-2;
 
 /// A model to write graphs for.
@@ -229,8 +229,8 @@ fn refusal(runtime: &Runtime, drawing: Drawing) -> Option<String> {
     drawing.session(strict(runtime)).err().map(|error| error.to_string())
 }
 
-/// The operator that a refusal wants a kernel for; `None`: it has another cause. In halves it is missed after ONNX
-/// Runtime has put casts around it, and in other words.
+/// The operator that a refusal names as having no kernel; `None`: the refusal has another cause. In halves ONNX Runtime
+/// first puts casts around it and then uses other words.
 fn without_kernel(refusal: &str) -> Option<&str> {
     let words = ["Could not find an implementation for ", "Failed to find kernel for com.microsoft."];
     let (_, operator) = words.iter().find_map(|words| refusal.split_once(words))?;
@@ -252,8 +252,8 @@ fn check(runtime: &Runtime, model: &Model, latents: Shape) {
             }
             let (longer, halves) = (1, TensorElementType::Float16);
             for (wrong, part) in [((longer, TensorElementType::Float32), "shape"), ((0, halves), "type")] {
-                // Types and shapes are known to the end: were one not, this would be refused for its kernels, or not at
-                // all.
+                // Types and shapes are known up to the output: otherwise this would be refused for its kernels or not
+                // at all.
                 let mut drawing = model.draw(network, dialect, shape);
                 *drawing.output.shape.last_mut().unwrap() += wrong.0;
                 drawing.output.number = wrong.1;
@@ -300,7 +300,7 @@ fn compare(weights: &Arc<Weights>, draw: impl Fn(Writer) -> Drawing, inputs: &[&
     }
 }
 
-/// Numbers between -1 and 1 that look like nothing in particular.
+/// Numbers between -1 and 1 without a simple pattern.
 fn noise(count: usize) -> Vec<f32> {
     (0..count).map(|at| ((at * at + 7 * at) % 199) as f32 / 99.5 - 1.0).collect()
 }
@@ -345,7 +345,7 @@ fn a_transformer_in_the_cuda_dialect_gives_the_same_numbers() {
     compare(&Model::small().unet, transformer, &[&noise(12 * 16), &noise(10 * 24)]);
 }
 
-/// What is done to pictures between convolutions, and a normalisation for which there is no fused operator.
+/// The operations on pictures between convolutions, and a normalisation that has no fused operator.
 fn pictures(mut l: Writer) -> Drawing {
     let norm = Norm { groups: 8, epsilon: 1e-6 };
     let norm = l.load_group_norm("down_blocks.0.resnets.0.norm1", 8, norm).unwrap();

@@ -3,8 +3,8 @@
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 
-use super::Shape;
 use super::graph::{Named, Writer};
+use super::shape::Shape;
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::ModelConfig;
 use crate::generator::diffusion::network::{Decoder, TextEncoder, Unet};

@@ -18,19 +18,19 @@ use ort::session::builder::SessionBuilder;
 use ort::sys;
 use ort::value::{Outlet, PrimitiveTensorElementType, Shape, SymbolicDimensions, Tensor, TensorElementType, ValueType};
 
-use super::{Number, operators};
+use super::operators;
+use super::shape::Number;
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::{Raw, RawType, Weights};
 
-/// Operators and their versions. The standard ones: those of ONNX 1.15, which any ONNX Runtime that has the model
-/// editor
-/// knows. The layout in blocks of channels is put in by the CPU provider itself; 1.22 and 1.23 want it said.
+/// Operators and their versions. The standard ones are those of ONNX 1.15, which every ONNX Runtime with a model editor
+/// knows. The CPU provider itself adds the layout in blocks of channels; 1.22 and 1.23 want it declared.
 const OPSETS: [(&str, u32); 4] = [(STANDARD, 20), (OWN, 1), ("com.microsoft.nchwc", 1), (operators::DOMAIN, 1)];
 /// Operators of ONNX Runtime's own.
 pub const OWN: &str = "com.microsoft";
 /// And the standard ones.
 pub const STANDARD: &str = ort::editor::ONNX_DOMAIN;
-/// Below this many bytes ONNX Runtime wants weights in memory of its own.
+/// Weights of fewer bytes must be in ONNX Runtime's own memory.
 const LEAST_MAPPED_BYTES: usize = 128;
 
 /// In which operators and in which layout a graph is written.
@@ -43,8 +43,8 @@ pub enum Dialect {
     Cuda(Number),
 }
 
-/// A value in the graph. Pictures are `[n, c, h, w]` here, whatever the layout; rows are `[n, rows, width]` here and
-/// lie in the graph as a matrix of `n * rows` rows.
+/// A value in the graph. Pictures are `[n, c, h, w]` here, whatever the layout; rows are `[n, rows, width]` here and a
+/// matrix of `n * rows` rows in the graph.
 #[derive(Debug, Clone)]
 pub struct Value {
     pub name: String,
@@ -56,7 +56,7 @@ pub struct Value {
 pub struct Named {
     pub name: String,
     pub number: TensorElementType,
-    /// As it lies in the graph.
+    /// In the graph's layout.
     pub shape: Vec<usize>,
 }
 
@@ -117,7 +117,7 @@ impl Writer {
         Ok(self.node_with(domain, operator, inputs, &["result"], attributes)?.swap_remove(0))
     }
 
-    /// Adds a node and returns the names of its outputs; one that is called nothing here is not wanted.
+    /// Adds a node and returns the names of its outputs; an output with an empty name here is not wanted.
     pub fn node_with(
         &self,
         domain: &str,
@@ -178,7 +178,7 @@ impl Writer {
         self.weight_in(self.number(), name, shape, placed)
     }
 
-    /// A weight in numbers of its own.
+    /// A weight in a given type of number.
     pub fn weight_in(&self, number: Number, name: &str, shape: &[usize], placed: &[usize]) -> Written<String> {
         let raw = self.weights.tensor(name, shape)?;
         match (number, raw.dtype) {
@@ -194,9 +194,8 @@ impl Writer {
         Ok(name.to_owned())
     }
 
-    /// Has ONNX Runtime make no laid-out or packed copy of a weight on a CPU: it is called an input with a default,
-    /// which a
-    /// caller could replace (none does), and so is used as it lies in the file.
+    /// Keeps ONNX Runtime from making a laid-out or packed copy of a weight on a CPU: the weight is declared as an
+    /// input with a default, which a caller could replace (none does), and is therefore used as the file has it.
     pub fn keep_as_it_is(&self, name: &str, shape: &[usize]) {
         let mut state = self.state.borrow_mut();
         if self.dialect == Dialect::Cpu && !state.replaceable.iter().any(|kept| kept.name == name) {
@@ -237,9 +236,8 @@ impl Writer {
         let name = CString::new(name).map_err(ort::Error::<()>::wrap)?;
         let mut state = self.state.borrow_mut();
         let mut value: *mut sys::OrtValue = std::ptr::null_mut();
-        // SAFETY: the memory is `bytes.len()` long, holds `shape` numbers of this type (the caller looked at length and
-        // alignment), is only read, and stays mapped as long as the session that is made of this graph: `Call` keeps
-        // both.
+        // SAFETY: the memory is `bytes.len()` long, holds `shape` numbers of this type (the caller checked length and
+        // alignment), is only read, and stays mapped as long as the session of this graph: `Call` keeps both.
         unsafe {
             ort::Error::<()>::result_from_status((api.CreateTensorWithDataAsOrtValue)(
                 place.ptr(),
@@ -267,7 +265,7 @@ impl Writer {
         let opsets = OPSETS.map(|(domain, version)| Opset::new(domain, version));
         let mut model = Model::new(opsets.into_iter().collect::<ort::Result<Vec<_>>>()?)?;
         model.set_graph(graph)?;
-        // A session that is made of a model at once knows no operators of our own; one that begins empty does.
+        // A session made directly from a model does not know our own operators; one that begins empty does.
         let mut options = options.with_operators(operators::domain()?)?;
         let mut session = options.edit_from_memory(&empty_model())?;
         session.apply_model(&model)?;

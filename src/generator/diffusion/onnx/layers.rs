@@ -1,17 +1,16 @@
 //! Layers as nodes of a graph, in two dialects.
 //!
 //! CPU: standard operators and two of our own (`operators`), channels first. CUDA: channels last, and the fused
-//! operators
-//! that ONNX Runtime's CUDA provider has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm,
-//! MultiHeadAttention,
-//! SkipLayerNormalization, BiasSplitGelu). Sources of what they take: onnxruntime 1.31, contrib_ops/cuda/diffusion and
-//! contrib_ops/cuda/bert; the schemas in contrib_defs. NhwcConv takes its weights for channels last only where they are
-//! constants (conv.cc, `PrePack`).
+//! operators that ONNX Runtime's CUDA provider has for diffusion models (`com.microsoft`: NhwcConv, GroupNorm,
+//! MultiHeadAttention, SkipLayerNormalization, BiasSplitGelu). Sources of what they take: onnxruntime 1.31,
+//! contrib_ops/cuda/diffusion and contrib_ops/cuda/bert; the schemas in contrib_defs. NhwcConv takes its weights for
+//! channels last only where they are constants (conv.cc, `PrePack`).
 
 use ort::operator::Attribute;
 
 use super::graph::{Dialect, OWN, STANDARD, Value, Writer};
-use super::{Number, operators};
+use super::operators;
+use super::shape::Number;
 use crate::generator::diffusion::engine::NetworkError;
 use crate::generator::diffusion::model::Activation;
 use crate::generator::diffusion::network::{Attention, Kernel, Layers, LinearShape, Norm};
@@ -25,12 +24,10 @@ const MOST_CHANNELS_OF_A_GROUP: usize = 512;
 const FUSED_HEAD_STEP: usize = 8;
 
 /// Pixels of a convolution's output from which on ONNX Runtime may lay out a copy of large weights in blocks of
-/// channels. With
-/// fewer, a call waits for the weights and not for the sums, and the copy would only cost loading time and memory (SD
-/// 1.5's
-/// levels of 1,280 channels).
+/// channels. With fewer, a call waits for the weights and not for the sums, and the copy would only cost loading time
+/// and memory (SD 1.5's levels of 1,280 channels).
 const LEAST_BLOCKED_PIXELS: usize = 256;
-/// Bytes from which on weights are large: of fully connected layers no packed copy is made then.
+/// Weights of more bytes are large: ONNX Runtime makes no packed copy of those of fully connected layers.
 const LARGE_BYTES: usize = 4 << 20;
 
 pub struct Conv {
@@ -64,7 +61,7 @@ impl Writer {
         matches!(self.dialect, Dialect::Cuda(_))
     }
 
-    /// A picture's shape as it lies in the graph.
+    /// A picture's shape in the graph's layout.
     pub fn laid_out(&self, shape: &[usize]) -> Vec<usize> {
         match (self.channels_last(), shape) {
             (true, &[n, c, h, w]) => vec![n, h, w, c],
@@ -86,8 +83,7 @@ impl Writer {
         Ok(Value { name: self.in_own_numbers(name)?, shape: shape.to_vec() })
     }
 
-    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, whole numbers from
-    /// here on.
+    /// The graph's input `name`, numbers of tokens: in f32 as all inputs, which holds them exactly, then whole numbers.
     pub fn input_ids(&self, name: &str, shape: &[usize]) -> Written<Value> {
         const I64: i64 = 7;
         let name = self.node(STANDARD, "Cast", &[name], vec![Attribute::new("to", I64)?])?;
@@ -103,7 +99,7 @@ impl Writer {
         self.named(&self.in_f32(&from)?, name)
     }
 
-    /// What is in f32, in the graph's own numbers.
+    /// A value in f32, converted to the graph's own numbers.
     fn in_own_numbers(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
@@ -111,7 +107,7 @@ impl Writer {
         }
     }
 
-    /// What is in the graph's own numbers, in f32.
+    /// A value in the graph's own numbers, converted to f32.
     fn in_f32(&self, name: &str) -> Written<String> {
         match self.number() {
             Number::F32 => Ok(name.to_owned()),
@@ -208,7 +204,7 @@ impl Writer {
     }
 }
 
-/// Whether the CUDA provider's GroupNorm takes a picture of so many channels: its threads take two at a time and must
+/// Whether the CUDA provider's GroupNorm takes a picture of this many channels: its threads take two at a time and must
 /// not cross into another group. Source: group_norm_impl.cu, `LaunchGroupNormKernel`.
 fn has_fused_group_norm(channels: usize, groups: usize) -> bool {
     let each = channels / groups;
@@ -246,15 +242,12 @@ impl Layers for Writer {
         let weight = format!("{name}.weight");
         let weight = self.weight(&weight, stored, &[outputs, inputs])?;
         self.keep_if_large(&weight, &[outputs, inputs]);
-        let bias = match bias {
-            true => Some(self.weight(&format!("{name}.bias"), &[outputs], &[outputs])?),
-            false => None,
-        };
+        let bias = if bias { Some(self.weight(&format!("{name}.bias"), &[outputs], &[outputs])?) } else { None };
         Ok(Linear { weight, bias, outputs })
     }
 
     fn load_group_norm(&mut self, name: &str, channels: usize, norm: Norm) -> Written<GroupNorm> {
-        // The fused operator takes scale and shift in f32 alone.
+        // The fused operator takes scale and shift only in f32.
         let load = |what: &str| self.weight_in(Number::F32, &format!("{name}.{what}"), &[channels], &[channels]);
         Ok(GroupNorm { weight: load("weight")?, bias: load("bias")?, norm })
     }

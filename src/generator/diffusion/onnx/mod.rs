@@ -1,11 +1,9 @@
-//! The networks on ONNX Runtime: each is written as a graph for the shapes that it is called in, and called from then
-//! on.
+//! The networks on ONNX Runtime: each is written once as a graph for the shapes that it is called with, then called.
 //!
-//! On a CPU graphs are of standard operators and two of our own, in f32. A small model's calls take one entry and one
-//! thread each, side
-//! by side; a large model's take one entry (with guidance two) and all threads. Either way an image's
-//! numbers cannot depend on the batch. On CUDA graphs are of the provider's fused operators, in f16 or f32, and take a
-//! whole batch, filled up where images are fewer. Holds always: no shape in a graph is open.
+//! On a CPU graphs consist of standard operators and two of our own, in f32. A small model's calls take one entry and
+//! one thread each, side by side; a large model's take one entry (with guidance two) and all threads. Either way an
+//! image's numbers cannot depend on the batch. On CUDA graphs consist of the provider's fused operators, in f16 or f32,
+//! and take a whole batch, filled up where there are fewer images. Holds always: no shape in a graph is open.
 
 mod call;
 #[cfg(test)]
@@ -14,6 +12,7 @@ mod draw;
 mod graph;
 mod layers;
 mod operators;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +28,7 @@ use crate::onnx::{OnGpu, Runtime};
 use call::Call;
 use draw::Drawing;
 use graph::{Dialect, Writer};
+use shape::{Number, Shape, TEXT};
 
 /// Images decoded in one call on CUDA: with more, ONNX Runtime's decoder was seen to give wrong pictures (its issue
 /// 18273).
@@ -38,25 +38,8 @@ const DECODED_ON_CUDA: usize = 4;
 const MOST_OF_A_SMALL_MODEL: u64 = 1 << 24;
 
 /// Set to 1, the UNet's runs on CUDA are recorded once and played back (CUDA graphs): an experiment; `call.rs` says
-/// what it asks for.
+/// what that requires.
 const CUDA_GRAPHS: &str = "HARDSET_CUDA_GRAPHS";
-
-/// In what numbers a graph computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    F32,
-    F16,
-}
-
-impl Number {
-    /// As ONNX numbers its types (`TensorProto.DataType`).
-    fn onnx(self) -> i64 {
-        match self {
-            Self::F32 => 1,
-            Self::F16 => 10,
-        }
-    }
-}
 
 /// The networks of one model on one device.
 pub(super) struct Networks {
@@ -72,14 +55,6 @@ pub(super) struct Networks {
     text: Part,
     unet: Part,
     decoder: Part,
-}
-
-/// Entries of one call, and rows and columns of their latents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    count: usize,
-    height: usize,
-    width: usize,
 }
 
 /// A network's weights, and sessions that wait for work.
@@ -100,7 +75,7 @@ impl Part {
         Self { weights: Arc::new(weights), idle: Mutex::default(), recorded: false }
     }
 
-    /// Runs with a session that takes at least `shape.count` entries: one that waits, or one that `write` makes.
+    /// Runs with a session that takes at least `shape.count` entries: an idle one, or one that `write` makes.
     fn with<T>(
         &self,
         shape: Shape,
@@ -109,15 +84,15 @@ impl Part {
     ) -> Result<T, EngineError> {
         let waiting = self.idle().pop();
         let fits = |made: &Made| Shape { count: shape.count, ..made.shape } == shape && made.shape.count >= shape.count;
-        // One that does not fit is let go before another is made: two may not have room.
+        // A session that does not fit is dropped before another is made: there may be no room for two.
         let mut made = match waiting.filter(fits) {
             Some(made) => made,
             None => Made { shape, call: write(shape)? },
         };
         let result = run(&mut made.call, made.shape.count);
-        // A session that failed is not used again. After a lack of memory the next call is a smaller one and needs what
-        // this session holds; and a convolution that found none for its output keeps the shapes of the call without the
-        // plan for them, so that the next run would go on without a plan (conv.cc, `UpdateState`).
+        // A session that failed is not used again. After a lack of memory the next call is smaller and needs the memory
+        // that this session holds; and a convolution that found no memory for its output keeps the shapes of the call
+        // without a plan for them, so that the next run would continue without a plan (conv.cc, `UpdateState`).
         if result.is_ok() {
             self.idle().push(made);
         }
@@ -132,7 +107,7 @@ impl Part {
 impl Networks {
     /// Maps the weights and makes the sessions for `work`, on a device that `runtime` chose.
     ///
-    /// An error if the model's files are damaged, or if the precision is one that the device's operators do not have.
+    /// An error if the model's files are damaged, or if the device's operators do not have the precision.
     pub fn load(config: &ModelConfig, runtime: Arc<Runtime>, work: &Work) -> Result<Self, NetworkError> {
         let weights = weights(config)?;
         let side_by_side = work.device == Device::Cpu && is_small(&weights);
@@ -223,9 +198,6 @@ impl Networks {
     }
 }
 
-/// The text encoder's shape does not depend on the latents'.
-const TEXT: Shape = Shape { count: 1, height: 0, width: 0 };
-
 /// How graphs are written for a device and a precision.
 fn dialect(device: Device, precision: Precision) -> Result<Dialect, NetworkError> {
     let problem = match (device, precision) {
@@ -252,7 +224,7 @@ struct Entries {
     /// Of one call.
     shape: Shape,
     total: usize,
-    /// Numbers that come out for one entry.
+    /// Numbers of one entry's answer.
     each: usize,
 }
 
@@ -261,8 +233,8 @@ fn shape_of(latents: &Array) -> Shape {
 }
 
 impl Networks {
-    /// Runs all entries and puts the answers together. `run` gets a call, the first of its entries, and how many it
-    /// takes; answers of what filled up the last call are cut off.
+    /// Runs all entries and joins the answers. `run` gets a call, the first of its entries, and how many it takes; the
+    /// answers of entries that only filled up the last call are cut off.
     fn run(
         &self,
         part: &Part,
@@ -272,9 +244,10 @@ impl Networks {
     ) -> Result<Vec<f32>, EngineError> {
         let one = |start: usize| part.with(shape, &write, |call, count| run(call, start, count));
         let starts: Vec<usize> = (0..total).step_by(shape.count).collect();
-        let answers: Vec<Vec<f32>> = match self.side_by_side {
-            true => starts.into_par_iter().map(one).collect::<Result<_, _>>()?,
-            false => starts.into_iter().map(one).collect::<Result<_, _>>()?,
+        let answers: Vec<Vec<f32>> = if self.side_by_side {
+            starts.into_par_iter().map(one).collect::<Result<_, _>>()?
+        } else {
+            starts.into_iter().map(one).collect::<Result<_, _>>()?
         };
         let mut all = answers.concat();
         all.truncate(total * each);

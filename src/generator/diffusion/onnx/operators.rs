@@ -1,7 +1,7 @@
-//! Two operators of our own on the CPU: the standard ones need five passes over memory for each, on one thread in part.
+//! Two operators of our own on the CPU: standard operators need five passes over memory for each, in part on one
+//! thread.
 //!
-//! Holds always: a task's numbers come from one group, or one row, alone, so that they do not depend on batch or
-//! threads.
+//! Holds always: a task's numbers come from one group or one row, so they do not depend on the batch or on threads.
 
 use ort::operator::{
     BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
@@ -117,8 +117,8 @@ fn input(context: &ComputeContext, at: usize) -> ort::Result<ValueRef<'_>> {
     context.input(at)?.ok_or_else(|| ort::Error::new(format!("input {at} is missing")))
 }
 
-/// Fills the output, of `shape`, in `tasks` pieces of `size` numbers (the last one may be shorter), on the session's
-/// threads.
+/// Fills the output, of `shape`, on the session's threads: in `tasks` pieces of `size` numbers, the last one perhaps
+/// shorter.
 fn in_tasks(
     context: &ComputeContext,
     shape: Vec<i64>,
@@ -131,7 +131,7 @@ fn in_tasks(
     let (place, length) = (Target(out.as_mut_ptr()), out.len());
     context.par_for(tasks, 0, |task| {
         let start = task * size;
-        // SAFETY: tasks write to pieces that do not overlap and lie within the output's `length` numbers.
+        // SAFETY: tasks write to pieces that do not overlap and are inside the output's `length` numbers.
         let piece = unsafe { std::slice::from_raw_parts_mut(place.at(start), size.min(length - start)) };
         fill(task, piece);
     })

@@ -1,10 +1,11 @@
-//! An entry's numbers, whatever is beside it and however many threads there are: bit for bit, by both strategies of
-//! the CPU.
+//! An entry's numbers are the same bits with any other entries in the batch and any number of threads, by both
+//! strategies of the CPU.
 
 use std::path::Path;
 
 use super::*;
 use crate::generator::diffusion::noise;
+use crate::needs::needs;
 use crate::onnx::Runtime;
 
 /// Entries that are tried.
@@ -137,11 +138,8 @@ const ALL_THREADS: Trial = Trial { side_by_side: false, ..SIDE_BY_SIDE };
 
 /// Whether the checkout has the quick start's model; what is published as a crate lacks it.
 fn has_quick() -> bool {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(QUICK).is_dir();
-    if !here {
-        eprintln!("SKIPPED: {QUICK} is not there; a checkout of the repository has it");
-    }
-    here
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join(QUICK);
+    needs(&format!("{QUICK}, which a checkout has"), Some(model).filter(|path| path.is_dir())).is_some()
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct SamplerConfig {
     pub spacing: Spacing,
     /// Added to each timestep of [`Spacing::Leading`].
     pub steps_offset: u32,
-    /// The sampler and what it alone needs.
+    /// The sampler and its own settings.
     pub method: Method,
 }
 
@@ -105,7 +105,7 @@ pub struct SigmaOptions {
     pub last: FinalSigma,
 }
 
-/// A sampler and what it alone needs.
+/// A sampler and its own settings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -260,7 +260,7 @@ fn resolve(keys: &Keys, kind: SamplerKind, chosen: bool) -> Result<SamplerConfig
     })
 }
 
-/// Keys that describe the model, whatever samples from it.
+/// Keys that describe the model, for any sampler.
 fn refuse_other_models(keys: &Keys, kind: SamplerKind) -> Result<(), SamplerError> {
     keys.only_flag("thresholding", false)?;
     keys.only_flag("use_flow_sigmas", false)?;
@@ -317,10 +317,11 @@ fn final_alpha(keys: &Keys, default: bool) -> Result<FinalAlpha, SamplerError> {
     Ok(if one { FinalAlpha::One } else { FinalAlpha::First })
 }
 
-/// Clipping suits pixels, which lie within -1 to 1, and ruins latents, which do not. `DDIMScheduler` clips by default,
-/// `StableDiffusionPipeline` turns it off for every scheduler that it is made with (`__init__`: `clip_sample` becomes
-/// False), and one that is put in its place later clips again, unless its config says otherwise. Here only a file that
-/// says `clip_sample: true` clips: for it alone hardset is not what the pipeline is. No other sampler has the key.
+/// Clipping suits pixels, which are between -1 and 1, and ruins latents, which are not. `DDIMScheduler` clips by
+/// default, `StableDiffusionPipeline` turns it off for every scheduler that it is made with (`__init__`: `clip_sample`
+/// becomes False), and one that is put in its place later clips again, unless its config says otherwise. Here only a
+/// file that says `clip_sample: true` clips: only then does hardset differ from the pipeline. No other sampler has the
+/// key.
 fn clip(keys: &Keys) -> Result<Option<f64>, SamplerError> {
     let takes = "a number above 0";
     let range = keys.value("clip_sample_range", takes)?.unwrap_or(1.0);

@@ -1,7 +1,6 @@
 //! DDIM without fresh noise (eta = 0).
 //!
-//! Does not draw noise and does not threshold dynamically. Holds always: a step looks at one call alone and keeps
-//! nothing.
+//! Does not draw noise and does not threshold dynamically. Holds always: a step uses one call and keeps nothing.
 //!
 //! Sources: Song et al., "Denoising diffusion implicit models", 2020, equation 12; `scheduling_ddim.py`.
 
@@ -59,7 +58,7 @@ impl Levels {
         }
     }
 
-    /// The image and the noise that a model's output stands for.
+    /// The image and the noise that a model's output means.
     fn split(&self, prediction: Prediction, output: f32, sample: f32) -> (f32, f32) {
         match prediction {
             Prediction::Epsilon => ((sample - self.noise * output) / self.signal, output),

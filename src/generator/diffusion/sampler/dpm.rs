@@ -1,7 +1,7 @@
 //! DPM-Solver++ (2M): a multistep solver of order two on the predicted image.
 //!
-//! Neither the noise-predicting DPM-Solver, nor the stochastic form, nor order three. Holds always: the first step, and
-//! the last one down to no noise, are of first order.
+//! Has neither the noise-predicting DPM-Solver, nor the stochastic form, nor order three. Holds always: the first step,
+//! and the last one down to no noise, are of first order.
 //!
 //! Sources: Lu et al., "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models", 2022,
 //! algorithm 2; `scheduling_dpmsolver_multistep.py`.
@@ -98,11 +98,13 @@ fn first_order(from: Level, to: Level) -> Update {
 fn second_order(heun: bool, before: Level, from: Level, to: Level) -> Update {
     let (h, h_before) = (to.lambda - from.lambda, from.lambda - before.lambda);
     let decay = (-h).exp() - 1.0;
-    let curve = match heun {
-        // Where the last step has no way to go; the quotient's limit is -1, and diffusers has NaN.
-        true if h == 0.0 => 0.0,
-        true => -(to.alpha * (decay / h + 1.0)),
-        false => 0.5 * (to.alpha * decay),
+    let curve = if !heun {
+        0.5 * (to.alpha * decay)
+    } else if h == 0.0 {
+        // The last step goes nowhere: the quotient's limit is -1, and diffusers has NaN.
+        0.0
+    } else {
+        -(to.alpha * (decay / h + 1.0))
     };
     let slope = curve / (h_before / h);
     Update { slopes: vec![slope], ..first_order(from, to) }

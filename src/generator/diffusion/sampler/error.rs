@@ -4,7 +4,7 @@
 
 use super::SamplerKind;
 
-/// Why there is no sampler.
+/// Why a sampler cannot be built.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SamplerError {
     /// Not a JSON object.
@@ -34,7 +34,7 @@ pub enum SamplerError {
         train_steps: u32,
     },
     /// A timestep after the last one of training.
-    #[error("timestep {timestep} lies beyond the {train_steps} of training; take fewer steps, or steps_offset = 0")]
+    #[error("timestep {timestep} is beyond the {train_steps} of training; take fewer steps, or steps_offset = 0")]
     Beyond {
         /// The timestep.
         timestep: i64,

@@ -1,6 +1,6 @@
 //! Euler's method along the noise level sigma, and its ancestral form with fresh noise at each step.
 //!
-//! Without churn. Holds always: a step looks at one call alone, nothing is kept.
+//! Has no churn. Holds always: a step uses one call and keeps nothing.
 //!
 //! Sources: Karras et al. 2022, algorithm 1; k-diffusion's `sample_euler_ancestral`; `scheduling_euler_discrete.py`,
 //! `scheduling_euler_ancestral_discrete.py`.

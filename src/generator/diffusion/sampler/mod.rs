@@ -1,13 +1,14 @@
 //! From noise to an image's latents, one model call at a time: the schedulers of Hugging Face diffusers.
 //!
-//! Arithmetic on flat `f32` arrays of any length; knows no tensor library, model, guidance or random generator.
-//! Holds always: each element's way depends on that element's numbers alone, so a batch is as good as its images one by
-//! one; scalars are computed in the precision that diffusers uses; a step that would divide by zero is refused by
-//! [`build`], not met on the way.
+//! Arithmetic on flat `f32` arrays of any length; knows no tensor library, model, guidance or random generator. Holds
+//! always: each element's path depends on that element's numbers alone, so a batch gives what its images give one by
+//! one; scalars are computed in the precision that diffusers uses; [`build()`] refuses a step that would divide by
+//! zero.
 //!
 //! Sources: the papers named in each file, and diffusers 0.42.1, `schedulers/scheduling_*.py`. Golden numbers of it:
 //! `tests/golden/samplers.json`.
 
+mod build;
 mod config;
 mod ddim;
 mod dpm;
@@ -24,6 +25,7 @@ mod unipc;
 
 use std::borrow::Cow;
 
+pub use build::build;
 pub use config::{
     Betas, DpmForm, FinalAlpha, FinalSigma, Method, Prediction, SamplerConfig, SigmaOptions, Spacing, UniPcForm,
 };
@@ -31,12 +33,12 @@ pub use error::SamplerError;
 
 use crate::domain::SamplerKind;
 
-/// One trajectory from noise to latents, or several one after the other: call 0 begins anew.
+/// One trajectory from noise to latents, or several one after the other: call 0 begins a new one.
 ///
 /// The caller starts from unit noise times [`init_noise_sigma`](Self::init_noise_sigma), and for each call in order
 /// gives the model [`scale_input`](Self::scale_input) and the timestep, then [`step`](Self::step)s.
 pub trait Sampler: Send {
-    /// What the model is told, one per call, in order. PNDM calls once more than it was asked for.
+    /// The timestep of each call, in order. PNDM makes one call more than there are steps.
     fn timesteps(&self) -> &[f32];
 
     /// Standard deviation of the first sample.
@@ -57,24 +59,9 @@ pub trait Sampler: Send {
     /// Takes the sample to the next timestep, in place.
     ///
     /// `model_output`: as long as `sample`, guidance already applied. `noise`: unit normal, as long as `sample` if
-    /// [`wants_noise`](Self::wants_noise), not looked at otherwise. Calls come in order, 0 to the last.
+    /// [`wants_noise`](Self::wants_noise), ignored otherwise. Calls come in order, 0 to the last.
     ///
     /// # Panics
     /// If lengths differ, or a call is out of order: mistakes of the caller's code, not of its data.
     fn step(&mut self, call: usize, model_output: &[f32], sample: &mut [f32], noise: &[f32]);
-}
-
-/// A sampler that takes `steps` steps; 1 to the number of training steps.
-pub fn build(config: &SamplerConfig, steps: u32) -> Result<Box<dyn Sampler>, SamplerError> {
-    if steps == 0 || steps > config.train_steps {
-        return Err(SamplerError::Steps { steps, train_steps: config.train_steps });
-    }
-    Ok(match &config.method {
-        Method::Ddim { final_alpha, clip } => Box::new(ddim::Ddim::new(config, *final_alpha, *clip, steps)?),
-        Method::Pndm { final_alpha } => Box::new(pndm::Pndm::new(config, *final_alpha, steps)?),
-        Method::Euler { sigmas } => Box::new(euler::Euler::new(config, sigmas, steps)?),
-        Method::EulerAncestral => Box::new(euler::EulerAncestral::new(config, steps)?),
-        Method::DpmSolverPp2M(form) => Box::new(dpm::DpmSolver::new(config, form, steps)?),
-        Method::UniPc(form) => Box::new(unipc::UniPc::new(config, form, steps)?),
-    })
 }

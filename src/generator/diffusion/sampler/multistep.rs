@@ -26,16 +26,16 @@ impl Level {
         Self { alpha, sigma, lambda: alpha.ln() - sigma.ln() }
     }
 
-    /// The image without noise that a model's output stands for.
+    /// The image without noise that a model's output means.
     pub fn image(&self, prediction: Prediction, model_output: &[f32], sample: &[f32]) -> Vec<f32> {
         assert_eq!(model_output.len(), sample.len());
         let Self { alpha, sigma, .. } = *self;
-        let image = |(&output, &x): (&f32, &f32)| match prediction {
-            Prediction::Epsilon => (x - sigma * output) / alpha,
-            Prediction::Velocity => alpha * x - sigma * output,
-            Prediction::Sample => output,
-        };
-        model_output.iter().zip(sample).map(image).collect()
+        let pairs = model_output.iter().zip(sample);
+        match prediction {
+            Prediction::Epsilon => pairs.map(|(output, x)| (x - sigma * output) / alpha).collect(),
+            Prediction::Velocity => pairs.map(|(output, x)| alpha * x - sigma * output).collect(),
+            Prediction::Sample => model_output.to_vec(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::{SamplerConfig, SigmaOptions, schedule};
 
-/// Stands for a signal of exactly zero: the smallest positive half-precision number.
+/// Used for a signal of exactly zero: the smallest positive half-precision number.
 pub const LEAST_SIGNAL: f32 = 1.0 / (1 << 24) as f32;
 
 const RHO: f64 = 7.0;
@@ -35,7 +35,7 @@ impl SigmaPath {
 pub struct TrainSigmas(Vec<f32>);
 
 impl TrainSigmas {
-    /// Of a model.
+    /// Those of a model.
     pub fn new(config: &SamplerConfig) -> Self {
         let mut alphas = schedule::alphas_cumprod(config);
         if let (true, Some(last)) = (config.rescale_zero_snr, alphas.last_mut()) {

@@ -34,7 +34,7 @@ fn golden() -> Golden {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The formula that stands for a model on both sides.
+/// The formula that takes the place of a model on both sides.
 fn model(sample: &[f32], timestep: f32) -> Vec<f32> {
     let shift = (f64::from(timestep) / 500.0) as f32;
     let output = |x: &f32| {
@@ -240,7 +240,7 @@ fn steps_that_cannot_be_taken_are_refused() {
     let ddim = |key: &str, value: Value| json!({"_class_name": "DDIMScheduler", key: value});
     assert!(refusal(ddim("steps_offset", json!(1)), None, 0).starts_with("0 steps"));
     assert!(refusal(ddim("steps_offset", json!(1)), None, 1001).starts_with("1001 steps"));
-    assert!(refusal(ddim("steps_offset", json!(1)), None, 1000).starts_with("timestep 1000 lies beyond"));
+    assert!(refusal(ddim("steps_offset", json!(1)), None, 1000).starts_with("timestep 1000 is beyond"));
     let zero_snr =
         json!({"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"});
     assert!(refusal(zero_snr, None, 10).contains("call 0, timestep 999, divides by zero"));

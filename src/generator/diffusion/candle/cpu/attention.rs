@@ -20,7 +20,7 @@ pub(in super::super) struct Heads {
     /// All heads together.
     pub width: usize,
     pub heads: usize,
-    /// Whether query i sees keys 0 to i alone.
+    /// Whether query i sees only keys 0 to i.
     pub causal: bool,
 }
 
@@ -46,7 +46,7 @@ pub(in super::super) fn attention(shape: Heads, q: &[f32], k: &[f32], v: &[f32])
         scores.resize(rows * keys, 0.0);
         let to_scores = Product { first: scores.as_mut_ptr(), row_step: keys, add: false };
         // SAFETY: `scores` is this task's own.
-        unsafe { multiply(to_scores, (rows, keys, size), q, k, scale) };
+        unsafe { multiply(to_scores, [rows, keys, size], q, k, scale) };
         let sums: Vec<f32> = (scores.chunks_exact_mut(keys).enumerate())
             .map(|(row, scores)| softmax_unscaled(scores, if causal { start + row + 1 } else { keys }))
             .collect();
@@ -54,7 +54,7 @@ pub(in super::super) fn attention(shape: Heads, q: &[f32], k: &[f32], v: &[f32])
         let scores = View { data: scores, row_step: keys, column_step: 1 };
         // SAFETY: tasks differ in image, head or queries, so that no two write the same element.
         unsafe {
-            multiply(Product { first, row_step: width, add: false }, (rows, size, keys), scores, v, 1.0);
+            multiply(Product { first, row_step: width, add: false }, [rows, size, keys], scores, v, 1.0);
             for (row, sum) in sums.iter().enumerate() {
                 let values = std::slice::from_raw_parts_mut(first.add(row * width), size);
                 values.iter_mut().for_each(|value| *value /= sum);

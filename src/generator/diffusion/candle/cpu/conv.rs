@@ -80,7 +80,7 @@ impl Conv<'_> {
     /// The channels `group` of some pixels, from the patches around them.
     ///
     /// # Safety
-    /// `out` is the whole output, and nobody else touches these channels of these pixels meanwhile.
+    /// `out` is the whole output, and no other thread touches these channels of these pixels meanwhile.
     unsafe fn multiply(&self, Part { image, tile }: Part, group: &Range<usize>, patches: &[f32]) {
         let (patch, outputs) = (self.shape.patch(), self.shape.out_channels);
         let first = self.out.at((image * outputs + group.start) * self.pixels + tile.start);
@@ -93,7 +93,7 @@ impl Conv<'_> {
                 let value = self.bias[image * outputs + channel];
                 std::slice::from_raw_parts_mut(first.add(row * self.pixels), tile.len()).fill(value);
             }
-            multiply(out, (group.len(), tile.len(), patch), weights, columns, 1.0);
+            multiply(out, [group.len(), tile.len(), patch], weights, columns, 1.0);
         }
     }
 }
@@ -112,14 +112,15 @@ fn write_patches(shape: ConvShape, image: &[f32], tile: &Range<usize>, first_row
             let run = (out_width - ox).min(tile.end - pixel);
             let y = (oy * shape.stride + dy).wrapping_sub(shape.padding);
             let line = (y < shape.height).then(|| &plane[y * shape.width..][..shape.width]);
-            write_line(shape, line, (ox, dx), &mut target[pixel - tile.start..][..run]);
+            write_line(shape, line, [ox, dx], &mut target[pixel - tile.start..][..run]);
             pixel += run;
         }
     }
 }
 
-/// The pixels of one line of the input that tap `dx` of the outputs from `ox` on reads; zeros outside.
-fn write_line(shape: ConvShape, line: Option<&[f32]>, (ox, dx): (usize, usize), target: &mut [f32]) {
+/// The pixels of one line of the input that the outputs from `ox` on read at tap `dx`; zeros outside.
+fn write_line(shape: ConvShape, line: Option<&[f32]>, columns: [usize; 2], target: &mut [f32]) {
+    let [ox, dx] = columns;
     let Some(line) = line else { return target.fill(0.0) };
     if shape.stride > 1 {
         for (at, value) in target.iter_mut().enumerate() {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{Target, pieces};
 
-/// A matrix somewhere in a slice: element (row, column) lies at `row * row_step + column * column_step`.
+/// A matrix somewhere in a slice: element (row, column) is at `row * row_step + column * column_step`.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub data: &'a [f32],
@@ -14,7 +14,7 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// The last element of a `rows` x `columns` matrix must lie inside the slice.
+    /// The last element of a `rows` x `columns` matrix must be inside the slice.
     fn check(&self, rows: usize, columns: usize) {
         let last = (rows.max(1) - 1) * self.row_step + (columns.max(1) - 1) * self.column_step;
         assert!(last < self.data.len(), "a {rows} x {columns} matrix does not fit its slice");
@@ -29,18 +29,19 @@ pub(super) struct Product {
     pub add: bool,
 }
 
-/// `[m, k] x [k, n] * scale` on one thread.
+/// `[m, k] x [k, n] * scale` on one thread; `sizes`: m, n, k.
 ///
 /// # Safety
-/// `out` points to `m` rows of `n` elements that nobody else touches meanwhile and, with `add`, that hold numbers.
-pub(super) unsafe fn multiply(out: Product, (m, n, k): (usize, usize, usize), a: View, b: View, scale: f32) {
+/// `out` points to `m` rows of `n` elements that no other thread touches meanwhile and that, with `add`, hold numbers.
+pub(super) unsafe fn multiply(out: Product, sizes: [usize; 3], a: View, b: View, scale: f32) {
+    let [m, n, k] = sizes;
     a.check(m, k);
     b.check(k, n);
     let steps = |view: View| (view.column_step as isize, view.row_step as isize);
     let ((a_cs, a_rs), (b_cs, b_rs)) = (steps(a), steps(b));
     let (a, b) = (a.data.as_ptr(), b.data.as_ptr());
     let (dst, dst_rs) = (out.first, out.row_step as isize);
-    // SAFETY: both inputs were checked to lie in their slices; the caller vouches for the output.
+    // SAFETY: both inputs were checked against their slices; the caller vouches for the output.
     unsafe {
         gemm(
             m,
@@ -77,8 +78,7 @@ pub(in super::super) struct Rows<'a> {
     pub steps: [usize; 3],
 }
 
-/// `x W^T + bias` with W `[out, width]` row-major: `[count, rows, out]`; or, with `channels_first`, `[count, out,
-/// rows]`.
+/// `x W^T + bias` with W `[out, width]` row-major: `[count, rows, out]`; with `channels_first`: `[count, out, rows]`.
 pub(in super::super) fn linear(x: Rows, weight: &[f32], bias: &[f32], channels_first: bool) -> Vec<f32> {
     let outputs = weight.len() / x.width;
     let mut out = vec![0.0; x.count * x.rows * outputs];
@@ -102,7 +102,7 @@ pub(in super::super) fn linear(x: Rows, weight: &[f32], bias: &[f32], channels_f
                 }
                 let input = View { data: input.data, row_step: input.column_step, column_step: input.row_step };
                 let out = Product { first, row_step: x.rows, add: true };
-                multiply(out, (columns.len(), rows.len(), x.width), weights, input, 1.0);
+                multiply(out, [columns.len(), rows.len(), x.width], weights, input, 1.0);
             } else {
                 let first = base.at(start + rows.start * outputs + columns.start);
                 for row in 0..rows.len() {
@@ -114,7 +114,7 @@ pub(in super::super) fn linear(x: Rows, weight: &[f32], bias: &[f32], channels_f
                 }
                 let weights = View { data: weights.data, row_step: 1, column_step: x.width };
                 let out = Product { first, row_step: outputs, add: true };
-                multiply(out, (rows.len(), columns.len(), x.width), input, weights, 1.0);
+                multiply(out, [rows.len(), columns.len(), x.width], input, weights, 1.0);
             }
         }
     });

@@ -1,9 +1,9 @@
 //! The kernels of the networks on a CPU: f32 slices in, f32 slices out, the `gemm` crate for products.
 //!
-//! Knows no tensor library; `ops` wraps these for candle, whose own ones took twice the time (`docs/performance.md`).
-//! Holds always: an image's numbers do not depend on what else is in the batch, nor on the number of threads: work is
-//! cut
-//! into tasks at places that only the shapes of one image decide, and each task runs on one thread.
+//! Knows no tensor library; `ops` wraps these for candle, whose own kernels took twice the time
+//! (`docs/performance.md`). Holds always: an image's numbers do not depend on what else is in the batch, nor on the
+//! number of threads: only the shapes of one image decide where work is cut into tasks, and each task runs on one
+//! thread.
 
 mod attention;
 mod conv;

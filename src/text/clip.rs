@@ -1,7 +1,8 @@
 //! Prompts -> token ids, as CLIP's tokenizer makes them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -9,7 +10,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 
-use super::{ModelError, TextConfig, json::Json};
+use super::TextError;
 
 const BEGIN: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
@@ -17,7 +18,7 @@ const END: &str = "<|endoftext|>";
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// A tokenizer.
-pub(in super::super) struct Tokens {
+pub struct Tokens {
     tokenizer: Tokenizer,
     begin: u32,
     end: u32,
@@ -27,43 +28,31 @@ pub(in super::super) struct Tokens {
 
 /// A prompt in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Prompt {
-    /// As many as the model has positions, 77 as a rule: begin, words, end, padding.
+pub struct Prompt {
+    /// As many as the model has positions, usually 77: begin, words, end, padding.
     pub ids: Vec<u32>,
     /// Tokens that did not fit.
     pub cut: usize,
 }
 
 impl Tokens {
-    /// Reads `tokenizer/`: `tokenizer.json`, or where that is missing `vocab.json` and `merges.txt`.
-    pub fn read(root: &Path, text: &TextConfig) -> Result<Self, ModelError> {
-        let folder = root.join("tokenizer");
-        let file = folder.join(if folder.join("tokenizer.json").is_file() { "tokenizer.json" } else { "vocab.json" });
-        let bad = |problem: String| ModelError::File { file: file.display().to_string(), problem };
-        let missing =
-            ["vocab.json", "merges.txt"].map(|name| folder.join(name)).into_iter().find(|path| !path.is_file());
-        let tokenizer = match (file.ends_with("tokenizer.json"), missing) {
-            (true, _) => Tokenizer::from_file(&file),
-            (false, None) => from_vocabulary(&folder),
-            (false, Some(missing)) => {
-                let problem = "is not there, and there is no tokenizer.json that could stand for it".to_owned();
-                return Err(ModelError::File { file: missing.display().to_string(), problem });
-            }
-        };
-        let mut tokenizer = tokenizer.map_err(|error| bad(format!("is no tokenizer of CLIP's kind: {error}")))?;
+    /// Reads `tokenizer/` of the model in `root`: `tokenizer.json`, or where that is missing `vocab.json` and
+    /// `merges.txt`.
+    ///
+    /// `vocabulary`: tokens that the text encoder knows; `positions`: tokens that it reads at a time.
+    pub fn read(root: &Path, vocabulary: usize, positions: usize) -> Result<Self, TextError> {
+        let (file, mut tokenizer) = tokenizer_of(&root.join("tokenizer"))?;
+        let bad = |problem: String| TextError::file(&file, problem);
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
         let id = |token: &str| tokenizer.token_to_id(token).ok_or_else(|| bad(format!("has no token `{token}`")));
         let padding = padding(root)?;
         let (begin, end, padding) = (id(BEGIN)?, id(END)?, id(&padding)?);
         let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
-        if largest as usize >= text.vocabulary {
-            return Err(bad(format!(
-                "has token {largest}, but the text encoder's `vocab_size` is {}",
-                text.vocabulary
-            )));
+        if largest as usize >= vocabulary {
+            return Err(bad(format!("has token {largest}, but the text encoder's `vocab_size` is {vocabulary}")));
         }
-        Ok(Self { tokenizer, begin, end, padding, positions: text.positions })
+        Ok(Self { tokenizer, begin, end, padding, positions })
     }
 
     /// Tokens of every prompt.
@@ -71,7 +60,7 @@ impl Tokens {
         self.positions
     }
 
-    /// The prompt's tokens; what is longer than the model reads is cut off, and counted.
+    /// The prompt's tokens; those that the model has no position for are cut off and counted.
     pub fn encode(&self, prompt: &str) -> Result<Prompt, String> {
         let encoding = self.tokenizer.encode_fast(prompt, false).map_err(|error| error.to_string())?;
         let words = encoding.get_ids();
@@ -84,20 +73,25 @@ impl Tokens {
     }
 }
 
-/// The padding token's name: SD 1.x pads with the end token, SD 2.x with `!`.
-fn padding(root: &Path) -> Result<String, ModelError> {
-    for name in ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"] {
-        if !root.join(name).is_file() {
-            continue;
+/// The tokenizer in `folder`, and the file that it was read from.
+fn tokenizer_of(folder: &Path) -> Result<(PathBuf, Tokenizer), TextError> {
+    let whole = folder.join("tokenizer.json");
+    let (file, tokenizer) = if whole.is_file() {
+        let tokenizer = Tokenizer::from_file(&whole);
+        (whole, tokenizer)
+    } else {
+        for name in ["vocab.json", "merges.txt"] {
+            if !folder.join(name).is_file() {
+                let problem = "is missing, and there is no tokenizer.json to read instead".to_owned();
+                return Err(TextError::file(&folder.join(name), problem));
+            }
         }
-        let json = Json::read(root, name)?;
-        let token =
-            json.get("pad_token").and_then(|token| token.get("content").unwrap_or(token).as_str().map(str::to_owned));
-        if let Some(token) = token {
-            return Ok(token);
-        }
+        (folder.join("vocab.json"), from_vocabulary(folder))
+    };
+    match tokenizer {
+        Ok(tokenizer) => Ok((file, tokenizer)),
+        Err(error) => Err(TextError::file(&file, format!("is not a tokenizer of CLIP's kind: {error}"))),
     }
-    Ok(END.to_owned())
 }
 
 fn from_vocabulary(folder: &Path) -> tokenizers::Result<Tokenizer> {
@@ -113,4 +107,24 @@ fn from_vocabulary(folder: &Path) -> tokenizers::Result<Tokenizer> {
     let special = [BEGIN, END].map(|token| AddedToken::from(token, true));
     let _known = tokenizer.add_special_tokens(special)?;
     Ok(tokenizer)
+}
+
+/// The padding token's name: SD 1.x pads with the end token, SD 2.x with `!`.
+fn padding(root: &Path) -> Result<String, TextError> {
+    for name in ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"] {
+        let path = root.join(name);
+        if !path.is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| TextError::Read { file: path.display().to_string(), source })?;
+        let map: Map<String, Value> = serde_json::from_str(&text)
+            .map_err(|error| TextError::file(&path, format!("is not a JSON object: {error}")))?;
+        // Either the token itself or an object with its `content`.
+        let token = map.get("pad_token").and_then(|token| token.get("content").unwrap_or(token).as_str());
+        if let Some(token) = token {
+            return Ok(token.to_owned());
+        }
+    }
+    Ok(END.to_owned())
 }

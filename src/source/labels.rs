@@ -1,13 +1,13 @@
-//! From what stands in a file's name, its folder or a CSV to a category.
+//! From a file's name, its folder or a CSV to a category.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::GeneratorError;
+use super::error::SourceError;
 use crate::config::wordnet_ids;
 use crate::domain::{Category, CategorySet, FolderSource, LabelSource};
 
-/// Gives each file its category, or says why it has none.
+/// Gives each file its category, or the reason for having none.
 pub(super) struct Labels<'a> {
     source: LabelSource,
     categories: &'a CategorySet,
@@ -16,7 +16,7 @@ pub(super) struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    pub(super) fn new(source: &FolderSource, categories: &'a CategorySet) -> Result<Self, GeneratorError> {
+    pub(super) fn new(source: &FolderSource, categories: &'a CategorySet) -> Result<Self, SourceError> {
         let csv = match &source.labels_csv {
             Some(csv) => read_csv(&csv.path)?,
             None => BTreeMap::new(),
@@ -37,7 +37,7 @@ impl<'a> Labels<'a> {
             }
             LabelSource::ParentFolder => {
                 let folder = path.rsplit('/').nth(1);
-                folder.ok_or("no label: the file lies in the root itself, not in a folder that names its class")?
+                folder.ok_or("no label: the file is in the root itself, not in a folder that names its class")?
             }
             LabelSource::Csv => self.csv.get(path).ok_or("no label: the CSV does not list this file")?,
         };
@@ -61,8 +61,8 @@ impl<'a> Labels<'a> {
     }
 }
 
-fn read_csv(path: &Path) -> Result<BTreeMap<String, String>, GeneratorError> {
-    let refuse = |line: u64, problem: String| GeneratorError::LabelsCsv { path: path.to_owned(), line, problem };
+fn read_csv(path: &Path) -> Result<BTreeMap<String, String>, SourceError> {
+    let refuse = |line: u64, problem: String| SourceError::LabelsCsv { path: path.to_owned(), line, problem };
     let broken = |e: csv::Error| refuse(e.position().map_or(1, csv::Position::line), e.to_string());
     let mut reader = csv::Reader::from_path(path).map_err(broken)?;
     let headers = reader.headers().map_err(broken)?.clone();

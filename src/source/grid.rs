@@ -1,8 +1,8 @@
 //! The grid of prompts: any of its rows by number, without the ones before it.
 //!
-//! Order: category, kind of nuisance, its value, template, repetition. Holds always: with a sub-sample every category has
-//! the same number of pairs, the kinds get equal shares of them over all categories, and within a kind the values are used
-//! equally often, give or take one.
+//! Order: category, kind of nuisance, its value, template, repetition. Holds always: with a sub-sample every category
+//! has the same number of pairs, the kinds get equal shares of them over all categories, and within a kind the values
+//! are used equally often, give or take one.
 
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ struct CategoryRows {
     category: Category,
     /// Number of its first item.
     first: u64,
-    /// For each kind, the window of the order that is the category's: each begins where the last one ended.
+    /// For each kind, the category's part of the order: each begins where the one of the category before ended.
     windows: Vec<Range<usize>>,
 }
 
@@ -40,11 +40,15 @@ impl Grid {
     /// The grid of `prompts` over `categories`.
     pub fn new(prompts: &PromptGrid, categories: &CategorySet, seed: u64) -> Self {
         let sizes: Vec<usize> = prompts.nuisances.iter().map(|set| set.values.len()).collect();
-        let order = |(kind, &size): (usize, &usize)| match prompts.pairs_per_category {
-            Some(_) => shuffled(size, Philox::new(seed, VALUES + kind as u64)),
-            None => (0..size).collect(),
-        };
-        let orders = sizes.iter().enumerate().map(order).collect();
+        let mut orders = Vec::new();
+        for (kind, &size) in sizes.iter().enumerate() {
+            let stream = Philox::new(seed, VALUES + kind as u64);
+            orders.push(if prompts.pairs_per_category.is_some() {
+                shuffled(size, stream)
+            } else {
+                (0..size).collect()
+            });
+        }
         let mut grid = Self { prompts: prompts.clone(), seed, orders, rows: Vec::new(), pairs: 0, items: 0 };
         let mut used = vec![0; sizes.len()];
         for (place, category) in categories.entries.iter().enumerate() {
@@ -98,16 +102,11 @@ impl Grid {
         let (set, order) = (&self.prompts.nuisances[kind], &self.orders[kind]);
         let value = order[(here.windows[kind].start + (rest / per_value) as usize) % order.len()];
         let template = (rest % per_value) / u64::from(self.prompts.images_per_prompt);
-        self.made(at, &here.category, set, (&set.values[value], template as usize))
+        self.made(at, &here.category, set, &set.values[value], template as usize)
     }
 
-    fn made(
-        &self,
-        at: u32,
-        category: &Category,
-        set: &NuisanceSet,
-        (value, template): (&NuisanceValue, usize),
-    ) -> PlanRow {
+    /// `template`: which of the set's, unless the value has its own.
+    fn made(&self, at: u32, category: &Category, set: &NuisanceSet, value: &NuisanceValue, template: usize) -> PlanRow {
         let template = value.template.as_deref().unwrap_or_else(|| &set.templates[template]);
         let negative = &self.prompts.negative_prompt;
         PlanRow {
@@ -125,13 +124,13 @@ impl Grid {
     }
 }
 
-/// Images of one value of a kind; its values either all have a template of their own or none has (`config` checks).
+/// Images of one value of a kind. Either all of its values have their own template or none has (`config` checks this).
 fn images(set: &NuisanceSet, prompts: &PromptGrid) -> u64 {
     set.templates.len().max(1) as u64 * u64::from(prompts.images_per_prompt)
 }
 
-/// How many values of each kind the category at `place` gets: equal shares; what a small kind cannot give is shared out
-/// again, and what does not divide goes to another kind for each category.
+/// How many values of each kind the category at `place` gets: equal shares. What a small kind cannot give is shared out
+/// again; a remainder goes to a different kind for each category.
 fn quotas(sizes: &[usize], wanted: Option<u32>, place: usize) -> Vec<usize> {
     let Some(wanted) = wanted else { return sizes.to_vec() };
     let mut quotas = vec![0; sizes.len()];
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cell_stands_once_in_order() {
+    fn every_cell_comes_once_in_order() {
         let grid =
             grid(vec![set("b", 2, &["{a} {category} {nuisance}", "{nuisance} {category}"]), set("t", 1, &[])], 2, None);
         assert_eq!((grid.pairs(), grid.len()), (9, 30));

@@ -1,0 +1,74 @@
+//! What a kind of source says of itself: trait [`Source`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::SourceError;
+use super::listing::Listing;
+use crate::domain::{CategorySet, DiffusionSource, EngineChoice, Provenance};
+use crate::generator::{Generator, Means};
+use crate::imaging::DecodeLimits;
+use crate::render::release::SourceFacts;
+
+/// One kind of source of images.
+pub trait Source {
+    /// Lists its images: what to make or read, and what has no place in the plan.
+    fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError>;
+
+    /// Checks, as far as can be told without loading anything, that it can be used.
+    fn check(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Builds what makes or reads the images.
+    fn generator(&self, means: &Means) -> Result<Box<dyn Generator>, SourceError>;
+
+    /// Items per shard for a pool of `items`, where the recipe says nothing.
+    fn default_shard_items(&self, items: usize) -> u32 {
+        even_shard(items).max(SMALLEST_SHARD) as u32
+    }
+
+    /// About how many bytes the run will store for `items` images; 0 where they stay where they are.
+    fn stored_bytes(&self, items: u64) -> u64;
+
+    /// The folder that the paths of its images are relative to; `None`: the run directory.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+
+    /// An error if the images cannot be read now: a disk that is not mounted must not empty a run.
+    fn check_there(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// How large an image may be.
+    fn limits(&self) -> DecodeLimits {
+        DecodeLimits::default()
+    }
+
+    /// The diffusion source, if it is one: what has a model, an engine and a speed.
+    fn diffusion(&self) -> Option<&DiffusionSource> {
+        None
+    }
+
+    /// What every made image says of how it was made; `facts`: those of the generator.
+    fn provenance(&self, _facts: &BTreeMap<String, String>) -> Option<Provenance> {
+        None
+    }
+
+    /// In a few words, for the report; `engine`: what made the images.
+    fn words(&self, engine: Option<EngineChoice>) -> String;
+
+    /// For a release's documents.
+    fn facts(&self) -> SourceFacts;
+}
+
+/// Most shards that a pool is cut into unless the recipe says otherwise.
+const MAX_SHARDS: usize = 1024;
+/// Fewest items of a shard of images that cost little.
+const SMALLEST_SHARD: usize = 256;
+
+/// Items per shard at which a pool has no more than [`MAX_SHARDS`] shards.
+pub(super) fn even_shard(items: usize) -> usize {
+    items.div_ceil(MAX_SHARDS).next_power_of_two()
+}

@@ -1,0 +1,62 @@
+//! What a source offers: the items of a plan, one by one or by number.
+//!
+//! Does not read folders and makes no prompts; each source lists its own items.
+
+use std::ops::Range;
+
+use super::grid::Grid;
+use crate::domain::{DropRow, PlanRow};
+
+/// What a source offers.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// What to make or read; item ids ascending.
+    pub rows: Rows,
+    /// What is left out of the plan, and why.
+    pub lost: Vec<DropRow>,
+}
+
+/// The items of a source.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    /// One by one.
+    Listed(Vec<PlanRow>),
+    /// By number.
+    Grid(Grid),
+}
+
+impl Rows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Listed(rows) => rows.len(),
+            Self::Grid(grid) => grid.len() as usize,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those at `range`.
+    pub fn part(&self, range: Range<usize>) -> Vec<PlanRow> {
+        match self {
+            Self::Listed(rows) => rows[range].to_vec(),
+            Self::Grid(grid) => range.map(|at| grid.row(at as u32)).collect(),
+        }
+    }
+
+    /// Categories with at least one of them.
+    pub fn categories(&self) -> u64 {
+        match self {
+            Self::Listed(rows) => {
+                let mut categories: Vec<&str> = rows.iter().map(|row| row.category.as_str()).collect();
+                categories.sort_unstable();
+                categories.dedup();
+                categories.len() as u64
+            }
+            Self::Grid(grid) => grid.categories(),
+        }
+    }
+}
