@@ -7,11 +7,14 @@
 //! and commit the files below `tests/snapshots/`. What differs from machine to machine (paths, versions, processes,
 //! hashes) is replaced by a word in angle brackets.
 
+#![cfg(feature = "candle")]
+
 mod common;
 
 use std::fs;
+use std::path::Path;
 
-use common::{Hardset, fake_recipe, sha256};
+use common::{Hardset, copy, fake_recipe, sha256};
 use hardset::store::Lock;
 
 /// Every sub-command, each with its own help.
@@ -45,9 +48,21 @@ fn check(name: &str, text: &str) {
 /// `text` without what differs from machine to machine.
 fn stable(hardset: &Hardset, text: &str) -> String {
     let folder = hardset.path("").to_string_lossy().trim_end_matches('/').to_owned();
-    let text = text.replace(&folder, "<folder>").replace(env!("CARGO_PKG_VERSION"), "<version>");
-    let text = text.replace(&format!("process {}", std::process::id()), "process <id>");
-    without_hashes(&text)
+    let version = env!("CARGO_PKG_VERSION");
+    let this_test = std::env::args().collect::<Vec<_>>().join(" ");
+    let text = text.replace(&folder, "<folder>").replace(version, "<version>").replace(&this_test, "<command>");
+    without_hashes(&without_process(&text))
+}
+
+/// `process 123 on its-machine` becomes `process <id> on <machine>`.
+fn without_process(text: &str) -> String {
+    let Some((before, after)) = text.split_once("process ") else { return text.to_owned() };
+    let Some((number, rest)) = after.split_once(" on ") else { return text.to_owned() };
+    if number.parse::<u32>().is_err() {
+        return text.to_owned();
+    }
+    let machine = rest.split([' ', '\n']).next().unwrap_or_default();
+    format!("{before}process <id> on <machine>{}", &rest[machine.len()..])
 }
 
 /// Words of twelve and more hexadecimal digits become `<hash>`.
@@ -79,6 +94,11 @@ fn every_command_has_this_help() {
     }
 }
 
+/// A recipe of a few images of the small diffusion model.
+const MADE: &str = "name = \"made\"\ncategories = \"imagenet-d\"\n\n[generate]\nsource = \"diffusion\"\n\
+                    model = \"model\"\nnuisances = [\"material\"]\nwidth_px = 16\nheight_px = 16\nsteps = 1\n\
+                    pairs_per_category = 1\n\n[mine]\nsurrogates = [\"fake-a\"]\n";
+
 /// What goes wrong, one call after the other: the command, its exit code and what it says.
 #[test]
 fn typical_errors_are_said_in_these_words() {
@@ -88,6 +108,10 @@ fn typical_errors_are_said_in_these_words() {
     hardset.write("broken.toml", recipe.replace("shard_items = 64", "shard_items = "));
     hardset.write("unknown-key.toml", recipe.replace("size_px", "sise_px"));
     hardset.write("target.toml", format!("{recipe}targets = [\"fake-b\"]\n"));
+    hardset.write("with-weights.toml", recipe.replace("at-least=2", "all"));
+    let second = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second");
+    copy(&second, &hardset.path("model"));
+    hardset.write("made.toml", MADE);
     hardset.write("net.onnx", "these are not the weights");
     let weights = |source: &str| {
         format!(
@@ -105,7 +129,6 @@ fn typical_errors_are_said_in_these_words() {
     let spec = fs::read_to_string(hardset.path("newer/spec.toml")).expect("the run has a spec");
     let line = spec.lines().find(|line| line.starts_with("format")).expect("the spec says its format");
     fs::write(hardset.path("newer/spec.toml"), spec.replace(line, "format = 99")).expect("files can be written");
-    fs::create_dir(hardset.path("locked")).expect("folders can be made");
     let lock = Lock::take(&hardset.path("run")).expect("nobody else works on the run");
 
     let mut text = String::new();
@@ -114,13 +137,13 @@ fn typical_errors_are_said_in_these_words() {
         ("a recipe that is not TOML", "build broken.toml"),
         ("an unknown key", "build unknown-key.toml"),
         ("an unknown surrogate", "build tiny.toml --run-dir new --set mine.surrogates=['fake-z']"),
-        ("weights that are not there", "build tiny.toml --run-dir new --set mine.surrogates=['missing.toml']"),
-        ("weights with another hash", "build tiny.toml --run-dir new --set mine.surrogates=['net.toml']"),
+        ("weights that are not there", "build with-weights.toml --set mine.surrogates=['missing.toml']"),
+        ("weights with another hash", "build with-weights.toml --set mine.surrogates=['net.toml']"),
         ("a target that is a surrogate", "build target.toml --run-dir new"),
         ("a run that another process works on", "mine run --rule all"),
         ("a run of a newer version", "status newer"),
         ("a run that is not there", "status none"),
-        ("a device that is not there", "build quickstart --device cuda:9 --run-dir new"),
+        ("a device that is not there", "build made.toml --engine candle --device cuda:9"),
         ("a value that does not fit its key", "build tiny.toml --run-dir new --set generate.size_px=big"),
     ] {
         let run = hardset.line(line);
@@ -129,12 +152,7 @@ fn typical_errors_are_said_in_these_words() {
         assert!(run.code != Some(0) && run.stdout.is_empty(), "{line}: {run:?}");
     }
     drop(lock);
-    check("errors", text.replace(&test_program(), "<test program>").trim_end());
-}
-
-/// The command line of this test, which holds a lock.
-fn test_program() -> String {
-    std::env::args().collect::<Vec<_>>().join(" ")
+    check("errors", text.trim_end());
 }
 
 #[test]
@@ -154,22 +172,28 @@ fn a_report_of_made_up_images_has_this_text() {
     check("report", &stable(&hardset, &visible(&page)));
 }
 
-/// The text of a page, one line for each element that has some.
+/// The text of a page, one line for each block that has some.
 fn visible(page: &str) -> String {
+    const INLINE: [&str; 11] = ["a", "abbr", "b", "bdi", "code", "em", "small", "span", "strong", "time", "wbr"];
     let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
     let mut rest = page;
     while let Some(start) = rest.find('<') {
-        lines.push(words(&rest[..start]));
+        line += &rest[..start];
         let tag = &rest[start + 1..];
+        let name = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        if !INLINE.contains(&name) {
+            lines.push(words(&std::mem::take(&mut line)));
+        }
         // Neither scripts nor styles are text.
-        let silent = ["script", "style"].into_iter().find(|name| tag.starts_with(name));
-        let end = match silent {
-            Some(name) => tag.find(&format!("</{name}>")).map(|at| at + name.len() + 3),
-            None => tag.find('>').map(|at| at + 1),
+        let end = if tag.starts_with("script") || tag.starts_with("style") {
+            tag.find(&format!("</{name}>")).map(|at| at + name.len() + 3)
+        } else {
+            tag.find('>').map(|at| at + 1)
         };
         rest = &tag[end.unwrap_or(tag.len())..];
     }
-    lines.push(words(rest));
+    lines.push(words(&(line + rest)));
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
 }

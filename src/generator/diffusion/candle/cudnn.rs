@@ -104,7 +104,7 @@ struct Operands {
     out: CUdeviceptr,
 }
 
-/// What a plan is good for.
+/// The shape and type that a plan is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     shape: ConvShape,

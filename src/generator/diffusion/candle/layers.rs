@@ -28,7 +28,7 @@ impl Candle {
             RawType::Bf16 => DType::BF16,
         };
         let tensor = Tensor::from_raw_buffer(raw.bytes, stored, shape, &self.device)?.to_dtype(self.dtype)?;
-        // What has been copied need not stay in memory twice.
+        // A copied tensor need not stay in memory twice.
         if raw.bytes.len() >= LARGE_BYTES {
             self.weights.forget_pages();
         }

@@ -32,7 +32,7 @@ pub(super) struct Networks {
     place: Place,
 }
 
-/// A network with what its layers are applied by.
+/// A network, and the device and type of number that its layers are applied with.
 struct Part<N> {
     candle: Candle,
     network: N,

@@ -1,4 +1,4 @@
-//! Kernels on a CPU of what neither engine has as one operator: f32 slices in, f32 slices out.
+//! Kernels on a CPU for operations that no engine has as one operator: f32 slices in, f32 slices out.
 //!
 //! Knows neither candle nor ONNX Runtime. Holds always: only the shapes of one image decide where work is cut into
 //! tasks, and each task runs on one thread: numbers do not depend on the batch or on the number of threads.

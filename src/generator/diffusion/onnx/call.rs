@@ -41,7 +41,7 @@ pub struct Call {
 struct Port {
     host: Tensor<f32>,
     device: Option<Tensor<f32>>,
-    /// Whether the device has what the host has.
+    /// Whether the device has a copy of what is on the host.
     sent: bool,
 }
 

@@ -33,13 +33,13 @@ pub const STANDARD: &str = ort::editor::ONNX_DOMAIN;
 /// Weights of fewer bytes must be in ONNX Runtime's own memory.
 const LEAST_MAPPED_BYTES: usize = 128;
 
-/// In which operators and in which layout a graph is written.
+/// The operators and the layout that a graph is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// Standard operators and two of our own, channels first: what ONNX Runtime's CPU provider lays out in blocks of
     /// channels by itself.
     Cpu,
-    /// The fused operators of the CUDA provider, channels last: what tensor cores take.
+    /// The fused operators of the CUDA provider, channels last, as tensor cores need them.
     Cuda(Number),
 }
 
@@ -104,7 +104,7 @@ impl Writer {
         self.weights.has(name)
     }
 
-    /// In what numbers the graph computes.
+    /// The type of number that the graph computes in.
     pub fn number(&self) -> Number {
         match self.dialect {
             Dialect::Cpu => Number::F32,

@@ -56,7 +56,7 @@ fn bits(array: &Array) -> Vec<Vec<u32>> {
     (0..array.len()).map(|at| array.entry(at).iter().map(|number| number.to_bits()).collect()).collect()
 }
 
-/// Answers for the entries in `order`, `calls` of them in one call of the engine; told in the order of entries.
+/// Answers for the entries in `order`, `calls` of them in one call of the engine; returned in the order of entries.
 fn answers(networks: &Networks, sides: [usize; 2], order: &[usize], calls: usize) -> Answers {
     let config = &networks.config;
     let Inputs { tokens, latents, embeddings } = inputs(config, sides);
