@@ -5,7 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{AnswersError, checked};
+use super::error::AnswersError;
+use super::row::checked;
 use crate::domain::{Given, parse_time};
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::checked;
+use super::row::checked;
 use crate::domain::{Given, parse_time};
 
 /// A row for each line that is not empty.

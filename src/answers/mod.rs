@@ -4,39 +4,18 @@
 //! returned with its problem, because every answer must be accounted for; only a file without any recognisable row is
 //! an error; no input causes a panic, because the files come from outside.
 
+mod error;
 mod label_studio;
 mod lines;
+mod row;
 mod table;
 
 use crate::domain::Given;
 
+pub use error::AnswersError;
+
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
-
-/// Why a file of answers cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AnswersError {
-    /// The file has no rows.
-    #[error("it is empty")]
-    Empty,
-    /// The JSON is cut off or malformed.
-    #[error("it is not JSON as Label Studio exports it: {0}; export it again, as JSON")]
-    Json(String),
-    /// The table lacks a column.
-    #[error(
-        "it has no column for {missing}; known names are {known}. A table of answers has a column for the task, \
-         one for the person, and one for each question (or `question` and `answer`)"
-    )]
-    Columns {
-        /// What the column would hold.
-        missing: &'static str,
-        /// The names that such a column may have.
-        known: String,
-    },
-    /// The file is not a table of text.
-    #[error("it is not a table: {0}")]
-    Table(String),
-}
 
 /// Reads a file of answers to `questions` (their ids): Label Studio's JSON, our lines of JSON, or a CSV of ours, of
 /// Prolific or of Mechanical Turk. The first byte that is not white space decides the format.
@@ -54,16 +33,6 @@ pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersErr
 /// Whether the file is a database of `annotate serve`.
 pub fn is_database(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SQLite format 3\0")
-}
-
-/// The row, with a problem if a part of it is empty.
-fn checked(mut given: Given) -> Given {
-    let parts =
-        [("task", &given.task), ("person", &given.person), ("question", &given.question), ("answer", &given.answer)];
-    let empty =
-        parts.into_iter().find(|(_, text)| text.trim().is_empty()).map(|(what, _)| format!("the {what} is empty"));
-    given.problem = given.problem.or(empty);
-    given
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 
 use csv::StringRecord;
 
-use super::{AnswersError, checked};
+use super::error::AnswersError;
+use super::row::checked;
 use crate::domain::{Given, parse_time};
 
 const TASK: [&str; 3] = ["task", "meta_task", "input.task"];

@@ -6,7 +6,9 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, ReleaseSpec, SelectSpec, Sha256};
+use super::{
+    AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, ReleaseSpec, SelectSpec, Sha256, WeightsSpec,
+};
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -275,18 +277,6 @@ pub struct OnnxModel {
     /// Licence of the weights, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
-}
-
-/// A file, with the hash that it had when the recipe was resolved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightsSpec {
-    /// Where it was found.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// Its hash.
-    pub sha256: Sha256,
 }
 
 /// The input tensor.

@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{App, Shared, failed, lock, now_ms, refused};
+use super::clock::now_ms;
+use super::shared::{App, Shared, failed, lock, refused};
 use crate::domain::{Answer, Given, person_name};
 use crate::render::annotate::{self as render, Owner, OwnerPerson, OwnerSheet};
 use crate::stats::{Vote, VoteSet, percent_agreement};

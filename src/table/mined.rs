@@ -13,9 +13,6 @@ use super::images::ImagePaths;
 use super::plan::PlanSlice;
 use crate::domain::{HardRow, ItemId};
 
-/// The columns of the plan that the table repeats.
-pub(super) const PLAN_COLUMNS: [&str; 5] = ["item_id", "category", "nuisance_kind", "nuisance", "prompt"];
-
 /// What one mining makes of one shard, as columns. Items ascend, and all of them are in the plan and in the images.
 pub struct Verdicts<'a> {
     /// Names of the surrogates; bit `i` of `failed` is surrogate `i`.

@@ -1,4 +1,5 @@
-//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, whose assignments were set aside, what was decided.
+//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, whose assignments were set
+//! aside, what was decided.
 
 use std::path::Path;
 

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
+use super::data::{Card, Report, Verdict};
 use super::text::{name, phrase};
-use super::{Card, Report, Verdict, charts, tables};
+use super::{charts, tables};
 use crate::render::numbers::{count, counted, probability};
 
 /// The section with everything about single images.

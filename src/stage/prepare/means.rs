@@ -1,6 +1,7 @@
 //! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
 
-use super::{PrepareError, library, planned_shards};
+use super::planned::planned_shards;
+use super::{PrepareError, library};
 use crate::domain::{Device, EngineChoice, RunSpec};
 use crate::generator::Means;
 use crate::source::source;

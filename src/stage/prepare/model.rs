@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::PrepareError;
-use super::resolve::pinned_note;
+use super::weights::pinned_note;
 use crate::assets::{self, AssetError, Located};
 use crate::config::{self, real_path};
 use crate::domain::{DiffusionModel, KeyHasher, ModelEntry, RunSpec, Sha256, WeightsSpec};

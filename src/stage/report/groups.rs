@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{interval, weights};
+use super::words::{interval, weights};
 use crate::domain::{PlanRow, RunSpec};
 use crate::pool::{Pool, PoolError};
 use crate::render::report::{NuisanceRow, TargetRow};

@@ -2,52 +2,34 @@
 //!
 //! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
 
+mod error;
 mod groups;
 mod people;
+mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::annotate::AnnotateError;
 use super::prepare::{all_described, made_by};
 use crate::config::class_names;
-use crate::domain::{
-    DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec, SurrogateSpec,
-};
-use crate::pool::{JudgedShard, Pool, PoolError};
+use crate::domain::{DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec};
+use crate::pool::{JudgedShard, Pool};
 use crate::render::report as page;
 use crate::source::source;
-use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
-use crate::store::{StoreError, write_whole};
-use crate::table::{TableError, dropped_table};
-use crate::work::{Context, WorkError};
+use crate::stats::{Judged, Summary, VoteColumns, wilson};
+use crate::store::write_whole;
+use crate::table::dropped_table;
+use crate::work::Context;
 use groups::Groups;
 use people::people;
+use words::{category_name, interval, weights};
+
+pub use error::ReportError;
 
 /// Rows of the table of shared confusions.
 const CONFUSIONS: usize = 100;
-
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The run cannot be read.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-    /// What people answered cannot be read.
-    #[error(transparent)]
-    People(#[from] AnnotateError),
-    /// A table cannot be read.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// The page cannot be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The work was stopped.
-    #[error(transparent)]
-    Work(#[from] WorkError),
-}
 
 /// Where the page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,16 +229,6 @@ fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> 
     rows
 }
 
-/// The hash of a surrogate's weights, as text.
-pub(super) fn weights(surrogate: &SurrogateSpec) -> String {
-    surrogate.weights_sha256().map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string())
-}
-
-/// Without any item there is no proportion; the page shows a dash for NaN.
-pub(super) fn interval(interval: Option<Interval>) -> Interval {
-    interval.unwrap_or(Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN })
-}
-
 fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> {
     if names.len() < 2 {
         return Vec::new();
@@ -288,10 +260,6 @@ fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::
     rows.sort_by_key(|row| (std::cmp::Reverse(row.items), std::cmp::Reverse(row.surrogates.len())));
     rows.truncate(CONFUSIONS);
     rows
-}
-
-pub(super) fn category_name(spec: &RunSpec, id: &str) -> String {
-    spec.categories.by_id(id).map_or_else(|| id.to_owned(), |category| category.name.clone())
 }
 
 fn class_name(class: i32) -> String {
