@@ -10,7 +10,7 @@ mod lines;
 mod row;
 mod table;
 
-use crate::domain::Given;
+use crate::domain::RawAnswer;
 
 pub use error::AnswersError;
 
@@ -19,7 +19,7 @@ pub const MAX_BYTES: u64 = 256 << 20;
 
 /// Reads a file of answers to `questions` (their ids): Label Studio's JSON, our lines of JSON, or a CSV of ours, of
 /// Prolific or of Mechanical Turk. The first byte that is not white space decides the format.
-pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersError> {
+pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, AnswersError> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = text.iter().find(|byte| !byte.is_ascii_whitespace());
     match start {
@@ -47,7 +47,7 @@ mod tests {
     /// Rows as `person task question answer`, or the problem.
     fn check(text: &str, expected: &[&str]) {
         let rows = read(text.as_bytes(), &questions()).unwrap();
-        let plain = |row: &Given| match &row.problem {
+        let plain = |row: &RawAnswer| match &row.problem {
             Some(problem) => format!("! {problem}"),
             None => format!("{} {} {} {}", row.person, row.task, row.question, row.answer),
         };

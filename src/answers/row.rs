@@ -1,9 +1,9 @@
 //! What every reader does to a row before it returns it.
 
-use crate::domain::Given;
+use crate::domain::RawAnswer;
 
 /// The row, with a problem if a part of it is empty.
-pub(super) fn checked(mut given: Given) -> Given {
+pub(super) fn checked(mut given: RawAnswer) -> RawAnswer {
     let parts =
         [("task", &given.task), ("person", &given.person), ("question", &given.question), ("answer", &given.answer)];
     let empty =

@@ -35,7 +35,7 @@ pub use hash::{KeyHasher, Sha256};
 pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
-pub use pinned_file::WeightsSpec;
+pub use pinned_file::PinnedFile;
 pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
@@ -51,7 +51,7 @@ pub use spec::{
     LabelSource, Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec,
 };
 pub use task::{
-    Agreement, AnswerRow, Assignment, Given, ItemVerdict, Passed, PersonRow, Tally, Task, TaskImage, TaskKind, Verdict,
-    VoteRow, person_name,
+    Agreement, AnswerRow, Assignment, ChecksPassed, ItemVerdict, PersonRow, RawAnswer, Tally, Task, TaskImage,
+    TaskKind, Verdict, VoteRow, person_name,
 };
 pub use time::{is_date, parse_time};

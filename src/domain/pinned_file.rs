@@ -12,7 +12,7 @@ use super::Sha256;
 /// A file, with the hash that it had when the recipe was resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WeightsSpec {
+pub struct PinnedFile {
     /// Where it was found.
     pub path: PathBuf,
     /// Its size.

@@ -7,7 +7,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, ReleaseSpec, SelectSpec, Sha256, WeightsSpec,
+    AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, PinnedFile, ReleaseSpec, SelectSpec, Sha256,
 };
 
 /// A resolved recipe.
@@ -183,7 +183,7 @@ pub struct FolderSource {
     /// Where labels come from.
     pub labels: LabelSource,
     /// The CSV of labels (`path,label`) and its hash, for [`LabelSource::Csv`].
-    pub labels_csv: Option<WeightsSpec>,
+    pub labels_csv: Option<PinnedFile>,
     /// Whether sub-folders are searched.
     pub recursive: bool,
     /// Largest picture that is decoded.
@@ -267,7 +267,7 @@ pub struct FakeModel {
 #[serde(deny_unknown_fields)]
 pub struct OnnxModel {
     /// The file.
-    pub weights: WeightsSpec,
+    pub weights: PinnedFile,
     /// From a picture to the model's size.
     pub preprocess: Geometry,
     /// From pixels to the input tensor.

@@ -251,9 +251,9 @@ pub struct Card {
     /// Its height.
     pub height_px: u32,
     /// The prediction of each surrogate.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<ModelPrediction>,
     /// The prediction of each target.
-    pub targets: Vec<Verdict>,
+    pub targets: Vec<ModelPrediction>,
     /// Surrogates that are wrong: 0 to the number of `verdicts`.
     pub n_failed: u32,
     /// The class that most failing surrogates gave, and how many gave it.
@@ -277,7 +277,7 @@ pub struct MadeFrom {
 
 /// The prediction of one surrogate or target for one image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
+pub struct ModelPrediction {
     /// The surrogate's name, as in its [`SurrogateRow`].
     pub surrogate: String,
     /// Its top class, readable.

@@ -22,8 +22,8 @@ mod tests;
 
 pub use crate::stats::Interval;
 pub use data::{
-    Agreement, Card, CategoryRow, Confusion, Disputed, DroppedItem, LeaveOneOut, MadeFrom, NuisanceRow, Opinion,
-    People, Person, Report, SurrogateRow, TargetRow, Verdict,
+    Agreement, Card, CategoryRow, Confusion, Disputed, DroppedItem, LeaveOneOut, MadeFrom, ModelPrediction,
+    NuisanceRow, Opinion, People, Person, Report, SurrogateRow, TargetRow,
 };
 
 /// The page: UTF-8, one file that can be stored as `index.html` or sent by mail.

@@ -6,18 +6,18 @@
 use super::PrepareError;
 use crate::assets::{self, AssetError, Located};
 use crate::config::{WeightsRef, real_path};
-use crate::domain::{DataEntry, WeightsSpec};
+use crate::domain::{DataEntry, PinnedFile};
 use crate::work::Context;
 
 /// A surrogate's weights, found or fetched, and hashed. `name`: the surrogate.
-pub fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<WeightsSpec, PrepareError> {
+pub fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<PinnedFile, PrepareError> {
     let found = match weights {
         WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256),
         WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
     };
     let Located { path, bytes, sha256 } =
         found.map_err(|source| PrepareError::Weights { name: name.to_owned(), source: Box::new(source) })?;
-    Ok(WeightsSpec { path: real_path(&path), bytes, sha256 })
+    Ok(PinnedFile { path: real_path(&path), bytes, sha256 })
 }
 
 /// The entry's file; fetched, with a note, where it is not here but can be had.

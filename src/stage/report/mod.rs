@@ -18,7 +18,7 @@ use crate::domain::{DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace
 use crate::pool::{JudgedShard, Pool};
 use crate::render::report as page;
 use crate::source::source;
-use crate::stats::{Judged, Summary, VoteColumns, wilson};
+use crate::stats::{ItemResult, Summary, SurrogateVotes, wilson};
 use crate::store::write_whole;
 use crate::table::dropped_table;
 use crate::work::Context;
@@ -126,7 +126,7 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
 }
 
 impl Figures {
-    fn count(&mut self, votes: &[VoteColumns], judged: &[Judged], categories: &HashMap<u32, String>) {
+    fn count(&mut self, votes: &[SurrogateVotes], judged: &[ItemResult], categories: &HashMap<u32, String>) {
         for (at, verdict) in judged.iter().enumerate() {
             let Some(category) = categories.get(&verdict.item_id) else { continue };
             let (items, hard) = self.categories.entry(category.clone()).or_default();
@@ -356,10 +356,10 @@ fn suspect(agreeing: u32, failing: u32) -> bool {
     agreeing >= 2 && 4 * agreeing >= 3 * failing
 }
 
-fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::Verdict {
+fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::ModelPrediction {
     let masked = spec.mine.select.label_space == LabelSpace::Masked;
     let said = if masked { prediction.masked } else { prediction.any };
-    page::Verdict {
+    page::ModelPrediction {
         surrogate: name.to_owned(),
         predicted: class_name(said.top1_id),
         prob: said.top1_prob,
