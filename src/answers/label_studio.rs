@@ -5,8 +5,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{AnswersError, checked};
-use crate::domain::{Given, parse_time};
+use super::error::AnswersError;
+use super::row::checked;
+use crate::domain::{RawAnswer, parse_time};
 
 #[derive(Deserialize)]
 struct RawAnnotation {
@@ -27,7 +28,7 @@ struct RawResult {
     value: Map<String, Value>,
 }
 
-pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersError> {
+pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, AnswersError> {
     let cannot = |e: serde_json::Error| AnswersError::Json(e.to_string());
     let tasks: Vec<Map<String, Value>> = serde_json::from_slice(text).map_err(cannot)?;
     let mut rows = Vec::new();
@@ -45,12 +46,12 @@ pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, Answ
     Ok(rows)
 }
 
-fn annotated(task: &str, annotation: &RawAnnotation) -> Vec<Given> {
-    let given = Given {
+fn annotated(task: &str, annotation: &RawAnnotation) -> Vec<RawAnswer> {
+    let given = RawAnswer {
         person: person(&annotation.completed_by),
         task: task.to_owned(),
         at_ms: annotation.updated_at.as_ref().or(annotation.created_at.as_ref()).and_then(|at| parse_time(at)),
-        ..Given::default()
+        ..RawAnswer::default()
     };
     let problem = match annotation.was_cancelled {
         Some(true) => Some("the annotation was cancelled"),
@@ -58,24 +59,24 @@ fn annotated(task: &str, annotation: &RawAnnotation) -> Vec<Given> {
         _ => None,
     };
     if let Some(problem) = problem {
-        return vec![Given { problem: Some(problem.to_owned()), ..given }];
+        return vec![RawAnswer { problem: Some(problem.to_owned()), ..given }];
     }
     let answer = |result: &RawResult| {
         let (question, answer) = (result.from_name.clone().unwrap_or_default(), chosen(&result.value));
-        checked(Given { question, answer, ..given.clone() })
+        checked(RawAnswer { question, answer, ..given.clone() })
     };
     annotation.result.iter().map(answer).collect()
 }
 
-fn flat(task: &Map<String, Value>, questions: &[String]) -> Vec<Given> {
+fn flat(task: &Map<String, Value>, questions: &[String]) -> Vec<RawAnswer> {
     let text = |key: &str| task.get(key).map(plain).unwrap_or_default();
-    let given = Given {
+    let given = RawAnswer {
         person: text("annotator"),
         task: text("task"),
         at_ms: parse_time(&text("updated_at")).or_else(|| parse_time(&text("created_at"))),
-        ..Given::default()
+        ..RawAnswer::default()
     };
-    let answer = |id: &String| checked(Given { question: id.clone(), answer: text(id), ..given.clone() });
+    let answer = |id: &String| checked(RawAnswer { question: id.clone(), answer: text(id), ..given.clone() });
     questions.iter().map(answer).collect()
 }
 

@@ -4,43 +4,22 @@
 //! returned with its problem, because every answer must be accounted for; only a file without any recognisable row is
 //! an error; no input causes a panic, because the files come from outside.
 
+mod error;
 mod label_studio;
 mod lines;
+mod row;
 mod table;
 
-use crate::domain::Given;
+use crate::domain::RawAnswer;
+
+pub use error::AnswersError;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Why a file of answers cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AnswersError {
-    /// The file has no rows.
-    #[error("it is empty")]
-    Empty,
-    /// The JSON is cut off or malformed.
-    #[error("it is not JSON as Label Studio exports it: {0}; export it again, as JSON")]
-    Json(String),
-    /// The table lacks a column.
-    #[error(
-        "it has no column for {missing}; known names are {known}. A table of answers has a column for the task, \
-         one for the person, and one for each question (or `question` and `answer`)"
-    )]
-    Columns {
-        /// What the column would hold.
-        missing: &'static str,
-        /// The names that such a column may have.
-        known: String,
-    },
-    /// The file is not a table of text.
-    #[error("it is not a table: {0}")]
-    Table(String),
-}
-
 /// Reads a file of answers to `questions` (their ids): Label Studio's JSON, our lines of JSON, or a CSV of ours, of
 /// Prolific or of Mechanical Turk. The first byte that is not white space decides the format.
-pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersError> {
+pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, AnswersError> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = text.iter().find(|byte| !byte.is_ascii_whitespace());
     match start {
@@ -56,16 +35,6 @@ pub fn is_database(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SQLite format 3\0")
 }
 
-/// The row, with a problem if a part of it is empty.
-fn checked(mut given: Given) -> Given {
-    let parts =
-        [("task", &given.task), ("person", &given.person), ("question", &given.question), ("answer", &given.answer)];
-    let empty =
-        parts.into_iter().find(|(_, text)| text.trim().is_empty()).map(|(what, _)| format!("the {what} is empty"));
-    given.problem = given.problem.or(empty);
-    given
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +47,7 @@ mod tests {
     /// Rows as `person task question answer`, or the problem.
     fn check(text: &str, expected: &[&str]) {
         let rows = read(text.as_bytes(), &questions()).unwrap();
-        let plain = |row: &Given| match &row.problem {
+        let plain = |row: &RawAnswer| match &row.problem {
             Some(problem) => format!("! {problem}"),
             None => format!("{} {} {} {}", row.person, row.task, row.question, row.answer),
         };

@@ -7,8 +7,9 @@
 
 use csv::StringRecord;
 
-use super::{AnswersError, checked};
-use crate::domain::{Given, parse_time};
+use super::error::AnswersError;
+use super::row::checked;
+use crate::domain::{RawAnswer, parse_time};
 
 const TASK: [&str; 3] = ["task", "meta_task", "input.task"];
 const PERSON: [&str; 10] = [
@@ -28,7 +29,7 @@ const AT: [&str; 8] =
 const QUESTION: [&str; 3] = ["question", "question_id", "instruction"];
 const ANSWER: [&str; 3] = ["answer", "response", "value"];
 
-pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, AnswersError> {
+pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, AnswersError> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut records = reader.byte_records().map(|record| record.map(StringRecord::from_byte_record_lossy));
     let header = match records.next() {
@@ -40,7 +41,7 @@ pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<Given>, Answ
     for record in records {
         match record {
             Ok(record) => columns.rows(&record, &mut rows),
-            Err(error) => rows.push(Given { problem: Some(error.to_string()), ..Given::default() }),
+            Err(error) => rows.push(RawAnswer { problem: Some(error.to_string()), ..RawAnswer::default() }),
         }
     }
     Ok(rows)
@@ -103,24 +104,24 @@ impl Columns {
         Ok(Self { person, at: first(&AT), tasks })
     }
 
-    fn rows(&self, record: &StringRecord, rows: &mut Vec<Given>) {
+    fn rows(&self, record: &StringRecord, rows: &mut Vec<RawAnswer>) {
         let text = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
         for task in &self.tasks {
-            let given = Given {
+            let given = RawAnswer {
                 person: text(self.person),
                 task: text(task.task),
                 at_ms: self.at.and_then(|at| parse_time(&text(at))),
-                ..Given::default()
+                ..RawAnswer::default()
             };
             match &task.answers {
                 Answers::Long(question, answer) => {
                     let (question, answer) = (bracketed(&text(*question)), text(*answer));
-                    rows.push(checked(Given { question, answer, ..given }));
+                    rows.push(checked(RawAnswer { question, answer, ..given }));
                 }
                 Answers::Wide(questions) => {
                     for (id, cells) in questions.iter().filter(|(_, cells)| !cells.is_empty()) {
                         let (question, answer) = (id.clone(), answer(record, cells));
-                        rows.push(checked(Given { question, answer, ..given.clone() }));
+                        rows.push(checked(RawAnswer { question, answer, ..given.clone() }));
                     }
                 }
             }

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::session::Session;
 use crate::stage::generate::{generate, generate_on};
 use crate::stage::prepare::check_model;
-use crate::store::{Check, Rows};
+use crate::store::{Check, RowCounts};
 use crate::work::{Part, processes};
 
 pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
@@ -27,7 +27,7 @@ pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
             generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?
         }
     };
-    let mut rows = Rows::default();
+    let mut rows = RowCounts::default();
     images.records.iter().for_each(|record| rows.add(record.rows));
     let lost = rows.dropped + rows.failed;
     let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, images.fresh_rows);

@@ -112,13 +112,14 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         text += &format!("{} item(s) lost: see {}\n", mining.dropped, run.join("dropped.parquet").display());
     }
     text += &format!("manifest: {}", run.join("manifest.parquet").display());
-    let scored = mining.scored.iter().map(|scored| {
-        let Scored { surrogate, is_target, records } = scored;
-        json!({ "surrogate": surrogate, "target": is_target, "fresh": records.fresh_rows })
-    });
+    let mut scored_json = Vec::with_capacity(mining.scored.len());
+    for Scored { surrogate, is_target, records } in &mining.scored {
+        scored_json.push(json!({ "surrogate": surrogate, "target": is_target, "fresh": records.fresh_rows }));
+    }
     let json = json!({
         "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard,
-        "near_ties": selected.near_ties, "histogram": selected.histogram, "dropped": mining.dropped, "scored": scored.collect::<Vec<_>>(),
+        "near_ties": selected.near_ties, "histogram": selected.histogram, "dropped": mining.dropped,
+        "scored": scored_json,
     });
     Output::new(text, json).lost(mining.dropped)
 }

@@ -16,15 +16,17 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
         return Ok(Output::new(of_release(&record), json!(record)));
     }
     let status = status(&session.context(&args.run).run)?;
-    let surrogates = status.surrogates.iter().map(|s| {
-        json!({
+    let mut surrogates = Vec::with_capacity(status.surrogates.len());
+    for s in &status.surrogates {
+        surrogates.push(json!({
             "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "target": s.target,
             "runtime": s.runtime,
-        })
-    });
+        }));
+    }
     let json = json!({
         "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool,
-        "planned": status.planned, "shards": status.shards, "image_shards": status.image_shards, "surrogates": surrogates.collect::<Vec<_>>(),
+        "planned": status.planned, "shards": status.shards, "image_shards": status.image_shards,
+        "surrogates": surrogates,
         "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{ConfigError, lookup, lookup::TomlFile, nuisances};
 use crate::domain::{
-    DiffusionModel, DiffusionSource, FakeImages, FolderSource, GenerateSpec, LabelSource, Precision, PromptGrid,
-    SamplerKind, Sha256, WeightsSpec,
+    DiffusionModel, DiffusionSource, FakeImages, FolderSource, GenerateSpec, LabelSource, PinnedFile, Precision,
+    PromptGrid, SamplerKind, Sha256,
 };
 
 /// The largest picture that is decoded by default: above it, Pillow warns of a decompression bomb.
@@ -104,9 +104,9 @@ fn folder(raw: RawFolder, found: &TomlFile) -> Result<GenerateSpec, ConfigError>
     }))
 }
 
-fn hashed(path: &Path) -> Result<WeightsSpec, ConfigError> {
+fn hashed(path: &Path) -> Result<PinnedFile, ConfigError> {
     let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
-    Ok(WeightsSpec { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
+    Ok(PinnedFile { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
 }
 
 fn diffusion(raw: RawDiffusion, found: &TomlFile) -> Result<GenerateSpec, ConfigError> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SamplerKind, Sha256, WeightsSpec};
+use super::{PinnedFile, SamplerKind, Sha256};
 
 /// Images of a text-to-image diffusion model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub struct DiffusionModel {
     /// Hash of the names and hashes of all its files.
     pub sha256: Option<Sha256>,
     /// Its files, paths relative to the folder.
-    pub files: Vec<WeightsSpec>,
+    pub files: Vec<PinnedFile>,
     /// Its licence, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,

@@ -12,6 +12,7 @@ mod hash;
 mod item;
 mod manifest;
 mod outcome;
+mod pinned_file;
 mod prediction;
 mod prompt;
 mod release;
@@ -34,6 +35,7 @@ pub use hash::{KeyHasher, Sha256};
 pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
+pub use pinned_file::PinnedFile;
 pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
@@ -47,10 +49,9 @@ pub use secret::Secret;
 pub use spec::{
     ChannelOrder, Device, Devices, Dtype, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec,
     LabelSource, Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec,
-    WeightsSpec,
 };
 pub use task::{
-    Agreement, AnswerRow, Assignment, Given, ItemVerdict, Passed, PersonRow, Tally, Task, TaskImage, TaskKind, Verdict,
-    VoteRow, person_name,
+    Agreement, AnswerRow, Assignment, ChecksPassed, ItemVerdict, PersonRow, RawAnswer, Tally, Task, TaskImage,
+    TaskKind, Verdict, VoteRow, person_name,
 };
 pub use time::{is_date, parse_time};

@@ -6,7 +6,9 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, ReleaseSpec, SelectSpec, Sha256};
+use super::{
+    AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, PinnedFile, ReleaseSpec, SelectSpec, Sha256,
+};
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,7 +183,7 @@ pub struct FolderSource {
     /// Where labels come from.
     pub labels: LabelSource,
     /// The CSV of labels (`path,label`) and its hash, for [`LabelSource::Csv`].
-    pub labels_csv: Option<WeightsSpec>,
+    pub labels_csv: Option<PinnedFile>,
     /// Whether sub-folders are searched.
     pub recursive: bool,
     /// Largest picture that is decoded.
@@ -265,7 +267,7 @@ pub struct FakeModel {
 #[serde(deny_unknown_fields)]
 pub struct OnnxModel {
     /// The file.
-    pub weights: WeightsSpec,
+    pub weights: PinnedFile,
     /// From a picture to the model's size.
     pub preprocess: Geometry,
     /// From pixels to the input tensor.
@@ -275,18 +277,6 @@ pub struct OnnxModel {
     /// Licence of the weights, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
-}
-
-/// A file, with the hash that it had when the recipe was resolved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightsSpec {
-    /// Where it was found.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// Its hash.
-    pub sha256: Sha256,
 }
 
 /// The input tensor.

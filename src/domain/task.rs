@@ -79,7 +79,7 @@ impl TaskKind {
 
 /// One answer as a file of answers or the server's database has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Given {
+pub struct RawAnswer {
     /// The person's id.
     pub person: String,
     /// The task's name.
@@ -136,25 +136,25 @@ pub struct Assignment {
     /// Answers given.
     pub answers: u32,
     /// Checks of positive sentinels.
-    pub positives: Passed,
+    pub positives: ChecksPassed,
     /// Checks of negative sentinels.
-    pub negatives: Passed,
+    pub negatives: ChecksPassed,
     /// Checks of repeats.
-    pub repeats: Passed,
+    pub repeats: ChecksPassed,
     /// Why it is set aside; `None`: it counts.
     pub reason: Option<String>,
 }
 
 /// The number of checks passed, and of all checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Passed {
+pub struct ChecksPassed {
     /// Checks passed.
     pub passed: u32,
     /// All checks.
     pub all: u32,
 }
 
-impl Passed {
+impl ChecksPassed {
     /// Counts one more check.
     pub fn count(&mut self, passed: bool) {
         self.passed += u32::from(passed);

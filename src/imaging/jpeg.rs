@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::decode::{DecodeError, DecodeLimits};
+use super::limits::{DecodeError, DecodeLimits};
 use super::pixels::RgbImage;
 
 /// See [`super::decode()`].

@@ -7,14 +7,15 @@
 //! taken for its pixels, because a small file can claim to be huge. The only module that knows the crates image, png
 //! and mozjpeg.
 //!
-//! In reading order: `pixels` (the type), `decode` (which format, limits, errors), `jpeg` and `raster` (the formats),
-//! `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash` (which
-//! pictures look alike).
+//! In reading order: `pixels` (the type), `limits` (and errors), `decode` (which format), `jpeg` and `raster` (the
+//! formats), `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash`
+//! (which pictures look alike).
 
 mod decode;
 mod encode;
 mod fit;
 mod jpeg;
+mod limits;
 mod passes;
 mod phash;
 mod pixels;
@@ -23,9 +24,10 @@ mod resample;
 mod sheet;
 mod weights;
 
-pub use decode::{DecodeError, DecodeLimits, decode, dimensions, extension};
+pub use decode::{decode, dimensions, extension};
 pub use encode::{EncodeError, encode_jpeg, encode_png};
 pub use fit::{FitError, fit, thumbnail};
+pub use limits::{DecodeError, DecodeLimits};
 pub use phash::perceptual_hash;
 pub use pixels::{MAX_SIDE_PX, PixelsError, RgbImage};
 pub use sheet::{sheet_bytes, sheet_jpeg};

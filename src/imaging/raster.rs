@@ -12,7 +12,7 @@ use std::io::{self, Cursor};
 use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageResult, Limits};
 
-use super::decode::{DecodeError, DecodeLimits};
+use super::limits::{DecodeError, DecodeLimits};
 use super::pixels::RgbImage;
 
 /// Memory for chunks beside the pixels (profiles, text): a small PNG must not unpack a large one.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::round::Round;
 use crate::domain::{
-    AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ItemId, Passed, Task, TaskKind, VoteRow, parse_time,
+    AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ChecksPassed, ItemId, Task, TaskKind, VoteRow, parse_time,
 };
 
 /// Which answers count.
@@ -122,9 +122,9 @@ impl<'a> Sheets<'a> {
                 batch: (*batch).to_owned(),
                 person: (*person).to_owned(),
                 answers: answers.len() as u32,
-                positives: Passed::default(),
-                negatives: Passed::default(),
-                repeats: Passed::default(),
+                positives: ChecksPassed::default(),
+                negatives: ChecksPassed::default(),
+                repeats: ChecksPassed::default(),
                 reason: None,
             };
             self.check(&mut row, &shown, answers);
@@ -156,7 +156,7 @@ impl<'a> Sheets<'a> {
         }
         let counted = [row.positives, row.negatives, row.repeats];
         let few = counted.iter().zip(wanted).any(|(counted, wanted)| {
-            let answered = Passed { passed: counted.all, all: wanted };
+            let answered = ChecksPassed { passed: counted.all, all: wanted };
             !answered.reaches(self.spec.check.answered)
         });
         row.reason = match failed(&self.spec.check, row) {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::FoundImage;
 use crate::domain::{ImageRow, Outcome, RunSpec, Sha256};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::source::source;
@@ -10,6 +9,15 @@ use crate::store::{RunDir, StoreError, read_member};
 
 /// What a reader is told of an image that is not the pinned one.
 const CHANGED: &str = "the file has changed since it was pinned: its SHA-256 differs; restore it and start a new run";
+
+/// An image of the run, and the shard in which it is.
+#[derive(Debug, Clone)]
+pub struct FoundImage {
+    /// Its row.
+    pub row: ImageRow,
+    /// The shard.
+    pub shard: usize,
+}
 
 /// The images of one run.
 #[derive(Debug, Clone)]

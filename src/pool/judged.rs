@@ -1,7 +1,7 @@
 //! The votes of one shard, aligned and judged by the mining's rule.
 
 use super::{Pool, PoolError};
-use crate::stats::{Judged, VoteColumns, align, judge};
+use crate::stats::{ItemResult, SurrogateVotes, align, judge};
 use crate::table::ImagePaths;
 use crate::table::predictions_table::{self, Votes};
 
@@ -10,9 +10,9 @@ pub struct JudgedShard {
     /// Its images.
     pub images: ImagePaths,
     /// The aligned votes, one per selected surrogate.
-    pub votes: Vec<VoteColumns>,
+    pub votes: Vec<SurrogateVotes>,
     /// Whether each item is hard, and why; one per item of `votes`.
-    pub judged: Vec<Judged>,
+    pub judged: Vec<ItemResult>,
 }
 
 impl Pool<'_> {
@@ -31,7 +31,7 @@ impl Pool<'_> {
     }
 }
 
-fn columns(votes: Votes) -> VoteColumns {
+fn columns(votes: Votes) -> SurrogateVotes {
     let Votes { item_id, top1_id, correct, true_prob, margin } = votes;
-    VoteColumns { item_id, correct, top1_id, true_prob, margin }
+    SurrogateVotes { item_id, correct, top1_id, true_prob, margin }
 }

@@ -24,7 +24,7 @@ use crate::table::{ImagePaths, images_table, predictions_table, read_hard};
 use crate::work::Context;
 
 pub use error::PoolError;
-pub use images::RunImages;
+pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
 pub use plan::{Plan, shard_ranges};
 use thumbnails::Thumbnails;
@@ -48,15 +48,6 @@ pub struct Pool<'a> {
 struct ImageTables {
     rows: usize,
     by_shard: HashMap<usize, Arc<Vec<ImageRow>>>,
-}
-
-/// An image of the run, and the shard in which it is.
-#[derive(Debug, Clone)]
-pub struct FoundImage {
-    /// Its row.
-    pub row: ImageRow,
-    /// The shard.
-    pub shard: usize,
 }
 
 impl<'a> Pool<'a> {

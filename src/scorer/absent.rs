@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Instances, Scorer, ScorerError};
+use super::contract::{Instances, Scorer};
+use super::error::ScorerError;
 use crate::domain::{Device, OnnxModel, Outcome, Scores};
 use crate::imaging::RgbImage;
 use crate::onnx::{Runtime, RuntimeError};

@@ -1,6 +1,7 @@
 //! A made-up classifier for made-up images: reads what they say they show and is right with a given chance.
 
-use super::{Scorer, ScorerError};
+use super::contract::Scorer;
+use super::error::ScorerError;
 use crate::domain::{FakeModel, IMAGENET_CLASSES, Outcome, Philox, Scores, Sha256, fake_class};
 use crate::imaging::RgbImage;
 

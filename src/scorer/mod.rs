@@ -2,6 +2,7 @@
 //!
 //! Pictures in, scores over ImageNet's classes out; no tensor crosses, and nothing is decided here about what is kept.
 
+mod contract;
 mod error;
 mod fake;
 #[cfg_attr(not(feature = "onnx"), path = "absent.rs")]
@@ -10,21 +11,12 @@ mod onnx;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Device, MineSpec, Outcome, Scores, SurrogateModel, SurrogateSpec};
+use crate::domain::{Outcome, SurrogateModel, SurrogateSpec};
 use crate::imaging::{self, RgbImage};
 use crate::onnx::{Chosen, Runtime, RuntimeError};
 
+pub use contract::{Instances, Scorer};
 pub use error::ScorerError;
-
-/// Scores images.
-pub trait Scorer: Send {
-    /// One outcome per image, in order. Images are scored together in one call of the model where it allows that;
-    /// `Err` is for a scorer that cannot work at all.
-    fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError>;
-
-    /// As [`Scorer::score`], for images that went through [`fit`].
-    fn score_fitted(&mut self, images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError>;
-}
 
 /// Brings an image to the size that a scorer wants, on any thread; one that cannot be is dropped.
 pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
@@ -34,33 +26,6 @@ pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
             Ok(image) => Outcome::Kept(image),
             Err(error) => Outcome::Dropped(error.to_string()),
         },
-    }
-}
-
-/// How many instances of a model score, and how they are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Instances {
-    /// One on each core, each called with a few images whenever it has time (ADR 0002).
-    PerCore,
-    /// One for each model, called with many images that all cores prepare (ADR 0016).
-    PerModel,
-}
-
-impl Instances {
-    /// What suits a device.
-    pub fn on(device: Device) -> Self {
-        match device {
-            Device::Cuda(_) => Self::PerModel,
-            Device::Cpu | Device::Auto => Self::PerCore,
-        }
-    }
-
-    /// Images per call where the recipe says nothing.
-    pub fn default_batch(self) -> u32 {
-        match self {
-            Self::PerCore => MineSpec::CPU_BATCH,
-            Self::PerModel => 32,
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use super::{Shared, lock};
+use super::shared::{Shared, lock};
 use crate::domain::Secret;
 
 /// A session ends after 90 days; the link starts the next one.
@@ -59,6 +59,11 @@ impl Shared {
     /// The token in a person's link and cookie: an id and the tag that proves it.
     pub(super) fn token(&self, name: &str) -> String {
         format!("{}.{}", self.secret.name("person id", name), &self.secret.tag("join", name)[..TAG])
+    }
+
+    /// The link of a person.
+    pub(super) fn link(&self, name: &str) -> String {
+        format!("{}/join/{}", self.base, self.token(name))
     }
 
     /// The token of the owner.

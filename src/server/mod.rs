@@ -5,36 +5,41 @@
 //! nothing, not even an image; tokens are compared in constant time and written nowhere, because a token is all that
 //! identifies a person. The only module that knows axum and tokio.
 
+mod clock;
 mod desk;
 mod guard;
 mod listener;
 mod owner;
 mod people;
 mod rate;
+mod shared;
 mod writer;
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
 use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::{Ballots, StoreError};
+use clock::now_ms;
 use desk::Desk;
 use listener::{Limited, PeerAddress};
 use rate::{Limit, RateLimiter};
+use shared::{App, Shared, lock, refused};
 use writer::Writer;
+
+pub use shared::Images;
 
 /// The largest body of a request, in bytes; an answer has about 200.
 const MAX_BODY: usize = 4096;
@@ -46,9 +51,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const PERSON_LIMIT: Limit = Limit { burst: 1000.0, per_sec: 100.0 };
 /// Requests without a valid link from one address.
 const STRANGER_LIMIT: Limit = Limit { burst: 60.0, per_sec: 1.0 };
-
-/// Returns the JPEG of a task, or why it cannot be shown.
-pub type Images = Box<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// What is served, and where.
 pub struct Site {
@@ -104,34 +106,6 @@ pub enum ServerError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// The state that all requests share.
-struct Shared {
-    title: String,
-    sheets: Vec<Sheet>,
-    by_batch: HashMap<String, usize>,
-    by_task: HashMap<String, usize>,
-    wanted: Vec<u32>,
-    images: Images,
-    secret: Secret,
-    /// The database, for reading and for rare changes.
-    ballots: Mutex<Ballots>,
-    /// Saves answers and which sheets are given out.
-    writer: Writer,
-    desk: Mutex<Desk>,
-    people: Mutex<HashMap<String, String>>,
-    rate: Mutex<RateLimiter>,
-    /// Problems that only the owner is told.
-    trouble: Mutex<Vec<String>>,
-    hosts: Vec<String>,
-    base: String,
-    /// Names of the person's and of the owner's cookie.
-    cookies: [String; 2],
-    script: String,
-    style: String,
-}
-
-type App = Arc<Shared>;
 
 /// Serves until `stop` is set; calls `ready` with the links once the server listens.
 ///
@@ -245,11 +219,6 @@ impl Shared {
         Ok(Links { address, owner: format!("{}/owner/join/{}", self.base, self.owner_token()), people })
     }
 
-    /// The link of a person.
-    fn link(&self, name: &str) -> String {
-        format!("{}/join/{}", self.base, self.token(name))
-    }
-
     fn admits(&self, request: &Request, from: IpAddr) -> Result<(), Box<Response>> {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if !self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
@@ -271,29 +240,6 @@ impl Shared {
     }
 }
 
-/// Locks the value, even after a thread that held the lock has panicked, because no change here is left half-done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-}
-
 fn text(kind: &'static str, text: String) -> Response {
     ([(header::CONTENT_TYPE, format!("{kind}; charset=utf-8"))], text).into_response()
-}
-
-fn refused(status: StatusCode, title: &str, text: &str) -> Response {
-    (status, Html(page::message_page(title, text))).into_response()
-}
-
-/// The response to a failure, which does not reveal the cause; the page tries again by itself.
-fn failed(app: &Shared, problem: impl ToString) -> Response {
-    let mut trouble = lock(&app.trouble);
-    let problem = problem.to_string();
-    if !trouble.contains(&problem) {
-        trouble.push(problem);
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, "This does not work at the moment. Nothing is lost; try again.").into_response()
 }

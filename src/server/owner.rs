@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{App, Shared, failed, lock, now_ms, refused};
-use crate::domain::{Answer, Given, person_name};
+use super::clock::now_ms;
+use super::shared::{App, Shared, failed, lock, refused};
+use crate::domain::{Answer, RawAnswer, person_name};
 use crate::render::annotate::{self as render, Owner, OwnerPerson, OwnerSheet};
 use crate::stats::{Vote, VoteSet, percent_agreement};
 use crate::store::{PersonProgress, StoreError};
@@ -113,7 +114,7 @@ impl Shared {
     }
 
     /// Percent agreement on each question, over all answers so far.
-    fn agreement(&self, answers: &[Given]) -> Vec<(String, Option<f64>)> {
+    fn agreement(&self, answers: &[RawAnswer]) -> Vec<(String, Option<f64>)> {
         let questions = self.sheets.first().map_or(&[][..], |sheet| &sheet.questions);
         let of = |question: &render::SheetQuestion| {
             let votes = answers.iter().filter(|given| given.question == question.id);
@@ -123,7 +124,7 @@ impl Shared {
     }
 }
 
-fn votes_of<'a>(given: impl Iterator<Item = &'a Given>) -> VoteSet {
+fn votes_of<'a>(given: impl Iterator<Item = &'a RawAnswer>) -> VoteSet {
     let (mut tasks, mut people) = (HashMap::new(), HashMap::new());
     let mut votes = Vec::new();
     for given in given {

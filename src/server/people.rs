@@ -7,8 +7,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::clock::now_ms;
 use super::desk::NextSheet;
-use super::{App, Shared, failed, lock, now_ms, refused};
+use super::shared::{App, Shared, failed, lock, refused};
 use crate::domain::Answer;
 use crate::render::annotate as page;
 use crate::store::BallotChange;

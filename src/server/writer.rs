@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
 
-use super::now_ms;
+use super::clock::now_ms;
 use crate::store::{BallotChange, Ballots, StoreError};
 
 /// The most changes of one write.

@@ -117,7 +117,7 @@ fn key(recipe: &Recipe) -> Sha256 {
 fn commit(unit: &Unit, key: Sha256, listing: Listing, shard_items: u32) -> Result<(), PlanError> {
     let Listing { rows, lost } = listing;
     let (kept, dropped) = (rows.len() as u64, lost.len() as u64);
-    let counts = store::Rows { given: kept + dropped, kept, dropped, failed: 0 };
+    let counts = store::RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
     let record = ShardRecord { key, rows: counts, files: Vec::new(), lost, facts: BTreeMap::new() };
     let table = PlanTable::encode(rows.len(), shard_items, |part| rows.part(part))?;
     unit.commit(&[("parquet", table)], record)?;

@@ -13,9 +13,9 @@ mod votes;
 
 pub use agreement::PairCounts;
 pub use interval::{Interval, wilson, wilson_mean};
-pub use near::{Near, near_duplicates, nearest};
+pub use near::{NearDuplicate, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
-pub use select::{Judged, VoteColumns, align, judge};
+pub use select::{ItemResult, SurrogateVotes, align, judge};
 pub use summary::{MinedWithoutOne, Summary};
 pub use votes::{
     OneCoinPosterior, Posterior, Vote, VoteSet, Wawa, agreement_with_others, alpha_interval, dawid_skene,

@@ -7,7 +7,7 @@ use crate::domain::SelectSpec;
 
 /// The votes of one surrogate on the items of one shard, in one label space; columns of equal length.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct VoteColumns {
+pub struct SurrogateVotes {
     /// Items, ascending.
     pub item_id: Vec<u32>,
     /// Whether the top class is accepted.
@@ -20,7 +20,7 @@ pub struct VoteColumns {
     pub margin: Vec<f32>,
 }
 
-impl VoteColumns {
+impl SurrogateVotes {
     fn keep(&mut self, ids: &[u32]) {
         let places: Vec<usize> = ids.iter().filter_map(|id| self.item_id.binary_search(id).ok()).collect();
         self.correct = places.iter().map(|&at| self.correct[at]).collect();
@@ -33,7 +33,7 @@ impl VoteColumns {
 
 /// The result of a mining for one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
+pub struct ItemResult {
     /// The item.
     pub item_id: u32,
     /// Bit `i` is set where surrogate `i` fails.
@@ -46,7 +46,7 @@ pub struct Judged {
     pub hard: bool,
 }
 
-impl Judged {
+impl ItemResult {
     /// How many surrogates fail.
     pub fn n_failed(&self) -> u32 {
         self.failed.count_ones()
@@ -54,7 +54,7 @@ impl Judged {
 }
 
 /// Reduces all columns to the items that every one of them has.
-pub fn align(columns: &mut [VoteColumns]) {
+pub fn align(columns: &mut [SurrogateVotes]) {
     let Some((first, rest)) = columns.split_first() else { return };
     if rest.iter().all(|other| other.item_id == first.item_id) {
         return;
@@ -65,7 +65,7 @@ pub fn align(columns: &mut [VoteColumns]) {
 }
 
 /// Judges every item of aligned `columns`, one per surrogate in the order of `spec.surrogates`.
-pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
+pub fn judge(columns: &[SurrogateVotes], spec: &SelectSpec) -> Vec<ItemResult> {
     let [max_true_prob, max_margin, near_tie] = [spec.max_true_prob, spec.max_margin, spec.near_tie].map(|x| x as f32);
     let needed = spec.rule.needed(columns.len());
     let items = columns.first().map_or(0, |column| column.item_id.len());
@@ -85,7 +85,7 @@ pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
         }
     }
     (0..items)
-        .map(|at| Judged {
+        .map(|at| ItemResult {
             item_id: columns[0].item_id[at],
             failed: failed[at],
             agreed_wrong: most_frequent(columns, failed[at], at),
@@ -96,7 +96,7 @@ pub fn judge(columns: &[VoteColumns], spec: &SelectSpec) -> Vec<Judged> {
 }
 
 /// The most frequent class among the failing surrogates, the lowest of equal ones, and how many gave it.
-fn most_frequent(columns: &[VoteColumns], failed: u64, at: usize) -> Option<(i32, u32)> {
+fn most_frequent(columns: &[SurrogateVotes], failed: u64, at: usize) -> Option<(i32, u32)> {
     let mut best: Option<(i32, u32)> = None;
     let mut left = failed;
     while left != 0 {
@@ -141,8 +141,8 @@ mod tests {
     }
 
     /// Votes of one surrogate on items 0, 1, …: each `class@true_prob`, right if the class is 0.
-    fn votes(text: &str) -> VoteColumns {
-        let mut columns = VoteColumns::default();
+    fn votes(text: &str) -> SurrogateVotes {
+        let mut columns = SurrogateVotes::default();
         for (item, vote) in text.split_whitespace().enumerate() {
             let (class, prob) = vote.split_once('@').unwrap();
             let (class, prob): (i32, f32) = (class.parse().unwrap(), prob.parse().unwrap());
@@ -156,7 +156,7 @@ mod tests {
     }
 
     /// One letter per item: H hard, `.` not.
-    fn hard(columns: &[VoteColumns], spec: &SelectSpec) -> String {
+    fn hard(columns: &[SurrogateVotes], spec: &SelectSpec) -> String {
         judge(columns, spec).iter().map(|j| if j.hard { 'H' } else { '.' }).collect()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Keeps counts only, so that its size does not depend on the pool's; shards may be added in any order.
 
-use super::{Interval, Judged, VoteColumns, agreement::PairCounts, wilson};
+use super::{Interval, ItemResult, SurrogateVotes, agreement::PairCounts, wilson};
 use crate::domain::Rule;
 
 /// Running figures of one mining.
@@ -50,7 +50,7 @@ impl Summary {
     }
 
     /// Adds the aligned votes of one shard and what the rule makes of them.
-    pub fn add(&mut self, columns: &[VoteColumns], judged: &[Judged]) {
+    pub fn add(&mut self, columns: &[SurrogateVotes], judged: &[ItemResult]) {
         for (at, verdict) in judged.iter().enumerate() {
             self.items += 1;
             self.hard += u64::from(verdict.hard);
@@ -70,7 +70,7 @@ impl Summary {
         }
     }
 
-    fn add_vote(&mut self, bit: usize, right: bool, verdict: &Judged) {
+    fn add_vote(&mut self, bit: usize, right: bool, verdict: &ItemResult) {
         // The rule "at least k" keeps its k, but never asks for more surrogates than are left.
         let others = self.surrogates.len() - 1;
         let needed = self.rule.needed(others).min(others as u32).max(1);
@@ -143,15 +143,15 @@ mod tests {
         let rule: Rule = rule.parse().unwrap();
         let mut summary = Summary::new(surrogates, rule);
         for failed in shards {
-            let columns: Vec<VoteColumns> = (0..surrogates)
-                .map(|bit| VoteColumns {
+            let columns: Vec<SurrogateVotes> = (0..surrogates)
+                .map(|bit| SurrogateVotes {
                     correct: failed.iter().map(|f| f >> bit & 1 == 0).collect(),
                     top1_id: failed.iter().map(|f| (f >> bit & 1) as i32).collect(),
-                    ..VoteColumns::default()
+                    ..SurrogateVotes::default()
                 })
                 .collect();
-            let judged: Vec<Judged> = (failed.iter().zip(0..))
-                .map(|(&failed, item_id)| Judged {
+            let judged: Vec<ItemResult> = (failed.iter().zip(0..))
+                .map(|(&failed, item_id)| ItemResult {
                     item_id,
                     failed,
                     agreed_wrong: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::StoreError;
-use crate::domain::Given;
+use crate::domain::RawAnswer;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS people (
@@ -154,11 +154,11 @@ impl Ballots {
     }
 
     /// All answers, oldest first.
-    pub fn answers(&self) -> Result<Vec<Given>, StoreError> {
+    pub fn answers(&self) -> Result<Vec<RawAnswer>, StoreError> {
         let query = "SELECT person, task, question, answer, at_ms FROM answers ORDER BY at_ms, person, task, question";
         self.rows(query, |row| {
             let (person, task, question, answer) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(Given { person, task, question, answer, at_ms: row.get(4)?, problem: None })
+            Ok(RawAnswer { person, task, question, answer, at_ms: row.get(4)?, problem: None })
         })
     }
 
@@ -217,7 +217,7 @@ fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
 
 /// The database's id and all of its answers. `own`: it is the database of the run, to which a server may be writing and
 /// which may need recovery; any other database is opened read-only.
-pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<Given>), StoreError> {
+pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<RawAnswer>), StoreError> {
     let damaged = |problem: String| StoreError::Damaged {
         path: path.display().to_string(),
         problem,

@@ -30,7 +30,7 @@ pub enum Check {
 /// How many rows went in, and the outcomes of their items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rows {
+pub struct RowCounts {
     /// Rows that went in.
     pub given: u64,
     /// Rows in the result.
@@ -41,9 +41,9 @@ pub struct Rows {
     pub failed: u64,
 }
 
-impl Rows {
+impl RowCounts {
     /// Adds the counts of `other`.
-    pub fn add(&mut self, other: Rows) {
+    pub fn add(&mut self, other: RowCounts) {
         self.given += other.given;
         self.kept += other.kept;
         self.dropped += other.dropped;
@@ -70,7 +70,7 @@ pub struct ShardRecord {
     /// Hash of everything that the unit was made from.
     pub key: Sha256,
     /// Row counts.
-    pub rows: Rows,
+    pub rows: RowCounts,
     /// Its files.
     pub files: Vec<FileRecord>,
     /// One row for every item that was not kept.
@@ -160,7 +160,13 @@ mod tests {
     use super::*;
 
     fn record(key: &[u8]) -> ShardRecord {
-        ShardRecord { key: Sha256::of(key), rows: Rows::default(), files: vec![], lost: vec![], facts: BTreeMap::new() }
+        ShardRecord {
+            key: Sha256::of(key),
+            rows: RowCounts::default(),
+            files: vec![],
+            lost: vec![],
+            facts: BTreeMap::new(),
+        }
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn unreadable(folder: &Path) -> impl Fn(walkdir::Error) -> StoreError {
 }
 
 /// What was found at the place of a release.
-pub enum Place {
+pub enum ReleasePlace {
     /// The same release, made earlier.
     Done(ReleaseDir),
     /// A draft to fill.
@@ -170,10 +170,10 @@ impl Draft {
     }
 
     /// Takes the place `out` for the release with this key; it must be new, an empty folder, or that release.
-    pub fn open(out: &Path, key: Sha256) -> Result<Place, StoreError> {
+    pub fn open(out: &Path, key: Sha256) -> Result<ReleasePlace, StoreError> {
         let place = place_of(out)?;
         if let Some(done) = check_place(&place, key)? {
-            return Ok(Place::Done(done));
+            return Ok(ReleasePlace::Done(done));
         }
         let mut name = place.file_name().unwrap_or_default().to_owned();
         name.push(UNFINISHED);
@@ -187,11 +187,11 @@ impl Draft {
             let _ = fs::remove_file(folder.join(LOCK)).and_then(|()| fs::remove_dir(&folder));
         }
         if let Some(done) = settled? {
-            return Ok(Place::Done(done));
+            return Ok(ReleasePlace::Done(done));
         }
         let draft = Self { place, folder, _lock: lock };
         draft.take_over(key)?;
-        Ok(Place::Draft(draft))
+        Ok(ReleasePlace::Draft(draft))
     }
 
     /// Removes the files that cannot be used again, and writes the key.
@@ -356,8 +356,8 @@ mod tests {
 
     fn draft(out: &Path, key: &[u8]) -> Draft {
         match Draft::open(out, Sha256::of(key)).unwrap() {
-            Place::Draft(draft) => draft,
-            Place::Done(_) => panic!("nothing is there yet"),
+            ReleasePlace::Draft(draft) => draft,
+            ReleasePlace::Done(_) => panic!("nothing is there yet"),
         }
     }
 
@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(done.files().unwrap(), ["README.md", "imagefolder/a/1.png", "release.json"]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(!out.join(KEY).exists() && !out.join(LOCK).exists());
-        assert!(matches!(Draft::open(&out, Sha256::of(b"k")), Ok(Place::Done(_))));
+        assert!(matches!(Draft::open(&out, Sha256::of(b"k")), Ok(ReleasePlace::Done(_))));
         assert!(Draft::open(&out, Sha256::of(b"other")).err().unwrap().to_string().contains("a 1.0.0"));
     }
 

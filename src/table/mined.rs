@@ -13,11 +13,8 @@ use super::images::ImagePaths;
 use super::plan::PlanSlice;
 use crate::domain::{HardRow, ItemId};
 
-/// The columns of the plan that the table repeats.
-pub(super) const PLAN_COLUMNS: [&str; 5] = ["item_id", "category", "nuisance_kind", "nuisance", "prompt"];
-
 /// What one mining makes of one shard, as columns. Items ascend, and all of them are in the plan and in the images.
-pub struct Verdicts<'a> {
+pub struct MinedColumns<'a> {
     /// Names of the surrogates; bit `i` of `failed` is surrogate `i`.
     pub surrogates: &'a [String],
     /// The items.
@@ -39,7 +36,7 @@ pub struct MinedChunk(DataFrame);
 
 impl MinedChunk {
     /// Joins the results of one shard with the plan and the paths of its images.
-    pub fn new(plan: &PlanSlice, images: &ImagePaths, verdicts: Verdicts) -> Result<Self, TableError> {
+    pub fn new(plan: &PlanSlice, images: &ImagePaths, verdicts: MinedColumns) -> Result<Self, TableError> {
         let n = verdicts.item_id.len();
         let k = verdicts.surrogates.len() as u32;
         let mut columns = rows_of(&plan.0, &verdicts.item_id)?.columns().to_vec();

@@ -17,9 +17,9 @@ mod verdicts;
 
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
-pub use mined::{EncodedChunk, MinedChunk, MinedWriter, Verdicts, read_hard};
+pub use mined::{EncodedChunk, MinedChunk, MinedColumns, MinedWriter, read_hard};
 pub use plan::{PlanSlice, PlanTable};
-pub use release::{ReleaseFile, ReleaseWriter, StoredRow};
+pub use release::{ReleaseFile, ReleaseRowCheck, ReleaseWriter};
 
 /// `answers/<input>.parquet`.
 pub mod answers_table {

@@ -22,6 +22,9 @@ const COLUMNS: [&str; 10] = [
     "source",
 ];
 
+/// The columns that the table of a mining repeats.
+const MINED_COLUMNS: [&str; 5] = ["item_id", "category", "nuisance_kind", "nuisance", "prompt"];
+
 /// A plan on disk, read a slice at a time.
 pub struct PlanTable {
     path: PathBuf,
@@ -78,7 +81,7 @@ impl PlanTable {
 
     /// The rows at `range`, with the columns that a mining repeats.
     pub fn slice(&self, range: Range<usize>) -> Result<PlanSlice, TableError> {
-        frame::read_slice(&self.path, &self.metadata, &super::mined::PLAN_COLUMNS, range).map(PlanSlice)
+        frame::read_slice(&self.path, &self.metadata, &MINED_COLUMNS, range).map(PlanSlice)
     }
 }
 

@@ -198,7 +198,7 @@ fn text_lists(rows: Vec<Option<&Vec<String>>>) -> ArrayRef {
 
 /// The part of a row that a check of a release, or a comparison of two releases, needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRow {
+pub struct ReleaseRowCheck {
     /// Number of the item in its run.
     pub item_id: u32,
     /// The label.
@@ -248,7 +248,7 @@ impl ReleaseFile {
     }
 
     /// Calls `each` for every row, with its image if `images` is set.
-    pub fn rows(self, images: bool, mut each: impl FnMut(StoredRow)) -> Result<(), TableError> {
+    pub fn rows(self, images: bool, mut each: impl FnMut(ReleaseRowCheck)) -> Result<(), TableError> {
         let path = self.path;
         let names = STORED.into_iter().chain(images.then_some("image"));
         let missing = names.clone().find(|name| self.builder.schema().field_with_name(name).is_err());
@@ -275,7 +275,7 @@ fn read_error(path: &Path, problem: impl std::fmt::Display) -> TableError {
 }
 
 /// The rows of a batch; `None` where a column has another type.
-fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
+fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<ReleaseRowCheck>> {
     let column = |name: &str| batch.column_by_name(name);
     let items = column("item_id")?.as_primitive_opt::<UInt32Type>()?;
     let labels = column("label")?.as_primitive_opt::<Int64Type>()?;
@@ -286,7 +286,7 @@ fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<StoredRow>> {
     } else {
         None
     };
-    let row = |at: usize| StoredRow {
+    let row = |at: usize| ReleaseRowCheck {
         item_id: items.value(at),
         label: labels.value(at),
         category: categories.value(at).to_owned(),
@@ -357,7 +357,7 @@ mod tests {
         for images in [true, false] {
             let mut found = Vec::new();
             ReleaseFile::open(file.path()).unwrap().rows(images, |row| found.push(row)).unwrap();
-            let expected = |item: u32| StoredRow {
+            let expected = |item: u32| ReleaseRowCheck {
                 item_id: item,
                 label: 1,
                 category: "mug".to_owned(),

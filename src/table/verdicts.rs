@@ -1,4 +1,5 @@
-//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, whose assignments were set aside, what was decided.
+//! `verdicts/all.{votes,assignments,items,people,agreement}.parquet`: which votes count, whose assignments were set
+//! aside, what was decided.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use polars::prelude::*;
 use super::answers;
 use super::frame::{self, TableError};
 use crate::domain::{
-    Agreement, Answer, AnswerRow, Assignment, ItemId, ItemVerdict, Passed, PersonRow, Tally, Verdict, VoteRow,
+    Agreement, Answer, AnswerRow, Assignment, ChecksPassed, ItemId, ItemVerdict, PersonRow, Tally, Verdict, VoteRow,
 };
 
 /// All votes, those that do not count with the reason.
@@ -64,9 +65,9 @@ pub fn decode_assignments(path: &Path) -> Result<Vec<Assignment>, TableError> {
     frame::read_rows(path, &columns, |frame| {
         let (batches, people) = (frame::full_strings(frame, "batch")?, frame::full_strings(frame, "person")?);
         let (answers, reasons) = (frame::u32s(frame, "answers")?, frame::strings(frame, "reason")?);
-        let passed = |name: &str| -> PolarsResult<Vec<Passed>> {
+        let passed = |name: &str| -> PolarsResult<Vec<ChecksPassed>> {
             let (passed, all) = (frame::u32s(frame, &format!("{name}_passed"))?, frame::u32s(frame, name)?);
-            Ok(passed.into_iter().zip(all).map(|(passed, all)| Passed { passed, all }).collect())
+            Ok(passed.into_iter().zip(all).map(|(passed, all)| ChecksPassed { passed, all }).collect())
         };
         let (positives, negatives, repeats) = (passed("positives")?, passed("negatives")?, passed("repeats")?);
         let rows = batches.into_iter().zip(people).zip(reasons).enumerate();
@@ -249,9 +250,9 @@ mod tests {
             batch: "b".into(),
             person: "p".into(),
             answers: 96,
-            positives: Passed { passed: 2, all: 3 },
-            negatives: Passed::default(),
-            repeats: Passed { passed: 4, all: 4 },
+            positives: ChecksPassed { passed: 2, all: 3 },
+            negatives: ChecksPassed::default(),
+            repeats: ChecksPassed { passed: 4, all: 4 },
             reason: Some("random".into()),
         };
         let tally = |score| Tally { votes: [1, 0, 4], score };

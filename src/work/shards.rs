@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::{Context, WorkError};
 use crate::domain::{DropRow, Sha256};
-use crate::store::{Check, Rows, ShardRecord, Unit};
+use crate::store::{Check, RowCounts, ShardRecord, Unit};
 
 /// Every `of`-th shard from the `index`-th on: one process's share of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct Made {
     /// Extension and bytes of each file.
     pub files: Vec<(&'static str, Vec<u8>)>,
     /// Row counts.
-    pub rows: Rows,
+    pub rows: RowCounts,
     /// A row for everything that was not kept.
     pub lost: Vec<DropRow>,
     /// What else is worth knowing.
@@ -132,7 +132,7 @@ pub fn for_each_shard<W: ShardWork>(
 }
 
 fn commit<W: ShardWork>(shard: usize, output: &Output, made: Made) -> Result<ShardRecord, WorkError> {
-    let Rows { given, kept, dropped, failed } = made.rows;
+    let RowCounts { given, kept, dropped, failed } = made.rows;
     let accounted = kept + dropped + failed;
     if given != accounted || made.lost.len() as u64 != dropped + failed {
         return Err(WorkError::Accounting { stage: W::NAME, shard, given, accounted });

@@ -68,14 +68,6 @@ const HOMES: &[(&str, &str)] = &[
     ("chrono", "domain/time"),
 ];
 
-/// Rooms that are allowed circles for now. Only ever gets shorter: a room without circles must not be named here.
-const ALLOWED_CIRCLES: &[&str] = &["answers", "domain", "imaging", "render", "server", "table"];
-
-/// Rooms whose shape is not looked at yet, below `src/`. Only ever gets shorter: a room without faults must not be
-/// named here.
-const ALLOWED_SHAPES: &[&str] =
-    &["answers", "assets", "config", "domain", "imaging", "onnx", "render", "server", "stats", "store", "table"];
-
 const MOST_LINES: usize = 600;
 const MOST_LINES_OF_MAIN: usize = 30;
 const MOST_COLUMNS: usize = 120;
@@ -103,42 +95,22 @@ fn imports_inside_a_room_have_one_direction() {
     let tree = Tree::new(&files("src"));
     assert!(tree.arrows().iter().map(std::collections::BTreeSet::len).sum::<usize>() > 500, "arrows are not seen");
     let mut wrong = Vec::new();
-    let mut circular = Vec::new();
     for circle in tree.circles() {
-        let room = circle.files[0].split(['/', '.']).next().unwrap_or_default().to_owned();
         let arrows: Vec<String> = circle.arrows.iter().map(|(from, to)| format!("    {from} -> {to}")).collect();
-        let text = format!("a circle of {} files in {room}:\n{}", circle.files.len(), arrows.join("\n"));
-        if ALLOWED_CIRCLES.contains(&room.as_str()) {
-            println!("allowed for now: {text}");
-        } else {
-            wrong.push(text);
-        }
-        circular.push(room);
+        wrong.push(format!("a circle of {} files:\n{}", circle.files.len(), arrows.join("\n")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let stale: Vec<_> = ALLOWED_CIRCLES.iter().filter(|room| !circular.contains(&room.to_string())).collect();
-    assert!(stale.is_empty(), "these rooms have no circle any more; take them out of ALLOWED_CIRCLES: {stale:?}");
 }
 
 #[test]
 fn files_lines_and_functions_have_the_shape_of_the_house() {
     let mut wrong = Vec::new();
-    let mut faulty = Vec::new();
     for folder in ["src", "tests", "benches"] {
         for (name, text) in files(folder) {
-            let faults = faults(&name, &text).into_iter().map(|fault| format!("{folder}/{fault}")).collect::<Vec<_>>();
-            let room = name.split(['/', '.']).next().unwrap_or_default().to_owned();
-            if folder == "src" && ALLOWED_SHAPES.contains(&room.as_str()) {
-                faults.iter().for_each(|fault| println!("allowed for now: {fault}"));
-                faulty.extend(faults.first().map(|_| room));
-            } else {
-                wrong.extend(faults);
-            }
+            wrong.extend(faults(&name, &text).into_iter().map(|fault| format!("{folder}/{fault}")));
         }
     }
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
-    let stale: Vec<_> = ALLOWED_SHAPES.iter().filter(|room| !faulty.contains(&room.to_string())).collect();
-    assert!(stale.is_empty(), "these rooms have no fault any more; take them out of ALLOWED_SHAPES: {stale:?}");
 }
 
 /// candle-core's `cudnn` brings its `cuda`, candle-nn's does not: without `candle-nn/cuda` the first layer norm on a

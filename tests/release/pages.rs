@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hardset::domain::Philox;
 use hardset::imaging::RgbImage;
-use hardset::table::{ReleaseFile, StoredRow};
+use hardset::table::{ReleaseFile, ReleaseRowCheck};
 use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ impl Release {
     }
 
     /// The rows with their images.
-    pub fn rows(&self) -> Vec<StoredRow> {
+    pub fn rows(&self) -> Vec<ReleaseRowCheck> {
         let mut rows = Vec::new();
         for path in self.data_files() {
             let file = ReleaseFile::open(&path).expect("it is a data file");

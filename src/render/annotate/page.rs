@@ -6,7 +6,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::policy;
-use super::{Sheet, script, style, words};
+use super::sheet::Sheet;
+use super::static_files::{script, style};
+use super::words;
 
 const TITLE: &str = "Images to judge";
 

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
+use super::data::{Card, ModelPrediction, Report};
 use super::text::{name, phrase};
-use super::{Card, Report, Verdict, charts, tables};
+use super::{charts, tables};
 use crate::render::numbers::{count, counted, probability};
 
 /// The section with everything about single images.
@@ -178,7 +179,7 @@ fn origin(card: &Card) -> Markup {
     }
 }
 
-fn verdict(verdict: &Verdict) -> Markup {
+fn verdict(verdict: &ModelPrediction) -> Markup {
     let (class, mark, word) = if verdict.correct { ("right", "✓", "right: ") } else { ("wrong", "✗", "wrong: ") };
     html! {
         li class=(class) {

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::charts;
+use super::data::{NuisanceRow, TargetRow};
 use super::tables::{folded_table, head, section, table};
 use super::text::{hash, name, phrase};
-use super::{NuisanceRow, TargetRow, charts};
 use crate::render::numbers::{DASH, bounds, count, percent, ratio, share};
 
 /// Values of a kind that are visible from the start; the others are folded.

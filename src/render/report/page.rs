@@ -6,7 +6,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::policy;
-use super::{Report, gallery, groups, people, sections, text};
+use super::data::Report;
+use super::{gallery, groups, people, sections, text};
 use crate::render::numbers::{count, counted, share};
 
 /// The whole document.

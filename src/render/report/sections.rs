@@ -8,9 +8,10 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
+use super::charts;
+use super::data::{Agreement, CategoryRow, Confusion, DroppedItem, LeaveOneOut, SurrogateRow};
 use super::tables::{folded_table, head, section, table};
 use super::text::{fragment_value, hash, name, phrase};
-use super::{Agreement, CategoryRow, Confusion, DroppedItem, Interval, LeaveOneOut, SurrogateRow, charts};
 use crate::render::numbers::{DASH, bounds, coefficient, count, counted, percent, ratio, share};
 
 /// Rows of a long table that are visible from the start; the others are folded.

@@ -9,7 +9,7 @@ fn interval(value: f64) -> Interval {
 }
 
 fn card(id: &str, n_failed: u32, suspect_label: bool, text: &str) -> Card {
-    let verdict = |n: u32| Verdict {
+    let verdict = |n: u32| ModelPrediction {
         surrogate: format!("net-{n} {text}"),
         predicted: format!("eel {text}"),
         prob: 0.8,

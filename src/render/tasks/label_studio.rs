@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CHOICES, TaskLine};
+use super::line::{CHOICES, TaskLine};
 
 /// `tasks.json`: one object for each task; the texts of questions as `question_<id>`.
 pub fn label_studio_tasks(lines: &[TaskLine]) -> Vec<u8> {

@@ -3,7 +3,9 @@
 //! Holds always: this module does not know which task is a sentinel, so that no file can reveal it; every text is
 //! escaped for its format.
 
+mod cells;
 mod label_studio;
+mod line;
 mod plain;
 mod prolific;
 mod readme;
@@ -11,50 +13,14 @@ mod readme;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 pub use label_studio::{label_studio_config, label_studio_tasks};
+pub use line::{CHOICES, TaskLine};
 pub use plain::{csv, jsonl};
 pub use prolific::{prolific_csv, prolific_instructions};
 pub use readme::readme;
 
-/// One task, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskLine {
-    /// The name of its sheet.
-    pub batch: String,
-    /// Position on the sheet, from 1.
-    pub position: u32,
-    /// Its name.
-    pub task: String,
-    /// Where the image is: a path relative to the file, or a URL.
-    pub image: String,
-    /// The category's name.
-    pub category: String,
-    /// A short explanation of the category.
-    pub gloss: Option<String>,
-    /// Id and text of each question, with the category filled in.
-    pub questions: Vec<(String, String)>,
-}
-
-/// The answers that tools offer, as (value in files, text for people).
-pub const CHOICES: [(&str, &str); 3] = [("yes", "Yes"), ("no", "No"), ("not_sure", "Not sure")];
-
 /// An image as a URI for a page.
 pub fn jpeg_uri(jpeg: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
-}
-
-/// A cell that a spreadsheet does not read as a formula (OWASP, "CSV injection").
-fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-/// Rows as CSV (RFC 4180, line feeds).
-fn rows_as_csv<'a>(rows: impl IntoIterator<Item = Vec<std::borrow::Cow<'a, str>>>) -> Vec<u8> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    for row in rows {
-        // This cannot fail: it writes into memory, and all rows have the same number of cells.
-        let _ = writer.write_record(row.iter().map(|cell| cell.as_ref()));
-    }
-    writer.into_inner().unwrap_or_default()
 }
 
 #[cfg(test)]

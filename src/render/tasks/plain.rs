@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::{TaskLine, cell, rows_as_csv};
+use super::cells::{cell, rows_as_csv};
+use super::line::TaskLine;
 
 /// One row for each task: batch, position, task, image, category, gloss, an empty cell for the person, and for each
 /// question its text and an empty cell for the answer, in a column named by the question's id.

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{CHOICES, TaskLine, cell, rows_as_csv};
+use super::cells::{cell, rows_as_csv};
+use super::line::{CHOICES, TaskLine};
 
 /// `dataset.csv`: image and category are shown, the names of task and sheet are not.
 pub fn prolific_csv(lines: &[TaskLine]) -> Vec<u8> {

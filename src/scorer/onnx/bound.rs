@@ -5,7 +5,7 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::{IoBinding, Session};
 use ort::value::{DynTensor, PrimitiveTensorElementType, TensorElementType};
 
-use super::classifier::rows_of;
+use super::output::rows_of;
 use super::shape::Call;
 use crate::domain::{Device, Dtype};
 

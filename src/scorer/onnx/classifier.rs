@@ -5,13 +5,14 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor};
 
 use super::bound::{Bound, BoundError};
+use super::output::rows_of;
 use super::shape::{self, Call};
 use super::tensor::Filler;
 use crate::domain::{Device, Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
 use crate::imaging::{self, RgbImage};
+use crate::scorer::contract::Scorer;
+use crate::scorer::error::ScorerError;
 use crate::stats::softmax;
-
-use crate::scorer::{Scorer, ScorerError};
 
 /// See the module.
 pub struct Classifier {
@@ -200,17 +201,6 @@ fn filled<'a, T: Copy>(filler: &Filler<T>, images: impl Iterator<Item = &'a RgbI
     let mut tensor = Vec::new();
     images.for_each(|image| filler.push(image, &mut tensor));
     tensor
-}
-
-/// The output's numbers as f32, whatever its rank.
-pub(super) fn rows_of(output: &DynValue) -> Result<Vec<f32>, String> {
-    if let Ok((_, numbers)) = output.try_extract_tensor::<f32>() {
-        return Ok(numbers.to_vec());
-    }
-    match output.try_extract_tensor::<f16>() {
-        Ok((_, numbers)) => Ok(numbers.iter().map(|x| x.to_f32()).collect()),
-        Err(_) => Err(format!("the output has type {}, but f32 or f16 is wanted", output.dtype())),
-    }
 }
 
 impl Scorer for Classifier {

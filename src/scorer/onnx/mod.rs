@@ -8,6 +8,7 @@
 
 mod bound;
 mod classifier;
+mod output;
 mod shape;
 mod tensor;
 
@@ -17,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, PrepackedWeights};
 
-use super::{Instances, ScorerError};
+use super::contract::Instances;
+use super::error::ScorerError;
 use crate::domain::{Device, OnnxModel, Sha256};
 use crate::onnx::Runtime;
 use classifier::Classifier;

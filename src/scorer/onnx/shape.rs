@@ -73,8 +73,8 @@ fn check_input(input: &Outlet, model: &OnnxModel) -> Result<Option<usize>, Strin
         declared.len() == 4 && declared[1..].iter().zip(&expected[1..]).all(|(&have, &want)| have < 0 || have == want);
     if !fits {
         return Err(format!(
-            "input `{}` has shape {declared:?}, but layout and crop_px give {expected:?} (-1: any); mend input.layout or \
-             preprocess.crop_px",
+            "input `{}` has shape {declared:?}, but layout and crop_px give {expected:?} (-1: any); correct \
+             input.layout or preprocess.crop_px",
             input.name()
         ));
     }

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use super::AnnotateError;
 use super::rounds;
 use crate::answers::{self, MAX_BYTES};
-use crate::domain::{Agreement, Answer, AnswerRow, Given, KeyHasher, RunSpec, Secret, Sha256};
+use crate::domain::{Agreement, Answer, AnswerRow, KeyHasher, RawAnswer, RunSpec, Secret, Sha256};
 use crate::people::{Candidate, Decided, Round, Tallied, decide, lacking, still_hard, tally};
 use crate::pool::Pool;
-use crate::store::{self, Check, Rows, ShardRecord, Unit};
+use crate::store::{self, Check, RowCounts, ShardRecord, Unit};
 use crate::table::{answers_table, verdicts_table};
 use crate::work::Context;
 
@@ -125,7 +125,7 @@ struct Parsed {
     unit: String,
     key: Sha256,
     /// `None`: known already.
-    given: Option<Vec<Given>>,
+    given: Option<Vec<RawAnswer>>,
 }
 
 /// Reads one file, unless it is known.
@@ -170,13 +170,14 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
     let unit = ctx.run.answers(&unit);
     let before = unit.record();
     let Some(given) = given else {
-        let Rows { given, dropped, .. } = before.map(|record| record.rows).unwrap_or_default();
+        let RowCounts { given, dropped, .. } = before.map(|record| record.rows).unwrap_or_default();
         return Ok(Input { file, rows: given, problems: dropped, first_problem: None, known: true });
     };
     let rows: Vec<AnswerRow> = given.into_iter().map(|given| row(given, secret)).collect();
     let problems = rows.iter().filter(|row| row.problem.is_some()).count() as u64;
     let first_problem = rows.iter().find_map(|row| row.problem.clone());
-    let counts = Rows { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
+    let counts =
+        RowCounts { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
     // An input that has grown, or is read anew, keeps its place.
     let order = before.map_or_else(|| next_order(ctx), |record| order(&record));
     let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
@@ -195,7 +196,7 @@ fn next_order(ctx: &Context) -> u64 {
 }
 
 /// An answer with the person's id replaced: trimmed, and without regard to capitals.
-fn row(given: Given, secret: &Secret) -> AnswerRow {
+fn row(given: RawAnswer, secret: &Secret) -> AnswerRow {
     let answer = Answer::read(&given.answer);
     let unread = || answer.is_none().then(|| "the answer is none of yes, no and not_sure".to_owned());
     let id = given.person.trim().to_lowercase();
@@ -227,7 +228,7 @@ fn write(ctx: &Context, spec: &RunSpec, tallied: &Tallied, decided: &Decided) ->
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     let key = key(ctx, spec);
     let items = decided.items.len() as u64;
-    let counts = Rows { given: items, kept: items, dropped: 0, failed: 0 };
+    let counts = RowCounts { given: items, kept: items, dropped: 0, failed: 0 };
     let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts: Default::default() };
     let files = [
         ("votes.parquet", verdicts_table::encode_votes(&tallied.votes)?),

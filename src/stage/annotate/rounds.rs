@@ -9,7 +9,7 @@ use super::{AnnotateError, known_good};
 use crate::domain::{DropRow, KeyHasher, RunSpec, Secret, Sha256, Stage, TaskImage};
 use crate::people::{Candidate, Design, Round, Supply, Survey, choose, shuffle, still_hard};
 use crate::pool::Pool;
-use crate::store::{Check, Rows, RunDir, ShardRecord, StoreError, Unit};
+use crate::store::{Check, RowCounts, RunDir, ShardRecord, StoreError, Unit};
 use crate::table::tasks_table;
 use crate::work::Context;
 
@@ -150,7 +150,7 @@ fn make(pool: &Pool, new: NewRound, earlier: &[Round]) -> Result<Round, Annotate
         supply.without(&bad.into_keys().collect());
     };
     let (all, sentinels) = tasks_table::encode(&tasks)?;
-    let rows = Rows { given: kept + dropped, kept, dropped, failed: 0 };
+    let rows = RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
     let facts = [(KIND.to_owned(), kind.to_owned())].into();
     let record = ShardRecord { key, rows, files: Vec::new(), lost, facts };
     ctx.run.round(index).commit(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;

@@ -23,7 +23,7 @@ use crate::pool::Pool;
 use crate::scorer::{Host, Instances, Scorer, ScorerError, fit};
 use crate::stage::prepare::{self, PrepareError};
 use crate::stats::{ClassMask, predict};
-use crate::store::{Check, Rows, ShardRecord};
+use crate::store::{Check, RowCounts, ShardRecord};
 use crate::table::predictions_table;
 use crate::work::processes::Counted;
 use crate::work::{Context, Made, Output, Part, ShardRecords, ShardWork, WorkError, for_each_shard};
@@ -383,7 +383,7 @@ impl Score<'_> {
         outcomes: Vec<Outcome<Prediction>>,
     ) -> Result<Made, MineError> {
         let name = &self.surrogates[at].name;
-        let mut rows = Rows { given: outcomes.len() as u64, ..Rows::default() };
+        let mut rows = RowCounts { given: outcomes.len() as u64, ..RowCounts::default() };
         let (mut kept, mut lost) = (Vec::new(), Vec::new());
         for (image, outcome) in images.iter().zip(outcomes) {
             let reason = match outcome {

@@ -7,16 +7,16 @@ use rayon::prelude::*;
 use super::MineError;
 use crate::domain::SelectSpec;
 use crate::pool::{JudgedShard, Pool};
-use crate::stats::Judged;
+use crate::stats::ItemResult;
 use crate::store::PendingFile;
-use crate::table::{EncodedChunk, ImagePaths, MinedChunk, MinedWriter, PlanSlice, Verdicts};
+use crate::table::{EncodedChunk, ImagePaths, MinedChunk, MinedColumns, MinedWriter, PlanSlice};
 
 /// Encoded shards in memory at a time, for each thread.
 const WAVE: usize = 4;
 
 /// One shard, judged and encoded.
 struct Encoded {
-    judged: Vec<Judged>,
+    judged: Vec<ItemResult>,
     chunk: EncodedChunk,
 }
 
@@ -36,7 +36,7 @@ pub struct Selected {
 }
 
 impl Selected {
-    fn add(&mut self, judged: &[Judged]) {
+    fn add(&mut self, judged: &[ItemResult]) {
         self.items += judged.len() as u64;
         self.hard += judged.iter().filter(|j| j.hard).count() as u64;
         self.near_ties += judged.iter().filter(|j| j.near_tie).count() as u64;
@@ -101,8 +101,8 @@ fn write_table(pool: &Pool, target: &mut PendingFile) -> Result<Selected, MineEr
     Ok(selected)
 }
 
-fn verdicts<'a>(select: &'a SelectSpec, judged: &[Judged]) -> Verdicts<'a> {
-    Verdicts {
+fn verdicts<'a>(select: &'a SelectSpec, judged: &[ItemResult]) -> MinedColumns<'a> {
+    MinedColumns {
         surrogates: &select.surrogates,
         item_id: judged.iter().map(|j| j.item_id).collect(),
         failed: judged.iter().map(|j| j.failed).collect(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{PrepareError, resolve::find_or_fetch};
+use super::{PrepareError, weights::find_or_fetch};
 use crate::assets::DataFolders;
 use crate::config;
 use crate::domain::Device;

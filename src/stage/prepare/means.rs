@@ -1,6 +1,7 @@
 //! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
 
-use super::{PrepareError, library, planned_shards};
+use super::planned::planned_shards;
+use super::{PrepareError, library};
 use crate::domain::{Device, EngineChoice, RunSpec};
 use crate::generator::Means;
 use crate::source::source;
@@ -116,14 +117,19 @@ fn without_runtime(ctx: &Context, engine: EngineChoice) -> Means {
 mod tests {
     use super::*;
     use crate::domain::Sha256;
-    use crate::store::Rows;
+    use crate::store::RowCounts;
 
     /// The one place that reads a record; `facts` as `name=value`.
     fn check(facts: &[&str], expected: Option<EngineChoice>) {
         let facts = facts.iter().filter_map(|fact| fact.split_once('='));
         let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let record =
-            ShardRecord { key: Sha256::of(b""), rows: Rows::default(), files: Vec::new(), lost: Vec::new(), facts };
+        let record = ShardRecord {
+            key: Sha256::of(b""),
+            rows: RowCounts::default(),
+            files: Vec::new(),
+            lost: Vec::new(),
+            facts,
+        };
         assert_eq!(engine_of(&record), expected);
     }
 

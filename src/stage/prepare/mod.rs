@@ -8,10 +8,11 @@ mod error;
 mod library;
 mod means;
 mod model;
+mod planned;
 mod resolve;
+mod weights;
 
 use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
-use crate::pool::shard_ranges;
 use crate::source::source;
 use crate::work::Context;
 
@@ -21,8 +22,10 @@ pub use means::settled_engine;
 pub(super) use means::{asked_for, check_engine, for_run, made_by};
 pub use model::check as check_model;
 pub(super) use model::{find as find_model, look_up as look_up_model};
+use planned::planned_shards;
 pub use resolve::resolve_surrogate;
-pub(super) use resolve::{TOOL, adopt, pinned_note, resolve};
+pub(super) use resolve::{TOOL, adopt, resolve};
+pub(super) use weights::pinned_note;
 
 /// What can be known to stop a mining before hours are spent on images: a target that votes; a library that is missing
 /// (and is fetched, where it can be) or unusable; a device that models cannot run on. Nothing is looked for where no
@@ -36,12 +39,6 @@ pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
         ready(ctx)?;
     }
     Ok(())
-}
-
-/// Shards of the plan; none where there is no plan.
-fn planned_shards(ctx: &Context, spec: &RunSpec) -> usize {
-    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept as usize);
-    shard_ranges(planned, spec.shard_items).len()
 }
 
 /// Whether a diffusion model has images left to make.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::PrepareError;
-use super::resolve::pinned_note;
+use super::weights::pinned_note;
 use crate::assets::{self, AssetError, Located};
 use crate::config::{self, real_path};
-use crate::domain::{DiffusionModel, KeyHasher, ModelEntry, RunSpec, Sha256, WeightsSpec};
+use crate::domain::{DiffusionModel, KeyHasher, ModelEntry, PinnedFile, RunSpec, Sha256};
 use crate::generator;
 use crate::source::source;
 use crate::work::Context;
@@ -48,7 +48,7 @@ fn fetch(ctx: &Context, entry: &ModelEntry) -> Result<PathBuf, PrepareError> {
     Ok(folder)
 }
 
-fn check_hashes(ctx: &Context, entry: &ModelEntry, folder: &Path, files: &[WeightsSpec]) -> Result<(), PrepareError> {
+fn check_hashes(ctx: &Context, entry: &ModelEntry, folder: &Path, files: &[PinnedFile]) -> Result<(), PrepareError> {
     for file in &entry.files {
         let wanted = ctx.data.wanted_hash(&entry.file(file));
         let found = files.iter().find(|found| found.path == Path::new(&file.path)).map(|found| found.sha256);
@@ -68,7 +68,7 @@ pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     let Some(source) = source(&spec.generate).diffusion() else { return Ok(()) };
     let found = hashed(&source.model.path, &source.model.name)?;
     let planned = &source.model.files;
-    let differs = |file: &&WeightsSpec| !found.contains(file);
+    let differs = |file: &&PinnedFile| !found.contains(file);
     let changed = planned.iter().find(differs).or_else(|| found.iter().find(|file| !planned.contains(file)));
     changed.map_or(Ok(()), |file| {
         let (run, file) = (ctx.run.path().display().to_string(), source.model.path.join(&file.path));
@@ -85,17 +85,17 @@ pub fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
     folders.into_iter().find(|path| path.join("model_index.json").is_file() && whole(path)).map(|path| real_path(&path))
 }
 
-fn hashed(folder: &Path, name: &str) -> Result<Vec<WeightsSpec>, PrepareError> {
+fn hashed(folder: &Path, name: &str) -> Result<Vec<PinnedFile>, PrepareError> {
     let files = generator::model_files(folder)?;
     let hash = |path: PathBuf| {
         let Located { bytes, sha256, .. } = Located::at(&folder.join(&path), name, None)?;
-        Ok(WeightsSpec { path, bytes, sha256 })
+        Ok(PinnedFile { path, bytes, sha256 })
     };
     files.into_iter().map(hash).collect()
 }
 
 /// Names and hashes of the files, not where the folder lies.
-fn identity(files: &[WeightsSpec]) -> Sha256 {
-    let add = |key: KeyHasher, file: &WeightsSpec| key.field(&file.path.to_string_lossy(), file.sha256.to_string());
+fn identity(files: &[PinnedFile]) -> Sha256 {
+    let add = |key: KeyHasher, file: &PinnedFile| key.field(&file.path.to_string_lossy(), file.sha256.to_string());
     files.iter().fold(KeyHasher::new(), add).finish()
 }

@@ -1,9 +1,9 @@
 //! A checked recipe -> the run's spec: weights found (or fetched), hashes filled in; and whether a run may adopt it.
 
 use super::PrepareError;
-use crate::assets::{self, AssetError, Located};
-use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef, WeightsRef, real_path};
-use crate::domain::{DataEntry, MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec, WeightsSpec};
+use super::weights::find_weights;
+use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef, WeightsRef};
+use crate::domain::{MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec};
 use crate::source::with_model;
 use crate::store::FORMAT;
 use crate::work::Context;
@@ -57,36 +57,6 @@ pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateS
         }),
     };
     Ok(SurrogateSpec { name: def.name.clone(), model })
-}
-
-fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<WeightsSpec, PrepareError> {
-    let found = match weights {
-        WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256),
-        WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
-    };
-    let Located { path, bytes, sha256 } =
-        found.map_err(|source| PrepareError::Weights { name: name.to_owned(), source: Box::new(source) })?;
-    Ok(WeightsSpec { path: real_path(&path), bytes, sha256 })
-}
-
-/// The entry's file; fetched, with a note, where it is not here but can be had.
-pub fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, AssetError> {
-    match ctx.data.locate(entry) {
-        Err(AssetError::Missing { .. }) if entry.source.is_some() => {
-            ctx.progress.note(&format!("fetching {} into {}", entry.id, ctx.data.cache().display()));
-            let fetched = assets::fetch(entry, &ctx.data, true)?;
-            if fetched.pinned_now {
-                ctx.progress.note(&pinned_note(&entry.id, &fetched.located));
-            }
-            Ok(fetched.located)
-        }
-        found => found,
-    }
-}
-
-/// What people are told when a file without a hash has been fetched.
-pub fn pinned_note(id: &str, located: &Located) -> String {
-    format!("{id} had no hash in data-manifest.toml; pinned now: {}", located.sha256)
 }
 
 /// Checks that a run made for `stored` may go on as `spec`: the pool must be the same, the mining may differ.

@@ -28,7 +28,7 @@ use crate::domain::{
 use crate::pool::Pool;
 use crate::render::release::{CategoryFacts, ChangeFacts, Changes, NearRow, class_names};
 use crate::source::source;
-use crate::store::{Draft, Place, RELEASE_FORMAT, ReleaseDir, Unit, is_inside};
+use crate::store::{Draft, RELEASE_FORMAT, ReleaseDir, ReleasePlace, Unit, is_inside};
 pub use columns::release_columns;
 pub use error::ReleaseError;
 pub(super) use facts::surrogate_records;
@@ -101,8 +101,8 @@ pub fn release(pool: &Pool, to: &ReleaseTo) -> Result<Released, ReleaseError> {
     };
     let key = work.key()?;
     let (done, was_there) = match Draft::open(&to.out, key)? {
-        Place::Done(done) => (done, true),
-        Place::Draft(draft) => (work.fill(draft, key)?, false),
+        ReleasePlace::Done(done) => (done, true),
+        ReleasePlace::Draft(draft) => (work.fill(draft, key)?, false),
     };
     let reasons = facts::excluded(&left_out);
     Ok(Released {

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{interval, weights};
+use super::words::{interval, weights};
 use crate::domain::{PlanRow, RunSpec};
 use crate::pool::{Pool, PoolError};
 use crate::render::report::{NuisanceRow, TargetRow};
-use crate::stats::{Judged, VoteColumns, wilson, wilson_mean};
+use crate::stats::{ItemResult, SurrogateVotes, wilson, wilson_mean};
 use crate::table::predictions_table;
 
 /// Counts of some images.
@@ -41,7 +41,7 @@ impl Groups {
     }
 
     /// Adds the images of one shard that have a nuisance.
-    pub fn add_nuisances(&mut self, votes: &[VoteColumns], judged: &[Judged], plan: &[PlanRow]) {
+    pub fn add_nuisances(&mut self, votes: &[SurrogateVotes], judged: &[ItemResult], plan: &[PlanRow]) {
         let nuisance = |row: &PlanRow| Some((row.item_id.0, (row.nuisance_kind.clone()?, row.nuisance.clone()?)));
         let nuisances: HashMap<u32, (String, String)> = plan.iter().filter_map(nuisance).collect();
         for (at, verdict) in judged.iter().enumerate() {
@@ -55,7 +55,7 @@ impl Groups {
     }
 
     /// Adds what the targets said of the images of shard `shard` that were judged.
-    pub fn add_targets(&mut self, pool: &Pool, shard: usize, judged: &[Judged]) -> Result<(), PoolError> {
+    pub fn add_targets(&mut self, pool: &Pool, shard: usize, judged: &[ItemResult]) -> Result<(), PoolError> {
         let mine = &pool.spec().mine;
         let hard: HashMap<u32, bool> = judged.iter().map(|verdict| (verdict.item_id, verdict.hard)).collect();
         for (name, count) in mine.targets.iter().zip(&mut self.targets) {
@@ -132,16 +132,16 @@ mod tests {
         }
     }
 
-    fn votes(correct: &[bool]) -> VoteColumns {
-        VoteColumns {
+    fn votes(correct: &[bool]) -> SurrogateVotes {
+        SurrogateVotes {
             item_id: (0..correct.len() as u32).collect(),
             correct: correct.to_vec(),
-            ..VoteColumns::default()
+            ..SurrogateVotes::default()
         }
     }
 
-    fn judged(id: u32, hard: bool) -> Judged {
-        Judged { item_id: id, failed: 0, agreed_wrong: None, near_tie: false, hard }
+    fn judged(id: u32, hard: bool) -> ItemResult {
+        ItemResult { item_id: id, failed: 0, agreed_wrong: None, near_tie: false, hard }
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         ];
         let votes = [votes(&[true, false, false, true, true]), votes(&[true, false, true, true, false])];
         let hard = [false, true, false, false, true];
-        let judged: Vec<Judged> = (0..5).map(|id| judged(id, hard[id as usize])).collect();
+        let judged: Vec<ItemResult> = (0..5).map(|id| judged(id, hard[id as usize])).collect();
         let mut groups = Groups { values: BTreeMap::new(), targets: Vec::new() };
         groups.add_nuisances(&votes, &judged, &plan);
         let found: Vec<_> = (groups.nuisance_rows(2).into_iter())

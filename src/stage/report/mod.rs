@@ -2,52 +2,34 @@
 //!
 //! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
 
+mod error;
 mod groups;
 mod people;
+mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::annotate::AnnotateError;
 use super::prepare::{all_described, made_by};
 use crate::config::class_names;
-use crate::domain::{
-    DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec, SurrogateSpec,
-};
-use crate::pool::{JudgedShard, Pool, PoolError};
+use crate::domain::{DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec};
+use crate::pool::{JudgedShard, Pool};
 use crate::render::report as page;
 use crate::source::source;
-use crate::stats::{Interval, Judged, Summary, VoteColumns, wilson};
-use crate::store::{StoreError, write_whole};
-use crate::table::{TableError, dropped_table};
-use crate::work::{Context, WorkError};
+use crate::stats::{ItemResult, Summary, SurrogateVotes, wilson};
+use crate::store::write_whole;
+use crate::table::dropped_table;
+use crate::work::Context;
 use groups::Groups;
 use people::people;
+use words::{category_name, interval, weights};
+
+pub use error::ReportError;
 
 /// Rows of the table of shared confusions.
 const CONFUSIONS: usize = 100;
-
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The run cannot be read.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-    /// What people answered cannot be read.
-    #[error(transparent)]
-    People(#[from] AnnotateError),
-    /// A table cannot be read.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// The page cannot be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The work was stopped.
-    #[error(transparent)]
-    Work(#[from] WorkError),
-}
 
 /// Where the page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +126,7 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
 }
 
 impl Figures {
-    fn count(&mut self, votes: &[VoteColumns], judged: &[Judged], categories: &HashMap<u32, String>) {
+    fn count(&mut self, votes: &[SurrogateVotes], judged: &[ItemResult], categories: &HashMap<u32, String>) {
         for (at, verdict) in judged.iter().enumerate() {
             let Some(category) = categories.get(&verdict.item_id) else { continue };
             let (items, hard) = self.categories.entry(category.clone()).or_default();
@@ -247,16 +229,6 @@ fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> 
     rows
 }
 
-/// The hash of a surrogate's weights, as text.
-pub(super) fn weights(surrogate: &SurrogateSpec) -> String {
-    surrogate.weights_sha256().map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string())
-}
-
-/// Without any item there is no proportion; the page shows a dash for NaN.
-pub(super) fn interval(interval: Option<Interval>) -> Interval {
-    interval.unwrap_or(Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN })
-}
-
 fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> {
     if names.len() < 2 {
         return Vec::new();
@@ -288,10 +260,6 @@ fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::
     rows.sort_by_key(|row| (std::cmp::Reverse(row.items), std::cmp::Reverse(row.surrogates.len())));
     rows.truncate(CONFUSIONS);
     rows
-}
-
-pub(super) fn category_name(spec: &RunSpec, id: &str) -> String {
-    spec.categories.by_id(id).map_or_else(|| id.to_owned(), |category| category.name.clone())
 }
 
 fn class_name(class: i32) -> String {
@@ -388,10 +356,10 @@ fn suspect(agreeing: u32, failing: u32) -> bool {
     agreeing >= 2 && 4 * agreeing >= 3 * failing
 }
 
-fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::Verdict {
+fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::ModelPrediction {
     let masked = spec.mine.select.label_space == LabelSpace::Masked;
     let said = if masked { prediction.masked } else { prediction.any };
-    page::Verdict {
+    page::ModelPrediction {
         surrogate: name.to_owned(),
         predicted: class_name(said.top1_id),
         prob: said.top1_prob,

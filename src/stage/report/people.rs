@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ReportError, category_name};
+use super::error::ReportError;
+use super::words::category_name;
 use crate::domain::{ItemVerdict, Verdict};
 use crate::pool::Pool;
 use crate::render::report::{Disputed, Opinion, People, Person};

@@ -10,7 +10,7 @@ use crate::domain::{ColumnFacts, DataFileRecord, ReleaseForm, ReleaseRecord, Run
 use crate::render::release::{card_lacks, read_sums};
 use crate::stage::release::{release_columns, surrogate_records};
 use crate::store::{ReleaseDir, hash_file};
-use crate::table::{ReleaseFile, StoredRow};
+use crate::table::{ReleaseFile, ReleaseRowCheck};
 use crate::work::Context;
 
 /// The file that names all others.
@@ -150,7 +150,7 @@ fn data_file(
 
 impl Found {
     /// What is wrong with a row.
-    fn problem(&mut self, record: &ReleaseRecord, row: &StoredRow) -> Option<&'static str> {
+    fn problem(&mut self, record: &ReleaseRecord, row: &ReleaseRowCheck) -> Option<&'static str> {
         *self.labels.entry(row.label).or_default() += 1;
         let is_new = self.hashes.insert(row.sha256.clone());
         let ascends = self.last_item.replace(row.item_id).is_none_or(|last| last < row.item_id);
