@@ -36,9 +36,7 @@ pub struct Pictures(Box<dyn FnOnce() -> Result<Vec<Outcome<Picture>>, GeneratorE
 
 impl Pictures {
     /// With this last step left.
-    pub(super) fn later(
-        last_step: impl FnOnce() -> Result<Vec<Outcome<Picture>>, GeneratorError> + Send + 'static,
-    ) -> Self {
+    pub fn later(last_step: impl FnOnce() -> Result<Vec<Outcome<Picture>>, GeneratorError> + Send + 'static) -> Self {
         Self(Box::new(last_step))
     }
 
