@@ -1,7 +1,7 @@
 //! Builds hard-example image benchmarks, ImageNet-D style, and keeps the evidence for every image in them.
 //!
 //! Modules in reading order, lowest layer first; nothing imports its own layer or a higher one (`ARCHITECTURE.md`,
-//! `tests/architecture.rs`).
+//! `tests/architecture/`).
 
 pub mod domain;
 

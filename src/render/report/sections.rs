@@ -149,7 +149,7 @@ fn leave_one_out_row(row: &LeaveOneOut) -> Markup {
     html! {
         th scope="row" { (name(&row.left_out)) }
         td.number { (count(row.mined_by_others)) }
-        td.number { (on_them.map_or(DASH.into(), |interval: &Interval| percent(interval.value))) }
+        td.number { (on_them.map_or(DASH.into(), |interval| percent(interval.value))) }
         td.number { (on_them.map_or(DASH.into(), bounds)) }
         td.number { (percent(row.accuracy_on_pool.value)) }
         td { (charts::strip(on_them, Some(&row.accuracy_on_pool))) }
