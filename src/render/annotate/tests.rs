@@ -1,5 +1,7 @@
 //! What the pages must never get wrong: escaping, silence towards the network, the sheet's format, what is not said.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::domain::Sha256;
 use crate::imaging::{RgbImage, encode_jpeg};
