@@ -354,7 +354,7 @@ fn without_a_library_auto_takes_candle_and_says_so_and_ort_is_refused_with_what_
     assert!(!hardset.path("run/images").exists(), "no image is made before");
     hardset.line("doctor --model model --engine ort").refused(4, &["ORT_DYLIB_PATH"]);
     let built = hardset.line("build made.toml --run-dir run").ok();
-    assert!(built.stderr.contains("candle makes the images, slower than ONNX Runtime would"), "{}", built.stderr);
+    assert!(built.stderr.contains("candle makes the images, which is slower than ONNX Runtime"), "{}", built.stderr);
     assert!(built.stderr.contains("engine candle"), "{}", built.stderr);
 
     // Nothing named, and neither a Python nor a cache that has one: pip cannot be run either.
@@ -388,7 +388,7 @@ fn a_run_stays_with_the_engine_that_began_it() {
     Engine::candle().build(&hardset, "run", "").ok();
     copy(&hardset.path("run"), &hardset.path("undisturbed"));
     without_a_shard(&hardset, "run");
-    let ways_out = ["made with --engine candle", "ort is asked for", "leave --engine out", "--run-dir"];
+    let ways_out = ["made with --engine candle", "ort is requested", "leave --engine out", "--run-dir"];
     ort.build(&hardset, "run", "").refused(2, &ways_out);
     Run::of(&mut ort.command(&hardset, "generate run --engine ort")).refused(2, &ways_out);
     let again = Run::of(&mut ort.command(&hardset, "build made.toml --run-dir run")).ok();
@@ -401,7 +401,7 @@ fn a_run_stays_with_the_engine_that_began_it() {
     ort.build(&hardset, "other", "").ok();
     copy(&hardset.path("other"), &hardset.path("undisturbed-other"));
     without_a_shard(&hardset, "other");
-    Engine::candle().build(&hardset, "other", "").refused(2, &["made with --engine ort", "candle is asked for"]);
+    Engine::candle().build(&hardset, "other", "").refused(2, &["made with --engine ort", "candle is requested"]);
     // candle must not go on where ONNX Runtime began, not even where it is all that there is.
     hardset.line("build made.toml --run-dir other").refused(4, &["ORT_DYLIB_PATH"]);
     Run::of(&mut ort.command(&hardset, "build made.toml --run-dir other")).ok();

@@ -1,4 +1,4 @@
-//! `hardset annotate export|serve|collect`: the part of people.
+//! `hardset annotate export|serve|collect`: task sheets to people, answers from them.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,12 @@ fn export(session: &Session, args: &ExportArgs) -> Result<Output, Error> {
     let spec = changed(&ctx, &args.set)?;
     let to = ExportTo { format: args.to.into(), out: args.out.clone(), image_url: args.image_url.clone() };
     let exported = annotate::export(&Pool::open(&ctx, &spec)?, &to, args.missing)?;
-    // Changes that led to nothing are not kept.
+    // Only now: changed settings are stored once they have led to sheets.
     ctx.run.write_spec(&spec)?;
     Ok(Output::new(written(&exported, &spec), exported_json(&exported)).lost(exported.left_out))
 }
 
-/// What was written, in words.
+/// What was written, as text.
 pub fn written(exported: &Exported, spec: &RunSpec) -> String {
     let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
     let pay = match *cost {
@@ -49,7 +49,7 @@ pub fn written(exported: &Exported, spec: &RunSpec) -> String {
     )
 }
 
-/// The same for programs.
+/// What was written, as JSON.
 pub fn exported_json(exported: &Exported) -> serde_json::Value {
     let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
     json!({
@@ -81,12 +81,12 @@ fn collect(session: &Session, args: &CollectArgs) -> Result<Output, Error> {
 fn said(collected: &Collected, run: &Path) -> String {
     let mut lines = Vec::new();
     for input in &collected.inputs {
-        let known = if input.known { ", known already" } else { "" };
+        let known = if input.known { ", read before" } else { "" };
         let first = input.first_problem.as_ref().map_or_else(String::new, |first| format!(" (the first: {first})"));
-        lines.push(format!("{}: {} answers, {} of no use{first}{known}", input.file, input.rows, input.problems));
+        lines.push(format!("{}: {} answers, {} not usable{first}{known}", input.file, input.rows, input.problems));
     }
-    lines.push(format!("{} answers in all, {} of them votes that count", collected.answers, collected.votes));
-    lines.extend(collected.reasons.iter().map(|(reason, count)| format!("  {count} do not: {reason}")));
+    lines.push(format!("{} answers in all; {} count as votes", collected.answers, collected.votes));
+    lines.extend(collected.reasons.iter().map(|(reason, count)| format!("  {count} do not count: {reason}")));
     lines.push(format!("{} assignments, {} set aside", collected.assignments, collected.set_aside));
     lines.extend(collected.agreement.iter().map(agreement));
     let count = |verdict: &str| collected.verdicts.get(verdict).copied().unwrap_or(0);
@@ -116,12 +116,12 @@ fn serve(session: &Session, args: &ServeArgs) -> Result<Output, Error> {
     let listen = SocketAddr::new(args.bind, args.port);
     let at = ServeAt { listen, hosts: args.host.clone(), people };
     annotate::serve(&Pool::open(&ctx, &spec)?, at, |links| session.announce(&opened(links)))?;
-    // The one object of this command was its links.
+    // With JSON the links were this command's only object.
     let text = format!("stopped; the answers are in {}", ctx.run.ballots().display());
     Ok(Output::new(text, serde_json::Value::Null))
 }
 
-/// Where people find the page.
+/// The address of the page and the links, as text.
 fn opened(links: &Links) -> Output {
     let mut text = format!("listening on {}; stop with Ctrl-C\nowner: {}", links.address, links.owner);
     for (name, link) in &links.people {

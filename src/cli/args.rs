@@ -1,4 +1,8 @@
-//! What can be written on the command line.
+//! The command line: every command with its options, and the help texts.
+//!
+//! Does not run anything: one file beside this one runs each command. A doc comment here is a help text, so it is
+//! written for people who have not read the code. Holds always: a value is checked while it is read, because a wrong
+//! one must cost no work.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,22 +26,22 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Args)]
 pub struct Common {
-    /// Folder in which external files (weights, libraries) are looked for, by name, anywhere below; may be repeated
+    /// Folder to search, with all folders below it, for external files (weights, libraries); may be repeated
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Vec<PathBuf>,
-    /// Where models run: auto, cpu or cuda:N; several, as in cuda:0,1, share the making of images and the mining
+    /// Where models run: auto, cpu or cuda:N; several devices, as in cuda:0,1, share the generation and the mining
     #[arg(long, global = true, default_value = "auto")]
     pub device: Devices,
-    /// Images that a diffusion model makes at a time; they do not depend on it [default: what suits the device]
+    /// Images that a diffusion model makes at a time; does not change the images [default: depends on the device]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub batch: Option<u32>,
-    /// What runs a diffusion model's networks: auto, ort (ONNX Runtime) or candle (needs no library)
+    /// Library that runs a diffusion model's networks: auto, ort (ONNX Runtime) or candle (needs no library)
     #[arg(long, global = true, default_value = "auto")]
     pub engine: EngineChoice,
     /// Threads to use [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// How results are printed: text, or one JSON object on stdout
+    /// Format of the results: text, or one JSON object on stdout
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub format: Format,
     /// Print results and errors only, no progress
@@ -56,28 +60,28 @@ pub enum Format {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Plan, generate, mine and report; goes on where it stopped
+    /// Plan, generate, mine and report; continues where an earlier call stopped
     Build(BuildArgs),
-    /// Say what a pipeline comes to before anything is spent, or make its plan
+    /// Make the plan of a pipeline, or show what it would cost (--dry-run)
     Plan(PlanArgs),
-    /// Make or pin the images of a planned run
+    /// Make the images of a planned run, or pin its photographs
     Generate(GenerateArgs),
-    /// Mine a run, again and by another rule or other surrogates if you like
+    /// Score the images of a run and select the hard ones, also by another rule or other surrogates
     Mine(MineArgs),
-    /// Have people look at the hard images: pack task sheets, show them, read the answers
+    /// Let people judge the hard images: export or serve task sheets, collect the answers
     #[command(subcommand)]
     Annotate(AnnotateCommand),
-    /// Write the benchmark in the formats that people load: what people accepted, or the hard set if nobody was asked
+    /// Write the benchmark as a folder to publish: the accepted images, or the hard set if nobody was asked
     Release(ReleaseArgs),
-    /// Write the page of the current mining
+    /// Write the report of the current mining, an HTML page
     Report(ReportArgs),
-    /// Say how far a run is, or what a release is
+    /// Show the progress of a run, or the contents of a release
     Status(RunArgs),
     /// Check every file of a run or of a release
     Verify(RunArgs),
     /// Fetch external files into the cache
     Fetch(FetchArgs),
-    /// Say what this build and this machine can do, or what a diffusion model is and whether it gives the right numbers
+    /// Show what this build and this machine can do, or describe, check and time a diffusion model
     Doctor(DoctorArgs),
 }
 
@@ -101,7 +105,7 @@ pub struct PipelineArgs {
 pub struct BuildArgs {
     #[command(flatten)]
     pub pipeline: PipelineArgs,
-    /// Most hard images on the report's page
+    /// Largest number of hard images in the report
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub max_images: usize,
 }
@@ -110,7 +114,7 @@ pub struct BuildArgs {
 pub struct PlanArgs {
     #[command(flatten)]
     pub pipeline: PipelineArgs,
-    /// Count only, write nothing
+    /// Show size and cost, write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -137,19 +141,19 @@ pub struct MineArgs {
     /// Surrogates that vote: names in the run, names of surrogate TOMLs, or paths to them [default: as last time]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub surrogates: Option<Vec<String>>,
-    /// How many must fail: all or at-least=K [default: as last time]
+    /// How many surrogates must fail: all or at-least=K [default: as last time]
     #[arg(long)]
     pub rule: Option<Rule>,
-    /// Among which classes: any-of-ids or masked [default: as last time]
+    /// Classes among which a prediction is taken: any-of-ids or masked [default: as last time]
     #[arg(long, value_parser = label_space, value_name = "SPACE")]
     pub label_space: Option<LabelSpace>,
-    /// A wrong surrogate fails only with at most this probability for the true category, 0 to 1
+    /// A wrong surrogate fails only if its probability for the true category is at most this, 0 to 1
     #[arg(long, value_name = "P")]
     pub max_true_prob: Option<f64>,
-    /// A wrong surrogate fails only with at most this margin, -1 to 0
+    /// A wrong surrogate fails only if its margin is at most this, -1 to 0
     #[arg(long, value_name = "M", allow_hyphen_values = true)]
     pub max_margin: Option<f64>,
-    /// Margins closer to 0 than this mark a near tie
+    /// A margin closer to 0 than this is a near tie
     #[arg(long, value_name = "M")]
     pub near_tie: Option<f64>,
     /// Score every N-th shard from the K-th on, as part K/N of a call that holds the lock and gives the recipe
@@ -159,11 +163,11 @@ pub struct MineArgs {
 
 #[derive(Subcommand)]
 pub enum AnnotateCommand {
-    /// Write task sheets with sentinels for a tool in which people answer
+    /// Write task sheets, with sentinels, for a tool in which people answer
     Export(ExportArgs),
-    /// Show the sheets to a lab's own people on a page of their own, until it is stopped
+    /// Serve the sheets to a lab's own people as a web page, until stopped
     Serve(ServeArgs),
-    /// Read answers, check the sentinels in them and decide
+    /// Read answers, check their sentinels and decide which images are accepted
     Collect(CollectArgs),
 }
 
@@ -171,7 +175,7 @@ pub enum AnnotateCommand {
 pub struct ServeArgs {
     /// The run directory
     pub run: PathBuf,
-    /// People to let in, by name; each gets a link. More can be added on the owner's page
+    /// Names of people to admit; each gets a link. The owner's page can add more
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub people: Vec<String>,
     /// Where to listen
@@ -180,11 +184,11 @@ pub struct ServeArgs {
     /// The port; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 8117)]
     pub port: u16,
-    /// Allow an address that other machines can reach. The page itself speaks plain HTTP: put a proxy with TLS before
-    /// it
+    /// Allow an address that other machines can reach. The page is served over plain HTTP: put a proxy with TLS in
+    /// front of it
     #[arg(long)]
     pub allow_remote: bool,
-    /// A name under which people reach the server; may be repeated, links have the first
+    /// A host name under which people reach the server; may be repeated, links use the first
     #[arg(long, value_name = "HOST")]
     pub host: Vec<String>,
 }
@@ -199,10 +203,10 @@ pub struct ExportArgs {
     /// A new or empty folder for the sheets
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Where the folder's files will be on the web: stands before the path of each image
+    /// URL under which the folder will be published; it precedes the path of each image
     #[arg(long, value_name = "URL")]
     pub image_url: Option<String>,
-    /// Ask for the votes that are missing, in a further round
+    /// Ask for the votes that are still missing, in a further round
     #[arg(long)]
     pub missing: bool,
     /// Change one key of the run's section [annotate]; may be repeated
@@ -234,9 +238,8 @@ impl From<Tool> for ExportFormat {
 pub struct CollectArgs {
     /// The run directory
     pub run: PathBuf,
-    /// Files of answers: Label Studio's JSON, CSV of Prolific or Mechanical Turk or ours, saved pages, a server's
-    /// database.
-    /// Those of the run's own server are always read
+    /// Files of answers: JSON of Label Studio, CSV of Prolific, Mechanical Turk or hardset, saved pages, the database
+    /// of a server. The answers of the run's own server are always read
     pub answers: Vec<PathBuf>,
     /// Change one key of the run's section [annotate]; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
@@ -250,13 +253,13 @@ pub struct ReleaseArgs {
     /// A new or empty folder for the release
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Other forms to write beside the data files
+    /// Other formats to write beside the data files
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORM,…")]
     pub also: Vec<Form>,
-    /// An older release: says what was added, removed and relabelled since
+    /// An older release; the new one lists what was added, removed and relabelled since
     #[arg(long, value_name = "DIR")]
     pub base: Option<PathBuf>,
-    /// A folder of images that the release should not have; may be repeated
+    /// A folder of images, or a release, whose images the new release must not repeat; may be repeated
     #[arg(long, value_name = "DIR")]
     pub against: Vec<PathBuf>,
     /// Change one key of the run's section [release]; may be repeated
@@ -286,7 +289,7 @@ impl From<Form> for ReleaseForm {
 pub struct ReportArgs {
     /// The run directory
     pub run: PathBuf,
-    /// Most hard images on the page
+    /// Largest number of hard images in the report
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub max_images: usize,
 }
@@ -296,13 +299,13 @@ pub struct DoctorArgs {
     /// A diffusion model: a folder in the Hugging Face diffusers layout
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// Compare the model with what diffusers made of it (`tests/golden/make_sd.py` writes such files)
+    /// Compare the model with the results of diffusers (`tests/golden/make_sd.py` writes such files)
     #[arg(long, value_name = "FILE", requires = "model")]
     pub reference: Option<PathBuf>,
-    /// In what numbers the networks compute: auto, f32, f16 or bf16
+    /// Number format in which the networks compute: auto, f32, f16 or bf16
     #[arg(long, value_parser = precision, default_value = "auto", requires = "model")]
     pub precision: Precision,
-    /// Measure how fast the model makes images here
+    /// Measure how fast the model makes images on this machine
     #[arg(long, requires = "model")]
     pub benchmark: bool,
     /// Side of the images of the benchmark, in px

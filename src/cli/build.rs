@@ -1,4 +1,4 @@
-//! `hardset build`: the whole journey.
+//! `hardset build`: from a pipeline to the report and the task sheets, in one call.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let pool = Pool::open(&ctx, &spec)?;
     mining::score_on(&pool, session.devices(), &images.records)?;
     let mined = mining::mine(&pool, &images, Check::Hashes)?;
-    // Sheets first: what decodes a hard image for people makes its thumbnail for the page.
+    // Sheets before the report: decoding a hard image for people also gives its thumbnail.
     want_thumbnails(&pool, args.max_images)?;
     let sheets = sheets(&pool)?;
     let page = write_report(&pool, args.max_images)?;
@@ -41,7 +41,8 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     Ok(Output { text, json, code: mined.code }.lost(left_out))
 }
 
-/// The task sheets that the recipe asks for; a pool that cannot fill one is no reason to fail.
+/// The task sheets that the recipe asks for. A pool that cannot fill one is noted, not an error, because a small trial
+/// run has too few sure images for sentinels.
 fn sheets(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
     match export_all(pool) {
         Err(AnnotateError::Sheets(error)) => {

@@ -100,25 +100,25 @@ fn machine(session: &Session) -> Output {
     Output { text, json, code }
 }
 
-/// The part of the screen about the GPU: what is there, what it can be used for, and what to do.
+/// The lines about the GPU: what was found, what it can be used for, and what to do.
 fn gpu_text(gpu: &Gpu) -> String {
     let survey = &gpu.survey;
     let driver = match &survey.driver {
         Ok(driver) => driver,
-        // Without a driver there is no GPU to speak of, unless somebody wants it.
-        Err(problem) if !gpu.asked => return format!("GPU       none that can be seen: {problem}"),
+        // Without a driver there is no GPU to report on, unless one was asked for by name.
+        Err(problem) if !gpu.asked => return format!("GPU       none found: {problem}"),
         Err(problem) => return lines(gpu, &[format!("driver    cannot be used: {problem}")]),
     };
     let version = driver.version.as_deref().unwrap_or("of unknown version");
     let mut head = vec![format!("driver    {version}, for CUDA up to {}.{}", driver.cuda.0, driver.cuda.1)];
     if driver.gpus.is_empty() {
-        head.push("GPU       none that the driver shows".to_owned());
+        head.push("GPU       none that the driver can see".to_owned());
     }
     head.extend(driver.gpus.iter().enumerate().map(|(at, name)| format!("GPU       cuda:{at} {name}")));
     lines(gpu, &head)
 }
 
-/// `head` and what follows whatever the driver says.
+/// `head`, then the lines that do not depend on the driver.
 fn lines(gpu: &Gpu, head: &[String]) -> String {
     let survey = &gpu.survey;
     let mut lines = head.to_vec();

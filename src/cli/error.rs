@@ -1,7 +1,7 @@
 //! The errors of all verbs, joined, and the exit code of each.
 //!
 //! Holds always: every variant of every error has its exit code in a `match` without `_`, because the codes are a
-//! contract with other people's scripts: a new variant does not compile before somebody has decided on its code.
+//! contract with other people's scripts: a new variant does not compile until it has a code.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ use crate::stage::verify::VerifyError;
 use crate::store::StoreError;
 use crate::work::WorkError;
 
-/// Unexpected: a bug, or a system that refuses.
+/// Unexpected: a bug, or an error of the operating system.
 const UNEXPECTED: u8 = 1;
 /// Usage or a bad input file.
 const BAD_INPUT: u8 = 2;
@@ -70,7 +70,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Prints the error and gives its exit code.
+    /// Prints the error and returns its exit code.
     pub fn report(&self) -> ExitCode {
         eprintln!("error: {self}");
         ExitCode::from(self.code())

@@ -1,4 +1,4 @@
-//! `hardset fetch`: external files.
+//! `hardset fetch`: external files into the cache.
 
 use std::path::Path;
 

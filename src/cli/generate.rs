@@ -14,7 +14,7 @@ use crate::work::{Part, processes};
 pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
     let images = match args.part {
-        // The process that started this one holds the lock, and has checked the model.
+        // The process that started this one holds the lock and has checked the model.
         Some(part) => {
             processes::end_with_the_parent();
             generate(&ctx, &ctx.run.spec()?, Check::Sizes, part)?
@@ -30,7 +30,7 @@ pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
     let mut rows = RowCounts::default();
     images.records.iter().for_each(|record| rows.add(record.rows));
     let lost = rows.dropped + rows.failed;
-    let text = format!("{} images, {lost} lost, {} worked on just now", rows.kept, images.fresh_rows);
+    let text = format!("{} images, {lost} lost; {} processed in this call", rows.kept, images.fresh_rows);
     let json =
         json!({ "run": args.run.display().to_string(), "kept": rows.kept, "lost": lost, "fresh": images.fresh_rows });
     Ok(Output::new(text, json).lost(lost))

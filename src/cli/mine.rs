@@ -1,4 +1,4 @@
-//! `hardset mine`: another rule, other surrogates.
+//! `hardset mine`: scores and selects again, by another rule or other surrogates.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     let stored = ctx.run.spec()?;
     let spec = changed(&ctx, &stored, args)?;
     prepare(session, &args.run, &spec)?;
-    // Sizes and keys only: re-mining ten million predictions must not read all of them; `verify` does.
+    // Sizes and keys only, because mining ten million predictions again must not read all of them; `verify` does.
     let images = generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
     let pool = Pool::open(&ctx, &spec)?;
     score_on(&pool, session.devices(), &images.records)?;
@@ -37,10 +37,10 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     Ok(output)
 }
 
-/// Readies each of the session's devices.
+/// Checks that each of the session's devices can be used.
 pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), PrepareError> {
     let mut devices = session.devices().to_vec();
-    // A GPU chooses the library of this process; a CPU takes any.
+    // A GPU first, because it decides which library this process loads; a CPU can use any.
     devices.sort_by_key(|device| *device == Device::Cpu);
     devices.dedup();
     for device in devices {
@@ -49,14 +49,14 @@ pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), Prep
     Ok(())
 }
 
-/// One process's share of the predictions; the process that started this one holds the lock and selects.
+/// Makes one process's share of the predictions; the process that started this one holds the lock and selects.
 fn score_part(ctx: &Context, part: Part) -> Result<Output, Error> {
     processes::end_with_the_parent();
     let spec = processes::given_spec()?;
     let images = generate(ctx, &spec, Check::Sizes, Part::WHOLE)?;
     let scored = score(&Pool::open(ctx, &spec)?, &images.records, Check::Sizes, part)?;
     let fresh: u64 = scored.iter().map(|scored| scored.records.fresh_rows).sum();
-    Ok(Output::new(format!("{fresh} worked on just now"), json!({ "fresh": fresh })))
+    Ok(Output::new(format!("{fresh} processed in this call"), json!({ "fresh": fresh })))
 }
 
 /// The stored spec with the mining that the arguments ask for.
@@ -89,7 +89,7 @@ fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, 
     Ok(spec)
 }
 
-/// The result in words and as JSON.
+/// The result as text and as JSON.
 pub fn output(run: &Path, mining: &Mining) -> Output {
     let selected = &mining.selected;
     let mut text = String::new();
@@ -97,7 +97,7 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
         let all: u64 = scored.records.records.iter().map(|record| record.rows.kept).sum();
         let fresh = scored.records.fresh_rows;
         let mark = if scored.is_target { " (a target: it does not vote)" } else { "" };
-        text += &format!("{}{mark}: {all} images scored, {fresh} worked on just now\n", scored.surrogate);
+        text += &format!("{}{mark}: {all} images scored, {fresh} of them in this call\n", scored.surrogate);
     }
     text += &format!(
         "{}: {} of {} items are hard ({}); {} with a near tie; failures per item {:?}\n",

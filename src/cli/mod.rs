@@ -1,6 +1,7 @@
 //! The command line: arguments in, calls of `stage`, results printed, errors mapped to exit codes.
 //!
-//! stdout carries results (one JSON object with `--format json`), stderr everything else.
+//! Holds always: stdout carries results only (one JSON object with `--format json`), stderr everything else, because
+//! scripts read stdout.
 
 mod annotate;
 mod args;

@@ -1,4 +1,4 @@
-//! What a command prints when it is done: text for people, the same facts as JSON for programs.
+//! What a command prints at its end: text for people, the same facts as JSON for programs.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ impl Output {
         Self { text: text.into(), json, code: 0 }
     }
 
-    /// The same with exit code 3 if any of its items was lost.
+    /// The same result, with exit code 3 if any item was lost.
     pub fn lost(self, items: u64) -> Self {
         Self { code: if items > 0 { SOME_LOST } else { self.code }, ..self }
     }

@@ -1,4 +1,4 @@
-//! `hardset plan`: counts, or the plan itself.
+//! `hardset plan`: makes the plan, or shows what it would cost.
 
 use std::path::Path;
 
@@ -33,7 +33,10 @@ fn counted(counts: &Counts) -> Output {
     lines.push(format!("{} of images to store, {inferences} inferences", size(*image_bytes)));
     lines.extend(hours.iter().map(|(device, hours)| format!("{hours:.1} hours to make them on {device}, as measured")));
     if pairs.is_some() && hours.is_empty() {
-        lines.push("time to make them: not known, no images of this model and size have been made here yet".to_owned());
+        lines.push(
+            "time to make them: unknown, because this machine has not made images of this model and size yet"
+                .to_owned(),
+        );
     }
     let pay = cost.as_ref().map_or_else(String::new, |(cost, currency)| format!(" for {cost:.2} {currency}"));
     lines.push(format!("people: at most {sheets} task sheets to fill in{pay}, if every image were hard"));

@@ -27,7 +27,7 @@ struct Current {
 }
 
 impl Drawn {
-    /// `quiet`: draws nothing; `verbose`: prints details too.
+    /// `quiet`: draws nothing; `verbose`: also prints details.
     pub fn new(quiet: bool, verbose: bool) -> Self {
         let now = Instant::now();
         let current = Current { stage: String::new(), bar: ProgressBar::hidden(), started: now, last_line: now };
@@ -89,7 +89,7 @@ impl Progress for Drawn {
 fn line(current: &Current) -> String {
     let (done, total) = (current.bar.position(), current.bar.length().unwrap_or(0));
     let seconds = current.started.elapsed().as_secs_f64();
-    // A rate over an instant (everything was there already) says nothing.
+    // Where all items were done before, the time is too short for a rate.
     let rate = if seconds < 0.1 { String::new() } else { format!("  {:.1}/s", done as f64 / seconds) };
     let left = match done {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! `hardset release`: the benchmark in the formats that people load.
+//! `hardset release`: the benchmark as a folder to publish.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
         against: args.against.clone(),
     };
     let released = release(&Pool::open(&ctx, &spec)?, &to)?;
-    // Changes that led to nothing are not kept.
+    // Only now: changed settings are stored once they have led to a release.
     ctx.run.write_spec(&spec)?;
     Ok(Output::new(text(&released), as_json(&released)).lost(released.unreadable))
 }
@@ -41,7 +41,7 @@ fn text(released: &Released) -> String {
     lines.push(if record.verified {
         "verified: people accepted each of them".to_owned()
     } else {
-        "UNVERIFIED: nobody has looked at them, and card and metadata say so".to_owned()
+        "UNVERIFIED: nobody has looked at them; card and metadata say so".to_owned()
     });
     if let Some(base) = &record.base {
         let (version, added) = (&base.version, base.added);

@@ -1,4 +1,4 @@
-//! `hardset report`: the page of the current mining.
+//! `hardset report`: the current mining as an HTML page.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub fn run(session: &Session, args: &ReportArgs) -> Result<Output, Error> {
     ))
 }
 
-/// Where the page is and what it shows.
+/// Where the page is and how many images it shows, as text.
 pub fn text(page: &ReportResult) -> String {
     let left_out = match page.left_out {
         0 => String::new(),

@@ -32,7 +32,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Sets threads and signal handlers up: the first signal asks to stop, the second stops at once.
+    /// Starts the threads and sets the signal handlers: the first signal asks to stop, the second stops at once.
     pub fn start(common: &Common) -> Result<Self, Error> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = common.threads.map_or(cores, usize::from);
@@ -54,7 +54,7 @@ impl Session {
         })
     }
 
-    /// All devices that share the making of images.
+    /// All devices that share generation and mining.
     pub fn devices(&self) -> &[Device] {
         &self.devices.0
     }
@@ -74,7 +74,7 @@ impl Session {
         }
     }
 
-    /// Locks the run of `ctx`, which must be there, and removes what a killed process left unfinished.
+    /// Locks the run of `ctx`, which must exist, and removes what a killed process left unfinished.
     pub fn for_writing(ctx: &Context) -> Result<Lock, StoreError> {
         let lock = ctx.run.lock()?;
         ctx.run.sweep()?;
@@ -100,20 +100,20 @@ impl Session {
         args.run_dir.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name))
     }
 
-    /// Prints a result and gives the exit code.
+    /// Prints a result and returns the exit code.
     pub fn print(&self, output: Output) -> ExitCode {
         self.announce(&output);
         ExitCode::from(output.code)
     }
 
-    /// Prints a result before the end, as one line where it is JSON.
+    /// Prints a result before the end of the command; JSON as one line.
     pub fn announce(&self, output: &Output) {
         let text = match self.format {
             Format::Text => output.text.clone(),
             Format::Json if output.json.is_null() => return,
             Format::Json => output.json.to_string(),
         };
-        // A reader that has gone away (`| head`) is no error.
+        // A reader that has closed its end (`| head`) is not an error.
         let _ = writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
     }
 }

@@ -1,4 +1,4 @@
-//! `hardset status`: how far a run is, or what a release is.
+//! `hardset status`: the progress of a run, or the contents of a release.
 
 use serde_json::json;
 
@@ -43,7 +43,7 @@ fn of_release(record: &ReleaseRecord) -> String {
         text += &format!("since {}: {added} added, {removed} removed, {relabelled} relabelled\n", base.version);
     }
     for surrogate in &record.surrogates {
-        let weights = surrogate.weights_sha256.map_or_else(|| "made up".to_owned(), |hash| hash.to_string());
+        let weights = surrogate.weights_sha256.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string());
         text += &format!("surrogate {} ({weights})\n", surrogate.name);
     }
     text + &format!("mining    {}", record.mining)

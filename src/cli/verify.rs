@@ -1,4 +1,4 @@
-//! `hardset verify`: every file of a run.
+//! `hardset verify`: every file of a run or release.
 
 use serde_json::json;
 

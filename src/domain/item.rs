@@ -96,6 +96,11 @@ pub enum Stage {
     Annotate,
 }
 
+impl Stage {
+    /// All stages, in the order of a run.
+    pub const ALL: [Self; 4] = [Self::Plan, Self::Generate, Self::Mine, Self::Annotate];
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,7 @@
-//! doctor: what this build and this machine can do.
+//! doctor: what this build and this machine can do, and whether a diffusion model works here.
+//!
+//! Does not print: `cli` does. Holds always: a missing library or GPU is a result, not an error, because this verb is
+//! what people run when something is missing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,20 +13,21 @@ use crate::generator::{self, Benchmark, Compared};
 use crate::onnx::{self, Runtime, RuntimeError, Survey};
 use crate::work::Context;
 
-/// What a diffusion model is, and how it did.
+/// A diffusion model: its facts, and the results of its checks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelReport {
-    /// Names and values.
+    /// Facts about the model, as (name, value).
     pub facts: Vec<(&'static str, String)>,
-    /// What ran it: engine, its version, device, precision.
+    /// What ran the model: engine, its version, device, precision.
     pub ran: BTreeMap<String, String>,
-    /// Comparisons with the reference, if there is one.
+    /// Comparisons with the reference; empty without one.
     pub compared: Vec<Compared>,
-    /// How fast it is here, if that was asked for.
+    /// The speed on this machine, if it was measured.
     pub benchmark: Option<Benchmark>,
 }
 
-/// Looks at the diffusion model in `folder`; holds it against `reference` and measures it (side in px, steps) if asked.
+/// Describes the diffusion model in `folder`; compares it with `reference` and measures its speed (side in px, steps)
+/// if asked to.
 pub fn doctor_model(
     ctx: &Context,
     folder: &Path,
@@ -34,7 +38,7 @@ pub fn doctor_model(
     let facts = generator::model_facts(folder)?;
     let means = prepare::asked_for(ctx)?;
     let ran = generator::model_engine(&means, precision)?;
-    // On the threads that were asked for.
+    // With the number of threads that the command line asks for.
     ctx.thread_pool()?.install(|| {
         let compare = |file| generator::compare_model(folder, file, &means, precision);
         let measure = |size| generator::benchmark_model(folder, &means, precision, size);
@@ -50,16 +54,16 @@ pub fn doctor_model(
     })
 }
 
-/// The state of things.
+/// What this build and this machine can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doctor {
     /// Features of this build.
     pub features: Vec<&'static str>,
-    /// Threads that would be used.
+    /// Threads that commands use.
     pub threads: usize,
-    /// Where files are looked for.
+    /// Folders that are searched for external files.
     pub data_folders: Vec<PathBuf>,
-    /// The ONNX Runtime library and how it was found.
+    /// The ONNX Runtime library, and how it was found.
     pub library: Option<LibraryFile>,
     /// Runtime and device, or why they cannot be used.
     pub runtime: Result<Vec<(String, String)>, String>,
@@ -67,22 +71,22 @@ pub struct Doctor {
     pub gpu: Option<Gpu>,
 }
 
-/// What is known of one GPU.
+/// What is known about one GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
     /// Its index.
     pub index: u32,
-    /// Whether it was asked for by name.
+    /// Whether the command line names it.
     pub asked: bool,
     /// Driver and libraries.
     pub survey: Survey,
     /// Whether surrogates can run on it, or why not.
     pub mining: Result<(), String>,
-    /// Whether diffusion models can, or why not.
+    /// Whether diffusion models can run on it, or why not.
     pub generation: Result<(), String>,
 }
 
-/// Looks at everything that generation and mining need.
+/// Checks everything that generation and mining need.
 pub fn doctor(ctx: &Context) -> Doctor {
     let features = [
         ("onnx", cfg!(feature = "onnx")),
@@ -128,7 +132,7 @@ fn gpu(ctx: &Context, library: Option<&LibraryFile>, runtime: Option<&Arc<Runtim
         },
         (None, None) => Err("ONNX Runtime cannot be used".to_owned()),
     };
-    // Either engine will do, and ONNX Runtime needs nothing for diffusion models that mining does not need.
+    // One engine is enough, and ONNX Runtime needs for diffusion models only what it needs for mining.
     let generation = if generator::candle_problem(index).is_none() { Ok(()) } else { mining.clone() };
     Some(Gpu { index, asked, survey, mining, generation })
 }

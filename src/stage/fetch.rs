@@ -1,4 +1,7 @@
 //! fetch: brings files and models of the data manifest into the cache.
+//!
+//! Does not download by itself: `assets` does. Holds always: a hash that is pinned now is shown, because the next fetch
+//! is checked against it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +10,7 @@ use crate::domain::{DataEntry, DiffusionModel, ModelEntry};
 use crate::work::Context;
 use crate::{assets, config};
 
-/// One file, or one model, that is there now.
+/// One file or model that is in the cache now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchResult {
     /// Its id.
@@ -18,11 +21,11 @@ pub struct FetchResult {
     pub sha256: String,
     /// Its licence.
     pub licence: String,
-    /// Whether it had to be fetched.
+    /// Whether this call fetched it.
     pub fresh: bool,
 }
 
-/// Fetches the files or models `ids`, or all files that have a source where none is named.
+/// Fetches the files or models `ids`; if `ids` is empty, all files that have a source.
 pub fn fetch(ctx: &Context, ids: &[String]) -> Result<Vec<FetchResult>, PrepareError> {
     let here = Path::new(".");
     if ids.is_empty() {

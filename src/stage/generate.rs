@@ -1,4 +1,7 @@
 //! generate: makes or pins each image of the plan, shard by shard: `images/NNNNN.{tar,parquet,json}`.
+//!
+//! Does not know what makes an image: a [`Generator`] of the source does. Holds always: a run has the images of one
+//! engine and one kind of device, because others round differently.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -47,7 +50,7 @@ pub enum GenerateError {
     Work(#[from] WorkError),
 }
 
-/// Images from which a rate is measured.
+/// The fewest images from which a rate is measured.
 const LEAST_MEASURED: usize = 8;
 
 struct Generate<'a> {
@@ -56,13 +59,14 @@ struct Generate<'a> {
     plan: Plan,
     base_key: Sha256,
     part: Part,
-    /// Encodes. One of its own: the thread that makes images waits for encoded ones on a thread of the other pool.
+    /// Encodes images. A pool of its own, because the thread that makes images waits for encoded ones on a thread of
+    /// the other pool.
     encoders: ThreadPool,
-    /// Built when the first shard is to be made: a model takes its time to load.
+    /// Built when the first shard is made, because loading a model takes long.
     generator: Option<Box<dyn Generator>>,
 }
 
-/// Pictures of some rows, on their way into a shard.
+/// Some rows and their pictures, on the way into a shard.
 type Block = (Vec<PlanRow>, Pictures);
 
 /// Runs the stage on the shards of `part`; one record per shard.
@@ -123,7 +127,7 @@ impl ShardWork for Generate<'_> {
             drop(sender);
             let shard = encoder.join().map_err(|_| WorkError::Threads("the encoder's thread died".to_owned()))??;
             generator.take_notes().iter().for_each(|note| ctx.progress.note(note));
-            // A process that shares the machine with others, or makes a few images only, measures something else.
+            // A process that shares the machine with others, or makes few images, would measure a wrong rate.
             if alone && given >= LEAST_MEASURED {
                 record_rate(ctx, spec, &facts, given as f64 / begun.elapsed().as_secs_f64().max(1e-9));
             }
@@ -132,8 +136,8 @@ impl ShardWork for Generate<'_> {
     }
 }
 
-/// Makes the images that are missing, shared out over `devices`, where there are several and the source has a model
-/// that runs on them. The engine is settled once, for all of them: a run has the images of one.
+/// Makes the missing images on all `devices` at once, if there are several and the source has a model that runs on
+/// them. The engine is chosen once for all of them, because all images of a run come from one engine.
 pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<(), GenerateError> {
     if devices.len() < 2 || source(&spec.generate).diffusion().is_none() {
         return Ok(());
@@ -144,7 +148,7 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     processes::share(&ctx, devices, &Job { command: "generate", doing: "making images", input: None, count: &count })
 }
 
-/// Items that have an image or a reason for none: as the records on disk say.
+/// Items that have an image or were lost, by the records on disk.
 fn generated(ctx: &Context, spec: &RunSpec) -> Result<Counted, GenerateError> {
     let plan = Plan::open(ctx, spec)?;
     let given = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
@@ -164,7 +168,8 @@ fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generat
     Ok(generator)
 }
 
-/// Remembers how fast a model is here, for `plan --dry-run`; that it cannot be written down is no reason to stop.
+/// Stores how fast a model is on this machine, for `plan --dry-run`. A rate that cannot be stored is not an error,
+/// because no image depends on it.
 fn record_rate(ctx: &Context, spec: &RunSpec, facts: &BTreeMap<String, String>, images_per_sec: f64) {
     let fact = |name: &str| facts.get(name).map(String::as_str);
     if let (Some(diffusion), Some(device)) = (source(&spec.generate).diffusion(), fact("gpu").or(fact("device"))) {
@@ -173,7 +178,7 @@ fn record_rate(ctx: &Context, spec: &RunSpec, facts: &BTreeMap<String, String>, 
     }
 }
 
-/// A picture on its way into a shard: its row, whose offset is not known yet, and its bytes if they go there.
+/// A picture on the way into a shard: its row, whose offset is not known yet, and its bytes if the shard stores them.
 struct Encoded {
     row: ImageRow,
     png: Option<Vec<u8>>,
@@ -182,7 +187,7 @@ struct Encoded {
 /// A shard being filled.
 struct Shard {
     path: String,
-    /// What is the same for all images that a model makes.
+    /// What all images that a model makes have in common.
     provenance: Option<Provenance>,
     tar: Option<TarShard>,
     kept: Vec<ImageRow>,

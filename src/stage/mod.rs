@@ -1,7 +1,8 @@
 //! The verbs: one file or folder each.
 //!
-//! Sees sources, generators and scorers through their traits; knows neither candle, ort, polars, clap nor image,
-//! because a verb that knows them cannot be tried without them. Each verb has its own error; `cli` joins them.
+//! Uses sources, generators and scorers through their traits and does not know candle, ort, polars, clap or image,
+//! because a verb must be testable without them. Each verb has its own error, so that its signature says what can go
+//! wrong; `cli` joins them.
 
 pub mod annotate;
 pub mod doctor;

@@ -1,4 +1,7 @@
 //! plan: categories x sources -> `plan.parquet`, one row per image to make or read.
+//!
+//! Does not make or decode images. Holds always: equal specs give equal plans, because everything else in a run refers
+//! to items by their number in the plan.
 
 use std::collections::BTreeMap;
 
@@ -27,14 +30,14 @@ pub enum PlanError {
     Table(#[from] TableError),
 }
 
-/// What a plan would come to.
+/// The size and cost of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counts {
     /// Pairs of a category and a nuisance, for a grid of prompts.
     pub pairs: Option<u64>,
     /// Images to make or read.
     pub items: u64,
-    /// Files without a place in the plan.
+    /// Files that the plan leaves out.
     pub lost: u64,
     /// Categories with at least one item.
     pub categories: u64,
@@ -44,15 +47,15 @@ pub struct Counts {
     pub image_bytes: u64,
     /// Calls of a surrogate or target: items x (surrogates + targets).
     pub inferences: u64,
-    /// Hours that one device needs to make the images, by device, from the rates measured here so far.
+    /// Hours that one device needs to make the images, by device, from rates measured on this machine.
     pub hours: Vec<(String, f64)>,
-    /// People's task sheets if every image were hard and the recipe asked for all of them.
+    /// Task sheets if every image were hard and the recipe asked people about all of them.
     pub sheets: u64,
-    /// What they would cost, and in what currency; `None` where the recipe names no reward.
+    /// What they would cost, and the currency; `None` if the recipe names no reward.
     pub cost: Option<(f64, String)>,
 }
 
-/// Lists the source and counts, writing nothing.
+/// Lists the source and counts; writes nothing.
 pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, PlanError> {
     let source = source(&recipe.generate);
     let Listing { rows, lost } = source.list(&recipe.categories, recipe.seed)?;
@@ -80,8 +83,8 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, PlanError> {
     })
 }
 
-/// Makes the plan unless it is there, and stores the spec: before the plan, so that a run directory always says what
-/// it is for.
+/// Makes the plan unless it exists. Stores the spec before the plan, so that a run directory always has the spec of its
+/// contents.
 pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
     let source_of_recipe = source(&recipe.generate);
     let (unit, key) = (ctx.run.plan(), key(recipe));
@@ -96,7 +99,7 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
         prepare::adopt(stored, &spec, &ctx.run_name())?;
     }
     source(&spec.generate).check()?;
-    // The mining that a run says it has stays until the next one is made (`mine` stores it then).
+    // The stored spec keeps its mining until the next one is made; `mine` stores that.
     let mine = stored.map_or_else(|| spec.mine.clone(), |stored| stored.mine);
     ctx.run.write_spec(&RunSpec { mine, ..spec.clone() })?;
     if let Some(listing) = listing {

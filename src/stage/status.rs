@@ -1,4 +1,6 @@
-//! status: how far a run is. Reads records only and takes no lock.
+//! status: the progress of a run.
+//!
+//! Holds always: reads records only and takes no lock, because people ask while another process works on the run.
 
 use super::prepare::all_described;
 use crate::domain::RunSpec;
@@ -6,30 +8,30 @@ use crate::pool::{PoolError, shard_ranges};
 use crate::store::{Check, RunDir, Unit};
 use crate::table::{dropped_table, read_hard};
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// The spec.
     pub spec: RunSpec,
-    /// Items of the plan, once there is one.
+    /// Items of the plan; `None` without a plan.
     pub planned: Option<u64>,
     /// Shards in all.
     pub shards: u64,
-    /// Shards whose images are there.
+    /// Shards whose images are done.
     pub image_shards: u64,
     /// For each surrogate that has predictions.
     pub surrogates: Vec<SurrogateStatus>,
-    /// Hard items of the current mining, once there is one.
+    /// Hard items of the current mining; `None` before the first.
     pub hard: Option<u64>,
-    /// Rows of `dropped.parquet`, once there is one.
+    /// Rows of `dropped.parquet`; `None` before the first mining.
     pub dropped: Option<u64>,
     /// Rounds of task sheets.
     pub rounds: u64,
-    /// Inputs with answers, and answers in them.
+    /// Inputs of answers, and the answers in them.
     pub answers: (u64, u64),
 }
 
-/// How far one surrogate is.
+/// The progress of one surrogate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SurrogateStatus {
     /// Its name.
@@ -46,7 +48,7 @@ pub struct SurrogateStatus {
     pub runtime: String,
 }
 
-/// Looks at the run.
+/// Reads the progress of the run.
 pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     let spec = run.spec()?;
     let plan = run.plan();

@@ -1,9 +1,11 @@
 //! A folder of files for people outside the project: nothing but the contents of the files carries information.
 //!
 //! Holds always: every file has the same date, because dates could reveal sentinels; a folder that holds other files is
-//! not touched, because they may be somebody's work; an existing file with the same bytes is left alone.
+//! not touched, because they may be somebody's work; an existing file with the same bytes is not written again, because
+//! it may be open somewhere.
 
 use std::fs::{self, File, FileTimes};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +30,7 @@ impl HandOut {
         let marker = path.join(README);
         let other = |found: String| StoreError::NotOurs { path: path.display().to_string(), found };
         match fs::read_to_string(&marker) {
-            Ok(found) if found == readme => return Ok(Self(path.to_owned())),
+            Ok(found) if found == readme => {}
             Ok(_) => return Err(other(README.to_owned())),
             Err(_) => Self::check(path)?,
         }
@@ -73,19 +75,26 @@ impl HandOut {
         }
     }
 
-    /// Writes the file `name` (a path inside the folder) unless it exists with the same bytes.
+    /// Writes the file `name` (a path inside the folder) unless it exists with the same bytes, and gives it the date of
+    /// all files.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.0.join(name);
-        if fs::read(&path).is_ok_and(|found| found == bytes) {
-            return Ok(());
+        if !fs::read(&path).is_ok_and(|found| found == bytes) {
+            write_whole(&path, bytes)?;
         }
-        write_whole(&path, bytes)?;
-        // One date for all files: the first second of 2000.
-        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
-        let dated = File::options().write(true).open(&path);
-        let dated = dated.and_then(|file| file.set_times(FileTimes::new().set_accessed(date).set_modified(date)));
-        dated.map_err(StoreError::io("write", &path))
+        // An existing file too: a process that was killed after the line above has left it with another date.
+        set_date(&path).map_err(StoreError::io("write", &path))
     }
+}
+
+/// Gives a file the date of all files: the first second of 2000.
+fn set_date(path: &Path) -> io::Result<()> {
+    let date = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
+    if fs::metadata(path)?.modified()? == date {
+        return Ok(());
+    }
+    let file = File::options().write(true).open(path)?;
+    file.set_times(FileTimes::new().set_accessed(date).set_modified(date))
 }
 
 /// A file in the folder that hardset did not write; `None` for a folder that is new, empty or ours.
@@ -120,6 +129,22 @@ mod tests {
         fs::remove_file(path.join("mine.txt")).unwrap();
         HandOut::renew(&path, second).unwrap();
         assert!(!path.join("images/a.jpg").exists());
+    }
+
+    #[test]
+    fn a_file_that_a_killed_process_left_without_the_date_gets_it_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, readme) = (dir.path().join("out"), "Task sheets of the benchmark a");
+        let out = HandOut::open(&path, readme).unwrap();
+        let date = |name: &str| fs::metadata(path.join(name)).unwrap().modified().unwrap();
+        let wanted = date(README);
+        for (name, bytes) in [(README, readme), ("tasks.csv", "rows")] {
+            fs::write(path.join(name), bytes).unwrap();
+            assert_ne!(date(name), wanted);
+        }
+        HandOut::open(&path, readme).unwrap();
+        out.write("tasks.csv", b"rows").unwrap();
+        assert_eq!([date(README), date("tasks.csv")], [wanted; 2]);
     }
 
     #[test]

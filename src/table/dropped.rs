@@ -25,24 +25,17 @@ pub fn decode(path: &Path) -> Result<Vec<DropRow>, TableError> {
     frame::read_rows(path, &["item_id", "stage", "source", "reason"], |frame| {
         let ids = frame::u32s(frame, "item_id")?;
         let [stages, sources, reasons] = ["stage", "source", "reason"].map(|name| frame::full_strings(frame, name));
-        let rows = ids.into_iter().zip(stages?).zip(sources?).zip(reasons?);
-        Ok(rows
-            .map(|(((id, stage), source), reason)| DropRow {
-                item_id: ItemId(id),
-                stage: stage_of(&stage),
-                source,
-                reason,
-            })
-            .collect())
+        let mut rows = Vec::with_capacity(ids.len());
+        for (((id, stage), source), reason) in ids.into_iter().zip(stages?).zip(sources?).zip(reasons?) {
+            rows.push(DropRow { item_id: ItemId(id), stage: stage_of(&stage)?, source, reason });
+        }
+        Ok(rows)
     })
 }
 
-fn stage_of(text: &str) -> Stage {
-    match text {
-        "plan" => Stage::Plan,
-        "generate" => Stage::Generate,
-        _ => Stage::Mine,
-    }
+fn stage_of(text: &str) -> PolarsResult<Stage> {
+    let found = Stage::ALL.into_iter().find(|stage| stage.to_string() == text);
+    found.ok_or_else(|| polars_err!(ComputeError: "`{text}` is not a stage"))
 }
 
 #[cfg(test)]
@@ -51,12 +44,17 @@ mod tests {
 
     #[test]
     fn rows_come_back_as_they_went_in_even_if_there_are_none() {
-        let row =
-            DropRow { item_id: ItemId(4), stage: Stage::Generate, source: "a,b\n".into(), reason: "truncated".into() };
-        for rows in [vec![], vec![row]] {
+        let row = |stage| DropRow { item_id: ItemId(4), stage, source: "a,b\n".into(), reason: "truncated".into() };
+        for rows in [vec![], Stage::ALL.map(row).to_vec()] {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
             assert_eq!(decode(file.path()).unwrap(), rows);
         }
+    }
+
+    #[test]
+    fn a_stage_that_is_not_known_is_an_error() {
+        let error = stage_of("polish").unwrap_err().to_string();
+        assert!(error.contains("`polish` is not a stage"), "{error}");
     }
 }

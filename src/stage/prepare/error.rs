@@ -1,4 +1,4 @@
-//! Why a run cannot have what it needs.
+//! Why something that a run needs is missing or wrong.
 
 use crate::assets::AssetError;
 use crate::config::ConfigError;
@@ -7,7 +7,7 @@ use crate::onnx::RuntimeError;
 use crate::store::StoreError;
 use crate::work::WorkError;
 
-/// Why a run cannot have what it needs.
+/// Why something that a run needs is missing or wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// A TOML file is wrong.
@@ -19,10 +19,10 @@ pub enum PrepareError {
     /// The work was stopped.
     #[error(transparent)]
     Work(#[from] WorkError),
-    /// An external file cannot be had.
+    /// An external file is missing or wrong.
     #[error(transparent)]
     Asset(#[from] AssetError),
-    /// A surrogate's weights cannot be had.
+    /// A surrogate's weights are missing or wrong.
     #[error("surrogate `{name}`: {source}")]
     Weights {
         /// The surrogate.
@@ -36,10 +36,10 @@ pub enum PrepareError {
     /// ONNX Runtime or a device cannot be used.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// A target must not vote.
+    /// A target is also a surrogate.
     #[error(
-        "the surrogate `{voter}` is the same model as the target `{target}`, and a target must not vote; leave it out \
-         of the surrogates, or take `{target}` out of mine.targets"
+        "the surrogate `{voter}` is the same model as the target `{target}`, and a target must not vote; remove it \
+         from the surrogates, or `{target}` from mine.targets"
     )]
     TargetVotes {
         /// The target.
@@ -47,18 +47,18 @@ pub enum PrepareError {
         /// Its name as a surrogate.
         voter: String,
     },
-    /// The run directory holds another recipe's pool.
-    #[error("{run} holds another pool: {difference}; give this one a directory of its own with --run-dir")]
+    /// The run directory has the pool of another recipe.
+    #[error("{run} has the pool of another recipe: {difference}; choose another directory with --run-dir")]
     OtherPool {
         /// The run directory.
         run: String,
         /// What differs.
         difference: String,
     },
-    /// The model of a run is not the one that it was planned with.
+    /// The model of a run has changed since the run was planned.
     #[error(
-        "{file} is not what it was when {run} was planned; restore it, or make a new run with the changed model in \
-         another --run-dir"
+        "{file} has changed since {run} was planned; restore it, or make a new run with the changed model in another \
+         --run-dir"
     )]
     OtherModel {
         /// The run directory.
@@ -66,30 +66,30 @@ pub enum PrepareError {
         /// The first file that differs.
         file: String,
     },
-    /// Images that are there were made by another engine than the one asked for.
+    /// The images of the run were made by another engine than the requested one.
     #[error(
-        "{run} has images made with --engine {made_by}, but {wanted} is asked for; leave --engine out to go on, or \
-         make another run with --run-dir"
+        "{run} has images made with --engine {made_by}, but {wanted} is requested; leave --engine out to continue, \
+         or make another run with --run-dir"
     )]
     OtherEngine {
         /// The run.
         run: String,
-        /// What made them.
+        /// The engine that made them.
         made_by: &'static str,
-        /// What is asked for.
+        /// The requested one.
         wanted: &'static str,
     },
-    /// Images that are there were made on another kind of device than the one asked for.
+    /// The images of the run were made on another kind of device than the requested one.
     #[error(
-        "{run} has images made on {made_on}, but --device {wanted} is asked for; leave --device out to go on where \
-         they were made, or make another run with --run-dir"
+        "{run} has images made on {made_on}, but --device {wanted} is requested; leave --device out to continue \
+         there, or make another run with --run-dir"
     )]
     OtherMaker {
         /// The run.
         run: String,
         /// `cpu` or `cuda`.
         made_on: String,
-        /// What is asked for.
+        /// The requested one.
         wanted: String,
     },
 }

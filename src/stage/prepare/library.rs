@@ -1,5 +1,8 @@
-//! Where the ONNX Runtime library comes from: `ORT_DYLIB_PATH`, a data directory, a Python environment, else pip. And
-//! the device that models run on, readied before hours are spent on anything.
+//! The ONNX Runtime library of this process, and the device on which models run.
+//!
+//! The library comes from `ORT_DYLIB_PATH`, a data directory, a Python environment or pip, the first that has it. Does
+//! not load models. Holds always: a device that is asked for by name is used or gives an error, because a run on the
+//! wrong device takes days.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,8 @@ pub struct LibraryFile {
     pub from: &'static str,
 }
 
-/// The library for `device`, if one is on this machine: for a GPU the first one with the CUDA provider beside it, where
-/// there is one; else the first one.
+/// The library for `device`, if this machine has one. For a GPU that is the first with the CUDA provider beside it, if
+/// there is such; else the first.
 pub fn find_library(data: &DataFolders, device: Device) -> Result<Option<LibraryFile>, PrepareError> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from) {
         if path.is_file() {
@@ -41,7 +44,7 @@ pub fn find_library(data: &DataFolders, device: Device) -> Result<Option<Library
         Device::Auto => onnx::driver_is_here(),
     };
     let mut found = here(data, &entry.file, "a data directory");
-    // Python is asked only where that can change the choice: it takes its time to start.
+    // Python starts slowly, so it is asked only if that can change the choice.
     if found.is_empty() || (wants_cuda && !found.iter().any(has_provider)) {
         let python = onnx::libraries_of_python().into_iter();
         found.extend(python.map(|path| LibraryFile { path, from: "a Python environment" }));
@@ -58,13 +61,13 @@ fn has_provider(found: &LibraryFile) -> bool {
     onnx::has_provider(&found.path)
 }
 
-/// Whether an error says that there is no library: neither on this machine nor to be fetched. One that is there
-/// and cannot be used is another matter.
+/// Whether an error means that there is no library, neither on this machine nor to be fetched. A library that exists
+/// but cannot be used does not count.
 pub fn is_absent(error: &PrepareError) -> bool {
     matches!(error, PrepareError::Runtime(RuntimeError::Absent | RuntimeError::NoFile { .. }) | PrepareError::Asset(_))
 }
 
-/// What made predictions, in a few words: `onnxruntime 1.31.1 on cpu`, `onnxruntime 1.31.1 on cuda (NVIDIA L4)`.
+/// What made predictions, for people: `onnxruntime 1.31.1 on cpu`, `onnxruntime 1.31.1 on cuda (NVIDIA L4)`.
 pub fn described(facts: &BTreeMap<String, String>) -> String {
     let fact = |name: &str| facts.get(name).map(String::as_str).unwrap_or_default();
     let runtime = format!("{} {}", fact("runtime"), fact("runtime_version"));
@@ -75,7 +78,8 @@ pub fn described(facts: &BTreeMap<String, String>) -> String {
     }
 }
 
-/// All that made the predictions of these shards, each once: more than one where a run went on elsewhere.
+/// Everything that made the predictions of these shards, each once; more than one if a run was continued on another
+/// machine.
 pub fn all_described(records: &[ShardRecord]) -> String {
     let mut all: Vec<String> = records.iter().map(|record| described(&record.facts)).collect();
     all.sort();
@@ -91,7 +95,7 @@ pub struct Ready {
     pub chosen: Chosen,
 }
 
-/// Finds or fetches the library, loads it unless this process has it, and readies the device.
+/// Finds or fetches the library, loads it unless this process has done so, and tries the device.
 pub fn ready(ctx: &Context) -> Result<Ready, PrepareError> {
     let runtime = match Runtime::loaded() {
         Some(runtime) => runtime,
@@ -111,7 +115,8 @@ fn load(ctx: &Context) -> Result<Arc<Runtime>, PrepareError> {
     Ok(runtime)
 }
 
-/// Fetches the library for the CPU with pip; for a GPU that is asked for by name it would be of no use.
+/// Fetches the library for the CPU with pip; an error if a GPU is asked for by name, because this library cannot use
+/// it.
 fn fetched(ctx: &Context) -> Result<LibraryFile, PrepareError> {
     if let (Device::Cuda(index), Some(survey)) = (ctx.device, onnx::survey(None)) {
         let problem = survey.problem(index).unwrap_or_else(|| "there is no ONNX Runtime for CUDA".to_owned());

@@ -1,4 +1,7 @@
-//! What a generator works with: the engine, and ONNX Runtime where that is wanted and can be had.
+//! What a generator works with: engine, device and, if it is needed and available, ONNX Runtime.
+//!
+//! Holds always: a run keeps the engine and the kind of device that made its first images, because others round
+//! differently.
 
 use super::planned::planned_shards;
 use super::{PrepareError, library};
@@ -8,7 +11,7 @@ use crate::source::source;
 use crate::store::ShardRecord;
 use crate::work::Context;
 
-/// Means for a run: with `--engine auto` those of the images that are there already, so that one run has one engine.
+/// The means for a run. With `--engine auto` the engine of the images that the run already has.
 pub fn for_run(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Means, PrepareError> {
     if source(&spec.generate).diffusion().is_none() {
         return Ok(without_runtime(ctx, EngineChoice::Auto));
@@ -26,16 +29,15 @@ pub fn for_run(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Means, Pr
     Ok(means)
 }
 
-/// The kind of device that made the images of a run of so many shards, as their records say.
+/// The kind of device that made the images of a run of `shards` shards, by their records.
 fn made_on(ctx: &Context, shards: usize) -> Option<String> {
     let records = (0..shards).filter_map(|shard| ctx.run.images(shard).record());
     let device = records.into_iter().find_map(|mut record| record.facts.remove("device"))?;
-    // Older records have the index too.
+    // Older records also have the index.
     Some(device.split(':').next().unwrap_or_default().to_owned())
 }
 
-/// An error if an engine or a device is asked for by name and the run's images were made by another one: they round
-/// otherwise.
+/// An error if an engine or a device is asked for by name and the run's images were made by another one.
 pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), PrepareError> {
     match (ctx.engine, made_by(ctx, shards)) {
         (wanted, Some(made_by)) if wanted != EngineChoice::Auto && wanted != made_by => {
@@ -53,7 +55,8 @@ pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), PrepareError> {
     }
 }
 
-/// The engine of a run: the one that is asked for or that made its images, else the one that `auto` takes here.
+/// The engine of a run: the one that is asked for, else the one that made its images, else the choice of `auto` on this
+/// machine.
 pub fn settled_engine(ctx: &Context, spec: &RunSpec) -> Result<EngineChoice, PrepareError> {
     let shards = planned_shards(ctx, spec);
     check_engine(ctx, shards)?;
@@ -67,12 +70,12 @@ pub fn settled_engine(ctx: &Context, spec: &RunSpec) -> Result<EngineChoice, Pre
     }
 }
 
-/// The engine that made the images of a run of so many shards; `None` where a model has made none yet.
+/// The engine that made the images of a run of `shards` shards; `None` if no model has made any yet.
 pub fn made_by(ctx: &Context, shards: usize) -> Option<EngineChoice> {
     (0..shards).filter_map(|shard| ctx.run.images(shard).record()).find_map(|record| engine_of(&record))
 }
 
-/// As a record says; one without a word on it is of the time when there was candle alone.
+/// The engine that a record names. A record with a sampler and no engine is from the time when candle was the only one.
 fn engine_of(record: &ShardRecord) -> Option<EngineChoice> {
     match record.facts.get("engine") {
         Some(engine) => engine.parse().ok(),
@@ -93,7 +96,7 @@ fn of_engine(ctx: &Context, engine: EngineChoice) -> Result<Means, PrepareError>
         EngineChoice::Auto => match library::ready(ctx) {
             Ok(ready) => means.runtime = Some(ready.runtime),
             Err(error) if candle_can(ctx.device) && library::is_absent(&error) => {
-                ctx.progress.note(&format!("candle makes the images, slower than ONNX Runtime would: {error}"));
+                ctx.progress.note(&format!("candle makes the images, which is slower than ONNX Runtime: {error}"));
             }
             Err(error) => return Err(error),
         },
@@ -101,7 +104,7 @@ fn of_engine(ctx: &Context, engine: EngineChoice) -> Result<Means, PrepareError>
     Ok(means)
 }
 
-/// Whether candle is there for the device, as far as the build can tell.
+/// Whether this build has candle for the device.
 fn candle_can(device: Device) -> bool {
     match device {
         Device::Cpu | Device::Auto => cfg!(feature = "candle"),

@@ -1,8 +1,8 @@
-//! prepare: what a run needs before hours are spent on it: weights and models that are found (or fetched) and are the
-//! right ones, a library that can be used, an engine and a device.
+//! prepare: checks what a run needs before hours are spent on it: weights and models (found or fetched, with the right
+//! hashes), a usable library, an engine and a device.
 //!
-//! Holds always: the device and the engine that were asked for are the ones used, or there is an error; only `auto`
-//! chooses, and says what it chose, because a run that silently went to the CPU costs people days.
+//! Does not make images or predictions. Holds always: the requested device and engine are used, or there is an error;
+//! only `auto` chooses, and reports its choice, because a run that silently uses the CPU costs people days.
 
 mod error;
 mod library;
@@ -27,9 +27,8 @@ pub use resolve::resolve_surrogate;
 pub(super) use resolve::{TOOL, adopt, resolve};
 pub(super) use weights::pinned_note;
 
-/// What can be known to stop a mining before hours are spent on images: a target that votes; a library that is missing
-/// (and is fetched, where it can be) or unusable; a device that models cannot run on. Nothing is looked for where no
-/// model has anything left to do.
+/// Finds what would stop the mining later: a target that votes; a library that is missing (and cannot be fetched) or
+/// unusable; a device on which models cannot run. Checks nothing for models that have no work left.
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     resolve::check_targets(spec)?;
     if generation_waits(ctx, spec) {
@@ -41,7 +40,7 @@ pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     Ok(())
 }
 
-/// Whether a diffusion model has images left to make.
+/// Whether a diffusion model still has images to make.
 fn generation_waits(ctx: &Context, spec: &RunSpec) -> bool {
     if source(&spec.generate).diffusion().is_none() {
         return false;
@@ -51,7 +50,7 @@ fn generation_waits(ctx: &Context, spec: &RunSpec) -> bool {
     (0..planned_shards(ctx, spec)).map(given).sum::<u64>() < planned
 }
 
-/// Whether an ONNX model has images left to score.
+/// Whether an ONNX model still has images to score.
 fn scoring_waits(ctx: &Context, spec: &RunSpec) -> bool {
     let shards = planned_shards(ctx, spec);
     let is_onnx = |scorer: &SurrogateSpec| matches!(scorer.model, SurrogateModel::Onnx(_));

@@ -1,4 +1,7 @@
-//! Diffusion models: where they are, and that they are the ones that a run was made for.
+//! Diffusion models: finds or fetches their folders, and checks that they are the ones of the run.
+//!
+//! Does not load a model. Holds always: a model is identified by the hashes of all its files, because a changed file
+//! changes every image.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +14,7 @@ use crate::generator;
 use crate::source::source;
 use crate::work::Context;
 
-/// The model with its folder found (or fetched, where the manifest says how) and its files hashed.
+/// The model with its folder found, or fetched if the manifest has a source, and its files hashed.
 pub fn find(ctx: &Context, model: &DiffusionModel) -> Result<DiffusionModel, PrepareError> {
     let entry = config::model_entry(&model.name)?;
     let path = match (model.path.as_os_str().is_empty(), look_up(ctx, &model.name)) {
@@ -63,7 +66,7 @@ fn check_hashes(ctx: &Context, entry: &ModelEntry, folder: &Path, files: &[Pinne
     Ok(())
 }
 
-/// Checks that the model of a run still is what it was when the run was planned.
+/// Checks that the model of a run has not changed since the run was planned.
 pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     let Some(source) = source(&spec.generate).diffusion() else { return Ok(()) };
     let found = hashed(&source.model.path, &source.model.name)?;
@@ -76,11 +79,11 @@ pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     })
 }
 
-/// A folder of that name with a model in it, in a data directory or among the fetched ones.
+/// The folder of the model `name`, in a data directory or in the cache.
 pub fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
     let inside = |folder: &Path| [folder.join(name), folder.join("models").join(name)];
     let folders = ctx.data.all().flat_map(inside);
-    // Without all of its files a fetched model is not whole yet.
+    // A model of which files are missing has not been fetched completely.
     let whole = |path: &PathBuf| generator::model_files(path).is_ok();
     folders.into_iter().find(|path| path.join("model_index.json").is_file() && whole(path)).map(|path| real_path(&path))
 }
@@ -94,7 +97,7 @@ fn hashed(folder: &Path, name: &str) -> Result<Vec<PinnedFile>, PrepareError> {
     files.into_iter().map(hash).collect()
 }
 
-/// Names and hashes of the files, not where the folder lies.
+/// Hash of the names and hashes of the files; the place of the folder does not matter.
 fn identity(files: &[PinnedFile]) -> Sha256 {
     let add = |key: KeyHasher, file: &PinnedFile| key.field(&file.path.to_string_lossy(), file.sha256.to_string());
     files.iter().fold(KeyHasher::new(), add).finish()

@@ -1,4 +1,8 @@
-//! A checked recipe -> the run's spec: weights found (or fetched), hashes filled in; and whether a run may adopt it.
+//! A checked recipe -> the spec of a run: weights found or fetched, hashes filled in; and whether an existing run may
+//! continue with it.
+//!
+//! Holds always: a run never changes its pool, because its predictions and answers belong to that pool; its mining may
+//! change.
 
 use super::PrepareError;
 use super::weights::find_weights;
@@ -8,10 +12,10 @@ use crate::source::with_model;
 use crate::store::FORMAT;
 use crate::work::Context;
 
-/// What writes runs and releases.
+/// Name and version of this program, as runs and releases have it.
 pub const TOOL: &str = concat!("hardset ", env!("CARGO_PKG_VERSION"));
 
-/// The spec of `recipe`; `shard_items` where the recipe leaves it open.
+/// The spec of `recipe`; `shard_items` is used if the recipe does not set it.
 pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSpec, PrepareError> {
     let MineRecipe { surrogates, targets, select, batch } = &recipe.mine;
     let targets_named = targets.iter().map(|def| def.name.clone()).collect();
@@ -33,7 +37,7 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
     Ok(spec)
 }
 
-/// No target votes: a model scores low by construction on what it helped to choose.
+/// An error if a target votes, because a model scores low by construction on images that it helped to select.
 pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
     match spec.voting_target() {
         None => Ok(()),
@@ -41,7 +45,7 @@ pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
     }
 }
 
-/// A surrogate with its weights found and hashed, or fetched where the manifest says how.
+/// A surrogate with its weights found, or fetched if the manifest has a source, and hashed.
 pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
     let model = match &def.model {
         ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
@@ -59,7 +63,7 @@ pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateS
     Ok(SurrogateSpec { name: def.name.clone(), model })
 }
 
-/// Checks that a run made for `stored` may go on as `spec`: the pool must be the same, the mining may differ.
+/// Checks that the run of `stored` may continue as `spec`: the pool must be the same, the mining may differ.
 pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), PrepareError> {
     let differs = [
         ("name", stored.name != spec.name),

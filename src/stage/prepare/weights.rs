@@ -20,7 +20,7 @@ pub fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<P
     Ok(PinnedFile { path: real_path(&path), bytes, sha256 })
 }
 
-/// The entry's file; fetched, with a note, where it is not here but can be had.
+/// The file of `entry`; fetched, with a note, if it is not on this machine and has a source.
 pub fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, AssetError> {
     match ctx.data.locate(entry) {
         Err(AssetError::Missing { .. }) if entry.source.is_some() => {
@@ -35,7 +35,7 @@ pub fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, AssetE
     }
 }
 
-/// What people are told when a file without a hash has been fetched.
+/// The note about a fetched file whose hash the manifest does not have.
 pub fn pinned_note(id: &str, located: &Located) -> String {
     format!("{id} had no hash in data-manifest.toml; pinned now: {}", located.sha256)
 }
