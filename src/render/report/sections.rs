@@ -13,7 +13,6 @@ use super::data::{Agreement, CategoryRow, Confusion, DroppedItem, LeaveOneOut, S
 use super::tables::{folded_table, head, section, table};
 use super::text::{fragment_value, hash, name, phrase};
 use crate::render::numbers::{DASH, bounds, coefficient, count, counted, percent, ratio, share};
-use crate::stats::Interval;
 
 /// Rows of a long table that are visible from the start; the others are folded.
 const SHOWN_ROWS: usize = 15;
