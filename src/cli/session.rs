@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::args::{Common, Format, PipelineArgs};
 use super::error::Error;
 use super::output::Output;
-use super::progress::Drawn;
+use super::progress::TerminalProgress;
 use crate::assets::DataFolders;
 use crate::config::{ConfigError, Override, Recipe};
 use crate::domain::{Device, Devices, EngineChoice};
@@ -27,7 +27,7 @@ pub struct Session {
     engine: EngineChoice,
     threads: usize,
     format: Format,
-    progress: Drawn,
+    progress: TerminalProgress,
     stop: Arc<AtomicBool>,
 }
 
@@ -49,7 +49,7 @@ impl Session {
             engine: common.engine,
             threads,
             format: common.format,
-            progress: Drawn::new(common.quiet, common.verbose),
+            progress: TerminalProgress::new(common.quiet, common.verbose),
             stop,
         })
     }

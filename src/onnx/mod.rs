@@ -1,13 +1,13 @@
 //! ONNX Runtime: the only loaded library of this process, its environment and its devices.
 //!
 //! Surrogates and the diffusion engine make their sessions with [`Runtime::options`]; they know neither the source of
-//! the library nor the needs of a device. Does not look for the library (`stage::library` does) and runs no model.
+//! the library nor the needs of a device. Does not look for the library (`stage::prepare` does) and runs no model.
 //!
 //! Holds always: the requested device is the one that [`Chosen`] names, or the call is an error, because a silent
-//! fall-back to the CPU would take days instead of hours; only `auto` may choose the CPU, and then [`Chosen::note`]
-//! says why, if the machine has a GPU.
+//! fall-back to the CPU would take days instead of hours; only `auto` may choose the CPU, and then
+//! [`Chosen::note`] says why, if the machine has a GPU.
 //!
-//! Only this module, `surrogate::onnx` and `generator::diffusion::onnx` know the crate ort, because a change of its
+//! Only this module, `scorer::onnx` and `generator::diffusion::onnx` know the crate ort, because a change of its
 //! version must not reach the stages.
 
 #[cfg(not(feature = "onnx"))]

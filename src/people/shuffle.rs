@@ -2,7 +2,7 @@
 
 use crate::domain::Philox;
 
-/// Random numbers one after the other.
+/// A sequence of random numbers.
 pub struct Draws {
     stream: Philox,
     next: u64,

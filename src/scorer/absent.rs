@@ -1,4 +1,4 @@
-//! ONNX classifiers in a build without ONNX Runtime: there are none, and whoever builds one is told so.
+//! ONNX classifiers in a build without ONNX Runtime: building one is an error.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a kind of source says of itself: trait [`Source`].
+//! What a kind of source must know about itself: trait [`Source`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
