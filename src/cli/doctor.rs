@@ -1,4 +1,6 @@
 //! `hardset doctor`: what this build and this machine can do.
+//!
+//! Does not check anything: `stage::doctor` does.
 
 use std::path::Path;
 

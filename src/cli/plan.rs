@@ -1,4 +1,7 @@
 //! `hardset plan`: makes the plan, or shows what it would cost.
+//!
+//! Does not list images: `stage::plan` does. Holds always: with `--dry-run` no run directory is made, because people
+//! ask for the cost first.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! Draws progress: a bar on a terminal, plain lines otherwise, nothing with `-q`.
+//!
+//! Does not print results. Holds always: draws on stderr only, because scripts read stdout.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,7 @@
 //! What all commands share: options, threads, signals, progress, printing.
+//!
+//! Does not know the commands. Holds always: a signal first asks the work to stop at a safe place, and only a second
+//! one ends the process at once, because finished work must not be lost.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

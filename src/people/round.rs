@@ -1,4 +1,6 @@
 //! A round of task sheets: the sheets that one export made together.
+//!
+//! Does not read or write it: `stage::annotate` does.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,6 @@
 //! Shuffles that depend only on a seed.
+//!
+//! Holds always: equal seeds give equal orders on every machine, because a resumed export must make the same sheets.
 
 use crate::domain::Philox;
 

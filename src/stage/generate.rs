@@ -27,7 +27,7 @@ use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWo
 /// Why images are not made.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// What the run needs cannot be had.
+    /// Something that the run needs is missing or wrong.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The plan cannot be read.

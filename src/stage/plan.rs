@@ -16,7 +16,7 @@ use crate::work::Context;
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// What the run needs cannot be had.
+    /// Something that the run needs is missing or wrong.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The source of images cannot be used.

@@ -1,4 +1,7 @@
 //! What every verb is given: the run, what it may use, where it reports.
+//!
+//! Does not read or write files. Holds always: a verb that checks [`Context::check_stop`] between two pieces of work
+//! loses nothing when it is stopped, because finished pieces are committed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,7 @@
 //! What can stop the work on shards, in any verb.
+//!
+//! Holds always: a stop by a signal and a process that ended say that the same command continues, because finished work
+//! is kept.
 
 use crate::store::StoreError;
 

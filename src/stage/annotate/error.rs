@@ -1,4 +1,6 @@
 //! Why the work with people stops.
+//!
+//! Every message says what to do next, because those who run an annotation have people waiting.
 
 use crate::config::ConfigError;
 use crate::people::SheetError;

@@ -210,10 +210,6 @@ impl<'a> Jpegs<'a> {
     }
 }
 
-fn image_name(task: &Task) -> String {
-    format!("images/{}/{}.jpg", task.batch, task.name)
-}
-
 /// The images of a sheet, as files of their own or inside its page.
 fn write_images(spec: &RunSpec, sheet: &[Task], jpegs: &[Vec<u8>], target: &Target) -> Result<(), AnnotateError> {
     if target.to.format != ExportFormat::Html {
@@ -223,6 +219,10 @@ fn write_images(spec: &RunSpec, sheet: &[Task], jpegs: &[Vec<u8>], target: &Targ
     let uris: Vec<String> = jpegs.iter().map(|jpeg| tasks::jpeg_uri(jpeg)).collect();
     let page = page::sheet_page(&sheet_of(spec, sheet, |task| uris[task.position as usize].clone()));
     Ok(target.folder.write(&format!("{}.html", sheet[0].batch), &page)?)
+}
+
+fn image_name(task: &Task) -> String {
+    format!("images/{}/{}.jpg", task.batch, task.name)
 }
 
 /// A sheet as the page shows it.

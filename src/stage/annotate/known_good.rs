@@ -1,4 +1,7 @@
 //! Images that are known to show their category: a folder with one sub-folder for each category's id.
+//!
+//! Does not decode the images. Holds always: an image is listed under the category of its folder and no other, because
+//! it will serve as known truth.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! Votes and verdicts of all answers that have been collected, from the tables in `verdicts/`.
+//!
+//! Holds always: the tables are used only if their key is that of the present answers and recipe, because verdicts of
+//! other answers are wrong.
 
 use super::AnnotateError;
 use super::collect::{self, Evaluation};

@@ -101,17 +101,6 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
     Ok(scored)
 }
 
-/// Hash of everything that the predictions for a shard depend on.
-fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
-    KeyHasher::new()
-        .field("stage", SCORING)
-        .field("images", images.hash().to_string())
-        .field("surrogate", surrogate.identity())
-        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
-        .field("categories", spec.categories.sha256.to_string())
-        .finish()
-}
-
 /// How many predictions of the surrogates and targets of the mining are made; `images`: the records of all shards.
 pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> WorkCount {
     let mut counted = WorkCount { done: 0, all: 0 };
@@ -125,6 +114,17 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> WorkCount {
         }
     }
     counted
+}
+
+/// Hash of everything that the predictions for a shard depend on.
+fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
+    KeyHasher::new()
+        .field("stage", SCORING)
+        .field("images", images.hash().to_string())
+        .field("surrogate", surrogate.identity())
+        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
+        .field("categories", spec.categories.sha256.to_string())
+        .finish()
 }
 
 /// An error if the weights are not the ones that the spec names.

@@ -79,21 +79,6 @@ pub struct Chosen {
     pub people: Option<PeopleResult>,
 }
 
-/// An error if the run's own server has answers that are not collected, because the release would ignore them.
-fn check_collected(ctx: &Context) -> Result<(), ReleaseError> {
-    let ballots = ctx.run.ballots();
-    if !ballots.is_file() {
-        return Ok(());
-    }
-    let (id, given) = read_ballots(&ballots, true)?;
-    let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
-    let answers = given.len() as u64;
-    if answers == collected {
-        return Ok(());
-    }
-    Err(ReleaseError::NotCollected { run: ctx.run_name(), answers: answers.saturating_sub(collected) })
-}
-
 /// Chooses among the hard items of the current mining.
 pub fn choose(pool: &Pool) -> Result<Chosen, ReleaseError> {
     let hard = pool.hard()?.to_vec();
@@ -116,4 +101,19 @@ pub fn choose(pool: &Pool) -> Result<Chosen, ReleaseError> {
         left_out.push(LeftOut::new(&row, reason, ""));
     }
     Ok(Chosen { items, left_out, people: Some(people) })
+}
+
+/// An error if the run's own server has answers that are not collected, because the release would ignore them.
+fn check_collected(ctx: &Context) -> Result<(), ReleaseError> {
+    let ballots = ctx.run.ballots();
+    if !ballots.is_file() {
+        return Ok(());
+    }
+    let (id, given) = read_ballots(&ballots, true)?;
+    let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
+    let answers = given.len() as u64;
+    if answers == collected {
+        return Ok(());
+    }
+    Err(ReleaseError::NotCollected { run: ctx.run_name(), answers: answers.saturating_sub(collected) })
 }

@@ -312,16 +312,6 @@ fn predictions(pool: &Pool, shard: usize, here: &BTreeMap<ItemId, &HardRow>) -> 
     Ok(predictions)
 }
 
-/// The nuisance and the prompt of a made image.
-fn made_from(row: &PlanRow) -> Option<page::MadeFrom> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    (row.nuisance.is_some() || row.prompt.is_some()).then(|| page::MadeFrom {
-        kind: text(&row.nuisance_kind),
-        value: text(&row.nuisance),
-        prompt: text(&row.prompt),
-    })
-}
-
 fn card(
     pool: &Pool,
     image: &ImageRow,
@@ -351,6 +341,16 @@ fn card(
         near_tie: hard.near_tie,
         suspect_label: hard.agreed_wrong.is_some_and(|(_, count)| suspect(count, hard.n_failed)),
     }
+}
+
+/// The nuisance and the prompt of a made image.
+fn made_from(row: &PlanRow) -> Option<page::MadeFrom> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (row.nuisance.is_some() || row.prompt.is_some()).then(|| page::MadeFrom {
+        kind: text(&row.nuisance_kind),
+        value: text(&row.nuisance),
+        prompt: text(&row.prompt),
+    })
 }
 
 /// Whether the label itself is in doubt: two failing surrogates or more, three quarters of them at least, give one

@@ -1,4 +1,7 @@
 //! The report's part about people: verdicts -> what the page shows.
+//!
+//! Does not count votes: `people` does. Holds always: a person appears as the first digits of a keyed hash, because the
+//! page may be published.
 
 use std::collections::BTreeSet;
 

@@ -28,12 +28,6 @@ const DOCUMENTS: [&str; 7] = [
     "release.json",
 ];
 
-/// What is wrong with the file at `path`.
-fn wrong(verified: &mut Verified, path: &Path, problem: &str) {
-    let remedy = "get the release again from where it came, or make it again with `hardset release`";
-    verified.problems.push(format!("{}: {problem}; {remedy}", path.display()));
-}
-
 /// Checks the whole release.
 pub fn verify_release(ctx: &Context, release: &ReleaseDir) -> Result<Verified, VerifyError> {
     let mut verified = Verified::default();
@@ -79,6 +73,12 @@ fn listed(release: &ReleaseDir, verified: &mut Verified) -> Result<BTreeMap<Stri
         wrong(verified, &release.path().join(name), &format!("{SUMS} does not have it"));
     }
     Ok(names)
+}
+
+/// What is wrong with the file at `path`.
+fn wrong(verified: &mut Verified, path: &Path, problem: &str) {
+    let remedy = "get the release again from where it came, or make it again with `hardset release`";
+    verified.problems.push(format!("{}: {problem}; {remedy}", path.display()));
 }
 
 fn sums(
