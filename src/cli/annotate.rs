@@ -1,4 +1,7 @@
 //! `hardset annotate export|serve|collect`: task sheets to people, answers from them.
+//!
+//! Does not make sheets or verdicts: `stage::annotate` does. Holds always: changed settings are stored only after they
+//! have led to sheets or verdicts, because a call that fails must leave the run as it was.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

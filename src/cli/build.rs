@@ -1,4 +1,7 @@
 //! `hardset build`: from a pipeline to the report and the task sheets, in one call.
+//!
+//! Does no work of its own: every step is a verb of `stage`. Holds always: the same call continues where it stopped,
+//! because every step skips what is done.
 
 use serde_json::json;
 

@@ -1,4 +1,6 @@
 //! `hardset doctor`: what this build and this machine can do.
+//!
+//! Does not check anything: `stage::doctor` does.
 
 use std::path::Path;
 
@@ -224,10 +226,7 @@ mod tests {
     fn a_machine_without_a_gpu_says_so_in_one_line_unless_one_is_asked_for() {
         let problem = "libcuda.so.1: cannot open shared object file";
         let none = Survey { driver: Err(problem.to_owned()), has_provider: false, cuda: None, cudnn: None, ..survey() };
-        check(
-            &gpu(false, none.clone()),
-            &["GPU       none that can be seen: libcuda.so.1: cannot open shared object file"],
-        );
+        check(&gpu(false, none.clone()), &["GPU       none found: libcuda.so.1: cannot open shared object file"]);
         let text = gpu_text(&gpu(true, none));
         let pip = "run       pip uninstall -y onnxruntime && pip install \"onnxruntime-gpu[cuda,cudnn]==1.31.1\"";
         assert!(text.starts_with("driver    cannot be used: libcuda.so.1"), "{text}");

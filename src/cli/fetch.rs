@@ -1,4 +1,6 @@
 //! `hardset fetch`: external files into the cache.
+//!
+//! Does not download: `stage::fetch` does.
 
 use std::path::Path;
 

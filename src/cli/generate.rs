@@ -1,4 +1,7 @@
 //! `hardset generate`: the images of a planned run.
+//!
+//! Does not make images: `stage::generate` does. Holds always: only the call that people make takes the lock; the
+//! processes that it starts for other devices rely on it, because a lock has one owner.
 
 use serde_json::json;
 

@@ -1,4 +1,7 @@
 //! `hardset mine`: scores and selects again, by another rule or other surrogates.
+//!
+//! Does not score or select: `stage::mine` does. Holds always: what an option leaves out is taken from the last mining,
+//! because people change one thing at a time.
 
 use std::path::Path;
 

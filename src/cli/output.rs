@@ -1,4 +1,6 @@
 //! What a command prints at its end: text for people, the same facts as JSON for programs.
+//!
+//! Does not decide where it is printed: `session` does.
 
 use serde_json::Value;
 

@@ -1,4 +1,7 @@
 //! `hardset plan`: makes the plan, or shows what it would cost.
+//!
+//! Does not list images: `stage::plan` does. Holds always: with `--dry-run` no run directory is made, because people
+//! ask for the cost first.
 
 use std::path::Path;
 
@@ -8,7 +11,7 @@ use super::args::PlanArgs;
 use super::error::Error;
 use super::output::{Output, size};
 use super::session::Session;
-use crate::stage::plan::{self, Counts};
+use crate::stage::plan::{self, PlanCost};
 
 pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     let recipe = Session::recipe(&args.pipeline)?;
@@ -25,8 +28,8 @@ pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     Ok(Output::new(text, json).lost(record.dropped))
 }
 
-fn counted(counts: &Counts) -> Output {
-    let Counts { pairs, items, lost, categories, shards, image_bytes, inferences, hours, sheets, cost } = counts;
+fn counted(counts: &PlanCost) -> Output {
+    let PlanCost { pairs, items, lost, categories, shards, image_bytes, inferences, hours, sheets, cost } = counts;
     let mut lines = Vec::new();
     lines.extend(pairs.map(|pairs| format!("{pairs} pairs of category and nuisance")));
     lines.push(format!("{items} items of {categories} categories in {shards} shard(s); {lost} files without a label"));

@@ -1,4 +1,6 @@
 //! Draws progress: a bar on a terminal, plain lines otherwise, nothing with `-q`.
+//!
+//! Does not print results. Holds always: draws on stderr only, because scripts read stdout.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
@@ -12,34 +14,34 @@ use crate::work::Progress;
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Draws on stderr.
-pub struct Drawn {
+pub struct TerminalProgress {
     quiet: bool,
     verbose: bool,
     terminal: bool,
-    current: Mutex<Current>,
+    current: Mutex<CurrentStage>,
 }
 
-struct Current {
+struct CurrentStage {
     stage: String,
     bar: ProgressBar,
     started: Instant,
     last_line: Instant,
 }
 
-impl Drawn {
+impl TerminalProgress {
     /// `quiet`: draws nothing; `verbose`: also prints details.
     pub fn new(quiet: bool, verbose: bool) -> Self {
         let now = Instant::now();
-        let current = Current { stage: String::new(), bar: ProgressBar::hidden(), started: now, last_line: now };
+        let current = CurrentStage { stage: String::new(), bar: ProgressBar::hidden(), started: now, last_line: now };
         Self { quiet, verbose, terminal: stderr().is_terminal(), current: Mutex::new(current) }
     }
 
-    fn with(&self, change: impl FnOnce(&mut Current)) {
+    fn with(&self, change: impl FnOnce(&mut CurrentStage)) {
         change(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-impl Progress for Drawn {
+impl Progress for TerminalProgress {
     fn start(&self, stage: &str, total: u64) {
         let target =
             if self.terminal && !self.quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -50,7 +52,7 @@ impl Progress for Drawn {
         bar.set_message(stage.to_owned());
         self.with(|current| {
             let now = Instant::now();
-            *current = Current { stage: stage.to_owned(), bar, started: now, last_line: now };
+            *current = CurrentStage { stage: stage.to_owned(), bar, started: now, last_line: now };
         });
     }
 
@@ -86,7 +88,7 @@ impl Progress for Drawn {
     }
 }
 
-fn line(current: &Current) -> String {
+fn line(current: &CurrentStage) -> String {
     let (done, total) = (current.bar.position(), current.bar.length().unwrap_or(0));
     let seconds = current.started.elapsed().as_secs_f64();
     // Where all items were done before, the time is too short for a rate.

@@ -1,4 +1,7 @@
 //! `hardset release`: the benchmark as a folder to publish.
+//!
+//! Does not choose or write images: `stage::release` does. Holds always: changed settings are stored only after they
+//! have led to a release, because a call that fails must leave the run as it was.
 
 use serde_json::json;
 

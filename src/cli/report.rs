@@ -1,4 +1,6 @@
 //! `hardset report`: the current mining as an HTML page.
+//!
+//! Does not count or lay out anything: `stage::report` and `render::report` do.
 
 use serde_json::json;
 

@@ -1,4 +1,7 @@
 //! What all commands share: options, threads, signals, progress, printing.
+//!
+//! Does not know the commands. Holds always: a signal first asks the work to stop at a safe place, and only a second
+//! one ends the process at once, because finished work must not be lost.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::args::{Common, Format, PipelineArgs};
 use super::error::Error;
 use super::output::Output;
-use super::progress::Drawn;
+use super::progress::TerminalProgress;
 use crate::assets::DataFolders;
 use crate::config::{ConfigError, Override, Recipe};
 use crate::domain::{Device, Devices, EngineChoice};
@@ -27,7 +30,7 @@ pub struct Session {
     engine: EngineChoice,
     threads: usize,
     format: Format,
-    progress: Drawn,
+    progress: TerminalProgress,
     stop: Arc<AtomicBool>,
 }
 
@@ -49,7 +52,7 @@ impl Session {
             engine: common.engine,
             threads,
             format: common.format,
-            progress: Drawn::new(common.quiet, common.verbose),
+            progress: TerminalProgress::new(common.quiet, common.verbose),
             stop,
         })
     }

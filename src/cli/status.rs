@@ -1,4 +1,6 @@
 //! `hardset status`: the progress of a run, or the contents of a release.
+//!
+//! Does not read tables: `stage::status` reads records.
 
 use serde_json::json;
 

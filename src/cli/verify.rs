@@ -1,4 +1,6 @@
 //! `hardset verify`: every file of a run or release.
+//!
+//! Does not check anything: `stage::verify` does.
 
 use serde_json::json;
 

@@ -1,4 +1,6 @@
 //! [`Runtime`] in a build without ONNX Runtime: every attempt to load one is an error.
+//!
+//! Has the same interface as `runtime`, because callers must not need conditions on features.
 
 use std::path::Path;
 use std::sync::Arc;

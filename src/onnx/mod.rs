@@ -4,8 +4,8 @@
 //! the library nor the needs of a device. Does not look for the library (`stage::prepare` does) and runs no model.
 //!
 //! Holds always: the requested device is the one that [`Chosen`] names, or the call is an error, because a silent
-//! fall-back to the CPU would take days instead of hours; only `auto` may choose the CPU, and then [`Chosen::note`]
-//! says why, if the machine has a GPU.
+//! fall-back to the CPU would take days instead of hours; only `auto` may choose the CPU, and then
+//! [`Chosen::note`] says why, if the machine has a GPU.
 //!
 //! Only this module, `scorer::onnx` and `generator::diffusion::onnx` know the crate ort, because a change of its
 //! version must not reach the stages.

@@ -37,7 +37,7 @@ type TextOf = unsafe extern "system" fn(*const c_void, *mut *const c_char) -> Or
 
 /// Where one operator runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct PlacedOperator {
     /// Its type: `Conv`.
     pub operator: String,
     /// The provider: `CPUExecutionProvider`.
@@ -65,7 +65,7 @@ impl Table {
     }
 
     /// The operators of a session whose options went through [`Table::remember`], before a provider fuses its own.
-    pub fn placed(self, session: &Session) -> ort::Result<Vec<Placed>> {
+    pub fn placed(self, session: &Session) -> ort::Result<Vec<PlacedOperator>> {
         // SAFETY: the types are those of the C API at these places; what is read belongs to the session, which is
         // borrowed.
         unsafe {
@@ -79,7 +79,7 @@ impl Table {
                 let (mut nodes, mut count) = (std::ptr::null(), 0);
                 ort::Error::result_from_status(nodes_of(subgraph, &raw mut nodes, &raw mut count))?;
                 for &node in slice(nodes, count) {
-                    placed.push(Placed { operator: self.text(OPERATOR_OF, node)?, provider: provider.clone() });
+                    placed.push(PlacedOperator { operator: self.text(OPERATOR_OF, node)?, provider: provider.clone() });
                 }
             }
             Ok(placed)
@@ -115,7 +115,7 @@ unsafe fn slice<'a>(first: *const *const c_void, count: usize) -> &'a [*const c_
 }
 
 /// Why a session for the GPU is refused; `None` if its heavy operators are on the GPU.
-pub fn problem(placed: &[Placed]) -> Option<String> {
+pub fn problem(placed: &[PlacedOperator]) -> Option<String> {
     let mut elsewhere: BTreeMap<&str, usize> = BTreeMap::new();
     for placed in placed.iter().filter(|placed| placed.provider != CUDA && is_heavy(&placed.operator)) {
         *elsewhere.entry(&placed.operator).or_default() += 1;
@@ -139,10 +139,10 @@ mod tests {
     use super::*;
 
     /// `Conv@CUDA Gather@CPU` -> where each is placed.
-    fn placed(text: &str) -> Vec<Placed> {
+    fn placed(text: &str) -> Vec<PlacedOperator> {
         let one = |word: &str| {
             let (operator, provider) = word.split_once('@').unwrap();
-            Placed { operator: operator.to_owned(), provider: format!("{provider}ExecutionProvider") }
+            PlacedOperator { operator: operator.to_owned(), provider: format!("{provider}ExecutionProvider") }
         };
         text.split_whitespace().map(one).collect()
     }

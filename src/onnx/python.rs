@@ -1,4 +1,6 @@
 //! Libraries in packages of the current `python3`: ONNX Runtime, and the folders of NVIDIA's wheels.
+//!
+//! Holds always: Python is asked for folders only and imports neither package, because an import can fail or take long.
 
 #[cfg(feature = "onnx")]
 use std::path::Path;

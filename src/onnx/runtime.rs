@@ -253,7 +253,7 @@ mod tests {
     }
 
     /// The operators of a model of the quick start with their places, on the CPU, with and without a fixed batch.
-    fn operators(runtime: &Runtime, model: &str, batch: Option<i64>) -> Vec<placement::Placed> {
+    fn operators(runtime: &Runtime, model: &str, batch: Option<i64>) -> Vec<placement::PlacedOperator> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/quickstart/surrogates").join(model);
         let mut options = placement::Table::remember(runtime.options(Device::Cpu, 1).unwrap()).unwrap();
         if let Some(batch) = batch {
@@ -281,7 +281,7 @@ mod tests {
         let Some(runtime) = Runtime::of_this_machine() else { return };
         let what = format!("an ONNX Runtime that says where operators are (1.24; this is {})", runtime.version());
         let Some(_) = crate::needs::needs(&what, runtime.placement.as_ref()) else { return };
-        let shapes = |placed: &&placement::Placed| placed.operator == "Shape";
+        let shapes = |placed: &&placement::PlacedOperator| placed.operator == "Shape";
         for model in ["quick-attention.onnx", "quick-mixer.onnx"] {
             let open = operators(&runtime, model, None);
             let fixed = operators(&runtime, model, Some(32));

@@ -1,18 +1,21 @@
-//! Which hard items people look at.
+//! Which hard items people look at: all, a random sample, or a balanced one.
+//!
+//! Holds always: the choice depends on the recipe, the hard items and the seed only, because a later call must ask
+//! about the same items.
 
 use std::collections::BTreeMap;
 
 use super::shuffle::shuffle;
 use crate::domain::{AnnotateSpec, HardRow, ItemChoice, ItemId};
 
-/// An item that is to be judged.
+/// An item for people to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The item.
     pub item_id: ItemId,
     /// Id of its category.
     pub category: String,
-    /// People who are to judge it.
+    /// Number of people who should judge it.
     pub people: u32,
 }
 
@@ -31,13 +34,13 @@ pub fn choose(spec: &AnnotateSpec, hard: Vec<HardRow>, seed: u64) -> Vec<Candida
     chosen
 }
 
-/// An order whose beginnings are balanced: over categories, and within each over its nuisances.
+/// An order in which every first part is balanced over categories, and within each category over nuisances.
 fn spread(rows: Vec<HardRow>) -> Vec<HardRow> {
     let by_nuisance = ranked(rows, |row| (row.category.clone(), row.nuisance.clone()));
     ranked(by_nuisance, |row| row.category.clone())
 }
 
-/// The first of each group, then the second of each, and so on.
+/// The first row of each group, then the second of each, and so on.
 fn ranked<K: Ord>(rows: Vec<HardRow>, group: impl Fn(&HardRow) -> K) -> Vec<HardRow> {
     let mut seen: BTreeMap<K, usize> = BTreeMap::new();
     let mut ranked: Vec<(usize, HardRow)> = Vec::with_capacity(rows.len());

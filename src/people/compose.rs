@@ -1,8 +1,8 @@
-//! Candidates and sentinels -> sheets: what is at which place, under which name.
+//! Candidates and sentinels -> sheets: which task is at which place, under which name.
 //!
 //! Holds always: every sheet has as many sentinels of each kind as the recipe says, or there is an error (a sheet for
 //! which there are too few candidates may have fewer repeats); names, order and places depend on the run's secret, and
-//! a place tells nothing of what is there, because people learn such patterns.
+//! a place says nothing about the kind of its task, because people learn such patterns.
 
 use super::choose::Candidate;
 use super::shuffle::{Draws, shuffle};
@@ -12,15 +12,15 @@ use crate::domain::{AnnotateSpec, Secret, Task, TaskImage, TaskKind};
 /// Why there are no sheets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SheetError {
-    /// No item to judge.
+    /// There is no item to judge.
     #[error(
         "there is no image to judge: the current mining has no hard item, or every hard item already has enough votes, \
          counting those expected from open sheets"
     )]
     NoCandidates,
-    /// Not enough images of which surrogates are sure.
+    /// There are too few images of which the surrogates are sure.
     #[error(
-        "a sheet wants {wanted} {kind} sentinels, but the run has {found} image(s) that can be one; lower \
+        "a sheet needs {wanted} {kind} sentinels, but the run has {found} image(s) that can be one; lower \
          annotate.sentinels.{key} or annotate.sentinels.min_prob, or name a folder with annotate.sentinels.known_good"
     )]
     Sentinels {
@@ -28,14 +28,14 @@ pub enum SheetError {
         kind: &'static str,
         /// Key of the recipe.
         key: &'static str,
-        /// How many a sheet wants.
+        /// How many a sheet needs.
         wanted: u32,
-        /// How many there are.
+        /// How many the run has.
         found: usize,
     },
 }
 
-/// What sheets are made by.
+/// The settings of sheets.
 pub struct Design<'a> {
     /// The recipe.
     pub spec: &'a AnnotateSpec,
@@ -46,17 +46,17 @@ pub struct Design<'a> {
 }
 
 /// A task without a place.
-struct Entry {
+struct UnplacedTask {
     category: String,
     image: TaskImage,
     kind: TaskKind,
 }
 
 impl Design<'_> {
-    /// Sheets for all candidates, those whose items want the most people first.
+    /// Sheets for all candidates, those whose items need the most people first.
     ///
-    /// The last sheet is filled up with candidates of others, so that it is not shorter; where all of them together do
-    /// not fill one sheet, that one is shorter.
+    /// The last sheet is filled with candidates of other sheets, so that it is not shorter. If all candidates do not
+    /// fill one sheet, that sheet is shorter.
     pub fn compose(&self, candidates: Vec<Candidate>, supply: &Supply) -> Result<Vec<Task>, SheetError> {
         if candidates.is_empty() {
             return Err(SheetError::NoCandidates);
@@ -67,22 +67,27 @@ impl Design<'_> {
         let missing =
             if candidates.len() > size { candidates.len().next_multiple_of(size) - candidates.len() } else { 0 };
         candidates.extend_from_within(..missing);
-        let mut offer = Offer::new(supply);
+        let mut sentinels_left = SentinelQueues::new(supply);
         let mut tasks = Vec::with_capacity(candidates.len());
         for (at, candidates) in candidates.chunks(size).enumerate() {
-            tasks.extend(self.sheet(at, candidates, &mut offer)?);
+            tasks.extend(self.sheet(at, candidates, &mut sentinels_left)?);
         }
         Ok(tasks)
     }
 
-    fn sheet(&self, at: usize, candidates: &[Candidate], offer: &mut Offer) -> Result<Vec<Task>, SheetError> {
+    fn sheet(
+        &self,
+        at: usize,
+        candidates: &[Candidate],
+        sentinels_left: &mut SentinelQueues,
+    ) -> Result<Vec<Task>, SheetError> {
         let wanted = &self.spec.sentinels;
-        let mut entries: Vec<Entry> = candidates.iter().map(Entry::candidate).collect();
-        offer.positives.give(&mut entries, wanted.positives, &TaskKind::Positive)?;
-        offer.negatives.give(&mut entries, wanted.negatives, &TaskKind::Negative)?;
+        let mut entries: Vec<UnplacedTask> = candidates.iter().map(UnplacedTask::candidate).collect();
+        sentinels_left.positives.add_to(&mut entries, wanted.positives, &TaskKind::Positive)?;
+        sentinels_left.negatives.add_to(&mut entries, wanted.negatives, &TaskKind::Negative)?;
         let place = format!("{}.{at}", self.round);
         let mut draws = Draws::new(self.secret.seed("places", &place));
-        // On a sheet that is shorter than others there may be no room for all: at most a quarter of it.
+        // A short sheet may not have room for all repeats; they take at most a quarter of it.
         let repeats = (wanted.repeats as usize).min(candidates.len()).min(entries.len() / 3);
         let length = entries.len() + repeats;
         let mut twice: Vec<usize> = shuffle((0..candidates.len()).collect(), self.secret.seed("repeats", &place));
@@ -91,21 +96,21 @@ impl Design<'_> {
         let free = (0..length).filter(|slot| !pairs.iter().any(|&(a, b)| a == *slot || b == *slot)).collect();
         let mut free = shuffle(free, self.secret.seed("order", &place)).into_iter();
         let name = |slot: usize| self.secret.name("task", &format!("{place}.{slot}"));
-        let mut slots: Vec<(usize, Entry)> = Vec::with_capacity(length);
+        let mut slots: Vec<(usize, UnplacedTask)> = Vec::with_capacity(length);
         for (entry, number) in entries.into_iter().zip(0..) {
             let Some(pair) = twice.iter().position(|&candidate| candidate == number) else {
                 slots.push((free.next().unwrap_or_default(), entry));
                 continue;
             };
             let (first, second) = pairs[pair];
-            slots.push((second, Entry { kind: TaskKind::Repeat(name(first)), ..entry.again() }));
+            slots.push((second, UnplacedTask { kind: TaskKind::Repeat(name(first)), ..entry.again() }));
             slots.push((first, entry));
         }
         slots.sort_by_key(|(slot, _)| *slot);
         let batch = self.secret.name("batch", &place)[..10].to_owned();
         let people = candidates.iter().map(|candidate| candidate.people).max().unwrap_or(1);
         let mut tasks = Vec::with_capacity(length);
-        for (slot, Entry { category, image, kind }) in slots {
+        for (slot, UnplacedTask { category, image, kind }) in slots {
             let (batch, position) = (batch.clone(), slot as u32);
             tasks.push(Task { batch, people, position, name: name(slot), category, image, kind });
         }
@@ -113,7 +118,7 @@ impl Design<'_> {
     }
 }
 
-impl Entry {
+impl UnplacedTask {
     fn candidate(candidate: &Candidate) -> Self {
         Self {
             category: candidate.category.clone(),
@@ -127,11 +132,11 @@ impl Entry {
     }
 }
 
-/// Places of images that come twice: (first, second), `count` disjoint pairs on a sheet of `length`.
+/// Places of images that appear twice: `count` disjoint pairs (first, second) on a sheet of `length`.
 ///
-/// At most a quarter of the places are taken by first ones, so that free pairs are found soon. The two are at least a
-/// quarter of the sheet apart, also around its end, and which of them is the sentinel is left to chance: each of them
-/// is at each place equally often.
+/// First places take at most a quarter of the sheet, so that free pairs are found soon. The two places are at least a
+/// quarter of the sheet apart, also around its end. Which of them is the sentinel is random, so that both are at every
+/// place equally often.
 fn pairs(count: usize, length: usize, draws: &mut Draws) -> Vec<(usize, usize)> {
     let apart = (length / 4).max(1);
     let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(count);
@@ -146,32 +151,32 @@ fn pairs(count: usize, length: usize, draws: &mut Draws) -> Vec<(usize, usize)> 
     pairs
 }
 
-/// Sentinels of both kinds, given out in turn.
-struct Offer<'a> {
-    positives: Turn<'a>,
-    negatives: Turn<'a>,
+/// Sentinels of both kinds, used in turn.
+struct SentinelQueues<'a> {
+    positives: SentinelQueue<'a>,
+    negatives: SentinelQueue<'a>,
 }
 
-impl<'a> Offer<'a> {
+impl<'a> SentinelQueues<'a> {
     fn new(supply: &'a Supply) -> Self {
-        let turn = |kind, key, images: &'a [(String, TaskImage)]| Turn { kind, key, images, next: 0 };
+        let queue = |kind, key, images: &'a [(String, TaskImage)]| SentinelQueue { kind, key, images, next: 0 };
         Self {
-            positives: turn("positive", "positives", &supply.positives),
-            negatives: turn("negative", "negatives", &supply.negatives),
+            positives: queue("positive", "positives", &supply.positives),
+            negatives: queue("negative", "negatives", &supply.negatives),
         }
     }
 }
 
-struct Turn<'a> {
+struct SentinelQueue<'a> {
     kind: &'static str,
     key: &'static str,
     images: &'a [(String, TaskImage)],
     next: usize,
 }
 
-impl Turn<'_> {
-    /// Adds `wanted` of them to a sheet, none that shows an image which is there already.
-    fn give(&mut self, entries: &mut Vec<Entry>, wanted: u32, kind: &TaskKind) -> Result<(), SheetError> {
+impl SentinelQueue<'_> {
+    /// Adds `wanted` sentinels to a sheet; none shows an image that is already on it.
+    fn add_to(&mut self, entries: &mut Vec<UnplacedTask>, wanted: u32, kind: &TaskKind) -> Result<(), SheetError> {
         let before = entries.len();
         for _ in 0..self.images.len() {
             if entries.len() - before == wanted as usize {
@@ -180,7 +185,7 @@ impl Turn<'_> {
             let (category, image) = &self.images[self.next % self.images.len()];
             self.next += 1;
             if !entries.iter().any(|entry| entry.image == *image) {
-                entries.push(Entry { category: category.clone(), image: image.clone(), kind: kind.clone() });
+                entries.push(UnplacedTask { category: category.clone(), image: image.clone(), kind: kind.clone() });
             }
         }
         let found = entries.len() - before;
@@ -259,7 +264,7 @@ mod tests {
         let (spec, secret) = (AnnotateSpec::default(), Secret::new([3; 32]));
         let design = Design { spec: &spec, secret: &secret, round: 0 };
         let error = design.compose(candidates(50), &supply(2)).unwrap_err().to_string();
-        assert!(error.contains("wants 3 positive") && error.contains("annotate.sentinels.positives"), "{error}");
+        assert!(error.contains("needs 3 positive") && error.contains("annotate.sentinels.positives"), "{error}");
         assert_eq!(design.compose(Vec::new(), &supply(9)), Err(SheetError::NoCandidates));
     }
 }

@@ -1,9 +1,12 @@
 //! Votes that count -> scores, verdicts and agreement.
+//!
+//! Holds always: answers to sentinels decide nothing about items, because their truth is known; they only help to
+//! estimate how reliable a person is.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::check::CheckedAnswers;
 use super::round::Round;
-use super::tally::Tallied;
 use crate::domain::{
     Aggregate, Agreement, AnnotateSpec, Answer, ItemId, ItemVerdict, PersonRow, Question, Tally, Task, TaskKind,
     Verdict, VoteRow,
@@ -13,15 +16,15 @@ use crate::stats::{
     one_coin_dawid_skene, percent_agreement, wawa,
 };
 
-/// Resamples of the interval of Krippendorff's alpha.
+/// Number of resamples for the interval of Krippendorff's alpha.
 const RESAMPLES: u32 = 1000;
 /// Places in [`Answer::ALL`].
 const YES: usize = 2;
 const NO: u8 = 0;
 
-/// What it all came to.
+/// Verdicts, agreement and people.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decided {
+pub struct Decisions {
     /// One row for each item that people were asked about.
     pub items: Vec<ItemVerdict>,
     /// One for each question.
@@ -31,7 +34,7 @@ pub struct Decided {
 }
 
 /// The votes of one question, with indices instead of names.
-struct Ballot<'a> {
+struct QuestionVotes<'a> {
     set: VoteSet,
     known: BTreeMap<u32, u8>,
     people: Vec<&'a str>,
@@ -39,24 +42,29 @@ struct Ballot<'a> {
     counts: Vec<[u32; 3]>,
 }
 
-/// Adds the votes up. `seed`: of the resampling.
-pub fn decide(spec: &AnnotateSpec, rounds: &[Round], tallied: &Tallied, seed: u64) -> Decided {
+/// Computes the verdicts from the votes that count. `seed`: of the resampling.
+pub fn decide(spec: &AnnotateSpec, rounds: &[Round], checked: &CheckedAnswers, seed: u64) -> Decisions {
     let asked = asked(rounds);
-    let ballots: Vec<Ballot> =
-        spec.questions.iter().map(|question| Ballot::new(question, rounds, &asked, tallied)).collect();
-    let scores: Vec<Vec<Option<f64>>> = ballots.iter().map(|ballot| ballot.scores(spec.verdict.aggregate)).collect();
+    let by_question: Vec<QuestionVotes> =
+        spec.questions.iter().map(|question| QuestionVotes::new(question, rounds, &asked, checked)).collect();
+    let scores: Vec<Vec<Option<f64>>> =
+        by_question.iter().map(|question_votes| question_votes.scores(spec.verdict.aggregate)).collect();
     let mut items = Vec::with_capacity(asked.len());
     for (at, (&item_id, category)) in asked.iter().enumerate() {
-        let mut tallies = Vec::with_capacity(ballots.len());
-        for (ballot, scores) in ballots.iter().zip(&scores) {
-            let votes = ballot.counts[at];
+        let mut tallies = Vec::with_capacity(by_question.len());
+        for (question_votes, scores) in by_question.iter().zip(&scores) {
+            let votes = question_votes.counts[at];
             tallies.push(Tally { votes, score: scores[at].filter(|_| votes != [0; 3]) });
         }
         let verdict = verdict(spec, &tallies);
         items.push(ItemVerdict { item_id, category: category.clone(), tallies, verdict });
     }
-    let agreement = spec.questions.iter().zip(&ballots).map(|(question, ballot)| ballot.agreement(question, seed));
-    Decided { items, agreement: agreement.collect(), people: people(tallied, &ballots) }
+    let agreement = spec
+        .questions
+        .iter()
+        .zip(&by_question)
+        .map(|(question, question_votes)| question_votes.agreement(question, seed));
+    Decisions { items, agreement: agreement.collect(), people: people(checked, &by_question) }
 }
 
 /// Items that people were asked about, with their categories, by id.
@@ -65,14 +73,19 @@ fn asked(rounds: &[Round]) -> BTreeMap<ItemId, String> {
     tasks.filter_map(|task| Some((task.judged()?, task.category.clone()))).collect()
 }
 
-impl<'a> Ballot<'a> {
-    fn new(question: &Question, rounds: &[Round], items: &BTreeMap<ItemId, String>, tallied: &'a Tallied) -> Self {
+impl<'a> QuestionVotes<'a> {
+    fn new(
+        question: &Question,
+        rounds: &[Round],
+        items: &BTreeMap<ItemId, String>,
+        checked: &'a CheckedAnswers,
+    ) -> Self {
         let places: HashMap<ItemId, u32> = items.keys().copied().zip(0..).collect();
         let sentinels =
             rounds.iter().flat_map(|round| &round.tasks).filter_map(|task| Some((task, truth(question, task)?)));
         let sentinels: HashMap<&str, (u32, u8)> =
             sentinels.zip(places.len() as u32..).map(|((task, truth), at)| (task.name.as_str(), (at, truth))).collect();
-        let mut ballot = Self {
+        let mut question_votes = Self {
             set: VoteSet {
                 tasks: places.len() + sentinels.len(),
                 people: 0,
@@ -84,31 +97,31 @@ impl<'a> Ballot<'a> {
             counts: vec![[0; 3]; places.len()],
         };
         let mut numbers: HashMap<&str, u32> = HashMap::new();
-        for vote in tallied.votes.iter().filter(|vote| vote.given.question == question.id) {
+        for vote in checked.votes.iter().filter(|vote| vote.given.question == question.id) {
             let Some(task) = place(vote, &places, &sentinels) else { continue };
             let Some(answer) = vote.given.answer else { continue };
             let person = *numbers.entry(&vote.given.person).or_insert_with(|| {
-                ballot.people.push(&vote.given.person);
-                ballot.people.len() as u32 - 1
+                question_votes.people.push(&vote.given.person);
+                question_votes.people.len() as u32 - 1
             });
             let label = Answer::ALL.iter().position(|known| *known == answer).unwrap_or_default() as u8;
-            if let Some(counts) = ballot.counts.get_mut(task as usize) {
+            if let Some(counts) = question_votes.counts.get_mut(task as usize) {
                 counts[usize::from(label)] += 1;
             }
-            ballot.set.votes.push(Vote { task, person, label });
+            question_votes.set.votes.push(Vote { task, person, label });
         }
-        ballot.set.people = ballot.people.len();
-        ballot
+        question_votes.set.people = question_votes.people.len();
+        question_votes
     }
 
-    /// Without sentinels: what people say of the images that are judged.
+    /// Without sentinels: agreement is about the judged images.
     fn judged(&self) -> VoteSet {
         let tasks = self.counts.len();
         let votes = self.set.votes.iter().copied().filter(|vote| (vote.task as usize) < tasks).collect();
         VoteSet { tasks, votes, ..self.set }
     }
 
-    /// For each item what counts against `accept_at`.
+    /// For each item the score that is compared with `accept_at`.
     fn scores(&self, aggregate: Aggregate) -> Vec<Option<f64>> {
         let probabilities = match aggregate {
             Aggregate::Majority => majority(&self.judged()),
@@ -131,7 +144,7 @@ impl<'a> Ballot<'a> {
     }
 }
 
-/// The answer that is surely right about a sentinel.
+/// The known answer to a sentinel.
 fn truth(question: &Question, task: &Task) -> Option<u8> {
     match task.kind {
         TaskKind::Positive if question.positives => Some(YES as u8),
@@ -164,21 +177,21 @@ fn verdict(spec: &AnnotateSpec, tallies: &[Tally]) -> Verdict {
     Verdict::Accept
 }
 
-fn people(tallied: &Tallied, ballots: &[Ballot]) -> Vec<PersonRow> {
+fn people(checked: &CheckedAnswers, by_question: &[QuestionVotes]) -> Vec<PersonRow> {
     let mut people: BTreeMap<&str, PersonRow> = BTreeMap::new();
-    for row in &tallied.assignments {
+    for row in &checked.assignments {
         let person = people.entry(&row.person).or_default();
         person.sheets += 1;
         person.set_aside += u64::from(row.reason.is_some());
     }
     let mut shares: HashMap<&str, Vec<f64>> = HashMap::new();
-    for ballot in ballots {
-        let judged = ballot.judged();
-        for (name, share) in ballot.people.iter().zip(agreement_with_others(&judged)) {
+    for question_votes in by_question {
+        let judged = question_votes.judged();
+        for (name, share) in question_votes.people.iter().zip(agreement_with_others(&judged)) {
             shares.entry(name).or_default().extend(share);
         }
         for vote in &judged.votes {
-            people.entry(ballot.people[vote.person as usize]).or_default().votes += 1;
+            people.entry(question_votes.people[vote.person as usize]).or_default().votes += 1;
         }
     }
     let mut rows = Vec::with_capacity(people.len());

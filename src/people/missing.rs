@@ -1,17 +1,22 @@
-//! Which items still lack votes.
+//! Which items still lack votes, counting those expected from open sheets, because nobody should be paid twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check::{CheckedAnswers, is_done};
 use super::choose::Candidate;
 use super::round::Round;
-use super::tally::{Tallied, is_done};
 use crate::domain::{AnnotateSpec, HardRow, ItemId, ItemVerdict, Task};
 
-/// Items with fewer valid votes than the recipe wants people, and how many more people they want.
+/// Items with fewer valid votes than the recipe asks for, with the number of people that they still need.
 ///
-/// Open sheets (given to fewer people than they are for) will bring votes, too: those are counted.
-pub fn lacking(spec: &AnnotateSpec, rounds: &[Round], tallied: &Tallied, items: &[ItemVerdict]) -> Vec<Candidate> {
-    let expected = expected(rounds, tallied);
+/// Votes that open sheets (given to fewer people than they are for) will bring are counted as valid.
+pub fn lacking(
+    spec: &AnnotateSpec,
+    rounds: &[Round],
+    checked: &CheckedAnswers,
+    items: &[ItemVerdict],
+) -> Vec<Candidate> {
+    let expected = expected(rounds, checked);
     let mut candidates = Vec::new();
     for item in items {
         let votes = item.tallies.iter().map(|tally| tally.votes.iter().sum::<u32>()).min().unwrap_or(0);
@@ -25,9 +30,9 @@ pub fn lacking(spec: &AnnotateSpec, rounds: &[Round], tallied: &Tallied, items: 
 }
 
 /// Votes that open sheets will bring, by item.
-fn expected(rounds: &[Round], tallied: &Tallied) -> BTreeMap<ItemId, u32> {
+fn expected(rounds: &[Round], checked: &CheckedAnswers) -> BTreeMap<ItemId, u32> {
     let mut finished: BTreeMap<&str, u32> = BTreeMap::new();
-    for assignment in tallied.assignments.iter().filter(|assignment| is_done(assignment)) {
+    for assignment in checked.assignments.iter().filter(|assignment| is_done(assignment)) {
         *finished.entry(&assignment.batch).or_default() += 1;
     }
     let mut expected: BTreeMap<ItemId, u32> = BTreeMap::new();

@@ -1,9 +1,10 @@
 //! The rules about people: which items they look at, on which sheets, with which sentinels, whose answers count, and
-//! what the votes come to.
+//! which verdicts follow from the votes.
 //!
-//! Rows in, rows out: reads and writes nothing, so that a verdict depends on the answers alone, not on when or where
-//! they are counted.
+//! Rows in, rows out. Holds always: no file is read or written here, because a verdict must depend on the answers only,
+//! not on when or where they are counted.
 
+mod check;
 mod choose;
 mod compose;
 mod decide;
@@ -11,13 +12,12 @@ mod missing;
 mod round;
 mod shuffle;
 mod supply;
-mod tally;
 
+pub use check::{CheckedAnswers, check_answers, is_done};
 pub use choose::{Candidate, choose};
 pub use compose::{Design, SheetError};
-pub use decide::{Decided, decide};
+pub use decide::{Decisions, decide};
 pub use missing::{lacking, still_hard};
 pub use round::Round;
 pub use shuffle::shuffle;
 pub use supply::{Supply, Survey};
-pub use tally::{Tallied, is_done, tally};

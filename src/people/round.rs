@@ -1,4 +1,6 @@
-//! A round of task sheets: the sheets that were made at one time.
+//! A round of task sheets: the sheets that one export made together.
+//!
+//! Does not read or write it: `stage::annotate` does.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +21,7 @@ impl Round {
         self.tasks.chunk_by(|a, b| a.batch == b.batch)
     }
 
-    /// Assignments that the round asks for: people who are wanted, summed over all sheets.
+    /// Assignments that the round asks for: the number of people of a sheet, summed over all sheets.
     pub fn assignments(&self) -> u64 {
         self.sheets().map(|sheet| u64::from(sheet[0].people)).sum()
     }

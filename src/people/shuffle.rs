@@ -1,8 +1,10 @@
 //! Shuffles that depend only on a seed.
+//!
+//! Holds always: equal seeds give equal orders on every machine, because a resumed export must make the same sheets.
 
 use crate::domain::Philox;
 
-/// Random numbers one after the other.
+/// A sequence of random numbers.
 pub struct Draws {
     stream: Philox,
     next: u64,

@@ -1,20 +1,22 @@
 //! Images that can serve as sentinels: those of which all surrogates are sure, or a folder of images known to be good.
 //!
-//! A negative sentinel asks about a category that surrogates mix up with the image's own, but to which none of them
-//! gives this image: near, and surely not it. How near two categories are is the probability that images of the one get
-//! for the other, summed over images and surrogates.
+//! A negative sentinel asks about a category that surrogates confuse with the image's own, but that none of them gives
+//! for this image: near, and surely wrong. The nearness of two categories is the probability that images of one get for
+//! the other, summed over images and surrogates.
+//!
+//! Holds always: an image serves as one kind of sentinel only, because two questions about it would give it away.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::shuffle::shuffle;
 use crate::domain::{CategorySet, ItemId, PlanRow, Prediction, Secret, Sentinels, TaskImage};
 
-/// Sure images that are kept of each category: more than any number of sheets needs to look different.
+/// Largest number of sure images that are kept for each category; enough for any number of sheets.
 const MOST_SURE: usize = 32;
-/// Nearest categories among which the one that is asked for is found.
+/// Number of nearest categories from which a negative sentinel takes its question.
 const NEAREST: usize = 10;
 
-/// Sentinels to take from, in an order that the run's secret decides.
+/// Images for sentinels, in an order that the run's secret decides.
 #[derive(Debug, Default)]
 pub struct Supply {
     /// Category and an image that surely shows it.
@@ -23,7 +25,7 @@ pub struct Supply {
     pub negatives: Vec<(String, TaskImage)>,
 }
 
-/// Reads predictions, shard by shard, and learns which images are sure and which categories are near.
+/// Collects from predictions, shard by shard, which images are sure and which categories are near.
 pub struct Survey<'a> {
     categories: &'a CategorySet,
     rules: &'a Sentinels,
@@ -45,7 +47,7 @@ struct SureItem {
 
 /// One item as all surrogates see it.
 #[derive(Default)]
-struct Seen {
+struct ItemSurvey {
     surrogates: usize,
     sure: bool,
     others: HashMap<i32, f32>,
@@ -53,7 +55,7 @@ struct Seen {
 }
 
 impl<'a> Survey<'a> {
-    /// Nothing surveyed yet.
+    /// A survey without shards.
     pub fn new(categories: &'a CategorySet, rules: &'a Sentinels) -> Self {
         let mut accepting: HashMap<i32, Vec<usize>> = HashMap::new();
         for (place, category) in categories.entries.iter().enumerate() {
@@ -64,13 +66,14 @@ impl<'a> Survey<'a> {
         Self { categories, rules, accepting, places, sure: BTreeMap::new(), mixed_up: HashMap::new() }
     }
 
-    /// Adds one shard: its plan, and what each surrogate said.
+    /// Adds one shard: its plan, and the predictions of each surrogate.
     pub fn add(&mut self, plan: &[PlanRow], predictions: &[Vec<Prediction>]) {
         let labels: HashMap<ItemId, &PlanRow> = plan.iter().map(|row| (row.item_id, row)).collect();
-        let mut seen: BTreeMap<ItemId, Seen> = BTreeMap::new();
+        let mut items: BTreeMap<ItemId, ItemSurvey> = BTreeMap::new();
         for prediction in predictions.iter().flatten() {
             let Some(row) = labels.get(&prediction.item_id) else { continue };
-            let item = seen.entry(prediction.item_id).or_insert_with(|| Seen { sure: true, ..Seen::default() });
+            let item =
+                items.entry(prediction.item_id).or_insert_with(|| ItemSurvey { sure: true, ..ItemSurvey::default() });
             item.surrogates += 1;
             item.sure &= prediction.any.correct && f64::from(prediction.any.true_prob) >= self.rules.min_prob;
             item.fifth = item.fifth.max(prediction.top5_probs[4]);
@@ -81,14 +84,14 @@ impl<'a> Survey<'a> {
                 }
             }
         }
-        for (item_id, item) in seen.into_iter().filter(|(_, item)| item.surrogates == predictions.len()) {
+        for (item_id, item) in items.into_iter().filter(|(_, item)| item.surrogates == predictions.len()) {
             if let Some(&place) = labels.get(&item_id).and_then(|row| self.places.get(row.category.as_str())) {
                 self.note(item_id, place, item);
             }
         }
     }
 
-    fn note(&mut self, item_id: ItemId, place: usize, item: Seen) {
+    fn note(&mut self, item_id: ItemId, place: usize, item: ItemSurvey) {
         for (class, prob) in &item.others {
             for &other in self.accepting.get(class).into_iter().flatten() {
                 *self.mixed_up.entry((place, other)).or_default() += f64::from(*prob);
@@ -100,9 +103,9 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// What can serve, in the secret's order. An image serves one kind: with two questions about it, two sheets would
-    /// tell that it is a sentinel. Of those that can serve either, half are negative, but more or fewer where a kind
-    /// would lack some, and all where there is a folder of known good images.
+    /// The images for sentinels, in the secret's order. An image serves as one kind only. Of those that can serve as
+    /// either, half are negative; more or fewer if a kind would lack some, and all if there is a folder of known good
+    /// images.
     pub fn supply(self, secret: &Secret) -> Supply {
         let id = |place: usize| self.categories.entries[place].id.clone();
         let near = self.near();
@@ -134,7 +137,7 @@ impl<'a> Survey<'a> {
         if positive_only + (either - half) < positives { negatives.min(either) } else { half }
     }
 
-    /// Categories that are mixed up with each one, nearest first; none that shares a class with it.
+    /// For each category those confused with it, nearest first; none shares a class with it.
     fn near(&self) -> BTreeMap<usize, Vec<usize>> {
         let mut pairs: BTreeMap<usize, BTreeMap<usize, f64>> = BTreeMap::new();
         for (&(a, b), &prob) in &self.mixed_up {
@@ -161,7 +164,7 @@ impl<'a> Survey<'a> {
 }
 
 impl Supply {
-    /// The same with images that are on earlier sheets last.
+    /// The same images, those on earlier sheets last.
     pub fn unused_first(mut self, used: &HashSet<&TaskImage>) -> Self {
         for images in [&mut self.positives, &mut self.negatives] {
             images.sort_by_key(|(_, image)| used.contains(image));
@@ -169,14 +172,14 @@ impl Supply {
         self
     }
 
-    /// Without some images.
+    /// Removes the images in `bad`.
     pub fn without(&mut self, bad: &BTreeSet<TaskImage>) {
         for images in [&mut self.positives, &mut self.negatives] {
             images.retain(|(_, image)| !bad.contains(image));
         }
     }
 
-    /// The same in the secret's order.
+    /// The same images in the secret's order.
     pub fn shuffled(self, secret: &Secret) -> Self {
         Self {
             positives: shuffle(self.positives, secret.seed("positives", "")),

@@ -1,4 +1,6 @@
 //! Why a run cannot be read.
+//!
+//! Every message about a missing step names the run and the command to run, because readers of a pool cannot know it.
 
 use crate::source::SourceError;
 use crate::store::StoreError;

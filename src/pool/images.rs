@@ -1,4 +1,7 @@
-//! Reads an item's image, wherever the run keeps it, and makes sure that it is the one that was pinned.
+//! Reads an item's image, wherever the run keeps it, and checks that it is the pinned one.
+//!
+//! Holds always: an image with another hash is never returned, because its label and predictions belong to the pinned
+//! one; a reason names a file but not where it is on this machine, because reasons are published.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +10,7 @@ use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::source::source;
 use crate::store::{RunDir, StoreError, read_member};
 
-/// What a reader is told of an image that is not the pinned one.
+/// The reason for an image that is not the pinned one.
 const CHANGED: &str = "the file has changed since it was pinned: its SHA-256 differs; restore it and start a new run";
 
 /// An image of the run, and the shard in which it is.
@@ -31,7 +34,7 @@ pub struct RunImages {
 }
 
 impl RunImages {
-    /// Those of the run, by its recipe.
+    /// The images of `run`, by its recipe.
     pub fn new(run: &RunDir, spec: &RunSpec) -> Self {
         let source = source(&spec.generate);
         Self {
@@ -47,7 +50,7 @@ impl RunImages {
         &self.limits
     }
 
-    /// The encoded image, or why it cannot be had.
+    /// The encoded image, or why it cannot be read.
     pub fn bytes(&self, row: &ImageRow) -> Result<Vec<u8>, String> {
         let bytes = read_member(&self.folder.join(&row.path), row.offset, row.bytes).map_err(|e| public(row, e))?;
         if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(CHANGED.to_owned()) }
@@ -63,7 +66,7 @@ impl RunImages {
         }
     }
 
-    /// Why an image that was scored cannot be shown any more, if it cannot.
+    /// Why an image that was scored cannot be shown any more; `None` if it can.
     ///
     /// Its file is read only if it is newer than the record that pinned it: a file of the pinned size that nobody has
     /// written to since then is the one that was decoded when it was scored.
@@ -85,13 +88,13 @@ impl RunImages {
     }
 }
 
-/// Whether `path` was last written to before `record` was; `false` where that cannot be told.
+/// Whether `path` was last written to before `record`; `false` if that is unknown.
 fn is_older(path: &Path, record: &Path) -> bool {
     let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     matches!((written(path), written(record)), (Some(file), Some(record)) if file < record)
 }
 
-/// Reasons are published: they say which file, not where on this machine it is.
+/// An error as a reason: which file, but not where on this machine.
 fn public(row: &ImageRow, error: StoreError) -> String {
     match error {
         StoreError::Io { source, .. } => format!("cannot read {}: {source}", row.path),

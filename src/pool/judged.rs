@@ -1,4 +1,6 @@
 //! The votes of one shard, aligned and judged by the mining's rule.
+//!
+//! Holds always: an item that some surrogate has not scored is not judged, because the rule counts failures of all.
 
 use super::{Pool, PoolError};
 use crate::stats::{ItemResult, SurrogateVotes, align, judge};

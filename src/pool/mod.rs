@@ -1,10 +1,10 @@
 //! An opened run: its plan, images, predictions and mining, as the verbs see them.
 //!
-//! Knows where each thing is and reads it once: a verb asks a [`Pool`], not the files. Writes nothing and decides
-//! nothing.
+//! Knows where everything is and reads it once: a verb asks a [`Pool`], not the files. Does not write or decide
+//! anything.
 //!
 //! Holds always: a table of images is read once in a command while the pool has at most [`CACHED_ROWS`] images, because
-//! `build` alone asks for it five times; of larger pools only as much stays in memory as that, because memory must not
+//! `build` alone needs it five times; of a larger pool, [`CACHED_ROWS`] rows stay in memory, because memory must not
 //! grow with the pool.
 
 mod error;
@@ -29,7 +29,7 @@ pub use judged::JudgedShard;
 pub use plan::{Plan, shard_ranges};
 use thumbnails::Thumbnails;
 
-/// Images whose rows stay in memory, over all shards: some 40 MB.
+/// Images whose rows stay in memory, over all shards: about 40 MB.
 const CACHED_ROWS: usize = 1 << 17;
 
 /// The images and the mining of one run.
@@ -51,7 +51,7 @@ struct ImageTables {
 }
 
 impl<'a> Pool<'a> {
-    /// Opens the run of `ctx`, which must have a plan; `spec`: its recipe, with the mining that is meant.
+    /// Opens the run of `ctx`, which must have a plan; `spec`: its recipe with the mining to use.
     pub fn open(ctx: &'a Context<'a>, spec: &'a RunSpec) -> Result<Self, PoolError> {
         Ok(Self {
             ctx,
@@ -64,7 +64,7 @@ impl<'a> Pool<'a> {
         })
     }
 
-    /// Where the work is done and with what.
+    /// The run directory, the device and the threads.
     pub fn ctx(&self) -> &'a Context<'a> {
         self.ctx
     }
@@ -107,7 +107,7 @@ impl<'a> Pool<'a> {
         Ok(rows)
     }
 
-    /// Items and paths of the images of shard `shard`: all that a mining repeats of them.
+    /// Items and paths of the images of shard `shard`: the columns that a mining repeats.
     pub fn image_paths(&self, shard: usize) -> Result<ImagePaths, PoolError> {
         match self.cached(shard) {
             Some(rows) => Ok(ImagePaths::of(&rows)?),
@@ -119,7 +119,7 @@ impl<'a> Pool<'a> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).by_shard.get(&shard).cloned()
     }
 
-    /// The images of `wanted`, as far as the run has them.
+    /// The images of `wanted` that the run has.
     pub fn find_images(&self, wanted: &BTreeSet<ItemId>) -> Result<HashMap<ItemId, FoundImage>, PoolError> {
         let mut found = HashMap::with_capacity(wanted.len());
         for shard in 0..self.shards() {
@@ -151,13 +151,13 @@ impl<'a> Pool<'a> {
         Ok(predictions_table::decode(&self.predictions_file(name, shard)?)?)
     }
 
-    /// The file of these.
+    /// The file of the predictions of scorer `name` for shard `shard`.
     pub fn predictions_file(&self, name: &str, shard: usize) -> Result<PathBuf, PoolError> {
         let path = self.ctx.run.predictions(name, shard).file("parquet");
         if path.is_file() {
             return Ok(path);
         }
-        Err(self.not_ready(format!("predictions of {name} for shard {shard} are not there")))
+        Err(self.not_ready(format!("the predictions of {name} for shard {shard} are not made yet")))
     }
 
     /// An error if the images cannot be read now.
@@ -165,7 +165,7 @@ impl<'a> Pool<'a> {
         Ok(source(&self.spec.generate).check_there()?)
     }
 
-    /// The picture of an image; its thumbnail is kept if that is wanted, so that nobody decodes it again for that.
+    /// The picture of an image. Keeps its thumbnail if that is wanted, so that it need not be decoded again.
     pub fn picture(&self, row: &ImageRow) -> Outcome<RgbImage> {
         let picture = self.images.picture(row);
         if let Outcome::Kept(picture) = &picture {
@@ -184,7 +184,7 @@ impl<'a> Pool<'a> {
         self.thumbnails.keep(item, picture);
     }
 
-    /// The thumbnail of an image, as a JPEG; none for one that has changed or gone since it was scored.
+    /// The thumbnail of an image, as a JPEG; empty for an image that has changed or is gone.
     pub fn thumbnail(&self, row: &ImageRow) -> Vec<u8> {
         self.thumbnails.get(row.item_id).unwrap_or_else(|| match self.images.picture(row) {
             Outcome::Kept(picture) => thumbnails::encode(&picture),

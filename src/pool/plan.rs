@@ -1,4 +1,4 @@
-//! The plan of a run: cut into shards, read one shard at a time.
+//! The plan of a run: cut into shards, read one shard at a time, because memory must not grow with the pool.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of the run, which must be there.
+    /// The plan of the run, which must exist.
     pub fn open(ctx: &Context, spec: &RunSpec) -> Result<Self, PoolError> {
         let record = ctx
             .run
@@ -35,7 +35,7 @@ impl Plan {
         Ok(self.table.rows(self.ranges[shard].clone())?)
     }
 
-    /// The rows of some shards that follow each other, as far as a mining repeats them: one slice per shard.
+    /// The columns that a mining repeats, of consecutive shards: one slice per shard.
     pub fn slices(&self, shards: &[usize]) -> Result<Vec<PlanSlice>, PoolError> {
         let (Some(&first), Some(&last)) = (shards.first(), shards.last()) else { return Ok(Vec::new()) };
         let start = self.ranges[first].start;
@@ -44,7 +44,7 @@ impl Plan {
         Ok(shards.iter().map(part).collect())
     }
 
-    /// The columns of no rows.
+    /// A slice without rows.
     pub fn nothing(&self) -> Result<PlanSlice, PoolError> {
         Ok(self.table.slice(0..0)?)
     }

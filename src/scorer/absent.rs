@@ -1,4 +1,6 @@
-//! ONNX classifiers in a build without ONNX Runtime: there are none, and whoever builds one is told so.
+//! ONNX classifiers in a build without ONNX Runtime: building one is an error.
+//!
+//! Has the same interface as `onnx`, because callers must not need conditions on features.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
-//! What every kind of scorer keeps to: trait [`Scorer`], and how many instances of one there are.
+//! The interface of every kind of scorer: trait [`Scorer`], and how many instances of a model there are.
+//!
+//! Holds always: no tensor crosses it, because verbs must not depend on a library.
 
 use super::error::ScorerError;
 use crate::domain::{Device, MineSpec, Outcome, Scores};
@@ -6,8 +8,8 @@ use crate::imaging::RgbImage;
 
 /// Scores images.
 pub trait Scorer: Send {
-    /// One outcome per image, in order. Images are scored together in one call of the model where it allows that;
-    /// `Err` is for a scorer that cannot work at all.
+    /// One outcome per image, in order. Images are scored in one call of the model if it allows that. `Err` only if the
+    /// scorer cannot work at all.
     fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError>;
 
     /// As [`Scorer::score`], for images that went through [`super::fit`].
@@ -17,14 +19,14 @@ pub trait Scorer: Send {
 /// How many instances of a model score, and how they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Instances {
-    /// One on each core, each called with a few images whenever it has time (ADR 0002).
+    /// One on each core, each called with a few images at a time (ADR 0002).
     PerCore,
     /// One for each model, called with many images that all cores prepare (ADR 0016).
     PerModel,
 }
 
 impl Instances {
-    /// What suits a device.
+    /// The choice for a device.
     pub fn on(device: Device) -> Self {
         match device {
             Device::Cuda(_) => Self::PerModel,
@@ -32,7 +34,7 @@ impl Instances {
         }
     }
 
-    /// Images per call where the recipe says nothing.
+    /// Images per call if the recipe does not set them.
     pub fn default_batch(self) -> u32 {
         match self {
             Self::PerCore => MineSpec::CPU_BATCH,

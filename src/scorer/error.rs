@@ -1,4 +1,4 @@
-//! What can be wrong with a surrogate; every message about a surrogate names it.
+//! Why a surrogate cannot score. Every message names the surrogate.
 
 use crate::onnx::RuntimeError;
 

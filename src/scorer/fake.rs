@@ -1,4 +1,6 @@
-//! A made-up classifier for made-up images: reads what they say they show and is right with a given chance.
+//! A fake classifier for fake images: reads the class in their first pixel and is right with a given probability.
+//!
+//! Holds always: the result depends on the pixels and the seed only, so that a run can be repeated.
 
 use super::contract::Scorer;
 use super::error::ScorerError;
@@ -18,7 +20,7 @@ impl Fake {
         let chance = Philox::new(self.0.seed, stream);
         let shown = fake_class(image.pixels());
         let right = f64::from(chance.unit_f32(0)) < self.0.accuracy;
-        // A wrong answer is one of the ten classes that follow, so that fakes agree on one now and then.
+        // A wrong class is one of the next ten, so that several fakes sometimes give the same one.
         let top = if right { shown } else { (shown + 1 + (chance.u64(1) % 10) as usize) % IMAGENET_CLASSES };
         let sure = 0.3 + 0.6 * chance.unit_f32(2);
         let rest = (1.0 - sure) / IMAGENET_CLASSES as f32;

@@ -1,6 +1,9 @@
-//! Who scores images, surrogates and targets alike: trait [`Scorer`], and how each kind is built from its spec.
+//! Scores images, for surrogates and targets alike: trait [`Scorer`], and how each kind is built from its spec.
 //!
-//! Pictures in, scores over ImageNet's classes out; no tensor crosses, and nothing is decided here about what is kept.
+//! Pictures in, scores over ImageNet's classes out. Does not decide what is hard.
+//!
+//! Holds always: an image that cannot be scored costs that image only; a scorer that cannot work is an error before any
+//! image is scored, because hours of work would otherwise be lost.
 
 mod contract;
 mod error;
@@ -18,7 +21,7 @@ use crate::onnx::{Chosen, Runtime, RuntimeError};
 pub use contract::{Instances, Scorer};
 pub use error::ScorerError;
 
-/// Brings an image to the size that a scorer wants, on any thread; one that cannot be is dropped.
+/// Fits an image to the input of a scorer, on any thread; an image that cannot be fitted is dropped.
 pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
     match &spec.model {
         SurrogateModel::Fake(_) => Outcome::Kept(image.clone()),
@@ -29,15 +32,15 @@ pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
     }
 }
 
-/// Builds scorers on one device; holds what all of them share.
-pub struct Host {
+/// Builds scorers on one device; holds what they share.
+pub struct ScorerFactory {
     onnx: Option<onnx::Classifiers>,
     instances: Instances,
     facts: BTreeMap<String, String>,
 }
 
-impl Host {
-    /// A host for fakes alone: needs no library.
+impl ScorerFactory {
+    /// A factory for fakes only, which needs no library.
     pub fn without_runtime() -> Self {
         Self {
             onnx: None,
@@ -46,12 +49,12 @@ impl Host {
         }
     }
 
-    /// A host for ONNX models, on a device that `runtime` chose.
+    /// A factory for ONNX models, on a device that `runtime` chose.
     pub fn with_onnx_runtime(runtime: Arc<Runtime>, chosen: Chosen, instances: Instances) -> Self {
         Self { onnx: Some(onnx::Classifiers::new(runtime, chosen.device, instances)), instances, facts: chosen.facts }
     }
 
-    /// How its scorers are to be called.
+    /// How its scorers must be called.
     pub fn instances(&self) -> Instances {
         self.instances
     }
@@ -61,7 +64,7 @@ impl Host {
         &self.facts
     }
 
-    /// Builds one more instance of a scorer, to be given `batch` images at a time; instances share what can be shared.
+    /// Builds an instance of a scorer that is called with `batch` images at a time; instances share what they can.
     pub fn build(&self, spec: &SurrogateSpec, batch: usize) -> Result<Box<dyn Scorer>, ScorerError> {
         match &spec.model {
             SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),

@@ -1,4 +1,6 @@
 //! Images that a diffusion model makes from a grid of prompts.
+//!
+//! Does not run the model: `generator::diffusion` does.
 
 use std::collections::BTreeMap;
 

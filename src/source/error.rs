@@ -1,4 +1,6 @@
 //! Why a source cannot be listed or read.
+//!
+//! What costs one image only is not an error but a reason in `dropped.parquet`.
 
 use std::path::PathBuf;
 

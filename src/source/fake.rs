@@ -1,7 +1,7 @@
-//! Noise images that say in one pixel what they "show": every stage can run on them without a model.
+//! Fake images: noise with the class in the first pixel (`domain::fake_pixel`), which the fake scorer reads. All stages
+//! can run on them without a model.
 //!
-//! The pixel at the top left names the class (`domain::fake_pixel`); the fake scorer reads it. The rest is noise from
-//! the item's seed.
+//! Holds always: the noise depends on the item's seed only, so that a run can be repeated.
 
 use super::error::SourceError;
 use super::kind::Source;
@@ -37,7 +37,7 @@ impl Source for FakeImages {
     }
 }
 
-/// Makes them.
+/// Makes the images.
 struct Fake(FakeImages);
 
 impl Fake {

@@ -1,4 +1,7 @@
-//! Photographs in a folder: listed in the order of their paths, read and pinned where they are, and left there.
+//! Photographs in a folder: listed in the order of their paths, pinned by hash, and read where they are.
+//!
+//! Holds always: nothing is written to the folder, because it belongs to somebody else; a file that cannot be an item
+//! is listed with a reason.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -49,7 +52,7 @@ impl Source for FolderSource {
         DecodeLimits { max_pixels: self.max_pixels, max_file_bytes: self.max_file_bytes }
     }
 
-    /// The folder's name alone: the page may be shown to people whom the rest of the path does not concern.
+    /// The folder's name without its path, because the page may be published.
     fn words(&self, _engine: Option<EngineChoice>) -> String {
         format!("folder {}", self.root.file_name().unwrap_or_default().display())
     }
@@ -110,7 +113,7 @@ fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Li
     }
     u32::try_from(found.len()).map_err(|_| SourceError::TooMany)?;
     let (mut rows, mut all_lost) = (Vec::new(), Vec::new());
-    for (Found { path, problem }, item) in found.into_iter().zip(0..) {
+    for (FoundFile { path, problem }, item) in found.into_iter().zip(0..) {
         let item_id = ItemId(item);
         match problem.map_or_else(|| labels.of(&path), Err) {
             Ok(category) => rows.push(row(item_id, path, category, seed)),
@@ -147,7 +150,7 @@ fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow
 
 /// Paths of all images below `root`, relative to it with `/` between parts, sorted: for comparing with other images.
 ///
-/// Files that cannot be images of a run are passed over; a folder that cannot be read is an error.
+/// Files that cannot be images of a run are ignored; a folder that cannot be read is an error.
 pub fn images_below(root: &Path) -> Result<Vec<String>, SourceError> {
     let found = search(root, true).map_err(|e| SourceError::Compare { path: root.to_owned(), source: e })?;
     Ok(found.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect())
@@ -155,7 +158,7 @@ pub fn images_below(root: &Path) -> Result<Vec<String>, SourceError> {
 
 /// An image below a folder, or something that looks like one.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
+struct FoundFile {
     /// Relative to the root, with `/` between parts.
     path: String,
     /// Why it cannot be an item.
@@ -164,8 +167,8 @@ struct Found {
 
 /// All images below `root`, sorted. Links are followed, but not back to a folder around them.
 ///
-/// Hidden files and files without an image's extension are passed over. Only a root that cannot be read is an error.
-fn search(root: &Path, recursive: bool) -> io::Result<Vec<Found>> {
+/// Hidden files and files without an image's extension are ignored. Only a root that cannot be read is an error.
+fn search(root: &Path, recursive: bool) -> io::Result<Vec<FoundFile>> {
     fs::read_dir(root)?;
     let depth = if recursive { usize::MAX } else { 1 };
     let is_shown = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
@@ -182,7 +185,7 @@ fn search(root: &Path, recursive: bool) -> io::Result<Vec<Found>> {
 }
 
 /// The image at `path`; `None` for anything else.
-fn image(root: &Path, path: &Path) -> Option<Found> {
+fn image(root: &Path, path: &Path) -> Option<FoundFile> {
     let name = path.file_name().unwrap_or_default();
     if path.is_dir() || !is_image(&name.to_string_lossy()) {
         return None;
@@ -195,11 +198,11 @@ fn image(root: &Path, path: &Path) -> Option<Found> {
     } else {
         None
     };
-    Some(Found { path: relative, problem })
+    Some(FoundFile { path: relative, problem })
 }
 
-/// What to say of a folder that cannot be read, or of a link to nothing; nothing of a link back up.
-fn unreadable(root: &Path, error: &walkdir::Error) -> Option<Found> {
+/// The problem with a folder that cannot be read, or with a broken link; `None` for a link back up.
+fn unreadable(root: &Path, error: &walkdir::Error) -> Option<FoundFile> {
     let path = error.path().filter(|path| !is_hidden(path))?;
     if error.loop_ancestor().is_some() {
         return None;
@@ -208,7 +211,7 @@ fn unreadable(root: &Path, error: &walkdir::Error) -> Option<Found> {
         return image(root, path);
     }
     let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-    Some(Found { path: relative(root, path), problem: Some(format!("the folder cannot be read: {cause}")) })
+    Some(FoundFile { path: relative(root, path), problem: Some(format!("the folder cannot be read: {cause}")) })
 }
 
 fn relative(root: &Path, path: &Path) -> String {

@@ -1,4 +1,7 @@
-//! What a kind of source says of itself: trait [`Source`].
+//! What a kind of source must know about itself: trait [`Source`].
+//!
+//! Holds always: nothing outside this room asks of which kind a source is, because a kind that is asked for in twenty
+//! places is forgotten in one of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,6 @@
-//! From a file's name, its folder or a CSV to a category.
+//! The category of a photograph, from its file's name, its folder or a CSV.
+//!
+//! Holds always: a file gets exactly one category or a reason, because a guessed label is a wrong benchmark.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +9,7 @@ use super::error::SourceError;
 use crate::config::wordnet_ids;
 use crate::domain::{Category, CategorySet, FolderSource, LabelSource};
 
-/// Gives each file its category, or the reason for having none.
+/// The categories of files.
 pub(super) struct Labels<'a> {
     source: LabelSource,
     categories: &'a CategorySet,
@@ -24,7 +26,7 @@ impl<'a> Labels<'a> {
         Ok(Self { source: source.labels, categories, classes: wordnet_ids(), csv })
     }
 
-    /// The category of the file at `path`, relative to the root.
+    /// The category of the file at `path`, relative to the root, or why it has none.
     pub(super) fn of(&self, path: &str) -> Result<&'a Category, String> {
         let label = match self.source {
             LabelSource::WordnetId => {

@@ -1,13 +1,13 @@
-//! What a source offers: the items of a plan, one by one or by number.
+//! The items that a source lists for a plan: as a list, or as a grid that computes any row by its number.
 //!
-//! Does not read folders and makes no prompts; each source lists its own items.
+//! Does not read folders or make prompts: each source lists its own items.
 
 use std::ops::Range;
 
 use super::grid::Grid;
 use crate::domain::{DropRow, PlanRow};
 
-/// What a source offers.
+/// The items of a source, and what it leaves out.
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// What to make or read; item ids ascending.

@@ -40,17 +40,18 @@ pub fn doctor_model(
     let ran = generator::model_engine(&means, precision)?;
     // With the number of threads that the command line asks for.
     ctx.thread_pool()?.install(|| {
-        let compare = |file| generator::compare_model(folder, file, &means, precision);
-        let measure = |size| generator::benchmark_model(folder, &means, precision, size);
         if reference.is_none() && benchmark.is_none() {
             generator::load_model(folder, &means, precision)?;
         }
-        Ok(ModelReport {
-            facts,
-            ran,
-            compared: reference.map(compare).transpose()?.unwrap_or_default(),
-            benchmark: benchmark.map(measure).transpose()?,
-        })
+        let compared = match reference {
+            Some(file) => generator::compare_model(folder, file, &means, precision)?,
+            None => Vec::new(),
+        };
+        let benchmark = match benchmark {
+            Some(size) => Some(generator::benchmark_model(folder, &means, precision, size)?),
+            None => None,
+        };
+        Ok(ModelReport { facts, ran, compared, benchmark })
     })
 }
 

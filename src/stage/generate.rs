@@ -21,13 +21,13 @@ use crate::render;
 use crate::source::{SourceError, source};
 use crate::store::{Check, RunDir, StoreError, TarShard};
 use crate::table::{TableError, images_table};
-use crate::work::processes::{self, Counted, Job};
-use crate::work::{Context, Made, Output, Part, ShardRecords, ShardWork, WorkError, for_each_shard};
+use crate::work::processes::{self, Job, WorkCount};
+use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
 
 /// Why images are not made.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// What the run needs cannot be had.
+    /// Something that the run needs is missing or wrong.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The plan cannot be read.
@@ -90,14 +90,14 @@ impl ShardWork for Generate<'_> {
         self.part
     }
 
-    fn outputs(&self, shard: usize) -> Result<Vec<Output>, GenerateError> {
+    fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, GenerateError> {
         let Range { start, end } = self.plan.ranges[shard];
         let key =
             KeyHasher::new().field("base", self.base_key.to_string()).field("rows", format!("{start}..{end}")).finish();
-        Ok(vec![Output { unit: self.ctx.run.images(shard), key }])
+        Ok(vec![ShardTarget { unit: self.ctx.run.images(shard), key }])
     }
 
-    fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<Made>, GenerateError> {
+    fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<ShardResult>, GenerateError> {
         source(&self.spec.generate).check_there()?;
         let rows = self.plan.rows(shard)?;
         let (ctx, spec, alone) = (self.ctx, self.spec, self.part == Part::WHOLE);
@@ -149,10 +149,10 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
 }
 
 /// Items that have an image or were lost, by the records on disk.
-fn generated(ctx: &Context, spec: &RunSpec) -> Result<Counted, GenerateError> {
+fn generated(ctx: &Context, spec: &RunSpec) -> Result<WorkCount, GenerateError> {
     let plan = Plan::open(ctx, spec)?;
     let given = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
-    Ok(Counted { done: (0..plan.ranges.len()).map(given).sum(), all: plan.record.rows.kept })
+    Ok(WorkCount { done: (0..plan.ranges.len()).map(given).sum(), all: plan.record.rows.kept })
 }
 
 fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, GenerateError> {
@@ -191,12 +191,13 @@ struct Shard {
     provenance: Option<Provenance>,
     tar: Option<TarShard>,
     kept: Vec<ImageRow>,
-    made: Made,
+    made: ShardResult,
 }
 
 impl Shard {
     fn new(shard: usize, spec: &RunSpec, facts: &BTreeMap<String, String>) -> Self {
-        let made = Made { files: Vec::new(), rows: Default::default(), lost: Vec::new(), facts: Default::default() };
+        let made =
+            ShardResult { files: Vec::new(), rows: Default::default(), lost: Vec::new(), facts: Default::default() };
         let provenance = source(&spec.generate).provenance(facts);
         Self { path: format!("images/{shard:05}.tar"), provenance, tar: None, kept: Vec::new(), made }
     }
@@ -269,7 +270,7 @@ impl Shard {
         Ok(())
     }
 
-    fn finish(mut self, given: usize, facts: BTreeMap<String, String>) -> Result<Made, GenerateError> {
+    fn finish(mut self, given: usize, facts: BTreeMap<String, String>) -> Result<ShardResult, GenerateError> {
         if let Some(tar) = self.tar {
             let bytes = tar.finish().map_err(StoreError::io("encode", Path::new(&self.path)))?;
             self.made.files.push(("tar", bytes));

@@ -1,7 +1,7 @@
 //! plan: categories x sources -> `plan.parquet`, one row per image to make or read.
 //!
-//! Does not make or decode images. Holds always: equal specs give equal plans, because everything else in a run refers
-//! to items by their number in the plan.
+//! Does not make or decode images. Holds always: the same spec and images give the same plan, because everything else
+//! in a run refers to items by their number in the plan.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::work::Context;
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// What the run needs cannot be had.
+    /// Something that the run needs is missing or wrong.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The source of images cannot be used.
@@ -32,7 +32,7 @@ pub enum PlanError {
 
 /// The size and cost of a plan.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Counts {
+pub struct PlanCost {
     /// Pairs of a category and a nuisance, for a grid of prompts.
     pub pairs: Option<u64>,
     /// Images to make or read.
@@ -56,7 +56,7 @@ pub struct Counts {
 }
 
 /// Lists the source and counts; writes nothing.
-pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, PlanError> {
+pub fn count(ctx: &Context, recipe: &Recipe) -> Result<PlanCost, PlanError> {
     let source = source(&recipe.generate);
     let Listing { rows, lost } = source.list(&recipe.categories, recipe.seed)?;
     let items = rows.len();
@@ -69,7 +69,7 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<Counts, PlanError> {
     let sheets = asked.div_ceil(annotate.candidates_per_batch() as usize) as u64 * u64::from(annotate.people_per_batch);
     let cost = (annotate.pay.reward > 0.0).then(|| (annotate.cost(sheets), annotate.pay.currency.clone()));
     let pairs = if let Rows::Grid(grid) = &rows { Some(grid.pairs()) } else { None };
-    Ok(Counts {
+    Ok(PlanCost {
         pairs,
         items: items as u64,
         lost: lost.len() as u64,

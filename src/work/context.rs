@@ -1,4 +1,7 @@
-//! What every verb is given: where the run is, what it may use, whom to tell.
+//! What every verb is given: the run, what it may use, where it reports.
+//!
+//! Does not read or write files. Holds always: a verb that checks [`Context::check_stop`] between two pieces of work
+//! loses nothing when it is stopped, because finished pieces are committed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +11,7 @@ use crate::domain::{Device, EngineChoice};
 use crate::scorer::Instances;
 use crate::store::RunDir;
 
-/// Told how the work proceeds; `cli` draws it.
+/// Receives the progress of the work; `cli` draws it.
 pub trait Progress: Send + Sync {
     /// A stage begins; it has `total` items to work on.
     fn start(&self, stage: &str, total: u64);
@@ -16,13 +19,13 @@ pub trait Progress: Send + Sync {
     fn advance(&self, items: u64);
     /// The stage is done.
     fn finish(&self);
-    /// Something that people should know.
+    /// A note for everybody.
     fn note(&self, text: &str);
-    /// Something for those who want to know more.
+    /// A detail, for people who ask for them.
     fn detail(&self, text: &str);
 }
 
-/// Where a verb works and with what.
+/// The run that a verb works on, and what it may use.
 pub struct Context<'a> {
     /// The run.
     pub run: RunDir,
@@ -30,17 +33,17 @@ pub struct Context<'a> {
     pub data: DataFolders,
     /// Where models run.
     pub device: Device,
-    /// Images per call of a model that makes them; `None`: what suits the device.
+    /// Images per call of a model that makes them; `None`: the default of the device.
     pub batch: Option<u32>,
     /// What runs the networks of a diffusion model.
     pub engine: EngineChoice,
-    /// How models that judge images are called; `None`: what suits the device.
+    /// How models that judge images are called; `None`: the default of the device.
     pub instances: Option<Instances>,
     /// Threads to use, at least 1.
     pub threads: usize,
-    /// Whom to tell.
+    /// Where progress is reported.
     pub progress: &'a dyn Progress,
-    /// Set when the process has been asked to stop.
+    /// Set when the process is asked to stop.
     pub stop: &'a AtomicBool,
 }
 
@@ -55,7 +58,7 @@ impl<'a> Context<'a> {
         rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().map_err(|e| WorkError::Threads(e.to_string()))
     }
 
-    /// The same once more, to be changed.
+    /// A copy, to be changed.
     pub fn again(&self) -> Self {
         Self { run: self.run.clone(), data: self.data.clone(), ..*self }
     }

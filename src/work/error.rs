@@ -1,4 +1,7 @@
-//! What can stop work on shards, whatever is made of them.
+//! What can stop the work on shards, in any verb.
+//!
+//! Holds always: a stop by a signal and a process that ended say that the same command continues, because finished work
+//! is kept.
 
 use crate::store::StoreError;
 
@@ -8,7 +11,7 @@ pub enum WorkError {
     /// A file of the run cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Rows were lost without a trace: a bug.
+    /// Rows were lost without a reason, which is a bug.
     #[error("{stage}, shard {shard}: {given} rows went in, but {accounted} came out; please report this bug")]
     Accounting {
         /// The stage.
@@ -20,10 +23,10 @@ pub enum WorkError {
         /// Rows kept, dropped or failed.
         accounted: u64,
     },
-    /// A process that did a part of the work ended badly; it has said why, unless a signal ended it.
+    /// A process that did a part of the work failed; it has printed why, unless a signal ended it.
     #[error(
-        "the process for {device} stopped ({how}; a SIGKILL that nobody sent means that memory ran out); what is done \
-         is kept: run the same command again to go on"
+        "the process for {device} stopped ({how}; an unexpected SIGKILL means that memory ran out); finished \
+         work is kept: run the same command again to continue"
     )]
     Process {
         /// Its device.
@@ -33,7 +36,7 @@ pub enum WorkError {
         /// Its exit code, unless a signal ended it.
         code: Option<u8>,
     },
-    /// A process could not be started or asked for its state.
+    /// A process could not be started or observed.
     #[error("cannot {action}: {source}")]
     System {
         /// What was tried.
@@ -41,13 +44,13 @@ pub enum WorkError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The spec does not pass from one process to another.
+    /// The spec could not be passed to another process.
     #[error("the recipe cannot be handed to a process: {0}; please report this bug")]
     Spec(String),
     /// No threads could be started.
     #[error("cannot start threads: {0}")]
     Threads(String),
     /// A signal came.
-    #[error("stopped by a signal; what is done is kept: run the same command again to go on")]
+    #[error("stopped by a signal; finished work is kept: run the same command again to continue")]
     Interrupted,
 }

@@ -1,7 +1,7 @@
 //! How work on a run is done: shard by shard, resumed where it stopped ([`for_each_shard`]), on this process's threads
-//! ([`Context`]) or shared out over processes, one for each device ([`processes`]).
+//! ([`Context`]) or divided among processes, one for each device ([`processes`]).
 //!
-//! Knows no verb: what is made of a shard is told by a [`ShardWork`].
+//! Does not know the verbs: a [`ShardWork`] says what is made of a shard.
 //!
 //! Holds always: rows in = kept + dropped + failed, checked at every commit, because an item that vanishes without a
 //! row in `dropped.parquet` is a wrong benchmark that nobody notices.
@@ -13,4 +13,4 @@ mod shards;
 
 pub use context::{Context, Progress};
 pub use error::WorkError;
-pub use shards::{Made, Output, Part, ShardRecords, ShardWork, for_each_shard};
+pub use shards::{Part, ShardRecords, ShardResult, ShardTarget, ShardWork, for_each_shard};

@@ -1,6 +1,7 @@
-//! Several devices: one process of this program for each, every one with its own shards.
+//! Several devices: one process of this program for each device, every process with its own shards.
 //!
-//! The caller holds the run's lock; the processes it starts do not ask for it, and end when it does.
+//! Holds always: the caller has the run's lock; the processes that it starts do not take the lock and end when the
+//! caller ends, because nobody else keeps other commands away from the run.
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
@@ -10,30 +11,30 @@ use std::time::Duration;
 use super::{Context, Part, WorkError};
 use crate::domain::{Device, RunSpec};
 
-/// Tells a process which one started it.
+/// Environment variable with the id of the process that started this one.
 const PARENT: &str = "HARDSET_PARENT";
-/// Time between looks at the processes.
+/// Time between two checks of the processes.
 const LOOK: Duration = Duration::from_millis(200);
-/// Looks between counts of what is done.
+/// Checks between two counts of finished items.
 const LOOKS_PER_COUNT: u32 = 25;
-/// Exit code of a process whose parent has gone: as if a signal had stopped it.
+/// Exit code of a process whose parent has ended: that of a stop by a signal.
 const ORPHANED: i32 = 75;
 
-/// Work that is shared out.
+/// Work that is divided among processes.
 pub struct Job<'a, E> {
     /// The sub-command that does a part of it.
     pub command: &'static str,
-    /// What it does, for people: `scoring`.
+    /// The activity, for messages: `scoring`.
     pub doing: &'static str,
     /// What its processes read on stdin, if anything.
     pub input: Option<&'a RunSpec>,
-    /// Items that are done, of how many.
-    pub count: &'a dyn Fn() -> Result<Counted, E>,
+    /// Counts finished items.
+    pub count: &'a dyn Fn() -> Result<WorkCount, E>,
 }
 
-/// Items that are done, of how many.
+/// The number of finished items, and of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counted {
+pub struct WorkCount {
     /// Done.
     pub done: u64,
     /// In all.
@@ -41,12 +42,12 @@ pub struct Counted {
 }
 
 /// One process and its device.
-struct Started {
+struct Worker {
     child: Child,
     device: Device,
 }
 
-/// Does what is left of the job, shared out over `devices`; does nothing where there is only one.
+/// Does the rest of the job on all `devices` at once; does nothing with a single device.
 pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>) -> Result<(), E> {
     if devices.len() < 2 {
         return Ok(());
@@ -63,8 +64,8 @@ pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>
         ctx.progress.advance(before.done);
         watch(ctx, job, before.done, &mut started)
     });
-    for Started { child, .. } in &mut started {
-        // A process that is killed at any moment leaves nothing half done.
+    for Worker { child, .. } in &mut started {
+        // A killed process leaves nothing half done, because its files appear whole or not at all.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -72,10 +73,10 @@ pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>
     ended
 }
 
-fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut Vec<Started>) -> Result<(), WorkError> {
+fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut Vec<Worker>) -> Result<(), WorkError> {
     for (index, &device) in devices.iter().enumerate() {
         let child = start(ctx, device, Part { index, of: devices.len() }, job)?;
-        started.push(Started { child, device });
+        started.push(Worker { child, device });
     }
     Ok(())
 }
@@ -95,14 +96,14 @@ fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<C
     let mut child = command.spawn().map_err(cannot(&format!("start a process for {device}")))?;
     if let (Some(mut stdin), Some(spec)) = (child.stdin.take(), job.input) {
         let text = toml::to_string(spec).map_err(|e| WorkError::Spec(e.to_string()))?;
-        // A process that has ended already says why by its exit code.
+        // An error is ignored: a process that has ended reports by its exit code.
         let _ = stdin.write_all(text.as_bytes());
     }
     Ok(child)
 }
 
 /// Waits for all processes; the first one that fails ends the wait.
-fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, started: &mut [Started]) -> Result<(), E> {
+fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, started: &mut [Worker]) -> Result<(), E> {
     let mut looks = 0;
     loop {
         ctx.check_stop()?;
@@ -121,12 +122,12 @@ fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, star
 }
 
 /// Whether any process still works; an error if one has failed.
-fn any_running(started: &mut [Started]) -> Result<bool, WorkError> {
+fn any_running(started: &mut [Worker]) -> Result<bool, WorkError> {
     let mut running = false;
-    for Started { child, device } in started {
+    for Worker { child, device } in started {
         match child.try_wait().map_err(cannot("ask for the state of a process"))? {
             None => running = true,
-            // 3: some images were lost, and have their rows.
+            // 3: some images were lost; dropped.parquet will list them.
             Some(status) if matches!(status.code(), Some(0 | 3)) => {}
             Some(status) => {
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
@@ -137,7 +138,7 @@ fn any_running(started: &mut [Started]) -> Result<bool, WorkError> {
     Ok(running)
 }
 
-/// The spec that the process which started this one has given on stdin.
+/// The spec that the parent process has written to stdin.
 pub fn given_spec() -> Result<RunSpec, WorkError> {
     let mut text = String::new();
     std::io::stdin()
@@ -146,8 +147,7 @@ pub fn given_spec() -> Result<RunSpec, WorkError> {
     toml::from_str(&text).map_err(|e| WorkError::Spec(e.to_string()))
 }
 
-/// Ends this process when the one that started it has ended, because nobody holds the lock any more; at once, if that
-/// has ended already.
+/// Ends this process when its parent ends (at once if it has ended), because nobody holds the lock any more.
 pub fn end_with_the_parent() {
     #[cfg(unix)]
     {

@@ -1,4 +1,7 @@
-//! The one resume loop: over shards, skipping what is done, committing what was made.
+//! The only resume loop: goes over shards, skips finished ones, commits the results of the others.
+//!
+//! Does not know what is made. Holds always: a shard is skipped only if its record has the key of today's inputs,
+//! because a result of other inputs is wrong; every row that goes in is accounted for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,23 +48,23 @@ impl FromStr for Part {
     }
 }
 
-/// One thing to be made of a shard: where it goes, and the hash of what it is made from.
-pub struct Output {
-    /// Where.
+/// One result to make of a shard: its unit and its key.
+pub struct ShardTarget {
+    /// The unit.
     pub unit: Unit,
-    /// From what.
+    /// Hash of its inputs.
     pub key: Sha256,
 }
 
-/// What was made.
-pub struct Made {
+/// The result for one shard, not yet committed.
+pub struct ShardResult {
     /// Extension and bytes of each file.
     pub files: Vec<(&'static str, Vec<u8>)>,
     /// Row counts.
     pub rows: RowCounts,
-    /// A row for everything that was not kept.
+    /// A row for every item that was dropped or failed.
     pub lost: Vec<DropRow>,
-    /// What else is worth knowing.
+    /// Facts for the record.
     pub facts: BTreeMap<String, String>,
 }
 
@@ -74,23 +77,23 @@ pub struct ShardRecords {
     pub fresh_rows: u64,
 }
 
-/// What one stage makes of a shard: its part of the loop.
+/// What a stage makes of a shard.
 pub trait ShardWork {
     /// Name of the stage, for progress and messages.
     const NAME: &'static str;
-    /// Why it stops.
+    /// Its error.
     type Error: From<WorkError>;
-    /// The shards that this process works on; the others have no record in the result.
+    /// The shards that this process works on; others have no record in the result.
     fn part(&self) -> Part {
         Part::WHOLE
     }
-    /// What is to be made of shard `shard`; the same number for every shard.
-    fn outputs(&self, shard: usize) -> Result<Vec<Output>, Self::Error>;
-    /// Makes the `pending` ones of the outputs, in that order.
-    fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<Made>, Self::Error>;
+    /// The results to make of shard `shard`; as many for every shard.
+    fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, Self::Error>;
+    /// Makes the `pending` ones of these results, in that order.
+    fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, Self::Error>;
 }
 
-/// Runs a stage over all shards; returns the records of each of its outputs.
+/// Runs a stage over all shards; returns the records of each of its results.
 ///
 /// `ranges`: places of each shard's rows in the plan, for the progress.
 pub fn for_each_shard<W: ShardWork>(
@@ -131,7 +134,7 @@ pub fn for_each_shard<W: ShardWork>(
     Ok(results)
 }
 
-fn commit<W: ShardWork>(shard: usize, output: &Output, made: Made) -> Result<ShardRecord, WorkError> {
+fn commit<W: ShardWork>(shard: usize, output: &ShardTarget, made: ShardResult) -> Result<ShardRecord, WorkError> {
     let RowCounts { given, kept, dropped, failed } = made.rows;
     let accounted = kept + dropped + failed;
     if given != accounted || made.lost.len() as u64 != dropped + failed {

@@ -32,7 +32,7 @@ const USUAL: &[&str] = &["libcublasLt.so.13", "libcublas.so.13", "libcurand.so.1
 const CUDNN: &str = "libcudnn.so.9";
 
 /// An open library.
-pub struct Here {
+pub struct LoadedLibrary {
     /// `libcublas.so.13`.
     pub name: String,
     /// For questions about its version.
@@ -41,25 +41,25 @@ pub struct Here {
 
 /// Libraries that were opened, and those that were not.
 #[derive(Default)]
-pub struct Opened {
+pub struct OpenedLibraries {
     /// Those that are here.
-    pub here: Vec<Here>,
+    pub here: Vec<LoadedLibrary>,
     /// The others.
     pub missing: Vec<Missing>,
 }
 
 /// Opens the libraries that the provider needs. `provider` is its file; `folders` returns Python's `nvidia` folders and
 /// is called once, if a library is not found by name.
-pub fn open(provider: Option<&Path>, folders: impl FnOnce() -> Vec<PathBuf>) -> Opened {
+pub fn open(provider: Option<&Path>, folders: impl FnOnce() -> Vec<PathBuf>) -> OpenedLibraries {
     let asked = provider.and_then(|provider| elf::needed(provider).ok()).filter(|names| !names.is_empty());
     let asked = asked.unwrap_or_else(|| USUAL.iter().map(|&name| name.to_owned()).collect());
     let folders = LazyCell::new(folders);
-    let mut opened = Opened::default();
+    let mut opened = OpenedLibraries::default();
     for name in wanted(&asked) {
         let by_name = load(Path::new(&name)).ok();
         let loaded = by_name.map_or_else(|| open_from(&folders, &name), Ok);
         match loaded {
-            Ok(handle) => opened.here.push(Here { name, handle }),
+            Ok(handle) => opened.here.push(LoadedLibrary { name, handle }),
             Err(problem) => opened.missing.push(missing(&name, cuda_major(&asked), problem)),
         }
     }

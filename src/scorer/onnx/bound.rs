@@ -1,5 +1,7 @@
-//! A session whose input is always the same tensor of the host, in memory that a GPU reads by itself where there is
-//! such, and whose output comes back to the host.
+//! A session whose input is always the same tensor in host memory (page-locked for a GPU, if possible) and whose output
+//! comes back to host memory.
+//!
+//! Holds always: the input is not written while the model runs, because the GPU reads the same memory.
 
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
@@ -9,7 +11,7 @@ use super::output::rows_of;
 use super::shape::Call;
 use crate::domain::{Device, Dtype};
 
-/// See the module. Fields are dropped in this order: the session last.
+/// See the module. Fields are dropped in this order, so that the session is dropped last.
 pub struct Bound {
     binding: IoBinding,
     input: DynTensor,
@@ -32,17 +34,17 @@ impl Bound {
         Ok(Self { binding, input, elements, session })
     }
 
-    /// The input's numbers, to be written. `T` is the type that the binding was made for: any other one is a bug.
+    /// The input's numbers, for writing. Panics if `T` is not the type of the binding, which is a bug.
     pub fn input<T: PrimitiveTensorElementType>(&mut self) -> &mut [T] {
         assert_eq!(*self.input.data_type(), T::into_tensor_element_type(), "the input is written in its own type");
-        // SAFETY: the tensor lies in memory of the host and has this many elements of this type, which is a plain
+        // SAFETY: the tensor is in host memory and has this many elements of this type, which is a plain
         // number; the borrow of `self` keeps it from being read meanwhile.
         unsafe { std::slice::from_raw_parts_mut(self.input.data_ptr_mut().cast::<T>(), self.elements) }
     }
 
-    /// Runs the model on what stands in the input; all numbers of its output.
+    /// Runs the model on the numbers in the input; returns all numbers of the output.
     pub fn run(&mut self, call: &Call) -> Result<Vec<f32>, BoundError> {
-        // A binding takes the numbers that are there now: to a GPU they are copied here.
+        // The numbers of this moment are bound; for a GPU they are copied here.
         self.binding.bind_input(call.input.as_str(), &self.input).map_err(BoundError::Run)?;
         let outputs = self.session.run_binding(&self.binding).map_err(BoundError::Run)?;
         rows_of(&outputs[call.output.as_str()]).map_err(BoundError::Output)
@@ -53,12 +55,12 @@ impl Bound {
 pub enum BoundError {
     /// ONNX Runtime's error.
     Run(ort::Error),
-    /// The output is not what is wanted.
+    /// The output has the wrong type.
     Output(String),
 }
 
-/// A tensor in page-locked memory, which is copied to the GPU `device` at twice the speed or more; in ordinary memory
-/// for the CPU, or where there is none of the other.
+/// A tensor in host memory: page-locked for a GPU, because that is copied at twice the speed or more; ordinary for the
+/// CPU, or if there is no page-locked memory.
 fn host_tensor(
     session: &Session,
     device: Device,

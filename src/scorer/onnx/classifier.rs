@@ -1,4 +1,7 @@
 //! One instance of an ONNX classifier: pictures -> tensor -> scores.
+//!
+//! Holds always: nothing that a model returns is trusted: the number of its outputs and the range of its probabilities
+//! are checked on a grey picture before any image is scored.
 
 use half::f16;
 use ort::session::{Session, SessionInputValue};
@@ -28,7 +31,7 @@ pub struct Classifier {
 enum AnySession {
     /// Called with a new tensor each time.
     Free(Session),
-    /// Called with the same one.
+    /// Called with the same tensor each time.
     Bound(Box<Bound>),
 }
 
@@ -45,7 +48,7 @@ impl Classifier {
         Ok(Self::of(name, model, call, AnySession::Free(session)))
     }
 
-    /// As above, for a session that is always called with the given number of pictures, on the given device.
+    /// As [`Classifier::new`], for a session that is always called with `batch` pictures on `device`.
     pub fn with_batch(
         name: &str,
         model: &OnnxModel,
@@ -73,7 +76,7 @@ impl Classifier {
         Self { name: name.to_owned(), model: model.clone(), takes_any, call, filler, session }
     }
 
-    /// Scores grey pictures, `batch` at a time: what is wrong with a model shows before anything is spent on it.
+    /// Scores `batch` grey pictures, so that a wrong model is found before any image is scored.
     pub fn try_out(&mut self, batch: usize) -> Result<(), ScorerError> {
         let side = self.model.preprocess.crop_px;
         let grey = RgbImage::new(side, side, vec![128; 3 * (side as usize).pow(2)]);
@@ -100,7 +103,7 @@ impl Classifier {
         ScorerError::Mismatch { name: self.name.clone(), problem }
     }
 
-    /// Scores pictures that have the model's size already.
+    /// Scores pictures of the model's size.
     fn scores_of(&mut self, fitted: &[RgbImage]) -> Result<Vec<Scores>, ScorerError> {
         let batch = self.call.batch.unwrap_or(fitted.len()).max(1);
         let mut scores = Vec::with_capacity(fitted.len());
@@ -144,8 +147,8 @@ impl Classifier {
         }
     }
 
-    /// One row of the output as scores over ImageNet's classes; extra classes take part in the softmax and are left
-    /// out.
+    /// One row of the output as scores over ImageNet's classes. Extra classes take part in the softmax and are then
+    /// left out.
     fn scores(&self, row: &[f32]) -> Scores {
         let offset = self.model.output.offset as usize;
         let classes = offset..offset + IMAGENET_CLASSES;
@@ -175,7 +178,7 @@ fn run_error(name: &str, error: &ort::Error) -> ScorerError {
     ScorerError::Run { name: name.to_owned(), problem }
 }
 
-/// The tensor for one call; a model with a fixed batch gets its last picture again until that is full.
+/// The tensor for one call; for a model with a fixed batch, the last picture is repeated until the batch is full.
 fn input(model: &OnnxModel, filler: &AnyFiller, chunk: &[RgbImage], batch: usize) -> ort::Result<DynValue> {
     let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
     shape[0] = batch as i64;
@@ -187,7 +190,7 @@ fn input(model: &OnnxModel, filler: &AnyFiller, chunk: &[RgbImage], batch: usize
     })
 }
 
-/// Writes pictures into the tensor of a whole batch; the last one again until it is full.
+/// Writes pictures into the tensor of a whole batch; the last one is repeated until the batch is full.
 fn write<T: Copy>(filler: &Filler<T>, chunk: &[RgbImage], tensor: &mut [T]) {
     let Some(last) = chunk.last() else { return };
     let numbers = last.pixels().len();

@@ -1,10 +1,12 @@
 //! ONNX classifiers through ONNX Runtime.
 //!
-//! On a CPU sessions are single-threaded: the caller runs one instance per core, the best layout found (ADR 0002), and
-//! the result of an image does not depend on the number of threads then. Instances share their packed weights.
+//! On a CPU, sessions are single-threaded and the caller runs one instance per core, the fastest layout (ADR 0002).
+//! Instances share their packed weights.
 //!
-//! On a GPU there is one session for each model, with a batch that never changes (ADR 0016): the same algorithms for
-//! every call, and no arithmetic on shapes left in the graph.
+//! On a GPU, there is one session for each model, with a batch that never changes (ADR 0016), so that every call uses
+//! the same algorithms and the graph has no arithmetic on shapes.
+//!
+//! Holds always: the scores of an image do not depend on the number of threads.
 
 mod bound;
 mod classifier;
@@ -33,7 +35,7 @@ pub struct Classifiers {
 }
 
 impl Classifiers {
-    /// On a device that `runtime` chose.
+    /// Classifiers on a device that `runtime` chose.
     pub fn new(runtime: Arc<Runtime>, device: Device, instances: Instances) -> Self {
         Self { runtime, device, instances, packed: Mutex::default() }
     }
@@ -61,7 +63,7 @@ impl Classifiers {
         made.map_err(|problem| cannot_load(name, model, problem))
     }
 
-    /// A session for `batch` pictures a call, on the device that was chosen and nowhere else.
+    /// A session for `batch` pictures per call, on the chosen device; an error if heavy operators would run elsewhere.
     fn session_for(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Session, ScorerError> {
         let made = self.runtime.explain(|| {
             let mut options = self.runtime.options(self.device, 1)?;
@@ -84,9 +86,9 @@ impl Classifiers {
         }
     }
 
-    /// The name that the model gives to its batch, if that is open and has one.
+    /// The name of the model's batch dimension, if it is open and has a name.
     fn batch_dimension(&self, model: &OnnxModel) -> ort::Result<Option<String>> {
-        // Only a session tells; without optimisations it is made quickly.
+        // Only a session has this information; without optimisations it is made quickly.
         let options = self.runtime.options(Device::Cpu, 1)?;
         let mut options = options.with_optimization_level(GraphOptimizationLevel::Disable)?;
         let session = options.commit_from_file(&model.weights.path)?;

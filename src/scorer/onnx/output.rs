@@ -1,4 +1,4 @@
-//! The numbers of a model's output.
+//! Reads the numbers of a model's output, because two kinds of session need them.
 
 use half::f16;
 use ort::value::DynValue;
@@ -10,6 +10,6 @@ pub(super) fn rows_of(output: &DynValue) -> Result<Vec<f32>, String> {
     }
     match output.try_extract_tensor::<f16>() {
         Ok((_, numbers)) => Ok(numbers.iter().map(|x| x.to_f32()).collect()),
-        Err(_) => Err(format!("the output has type {}, but f32 or f16 is wanted", output.dtype())),
+        Err(_) => Err(format!("the output has type {}, but f32 or f16 is needed", output.dtype())),
     }
 }

@@ -1,4 +1,6 @@
-//! Holds a model's declared inputs and outputs against what the surrogate's TOML says of them.
+//! Compares a model's declared inputs and outputs with the surrogate's TOML.
+//!
+//! Holds always: a message says which key to change, because only the author of the TOML can know what is right.
 
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
@@ -16,7 +18,7 @@ pub struct Call {
     pub batch: Option<usize>,
 }
 
-/// Checks the session's declarations, or says what differs and what to write.
+/// Checks the session's declarations; the error says what differs and what to write.
 pub fn check(session: &Session, model: &OnnxModel) -> Result<Call, String> {
     let inputs = session.inputs();
     let [input] = inputs else {
@@ -48,7 +50,7 @@ fn pick_output(outputs: &[Outlet], name: Option<&str>) -> Result<String, String>
         (Some(name), _) => Err(format!("the model has no output `{name}`; it has {}", names(outputs))),
         (None, [only]) => Ok(only.name().to_owned()),
         (None, _) => Err(format!(
-            "the model has {} outputs ({}); say which has the classes with output.name",
+            "the model has {} outputs ({}); name the one with the classes with output.name",
             outputs.len(),
             names(outputs)
         )),
@@ -62,9 +64,8 @@ fn check_input(input: &Outlet, model: &OnnxModel) -> Result<Option<usize>, Strin
     let wanted = element(model.input.dtype);
     if *ty != wanted {
         let dtype = [Dtype::F32, Dtype::F16, Dtype::U8].into_iter().find(|&dtype| element(dtype) == *ty);
-        let remedy = dtype.map_or("no image type is like that".to_owned(), |dtype| {
-            format!("write input.dtype = \"{}\"", word(dtype))
-        });
+        let remedy =
+            dtype.map_or("no image type fits".to_owned(), |dtype| format!("write input.dtype = \"{}\"", word(dtype)));
         return Err(format!("input `{}` takes {ty:?}, not {wanted:?}; {remedy}", input.name()));
     }
     let declared: Vec<i64> = shape.iter().copied().collect();
@@ -91,7 +92,7 @@ fn check_batch(declared: i64, said: Option<u32>) -> Result<Option<usize>, String
     }
 }
 
-/// As the recipe writes it.
+/// The name in recipes.
 fn word(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::F32 => "f32",

@@ -1,4 +1,4 @@
-//! Pixels -> the numbers of an input tensor, by table: one value per channel and byte.
+//! Pixels -> the numbers of an input tensor, by a table with one value per channel and byte.
 //!
 //! Source of the arithmetic: torchvision's `ToTensor` and `Normalize`, `(pixel * scale - mean) / std`, rounded once to
 //! f32.

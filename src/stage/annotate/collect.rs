@@ -1,7 +1,10 @@
 //! annotate collect: files of answers -> `answers/`, `verdicts/`.
 //!
-//! An input is read once and kept by its hash, all rows of it, with people's ids replaced by keyed hashes; verdicts are
-//! made again from all inputs. Where answers have no time, and only there, it matters which input came last.
+//! Every input is stored once, under its hash, with all of its rows and with people's ids replaced by keyed hashes.
+//! Verdicts are computed again from all inputs. Does not decide which answers count: `people` does.
+//!
+//! Holds always: one bad file changes nothing, because all files are read before any is stored; only for answers
+//! without a time the order of the inputs matters.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +14,13 @@ use super::AnnotateError;
 use super::rounds;
 use crate::answers::{self, MAX_BYTES};
 use crate::domain::{Agreement, Answer, AnswerRow, KeyHasher, RawAnswer, RunSpec, Secret, Sha256};
-use crate::people::{Candidate, Decided, Round, Tallied, decide, lacking, still_hard, tally};
+use crate::people::{Candidate, CheckedAnswers, Decisions, Round, check_answers, decide, lacking, still_hard};
 use crate::pool::Pool;
 use crate::store::{self, Check, RowCounts, ShardRecord, Unit};
 use crate::table::{answers_table, verdicts_table};
 use crate::work::Context;
 
-/// Names in a record of answers: the place in the order in which inputs came.
+/// Name of a fact in a record of answers: the place in the order in which inputs were collected.
 const ORDER: &str = "order";
 
 /// One input.
@@ -27,15 +30,15 @@ pub struct Input {
     pub file: String,
     /// Answers in it.
     pub rows: u64,
-    /// Of these, rows that make no sense by themselves.
+    /// Of these, rows that cannot be used whatever the rest says.
     pub problems: u64,
-    /// The first of them.
+    /// The problem of the first of them.
     pub first_problem: Option<String>,
-    /// Whether it was known already.
+    /// Whether an earlier call read it.
     pub known: bool,
 }
 
-/// What the answers of all inputs came to.
+/// The figures over all inputs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Collected {
     /// The inputs of this call.
@@ -58,10 +61,10 @@ pub struct Collected {
     pub agreement: Vec<Agreement>,
 }
 
-/// Reads `files` (and the answers of the run's own server) and decides.
+/// Reads `files` and the answers of the run's own server, and computes the verdicts.
 pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
-    // Without sheets there is nothing to answer: said before anything is read.
+    // First, because without sheets there is nothing to answer.
     some_rounds(ctx)?;
     let secret = ctx.run.secret()?;
     let ids: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
@@ -70,7 +73,7 @@ pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateErro
         files.push(ctx.run.ballots());
     }
     ctx.progress.start("answers", files.len() as u64);
-    // All are read before anything is kept: one bad file among good ones changes nothing.
+    // All files are read before any is stored, so that one bad file changes nothing.
     let mut parsed = Vec::with_capacity(files.len());
     for file in &files {
         ctx.check_stop()?;
@@ -80,32 +83,32 @@ pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateErro
     copies(&parsed)?;
     let inputs = parsed.into_iter().map(|parsed| keep(ctx, parsed, &secret)).collect::<Result<Vec<_>, _>>()?;
     ctx.progress.finish();
-    let Standing { rounds, tallied, decided } = standing(ctx, spec)?;
-    write(ctx, spec, &tallied, &decided)?;
-    let lacking = lacking(&spec.annotate, &rounds, &tallied, &decided.items);
+    let Evaluation { rounds, checked, decisions } = evaluate(ctx, spec)?;
+    write(ctx, spec, &checked, &decisions)?;
+    let lacking = lacking(&spec.annotate, &rounds, &checked, &decisions.items);
     let missing = still_hard(lacking, pool.hard()?).len() as u64;
-    Ok(Collected { inputs, missing, ..summed(&tallied, decided) })
+    Ok(Collected { inputs, missing, ..summed(&checked, decisions) })
 }
 
-/// What all answers that are kept come to.
-pub struct Standing {
+/// What follows from all stored answers.
+pub struct Evaluation {
     /// All rounds.
     pub rounds: Vec<Round>,
     /// Votes and assignments.
-    pub tallied: Tallied,
+    pub checked: CheckedAnswers,
     /// Verdicts.
-    pub decided: Decided,
+    pub decisions: Decisions,
 }
 
-/// Works out what all answers that are kept come to.
-pub fn standing(ctx: &Context, spec: &RunSpec) -> Result<Standing, AnnotateError> {
+/// Computes what follows from all stored answers.
+pub fn evaluate(ctx: &Context, spec: &RunSpec) -> Result<Evaluation, AnnotateError> {
     let rounds = some_rounds(ctx)?;
-    let tallied = tally(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
-    let decided = decide(&spec.annotate, &rounds, &tallied, spec.seed);
-    Ok(Standing { rounds, tallied, decided })
+    let checked = check_answers(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
+    let decisions = decide(&spec.annotate, &rounds, &checked, spec.seed);
+    Ok(Evaluation { rounds, checked, decisions })
 }
 
-/// All rounds; none is an error.
+/// All rounds; an error if there are none.
 fn some_rounds(ctx: &Context) -> Result<Vec<Round>, AnnotateError> {
     let rounds = rounds::read_all(ctx)?;
     if rounds.is_empty() {
@@ -124,11 +127,11 @@ struct Parsed {
     /// Name of its unit: of its contents, or of the database.
     unit: String,
     key: Sha256,
-    /// `None`: known already.
+    /// `None` if an earlier call stored them.
     given: Option<Vec<RawAnswer>>,
 }
 
-/// Reads one file, unless it is known.
+/// Reads one file, unless an earlier call did.
 fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, AnnotateError> {
     let name = file.display().to_string();
     let cannot = |problem: String| AnnotateError::Answers { file: name.clone(), problem };
@@ -137,7 +140,7 @@ fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, Ann
         return Err(cannot(format!("has {size} bytes, more than {MAX_BYTES}; split it")));
     }
     let bytes = fs::read(file).map_err(|e| cannot(format!("cannot be read: {e}")))?;
-    // What a table says depends on which of its columns are questions.
+    // The questions decide which columns of a table are answers.
     let key = KeyHasher::new().field("stage", "answers 2").field("questions", questions.join(" "));
     let key = key.field("input", Sha256::of(&bytes).to_string()).finish();
     if answers::is_database(&bytes) {
@@ -151,8 +154,8 @@ fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, Ann
     Ok(Parsed { file: name, unit, key, given })
 }
 
-/// An error if two of the databases are copies of one that went their own ways: which answers are the last, nobody can
-/// tell.
+/// An error if two databases are copies of one database with different answers, because nobody can tell which answers
+/// are the last.
 fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
     for (at, input) in parsed.iter().enumerate() {
         if let Some(other) = parsed[..at].iter().find(|other| other.unit == input.unit && other.given != input.given) {
@@ -164,7 +167,7 @@ fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
     Ok(())
 }
 
-/// Keeps what was read.
+/// Stores what was read.
 fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, AnnotateError> {
     let Parsed { file, unit, key, given } = parsed;
     let unit = ctx.run.answers(&unit);
@@ -178,7 +181,7 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
     let first_problem = rows.iter().find_map(|row| row.problem.clone());
     let counts =
         RowCounts { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
-    // An input that has grown, or is read anew, keeps its place.
+    // An input that has grown, or is read again, keeps its place.
     let order = before.map_or_else(|| next_order(ctx), |record| order(&record));
     let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
     let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts };
@@ -195,15 +198,15 @@ fn next_order(ctx: &Context) -> u64 {
     records.map(|record| order(&record) + 1).max().unwrap_or(0)
 }
 
-/// An answer with the person's id replaced: trimmed, and without regard to capitals.
+/// An answer with the person's id replaced by its keyed hash; white space around the id and its case do not matter.
 fn row(given: RawAnswer, secret: &Secret) -> AnswerRow {
     let answer = Answer::read(&given.answer);
-    let unread = || answer.is_none().then(|| "the answer is none of yes, no and not_sure".to_owned());
+    let unread = || answer.is_none().then(|| "the answer is not yes, no or not_sure".to_owned());
     let id = given.person.trim().to_lowercase();
     AnswerRow {
         problem: given.problem.clone().or_else(unread),
         person: if id.is_empty() { String::new() } else { secret.name("person", &id) },
-        // Names are short; anything longer is not one of them, and need not be kept whole to say so.
+        // Names are shorter than this; a longer text is not a name and is not stored whole.
         task: given.task.chars().take(64).collect(),
         question: given.question.chars().take(64).collect(),
         answer,
@@ -224,24 +227,24 @@ fn all_answers(ctx: &Context) -> Result<Vec<AnswerRow>, AnnotateError> {
     Ok(rows)
 }
 
-fn write(ctx: &Context, spec: &RunSpec, tallied: &Tallied, decided: &Decided) -> Result<(), AnnotateError> {
+fn write(ctx: &Context, spec: &RunSpec, checked: &CheckedAnswers, decisions: &Decisions) -> Result<(), AnnotateError> {
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     let key = key(ctx, spec);
-    let items = decided.items.len() as u64;
+    let items = decisions.items.len() as u64;
     let counts = RowCounts { given: items, kept: items, dropped: 0, failed: 0 };
     let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts: Default::default() };
     let files = [
-        ("votes.parquet", verdicts_table::encode_votes(&tallied.votes)?),
-        ("assignments.parquet", verdicts_table::encode_assignments(&tallied.assignments)?),
-        ("items.parquet", verdicts_table::encode_items(&questions, &decided.items)?),
-        ("people.parquet", verdicts_table::encode_people(&decided.people)?),
-        ("agreement.parquet", verdicts_table::encode_agreement(&decided.agreement)?),
+        ("votes.parquet", verdicts_table::encode_votes(&checked.votes)?),
+        ("assignments.parquet", verdicts_table::encode_assignments(&checked.assignments)?),
+        ("items.parquet", verdicts_table::encode_items(&questions, &decisions.items)?),
+        ("people.parquet", verdicts_table::encode_people(&decisions.people)?),
+        ("agreement.parquet", verdicts_table::encode_agreement(&decisions.agreement)?),
     ];
     ctx.run.verdicts().commit(&files, record)?;
     Ok(())
 }
 
-/// Hash of everything that verdicts depend on: all inputs, and what the recipe says of people.
+/// Hash of everything that verdicts depend on: all inputs, and the section [annotate] of the recipe.
 pub fn key(ctx: &Context, spec: &RunSpec) -> Sha256 {
     let mut key = KeyHasher::new().field("stage", "verdicts 1");
     for name in ctx.run.answered() {
@@ -252,21 +255,21 @@ pub fn key(ctx: &Context, spec: &RunSpec) -> Sha256 {
     key.field("annotate", serde_json::to_vec(&spec.annotate).unwrap_or_default()).finish()
 }
 
-fn summed(tallied: &Tallied, decided: Decided) -> Collected {
+fn summed(checked: &CheckedAnswers, decisions: Decisions) -> Collected {
     let mut collected = Collected {
-        answers: tallied.votes.len() as u64,
-        assignments: tallied.assignments.len() as u64,
-        set_aside: tallied.assignments.iter().filter(|row| row.reason.is_some()).count() as u64,
-        agreement: decided.agreement,
+        answers: checked.votes.len() as u64,
+        assignments: checked.assignments.len() as u64,
+        set_aside: checked.assignments.iter().filter(|row| row.reason.is_some()).count() as u64,
+        agreement: decisions.agreement,
         ..Collected::default()
     };
-    for vote in &tallied.votes {
+    for vote in &checked.votes {
         match &vote.reason {
             None => collected.votes += 1,
             Some(reason) => *collected.reasons.entry(reason.clone()).or_default() += 1,
         }
     }
-    for item in &decided.items {
+    for item in &decisions.items {
         *collected.verdicts.entry(item.verdict.name()).or_default() += 1;
     }
     collected
@@ -274,6 +277,6 @@ fn summed(tallied: &Tallied, decided: Decided) -> Collected {
 
 /// Items that still lack votes.
 pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Vec<Candidate>, AnnotateError> {
-    let Standing { rounds, tallied, decided } = standing(ctx, spec)?;
-    Ok(lacking(&spec.annotate, &rounds, &tallied, &decided.items))
+    let Evaluation { rounds, checked, decisions } = evaluate(ctx, spec)?;
+    Ok(lacking(&spec.annotate, &rounds, &checked, &decisions.items))
 }

@@ -1,4 +1,6 @@
 //! Why the work with people stops.
+//!
+//! Every message says what to do next, because those who run an annotation have people waiting.
 
 use crate::config::ConfigError;
 use crate::people::SheetError;
@@ -40,13 +42,13 @@ pub enum AnnotateError {
         /// Why.
         reason: String,
     },
-    /// Prolific reads images from addresses only.
+    /// Prolific loads images from the web only.
     #[error(
-        "Prolific shows images by their addresses: say with --image-url https://… where you will put the folder that \
-         is written"
+        "Prolific loads images from the web: give the URL under which you will publish the folder, with --image-url \
+         https://…"
     )]
     ImageUrl,
-    /// People would get more than they should.
+    /// Annotators would get more than they may see.
     #[error("{out} is inside the run directory, which annotators must not see; choose a folder outside with --out")]
     OutInside {
         /// The folder.
@@ -68,18 +70,15 @@ pub enum AnnotateError {
     },
     /// Other machines would reach the page.
     #[error(
-        "other machines can reach {address}; say --allow-remote if that is meant, and put a proxy with TLS before the \
-         page"
+        "other machines can reach {address}; if they should, add --allow-remote and put a proxy with TLS in front of \
+         the page"
     )]
     Remote {
         /// The address.
         address: String,
     },
     /// Links need a name.
-    #[error(
-        "{address} is not an address that people can open; say with --host NAME under which name they reach this \
-         machine"
-    )]
+    #[error("people cannot open {address}; give the name under which they reach this machine with --host NAME")]
     NoHost {
         /// The address.
         address: String,

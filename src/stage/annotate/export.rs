@@ -1,7 +1,8 @@
 //! annotate export: task sheets for people, in the formats of the tools that they use.
 //!
-//! All formats are written in one pass over the sheets: an image is decoded once, whatever the formats, and however
-//! many tasks show it.
+//! Does not choose images: `rounds` does. Holds always: no file says which task is a sentinel, because a sentinel that
+//! can be recognised catches nobody; an image is decoded once for all formats and tasks, because decoding costs the
+//! most.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use crate::render::annotate::{self as page, SheetQuestion, SheetTask};
 use crate::render::tasks::{self, TaskLine};
 use crate::store::{HandOut, is_inside};
 
-/// JPEGs of later sheets that are held in memory at a time: those of images that several sheets show.
+/// Largest number of JPEGs for later sheets in memory, of images that several sheets show.
 const MOST_HELD: usize = 4096;
 
 /// Where sheets go and how images are addressed there.
@@ -32,7 +33,7 @@ pub struct ExportTo {
     pub format: ExportFormat,
     /// The folder.
     pub out: PathBuf,
-    /// What precedes `images/<sheet>/<task>.jpg`; `None`: what suits the tool.
+    /// What precedes `images/<sheet>/<task>.jpg`; `None`: a path that the tool understands.
     pub image_url: Option<String>,
 }
 
@@ -43,7 +44,7 @@ pub struct Exported {
     pub round: u64,
     /// Sheets.
     pub sheets: u64,
-    /// Images on them, sentinels among them.
+    /// Images on them, sentinels included.
     pub tasks: u64,
     /// People who are wanted, over all sheets.
     pub assignments: u64,
@@ -55,8 +56,8 @@ pub struct Exported {
     pub out: PathBuf,
 }
 
-/// Writes the sheets of one tool; `only_missing`: those for votes that are missing, rather than all that the recipe
-/// wants. A call that was interrupted goes on where it stopped.
+/// Writes the sheets for one tool. `only_missing`: sheets for missing votes, not for all items that the recipe asks
+/// for. After an interruption the same call continues where it stopped.
 pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     let wanted = if only_missing { Wanted::Missing(missing(ctx, spec)?) } else { Wanted::Hard };
@@ -66,7 +67,7 @@ pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported
     if is_inside(ctx.run.path(), &to.out) {
         return Err(AnnotateError::OutInside { out: to.out.display().to_string() });
     }
-    // A round that nobody could be given is not made.
+    // Before the round is made, because a round that cannot be written must not exist.
     HandOut::check(&to.out)?;
     let round = rounds::round(pool, wanted)?;
     let folder = HandOut::open(&to.out, &readme(pool, &round, to.format))?;
@@ -74,8 +75,8 @@ pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported
     Ok(exported.remove(0))
 }
 
-/// The sheets of `build`: in the run, one folder for each format that the recipe names. Sheets of other settings are
-/// replaced.
+/// The sheets that `build` writes inside the run, one folder for each format of the recipe. Sheets of other settings
+/// are replaced.
 pub fn export_all(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
     let formats = &pool.spec().annotate.export;
     if formats.is_empty() {
@@ -139,7 +140,7 @@ fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>
     Ok(exported)
 }
 
-/// JPEGs of tasks. An image is decoded when the first sheet shows it, and encoded for all of its tasks then.
+/// JPEGs of tasks. An image is decoded for the first sheet that shows it, and encoded for all of its tasks.
 struct Jpegs<'a> {
     pool: &'a Pool<'a>,
     packer: Packer,
@@ -172,8 +173,8 @@ impl<'a> Jpegs<'a> {
         Ok(sheet.iter().map(|task| held.remove(task.name.as_str()).unwrap_or_default()).collect())
     }
 
-    /// Encodes an image for its tasks on this sheet (`batch`) and, as far as there is room, on others. One that cannot
-    /// be shown any more costs that image alone.
+    /// Encodes an image for its tasks on this sheet (`batch`) and, while there is room, on others. An image that cannot
+    /// be shown any more becomes a grey square; the other tasks are not affected.
     fn encode(&self, image: &TaskImage, batch: &str) -> Result<(), AnnotateError> {
         let picture = self.packer.picture(image);
         if let (Ok(picture), Some(item)) = (&picture, image.item()) {
@@ -209,10 +210,6 @@ impl<'a> Jpegs<'a> {
     }
 }
 
-fn image_name(task: &Task) -> String {
-    format!("images/{}/{}.jpg", task.batch, task.name)
-}
-
 /// The images of a sheet, as files of their own or inside its page.
 fn write_images(spec: &RunSpec, sheet: &[Task], jpegs: &[Vec<u8>], target: &Target) -> Result<(), AnnotateError> {
     if target.to.format != ExportFormat::Html {
@@ -222,6 +219,10 @@ fn write_images(spec: &RunSpec, sheet: &[Task], jpegs: &[Vec<u8>], target: &Targ
     let uris: Vec<String> = jpegs.iter().map(|jpeg| tasks::jpeg_uri(jpeg)).collect();
     let page = page::sheet_page(&sheet_of(spec, sheet, |task| uris[task.position as usize].clone()));
     Ok(target.folder.write(&format!("{}.html", sheet[0].batch), &page)?)
+}
+
+fn image_name(task: &Task) -> String {
+    format!("images/{}/{}.jpg", task.batch, task.name)
 }
 
 /// A sheet as the page shows it.
@@ -255,7 +256,7 @@ fn write_tasks(spec: &RunSpec, round: &Round, to: &ExportTo, out: &HandOut) -> R
             out.write("instructions.json", &tasks::prolific_instructions(&shown))?;
         }
         ExportFormat::Csv => {
-            // People may have filled it in.
+            // `write_new`, because people may have filled the file in.
             out.write_new("tasks.csv", &tasks::csv(&lines))?;
             out.write("tasks.jsonl", &tasks::jsonl(&lines))?;
         }
@@ -290,10 +291,10 @@ fn prefix(to: &ExportTo) -> String {
     }
 }
 
-/// For the query of a URL: all but the unreserved characters of RFC 3986.
+/// Characters that are escaped in the query of a URL: all but the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A category's name and what else it is called: as its set says, or the names of the classes that it accepts.
+/// A category's name and a short explanation: that of its set, or else the names of the classes that it accepts.
 pub(super) fn named(spec: &RunSpec, id: &str) -> (String, Option<String>) {
     let Some(category) = spec.categories.by_id(id) else { return (id.to_owned(), None) };
     (category.name.clone(), category.gloss.clone().or_else(|| classes(category)))

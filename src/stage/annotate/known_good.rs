@@ -1,4 +1,7 @@
-//! Images known to be good: a folder with one sub-folder for each category's id.
+//! Images that are known to show their category: a folder with one sub-folder for each category's id.
+//!
+//! Does not decode the images. Holds always: an image is listed under the category of its folder and no other, because
+//! it will serve as known truth.
 
 use std::path::Path;
 
@@ -7,7 +10,7 @@ use crate::domain::{CategorySet, FolderSource, LabelSource, TaskImage};
 use crate::imaging::DecodeLimits;
 use crate::source::{Source as _, SourceError};
 
-/// Category and image of every file below `folder`; files of other categories are passed over.
+/// Category and image of every file below `folder`; files of other categories are ignored.
 pub fn list(folder: &Path, categories: &CategorySet) -> Result<Vec<(String, TaskImage)>, ConfigError> {
     let limits = DecodeLimits::default();
     let source = FolderSource {
@@ -21,7 +24,7 @@ pub fn list(folder: &Path, categories: &CategorySet) -> Result<Vec<(String, Task
     let cannot = |e: SourceError| {
         let problem = match e {
             SourceError::Folder { source, .. } => format!("cannot be read: {source}"),
-            _ => "has no image in a sub-folder that is called like a category's id".to_owned(),
+            _ => "has no image in a sub-folder named after a category's id".to_owned(),
         };
         ConfigError::value(&folder.display().to_string(), "annotate.sentinels.known_good", problem)
     };

@@ -1,8 +1,8 @@
-//! annotate: sheets to people, answers from them, verdicts.
+//! annotate: task sheets to people, answers from them, verdicts.
 //!
-//! Files here read and write the run; the rules themselves are in `people`, which touches no file.
+//! The files of this room read and write the run; the rules are in `people`, which touches no file.
 //!
-//! Holds always: what a task secretly is stays in `batches/`; what is written for people says nothing of it, because a
+//! Holds always: only `batches/` says which task is a sentinel, and nothing that is written for people does, because a
 //! sentinel that can be told from a candidate catches nobody.
 
 mod collect;

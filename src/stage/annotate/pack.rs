@@ -1,4 +1,6 @@
 //! The images of tasks, as people see them.
+//!
+//! Holds always: the bytes of a JPEG depend on its task, because equal bytes would show that two tasks have one image.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// For the images `shown`, which are looked up.
+    /// A packer for the images `shown`.
     pub fn open<'a>(pool: &Pool, shown: impl Iterator<Item = &'a TaskImage>) -> Result<Self, AnnotateError> {
         pool.check_source()?;
         let wanted: BTreeSet<ItemId> = shown.filter_map(TaskImage::item).collect();
@@ -32,7 +34,7 @@ impl Packer {
         })
     }
 
-    /// Why an image cannot be shown, if it cannot. An item has been decoded when it was scored: it is decoded again
+    /// Why an image cannot be shown; `None` if it can. An item was decoded when it was scored, so it is decoded again
     /// only if its file was written to since then.
     pub fn problem(&self, image: &TaskImage) -> Option<String> {
         match image {
@@ -62,7 +64,7 @@ impl Packer {
             .map_err(|e| AnnotateError::TaskImage { image: name(&task.image), reason: e.to_string() })
     }
 
-    /// What people see in the place of an image that cannot be shown any more.
+    /// What people see instead of an image that cannot be shown any more.
     pub fn blank(&self, task: &Task) -> Result<Vec<u8>, AnnotateError> {
         let grey = RgbImage::new(1, 1, vec![127; 3])
             .map_err(|e| AnnotateError::TaskImage { image: name(&task.image), reason: e.to_string() })?;
@@ -70,17 +72,17 @@ impl Packer {
     }
 
     fn found(&self, item: ItemId) -> Result<&FoundImage, String> {
-        self.found.get(&item).ok_or_else(|| "the run has no image of it any more".to_owned())
+        self.found.get(&item).ok_or_else(|| "the run no longer has its image".to_owned())
     }
 
     fn known(&self, path: &str) -> Result<RgbImage, String> {
-        let folder = self.known_good.as_deref().ok_or("annotate.sentinels.known_good is gone")?;
+        let folder = self.known_good.as_deref().ok_or("the recipe no longer names annotate.sentinels.known_good")?;
         let bytes = std::fs::read(folder.join(path)).map_err(|e| format!("the file cannot be read: {e}"))?;
         imaging::decode(&bytes, &DecodeLimits::default()).map_err(|e| e.to_string())
     }
 }
 
-/// What messages call an image.
+/// The name of an image in messages.
 pub fn name(image: &TaskImage) -> String {
     match image {
         TaskImage::Item(item) => format!("item {item}"),

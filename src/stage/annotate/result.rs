@@ -1,13 +1,16 @@
-//! What people have answered so far, from the tables in `verdicts/`.
+//! Votes and verdicts of all answers that have been collected, from the tables in `verdicts/`.
+//!
+//! Holds always: the tables are used only if their key is that of the present answers and recipe, because verdicts of
+//! other answers are wrong.
 
 use super::AnnotateError;
-use super::collect::{self, Standing};
+use super::collect::{self, Evaluation};
 use crate::domain::{Agreement, Assignment, ItemVerdict, PersonRow, RunSpec, VoteRow};
 use crate::store::Check;
 use crate::table::verdicts_table;
 use crate::work::Context;
 
-/// What people have answered so far.
+/// Votes and verdicts of all answers that have been collected.
 pub struct PeopleResult {
     /// Assignments.
     pub assignments: Vec<Assignment>,
@@ -23,15 +26,15 @@ pub struct PeopleResult {
 
 /// The verdicts of all answers that have been collected; `None` before the first answers.
 ///
-/// They are read from the tables that `annotate collect` wrote; if these are not of the present answers and recipe,
-/// they are worked out again.
+/// Read from the tables that `annotate collect` wrote, or computed again if these are not of the present answers and
+/// recipe.
 pub fn people_result(ctx: &Context, spec: &RunSpec) -> Result<Option<PeopleResult>, AnnotateError> {
     if ctx.run.answered().is_empty() {
         return Ok(None);
     }
     let unit = ctx.run.verdicts();
     if unit.done(collect::key(ctx, spec), Check::Hashes).is_none() {
-        return Ok(Some(worked_out(ctx, spec)?));
+        return Ok(Some(computed(ctx, spec)?));
     }
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     Ok(Some(PeopleResult {
@@ -43,19 +46,19 @@ pub fn people_result(ctx: &Context, spec: &RunSpec) -> Result<Option<PeopleResul
     }))
 }
 
-fn worked_out(ctx: &Context, spec: &RunSpec) -> Result<PeopleResult, AnnotateError> {
-    let Standing { tallied, decided, .. } = collect::standing(ctx, spec)?;
-    let votes = tallied.votes.into_iter().filter(|vote| vote.reason.is_none()).collect();
+fn computed(ctx: &Context, spec: &RunSpec) -> Result<PeopleResult, AnnotateError> {
+    let Evaluation { checked, decisions, .. } = collect::evaluate(ctx, spec)?;
+    let votes = checked.votes.into_iter().filter(|vote| vote.reason.is_none()).collect();
     Ok(PeopleResult {
-        assignments: tallied.assignments,
+        assignments: checked.assignments,
         votes,
-        items: decided.items,
-        agreement: decided.agreement,
-        people: decided.people,
+        items: decisions.items,
+        agreement: decisions.agreement,
+        people: decisions.people,
     })
 }
 
-/// When an image is accepted, in words.
+/// The rule of acceptance, for people.
 pub fn rule_words(spec: &RunSpec) -> String {
     let annotate = &spec.annotate;
     let bounds: Vec<String> =

@@ -1,4 +1,6 @@
-//! Rounds of task sheets: made from the current mining once, kept in `batches/`, read back by every other step.
+//! Rounds of task sheets: made once from the current mining, stored in `batches/`, read by every other step.
+//!
+//! Does not lay out a sheet: `people` does. Holds always: a round never changes, because people may be answering it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ use crate::store::{Check, RowCounts, RunDir, ShardRecord, StoreError, Unit};
 use crate::table::tasks_table;
 use crate::work::Context;
 
-/// Shards in which sentinels are looked for.
+/// Largest number of shards in which sentinels are looked for.
 const SURVEYED: usize = 64;
 
 /// Items that could not be put on the sheets of a round.
@@ -21,7 +23,7 @@ pub fn left_out(run: &RunDir, round: &Round) -> u64 {
     run.round(round.index).record().map_or(0, |record| record.rows.dropped)
 }
 
-/// What the sheets of a round look like to people: two of the same look differ in nothing.
+/// Hash of everything on the sheets of a round that people see: equal hashes mean equal sheets.
 pub fn look(run: &RunDir, spec: &RunSpec, round: &Round) -> Sha256 {
     let record = run.round(round.index).record().map(|record| record.hash().to_string()).unwrap_or_default();
     let questions = serde_json::to_vec(&spec.annotate.questions).unwrap_or_default();
@@ -33,7 +35,7 @@ pub fn look(run: &RunDir, spec: &RunSpec, round: &Round) -> Sha256 {
         .finish()
 }
 
-/// What a round is to be made of.
+/// The items that a round asks about.
 pub enum Wanted {
     /// The hard items that the recipe asks for.
     Hard,
@@ -41,8 +43,10 @@ pub enum Wanted {
     Missing(Vec<Candidate>),
 }
 
-/// The round for what is wanted. Of the hard items: the one that was made for them, else a new one with those that are
-/// on no sheet yet, else the last one as it is. Of missing votes: a new one, else the last one that was made for such.
+/// The round for `wanted`.
+///
+/// For hard items: the round that was made for them, else a new one with the items that are on no sheet yet, else the
+/// last one as it is. For missing votes: a new one, else the last one that was made for missing votes.
 pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     let secret = ctx.run.secret()?;
@@ -68,15 +72,14 @@ pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
     let Readable { candidates, lost } = readable(pool, fresh)?;
     match of_kind.last() {
         Some(last) if candidates.is_empty() => {
-            ctx.progress
-                .note("all of these images are on sheets already; they stay as they are, whatever the recipe says now");
+            ctx.progress.note("all of these images are already on sheets, which do not change with the recipe");
             Ok((*last).clone())
         }
         _ => make(pool, NewRound { kind, key, secret, candidates, lost }, &earlier),
     }
 }
 
-/// What a round was made of, in its record.
+/// Name of a fact in a round's record: what the round was made for.
 const KIND: &str = "kind";
 const HARD: &str = "hard";
 const MISSING: &str = "missing";
@@ -86,7 +89,7 @@ fn kind_of(ctx: &Context, round: &Round) -> String {
     kind.unwrap_or_else(|| HARD.to_owned())
 }
 
-/// A round that is there.
+/// The round `index`, which must exist.
 pub fn read(ctx: &Context, index: usize) -> Result<Round, AnnotateError> {
     let unit = ctx.run.round(index);
     whole(&unit, "restore it from a copy of the run")?;
@@ -94,7 +97,7 @@ pub fn read(ctx: &Context, index: usize) -> Result<Round, AnnotateError> {
     Ok(Round { index, tasks })
 }
 
-/// An error unless the unit's files are those of its record.
+/// An error if the unit's files are not those of its record.
 pub fn whole(unit: &Unit, remedy: &str) -> Result<(), AnnotateError> {
     let Some((path, problem)) = unit.record().and_then(|record| unit.problem(&record, Check::Hashes)) else {
         return Ok(());
@@ -102,12 +105,12 @@ pub fn whole(unit: &Unit, remedy: &str) -> Result<(), AnnotateError> {
     Err(StoreError::Damaged { path: path.display().to_string(), problem, remedy: remedy.to_owned() }.into())
 }
 
-/// All rounds that are there.
+/// All rounds of the run.
 pub fn read_all(ctx: &Context) -> Result<Vec<Round>, AnnotateError> {
     (0..ctx.run.rounds()).map(|index| read(ctx, index)).collect()
 }
 
-/// Everything that sheets depend on; not what is only asked of people, nor what becomes of their answers.
+/// Hash of everything that sheets depend on; without the questions and the rules for answers, which may change.
 fn key(spec: &RunSpec, secret: &Secret, candidates: &[Candidate]) -> Sha256 {
     let annotate = &spec.annotate;
     let sentinels = serde_json::to_vec(&annotate.sentinels).unwrap_or_default();
@@ -157,7 +160,7 @@ fn make(pool: &Pool, new: NewRound, earlier: &[Round]) -> Result<Round, Annotate
     Ok(Round { index, tasks })
 }
 
-/// Candidates whose images can be shown, and a row for each other one.
+/// Candidates whose images can be shown, and a row for each of the others.
 struct Readable {
     candidates: Vec<Candidate>,
     lost: Vec<DropRow>,
@@ -187,7 +190,7 @@ fn unreadable(pool: &Pool, images: BTreeSet<&TaskImage>) -> Result<BTreeMap<Task
     Ok(pool.ctx().thread_pool()?.install(|| images.par_iter().filter_map(problem).collect()))
 }
 
-/// Tells people of an image that is left out.
+/// Notes an image that is left out.
 fn note_left_out(ctx: &Context, image: &TaskImage, reason: &str) {
     ctx.progress.note(&format!("{} is left out of the sheets: {reason}", pack::name(image)));
 }

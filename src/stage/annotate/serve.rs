@@ -1,4 +1,7 @@
-//! annotate serve: the sheets of the last round on a page of our own.
+//! annotate serve: the sheets of all rounds on a web page, until the process is asked to stop.
+//!
+//! Does not speak HTTP: `server` does. Holds always: the server gets sheets without their sentinels, because what it
+//! does not know it cannot reveal.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,14 +16,14 @@ use crate::pool::Pool;
 use crate::server::{self, Links, Site};
 use crate::store::{Lock, write_whole};
 
-/// Where and for whom to serve.
+/// Where and for whom the page is served.
 #[derive(Debug, Clone)]
 pub struct ServeAt {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Names under which the server may be addressed.
     pub hosts: Vec<String>,
-    /// People to let in.
+    /// People to admit.
     pub people: Vec<String>,
 }
 
@@ -55,7 +58,7 @@ pub fn serve(pool: &Pool, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(),
     Ok(server::serve(site, ready, |text| ctx.progress.note(text), ctx.stop)?)
 }
 
-/// The rounds that are there; the first one is made if there is none.
+/// All rounds; the first one is made if there is none.
 fn rounds(pool: &Pool) -> Result<Vec<Round>, AnnotateError> {
     if pool.ctx().run.rounds() == 0 {
         rounds::round(pool, Wanted::Hard)?;
@@ -63,7 +66,7 @@ fn rounds(pool: &Pool) -> Result<Vec<Round>, AnnotateError> {
     rounds::read_all(pool.ctx())
 }
 
-/// Numbers for the images of a sheet that are to be judged.
+/// Opaque numbers for the images of a sheet that are to be judged.
 fn judged(secret: &Secret, sheet: &[Task]) -> Vec<u64> {
     let number = |item: ItemId| secret.seed("judged item", &item.to_string());
     sheet.iter().filter_map(Task::judged).map(number).collect()
@@ -85,7 +88,7 @@ fn images(pool: &Pool, packer: Packer, tasks: Vec<Task>) -> server::Images {
             run.add_blanks("server", &[task.name.clone()].into()).map_err(|e| e.to_string())?;
             return packer.blank(task).map_err(|e| e.to_string());
         };
-        // A full disk must not keep people from seeing an image.
+        // An error is ignored, because a full disk must not keep people from seeing an image.
         let _ = write_whole(&path, &jpeg);
         Ok(jpeg)
     })

@@ -14,7 +14,7 @@ pub enum MineError {
     /// The recipe is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// What the run needs cannot be had.
+    /// Something that the run needs is missing or wrong.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The run cannot be read.
@@ -32,9 +32,9 @@ pub enum MineError {
     /// The work was stopped.
     #[error(transparent)]
     Work(#[from] WorkError),
-    /// Predictions that are there were made on another device than the one asked for.
+    /// The predictions of the run were made on another kind of device than the requested one.
     #[error(
-        "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is asked for; leave --device out \
+        "surrogate `{name}` has predictions made on {made_on}, but --device {wanted} is requested; leave --device out \
          to use them, or delete {folder} to make them again"
     )]
     OtherDevice {
@@ -42,9 +42,9 @@ pub enum MineError {
         name: String,
         /// Where they were made.
         made_on: String,
-        /// What is asked for.
+        /// The requested device.
         wanted: String,
-        /// Where they are.
+        /// Their folder.
         folder: String,
     },
     /// Every image of a shard failed for one surrogate.
@@ -56,7 +56,7 @@ pub enum MineError {
         name: String,
         /// The shard.
         shard: usize,
-        /// The first image's reason.
+        /// The reason for the first image.
         reason: String,
     },
 }

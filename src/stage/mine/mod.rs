@@ -1,4 +1,7 @@
-//! mine: score what is not scored yet, select by the rule, write down what was lost.
+//! mine: scores the images that are not scored yet, selects the hard items by the rule, lists what was lost.
+//!
+//! Does not know how a scorer works. Holds always: the stored spec names a mining only after its predictions are made,
+//! because a surrogate that cannot be used must leave the run as it was.
 
 mod dropped;
 mod error;
@@ -17,10 +20,10 @@ pub use error::MineError;
 pub use score::{Scored, score};
 pub use select::Selected;
 
-/// What a mining did.
+/// The result of a mining.
 #[derive(Debug, Clone)]
 pub struct Mining {
-    /// For each selected surrogate and each target, what was scored just now and what was there.
+    /// For each selected surrogate and each target: its records, and how much was scored in this call.
     pub scored: Vec<Scored>,
     /// The selection.
     pub selected: Selected,
@@ -32,23 +35,22 @@ pub struct Mining {
 pub fn mine(pool: &Pool, images: &ShardRecords, check: Check) -> Result<Mining, MineError> {
     check_space(pool.spec())?;
     let scored = score(pool, &images.records, check, Part::WHOLE)?;
-    // Only now: a surrogate that is refused leaves the run as it was.
+    // Only now, because a surrogate that cannot be used must leave the run as it was.
     pool.ctx().run.write_spec(pool.spec())?;
     let dropped = dropped::write_dropped(pool, images, &scored)?;
     let selected = select::select(pool)?;
     Ok(Mining { scored, selected, dropped })
 }
 
-/// Makes the predictions that are missing, shared out over `devices`, where there are several; `images` are the records
-/// of all shards.
+/// Makes the missing predictions on all `devices` at once, if there are several; `images`: the records of all shards.
 pub fn score_on(pool: &Pool, devices: &[Device], images: &[ShardRecord]) -> Result<(), MineError> {
     let count = || Ok(score::predicted(pool, images));
-    // A run learns of another mining only when that is made: the processes that score are given the recipe.
+    // The stored spec may still name another mining, so the processes that score get the recipe from this one.
     let job = Job { command: "mine", doing: "scoring", input: Some(pool.spec()), count: &count };
     processes::share(pool.ctx(), devices, &job)
 }
 
-/// Among a single class every answer is right: nothing could be hard.
+/// An error for a masked label space of one class: every prediction would be right, and nothing could be hard.
 fn check_space(spec: &RunSpec) -> Result<(), ConfigError> {
     let classes = spec.categories.all_ids().len();
     if spec.mine.select.label_space != LabelSpace::Masked || classes >= 2 {

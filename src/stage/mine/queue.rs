@@ -1,8 +1,9 @@
-//! Many images, few scorers: all cores prepare images, one thread for each scorer has them scored in batches.
+//! Many images, few scorers: all cores prepare images, and one thread for each scorer scores them in batches.
 //!
-//! Holds always: batches are cut from a scorer's good images in their order, whatever the stretches in which they come,
-//! so that a result does not depend on the number of threads. At most three stretches are in memory for a scorer that
-//! is slower than the cores: one in its hands, one in its queue, one that waits for its place there.
+//! Holds always: a batch is cut from a scorer's good images in their order, whatever the stretches in which they
+//! arrive, so that a result does not depend on the number of threads. A scorer that is slower than the cores has at
+//! most three stretches in memory (being scored, in its queue, waiting for the queue), because memory must not grow
+//! with the pool.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
@@ -12,16 +13,16 @@ use crate::domain::{Outcome, Scores};
 use crate::imaging::RgbImage;
 use crate::scorer::{Scorer, ScorerError};
 
-/// Stretches that wait for a scorer.
+/// Stretches in the queue of a scorer.
 const WAITING: usize = 1;
 
-/// Images that are ready for one scorer, in order; or why one is not.
+/// Images that are ready for one scorer, in order, or why one is not.
 pub type Prepared = Vec<Outcome<RgbImage>>;
 
-/// Makes what becomes of the scores of the image at a place (from 0, in the order of preparation).
+/// Turns the scores of an image into a result; the image is named by its place, from 0, in the order of preparation.
 pub type Judge<'a, T> = &'a (dyn Fn(usize, Outcome<Scores>) -> Outcome<T> + Sync);
 
-/// A scorer with a queue, and how many images it is given at a time.
+/// A scorer with a queue, and the size of its batches.
 pub struct Queued<'a> {
     /// The model.
     pub model: &'a mut dyn Scorer,
@@ -29,10 +30,10 @@ pub struct Queued<'a> {
     pub batch: usize,
 }
 
-/// Has all images scored; for each scorer one outcome per image, in order.
+/// Scores all images; returns for each scorer one outcome per image, in order.
 ///
-/// `prepare` gives the next stretch of images, once for each scorer in their order; `None`: there are no more. Its
-/// error, or that of a scorer, ends the work.
+/// `prepare` returns the next stretch of images, once for each scorer in their order; `None` after the last. Its error,
+/// or that of a scorer, ends the work.
 pub fn run<T: Send>(
     scorers: Vec<Queued>,
     mut prepare: impl FnMut() -> Result<Option<Vec<Prepared>>, MineError>,
@@ -48,14 +49,14 @@ pub fn run<T: Send>(
         }
         let fed = feed(queues, &mut prepare);
         let scored = threads.into_iter().map(joined).collect::<Result<Vec<_>, ScorerError>>();
-        // What the scorers say is the cause where both ended: a queue without a reader is no error of its own.
+        // If both ended with an error, the scorer's is the cause: without it, the queue would still have a reader.
         let scored = scored?;
         fed?;
         Ok(scored)
     })
 }
 
-/// Hands stretches out until there are no more, or until a scorer has ended.
+/// Fills the queues until there are no more stretches, or until a scorer has ended.
 fn feed(
     queues: Vec<SyncSender<Prepared>>,
     prepare: &mut impl FnMut() -> Result<Option<Vec<Prepared>>, MineError>,
@@ -70,7 +71,7 @@ fn feed(
     Ok(())
 }
 
-/// A panic goes on in the thread that waits.
+/// The thread's result; a panic is resumed in the thread that waits.
 fn joined<T>(thread: ScopedJoinHandle<Result<T, ScorerError>>) -> Result<T, ScorerError> {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
@@ -89,7 +90,7 @@ fn score_all<T>(
             Outcome::Kept(image) => {
                 batch.images.push(image);
                 batch.places.push(place);
-                // Stands here until its batch is scored.
+                // A placeholder until the batch is scored.
                 Outcome::Failed("no score came back".to_owned())
             }
             Outcome::Dropped(reason) => Outcome::Dropped(reason),
@@ -103,7 +104,7 @@ fn score_all<T>(
     Ok(outcomes)
 }
 
-/// Images of one scorer that are next.
+/// The next images of one scorer.
 struct Batch<'a> {
     scorer: Queued<'a>,
     images: Vec<RgbImage>,
@@ -111,7 +112,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Scores what is there, and empties it.
+    /// Scores the images and empties the batch.
     fn score<T>(&mut self, outcomes: &mut [Outcome<T>], judge: Judge<T>) -> Result<(), ScorerError> {
         if self.images.is_empty() {
             return Ok(());

@@ -1,9 +1,11 @@
 //! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNNNN.{parquet,json}`.
 //!
-//! An image is read and decoded once for all surrogates that still lack its shard. On a CPU each thread has its own
-//! instance of each surrogate and takes the next block of images: decoding, resampling and inference overlap, and what
-//! is in memory does not grow with the pool. Blocks are cut the same way whatever the threads, so that sums round the
-//! same way. On a GPU each surrogate has one instance, and all threads prepare images for its batches ([`queue`]).
+//! An image is read and decoded once for all surrogates that have not scored its shard. On a CPU each thread has its
+//! own instance of each surrogate and takes the next block of images, so that decoding, resampling and inference
+//! overlap. On a GPU each surrogate has one instance, and all threads prepare images for its batches ([`queue`]).
+//!
+//! Does not decide what is hard. Holds always: blocks are cut at fixed places, whatever the number of threads, because
+//! other batches round differently; memory does not grow with the pool.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -20,26 +22,27 @@ use crate::domain::{
 };
 use crate::imaging::RgbImage;
 use crate::pool::Pool;
-use crate::scorer::{Host, Instances, Scorer, ScorerError, fit};
+use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
 use crate::stage::prepare::{self, PrepareError};
 use crate::stats::{ClassMask, predict};
 use crate::store::{Check, RowCounts, ShardRecord};
 use crate::table::predictions_table;
-use crate::work::processes::Counted;
-use crate::work::{Context, Made, Output, Part, ShardRecords, ShardWork, WorkError, for_each_shard};
+use crate::work::processes::WorkCount;
+use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
 
-/// What the stage did for one surrogate.
+/// The result for one surrogate or target.
 #[derive(Debug, Clone)]
 pub struct Scored {
     /// The surrogate, or target.
     pub surrogate: String,
-    /// Whether it has no say.
+    /// Whether it is a target, which does not vote.
     pub is_target: bool,
-    /// Those of its shards.
+    /// The records of its shards.
     pub records: ShardRecords,
 }
 
-/// Changes whenever decoding, preprocessing or prediction could give other numbers: nothing stale is reused then.
+/// Part of the key. Raise it when decoding, preprocessing or prediction can give other numbers, so that no old
+/// prediction is used again.
 const SCORING: &str = "score 1";
 
 struct Score<'a> {
@@ -51,24 +54,24 @@ struct Score<'a> {
     mask: ClassMask,
     pool: rayon::ThreadPool,
     part: Part,
-    host: Option<Host>,
+    factory: Option<ScorerFactory>,
     runtime_loaded: bool,
-    /// Per surrogate, whether it has scored any image yet.
+    /// For each surrogate, whether it has scored any image yet.
     proven: Vec<bool>,
     engines: Mutex<Vec<Engine>>,
 }
 
-/// One thread's instances, or the only ones on a GPU, by place in `surrogates`.
+/// One thread's instances (on a GPU the only ones), by place in `surrogates`.
 type Engine = BTreeMap<usize, Box<dyn Scorer>>;
 
 /// Outcomes of one block: for each pending surrogate, one per image.
 type BlockScores = Vec<Vec<Outcome<Prediction>>>;
 
-/// Images, or threads' worth of four, that are prepared at a time for a GPU.
+/// The fewest images that are prepared at a time for a GPU; at least four for each thread.
 const STRETCH: usize = 64;
 
-/// Runs the stage for the surrogates of the mining and for the targets, on some of the shards; `images` are the records
-/// of `generate`, of all shards.
+/// Scores the shards of `part` with the surrogates of the mining and the targets; `images`: the records of `generate`
+/// for all shards.
 pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> Result<Vec<Scored>, MineError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     let surrogates = spec.scored();
@@ -83,13 +86,13 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
         mask: ClassMask::new(&spec.categories.all_ids()),
         pool: ctx.thread_pool()?,
         part,
-        host: None,
+        factory: None,
         runtime_loaded: false,
         proven: vec![false; names.len()],
         engines: Mutex::default(),
     };
     let mut records = for_each_shard(ctx, &pool.plan().ranges, check, work)?;
-    // Without a shard the loop knows of no outputs.
+    // A loop without shards returns no outputs.
     records.resize(names.len(), ShardRecords::default());
     let mut scored = Vec::with_capacity(names.len());
     for (surrogate, records) in names.into_iter().zip(records) {
@@ -98,21 +101,9 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
     Ok(scored)
 }
 
-/// What predictions of a shard of images depend on.
-fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
-    KeyHasher::new()
-        .field("stage", SCORING)
-        .field("images", images.hash().to_string())
-        .field("surrogate", surrogate.identity())
-        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
-        .field("categories", spec.categories.sha256.to_string())
-        .finish()
-}
-
-/// Predictions that are there, of how many: over the surrogates of the mining and the targets; `images` are the records
-/// of all shards.
-pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Counted {
-    let mut counted = Counted { done: 0, all: 0 };
+/// How many predictions of the surrogates and targets of the mining are made; `images`: the records of all shards.
+pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> WorkCount {
+    let mut counted = WorkCount { done: 0, all: 0 };
     for surrogate in pool.spec().scored() {
         for (shard, images) in images.iter().enumerate() {
             let unit = pool.ctx().run.predictions(&surrogate.name, shard);
@@ -125,7 +116,18 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Counted {
     counted
 }
 
-/// The weights must still be the ones that the spec names.
+/// Hash of everything that the predictions for a shard depend on.
+fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
+    KeyHasher::new()
+        .field("stage", SCORING)
+        .field("images", images.hash().to_string())
+        .field("surrogate", surrogate.identity())
+        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
+        .field("categories", spec.categories.sha256.to_string())
+        .finish()
+}
+
+/// An error if the weights are not the ones that the spec names.
 fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
     let SurrogateModel::Onnx(model) = &surrogate.model else { return Ok(()) };
     let checked = Located::at(&model.weights.path, &surrogate.name, Some(model.weights.sha256));
@@ -134,7 +136,7 @@ fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
         .map_err(|source| PrepareError::Weights { name: surrogate.name.clone(), source: Box::new(source) })
 }
 
-/// A device that is asked for by name must be of the kind (CPU, CUDA) that predictions already there were made on.
+/// An error if the requested device is of another kind (CPU, CUDA) than the one that made the predictions of the run.
 fn check_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> Result<(), MineError> {
     if ctx.device == Device::Auto {
         return Ok(());
@@ -143,7 +145,7 @@ fn check_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> 
         let records = (0..shards).filter_map(|shard| ctx.run.predictions(&surrogate.name, shard).record());
         for record in records {
             let Some(made_on) = record.facts.get("device") else { continue };
-            // Records of before had an index: `cuda:0`.
+            // Older records also have the index: `cuda:0`.
             if made_on.split(':').next() == Some(ctx.device.kind()) {
                 continue;
             }
@@ -163,16 +165,16 @@ impl ShardWork for Score<'_> {
         self.part
     }
 
-    fn outputs(&self, shard: usize) -> Result<Vec<Output>, MineError> {
+    fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, MineError> {
         let images = &self.images[shard];
-        let output = |surrogate: &&SurrogateSpec| Output {
+        let output = |surrogate: &&SurrogateSpec| ShardTarget {
             unit: self.ctx.run.predictions(&surrogate.name, shard),
             key: key(self.spec, images, surrogate),
         };
         Ok(self.surrogates.iter().map(output).collect())
     }
 
-    fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<Made>, MineError> {
+    fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, MineError> {
         self.run.check_source()?;
         self.ready(pending)?;
         let images = self.run.image_rows(shard)?;
@@ -181,26 +183,27 @@ impl ShardWork for Score<'_> {
             Instances::PerCore => self.score_on_all_cores(&images, &labels, pending)?,
             Instances::PerModel => self.score_through_queues(&images, &labels, pending)?,
         };
-        // Items that were lost before this stage count as done.
+        // Items that an earlier stage lost count as done.
         self.ctx.progress.advance((labels.len() - images.len()) as u64);
         let made = pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, outcomes));
-        let made = made.collect::<Result<Vec<Made>, MineError>>()?;
+        let made = made.collect::<Result<Vec<ShardResult>, MineError>>()?;
         pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
         Ok(made)
     }
 }
 
 impl Score<'_> {
-    /// Loads the runtime and the pending surrogates, the first time that any is needed: re-mining needs neither.
+    /// Loads the runtime and the pending surrogates when the first is needed; mining again by another rule needs
+    /// neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), MineError> {
         let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
-        if self.host.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
+        if self.factory.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
             self.runtime_loaded = pending.iter().any(real);
-            self.host = Some(self.load_host(pending)?);
+            self.factory = Some(self.load_factory(pending)?);
             self.engines = Mutex::default();
         }
         let (instances, batch) = (self.instances(), self.batch());
-        let Some(host) = &self.host else { return Ok(()) };
+        let Some(factory) = &self.factory else { return Ok(()) };
         let surrogates = &self.surrogates;
         let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
         if engines.is_empty() {
@@ -212,7 +215,7 @@ impl Score<'_> {
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
-                    place.insert(host.build(surrogates[at], batch)?);
+                    place.insert(factory.build(surrogates[at], batch)?);
                 }
             }
             Ok(())
@@ -223,7 +226,7 @@ impl Score<'_> {
     }
 
     fn instances(&self) -> Instances {
-        self.host.as_ref().map_or(Instances::PerCore, Host::instances)
+        self.factory.as_ref().map_or(Instances::PerCore, ScorerFactory::instances)
     }
 
     /// Images per call of a model.
@@ -231,17 +234,17 @@ impl Score<'_> {
         self.spec.mine.batch.unwrap_or(self.instances().default_batch()) as usize
     }
 
-    fn load_host(&self, pending: &[usize]) -> Result<Host, MineError> {
+    fn load_factory(&self, pending: &[usize]) -> Result<ScorerFactory, MineError> {
         if !self.runtime_loaded {
-            return Ok(Host::without_runtime());
+            return Ok(ScorerFactory::without_runtime());
         }
         let ready = prepare::ready(self.ctx)?;
         ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
         let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
-        let host = Host::with_onnx_runtime(ready.runtime, ready.chosen, instances);
+        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances);
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
-        self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), prepare::described(host.facts())));
-        Ok(host)
+        self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), prepare::described(factory.facts())));
+        Ok(factory)
     }
 
     fn score_on_all_cores(
@@ -292,7 +295,7 @@ impl Score<'_> {
         queue::run(scorers.into_iter().flatten().collect(), prepare, &judge)
     }
 
-    /// Reads images and fits them for each of the pending surrogates, on all cores.
+    /// Reads images and fits them for each pending surrogate, on all cores.
     fn prepare(&self, stretch: &[ImageRow], pending: &[usize]) -> Vec<Prepared> {
         let prepare = |row: &ImageRow| -> Prepared {
             let decoded = self.run.images().picture(row);
@@ -358,7 +361,7 @@ impl Score<'_> {
 
     fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
         let label = labels.binary_search_by_key(&row.item_id, |label| label.item_id).map(|at| &labels[at].label_ids);
-        let Ok(label_ids) = label else { return Outcome::Failed("the plan does not know this item".to_owned()) };
+        let Ok(label_ids) = label else { return Outcome::Failed("the item is not in the plan".to_owned()) };
         match predict(row.item_id, scores, label_ids, &self.mask) {
             Ok(prediction) => Outcome::Kept(prediction),
             Err(error) => Outcome::Failed(error.to_string()),
@@ -367,9 +370,9 @@ impl Score<'_> {
 
     /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
     fn facts(&self) -> BTreeMap<String, String> {
-        let Some(host) = &self.host else { return BTreeMap::new() };
-        let mut facts = host.facts().clone();
-        if host.instances() == Instances::PerModel {
+        let Some(factory) = &self.factory else { return BTreeMap::new() };
+        let mut facts = factory.facts().clone();
+        if factory.instances() == Instances::PerModel {
             facts.insert("batch".to_owned(), self.batch().to_string());
         }
         facts
@@ -381,7 +384,7 @@ impl Score<'_> {
         at: usize,
         images: &[ImageRow],
         outcomes: Vec<Outcome<Prediction>>,
-    ) -> Result<Made, MineError> {
+    ) -> Result<ShardResult, MineError> {
         let name = &self.surrogates[at].name;
         let mut rows = RowCounts { given: outcomes.len() as u64, ..RowCounts::default() };
         let (mut kept, mut lost) = (Vec::new(), Vec::new());
@@ -409,14 +412,14 @@ impl Score<'_> {
             return Err(MineError::AllFailed { name: name.clone(), shard, reason });
         }
         let facts = match &self.surrogates[at].model {
-            SurrogateModel::Fake(_) => Host::without_runtime().facts().clone(),
+            SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
             SurrogateModel::Onnx(_) => self.facts(),
         };
-        Ok(Made { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
+        Ok(ShardResult { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
     }
 }
 
-/// An image as a surrogate wants it; one that cannot be read stays what it is.
+/// An image fitted for a surrogate; an image that could not be read keeps its reason.
 fn fitted(surrogate: &SurrogateSpec, decoded: &Outcome<RgbImage>) -> Outcome<RgbImage> {
     match decoded {
         Outcome::Kept(image) => fit(surrogate, image),

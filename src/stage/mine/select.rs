@@ -1,4 +1,7 @@
-//! select: predictions -> `mined/<rule-id>.parquet` and `manifest.parquet`. Runs no inference.
+//! select: predictions -> `mined/<rule-id>.parquet` and `manifest.parquet`.
+//!
+//! Does not run a model, because people try many rules on one set of predictions. Holds always: a table appears whole
+//! or not at all; memory does not grow with the pool.
 
 use std::sync::mpsc::sync_channel;
 
@@ -20,14 +23,14 @@ struct Encoded {
     chunk: EncodedChunk,
 }
 
-/// What a mining came to.
+/// The figures of a mining.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selected {
     /// Its id, which names its table.
     pub id: String,
     /// Items that all surrogates scored.
     pub items: u64,
-    /// Hard ones.
+    /// Hard items.
     pub hard: u64,
     /// Items with a near tie.
     pub near_ties: u64,
@@ -50,7 +53,7 @@ pub fn select(pool: &Pool) -> Result<Selected, MineError> {
     let mut target = PendingFile::create(&run.mined(&pool.spec().mining_id()))?;
     let selected = match write_table(pool, &mut target) {
         Ok(selected) => selected,
-        // The table's own error does not say which file, nor that the disk is full.
+        // The error of the table names neither the file nor a full disk.
         Err(error) => return Err(target.failure().map_or(error, MineError::from)),
     };
     target.commit()?;

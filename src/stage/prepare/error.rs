@@ -1,4 +1,6 @@
 //! Why something that a run needs is missing or wrong.
+//!
+//! Every message says what to install, restore or change, because these are found before any work is done.
 
 use crate::assets::AssetError;
 use crate::config::ConfigError;

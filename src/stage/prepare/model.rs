@@ -17,10 +17,12 @@ use crate::work::Context;
 /// The model with its folder found, or fetched if the manifest has a source, and its files hashed.
 pub fn find(ctx: &Context, model: &DiffusionModel) -> Result<DiffusionModel, PrepareError> {
     let entry = config::model_entry(&model.name)?;
-    let path = match (model.path.as_os_str().is_empty(), look_up(ctx, &model.name)) {
-        (false, _) => model.path.clone(),
-        (true, Some(path)) => path,
-        (true, None) => fetched(ctx, entry.as_ref(), &model.name)?,
+    let path = if !model.path.as_os_str().is_empty() {
+        model.path.clone()
+    } else if let Some(path) = look_up(ctx, &model.name) {
+        path
+    } else {
+        fetched(ctx, entry.as_ref(), &model.name)?
     };
     let files = hashed(&path, &model.name)?;
     let licence = entry.as_ref().map(|entry| entry.licence.clone());
@@ -71,34 +73,39 @@ pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     let Some(source) = source(&spec.generate).diffusion() else { return Ok(()) };
     let found = hashed(&source.model.path, &source.model.name)?;
     let planned = &source.model.files;
-    let differs = |file: &&PinnedFile| !found.contains(file);
-    let changed = planned.iter().find(differs).or_else(|| found.iter().find(|file| !planned.contains(file)));
-    changed.map_or(Ok(()), |file| {
-        let (run, file) = (ctx.run.path().display().to_string(), source.model.path.join(&file.path));
-        Err(PrepareError::OtherModel { run, file: file.display().to_string() })
-    })
+    let gone = planned.iter().find(|file| !found.contains(file));
+    let Some(changed) = gone.or_else(|| found.iter().find(|file| !planned.contains(file))) else { return Ok(()) };
+    let (run, file) = (ctx.run.path().display().to_string(), source.model.path.join(&changed.path));
+    Err(PrepareError::OtherModel { run, file: file.display().to_string() })
 }
 
 /// The folder of the model `name`, in a data directory or in the cache.
 pub fn look_up(ctx: &Context, name: &str) -> Option<PathBuf> {
-    let inside = |folder: &Path| [folder.join(name), folder.join("models").join(name)];
-    let folders = ctx.data.all().flat_map(inside);
-    // A model of which files are missing has not been fetched completely.
-    let whole = |path: &PathBuf| generator::model_files(path).is_ok();
-    folders.into_iter().find(|path| path.join("model_index.json").is_file() && whole(path)).map(|path| real_path(&path))
+    for folder in ctx.data.all() {
+        for path in [folder.join(name), folder.join("models").join(name)] {
+            // A model of which files are missing has not been fetched completely.
+            if path.join("model_index.json").is_file() && generator::model_files(&path).is_ok() {
+                return Some(real_path(&path));
+            }
+        }
+    }
+    None
 }
 
 fn hashed(folder: &Path, name: &str) -> Result<Vec<PinnedFile>, PrepareError> {
-    let files = generator::model_files(folder)?;
-    let hash = |path: PathBuf| {
+    let mut files = Vec::new();
+    for path in generator::model_files(folder)? {
         let Located { bytes, sha256, .. } = Located::at(&folder.join(&path), name, None)?;
-        Ok(PinnedFile { path, bytes, sha256 })
-    };
-    files.into_iter().map(hash).collect()
+        files.push(PinnedFile { path, bytes, sha256 });
+    }
+    Ok(files)
 }
 
 /// Hash of the names and hashes of the files; the place of the folder does not matter.
 fn identity(files: &[PinnedFile]) -> Sha256 {
-    let add = |key: KeyHasher, file: &PinnedFile| key.field(&file.path.to_string_lossy(), file.sha256.to_string());
-    files.iter().fold(KeyHasher::new(), add).finish()
+    let mut key = KeyHasher::new();
+    for file in files {
+        key = key.field(&file.path.to_string_lossy(), file.sha256.to_string());
+    }
+    key.finish()
 }

@@ -1,4 +1,6 @@
-//! What changed since an older release, image for image.
+//! The changes since an older release, image for image.
+//!
+//! Holds always: images are compared by their hashes, because items have other numbers in another run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +22,7 @@ pub struct Base {
 }
 
 impl Base {
-    /// Reads the release at `path`, which must be older than `release` says.
+    /// Reads the release at `path`; an error unless its version is lower than that of `release`.
     pub fn read(path: &Path, release: &ReleaseSpec) -> Result<Self, ReleaseError> {
         let none = || StoreError::NotARelease { path: path.display().to_string() };
         let folder = ReleaseDir::find(path).ok_or_else(none)?;
@@ -44,10 +46,10 @@ impl Base {
         Ok(Self { record, images })
     }
 
-    /// What is different in the release of `kept` of the recipe `name`: in numbers, and image for image.
-    pub fn changes(&self, name: &str, release: &ReleaseSpec, kept: &[ChosenItem]) -> (BaseRecord, Changes) {
+    /// The changes in a release of `chosen` under the recipe `name`: their numbers, and image for image.
+    pub fn changes(&self, name: &str, release: &ReleaseSpec, chosen: &[ChosenItem]) -> (BaseRecord, Changes) {
         let new: BTreeMap<String, &String> =
-            kept.iter().map(|kept| (kept.image.sha256.to_string(), &kept.hard.category)).collect();
+            chosen.iter().map(|item| (item.image.sha256.to_string(), &item.hard.category)).collect();
         let relabelled = self.images.iter().filter_map(|(item, from)| {
             let to = *new.get(item)?;
             (to != from).then(|| Relabelled { item: item.clone(), from: from.clone(), to: to.clone() })

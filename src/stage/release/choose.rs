@@ -1,4 +1,7 @@
-//! Which hard items a release may have: those that people accepted; where nobody was asked, all of them.
+//! Which hard items a release may have: those that people accepted, or all if nobody was asked.
+//!
+//! Does not look at images. Holds always: a hard item is chosen or has a reason for being left out, because readers of
+//! a release must be able to account for every one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,13 +20,13 @@ pub enum Reason {
     Rejected,
     /// Too few valid votes.
     Undecided,
-    /// People were shown others only.
+    /// People were not asked about it.
     NotAsked,
     /// The image is gone, has changed or is broken.
     Unreadable,
-    /// The pool has the very file under another category too.
+    /// The pool has the same file under another category.
     OtherCategory,
-    /// Byte for byte another item's image.
+    /// Its image is byte for byte that of another item.
     SameImage,
     /// It looks like another item's image.
     NearDuplicate,
@@ -55,7 +58,7 @@ pub struct LeftOut {
     pub category: String,
     /// Why.
     pub reason: Reason,
-    /// What more there is to say.
+    /// Details; may be empty.
     pub detail: String,
 }
 
@@ -66,7 +69,7 @@ impl LeftOut {
     }
 }
 
-/// What a release may have.
+/// The hard items, chosen or left out.
 pub struct Chosen {
     /// Items, ascending.
     pub items: Vec<HardRow>,
@@ -74,21 +77,6 @@ pub struct Chosen {
     pub left_out: Vec<LeftOut>,
     /// What people answered; `None` if nobody has.
     pub people: Option<PeopleResult>,
-}
-
-/// An error if the run's own server has answers that nobody has collected: what people said would be left out.
-fn check_collected(ctx: &Context) -> Result<(), ReleaseError> {
-    let ballots = ctx.run.ballots();
-    if !ballots.is_file() {
-        return Ok(());
-    }
-    let (id, given) = read_ballots(&ballots, true)?;
-    let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
-    let answers = given.len() as u64;
-    if answers == collected {
-        return Ok(());
-    }
-    Err(ReleaseError::NotCollected { run: ctx.run_name(), answers: answers.saturating_sub(collected) })
 }
 
 /// Chooses among the hard items of the current mining.
@@ -113,4 +101,19 @@ pub fn choose(pool: &Pool) -> Result<Chosen, ReleaseError> {
         left_out.push(LeftOut::new(&row, reason, ""));
     }
     Ok(Chosen { items, left_out, people: Some(people) })
+}
+
+/// An error if the run's own server has answers that are not collected, because the release would ignore them.
+fn check_collected(ctx: &Context) -> Result<(), ReleaseError> {
+    let ballots = ctx.run.ballots();
+    if !ballots.is_file() {
+        return Ok(());
+    }
+    let (id, given) = read_ballots(&ballots, true)?;
+    let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
+    let answers = given.len() as u64;
+    if answers == collected {
+        return Ok(());
+    }
+    Err(ReleaseError::NotCollected { run: ctx.run_name(), answers: answers.saturating_sub(collected) })
 }

@@ -1,4 +1,7 @@
-//! The columns of a release: name, type, meaning and how each cell comes from the evidence, in one place each.
+//! The columns of a release: one entry for each, with name, type, meaning and how its cell comes from the evidence.
+//!
+//! Holds always: names and types are a format that people load, so they change only with the version of a release's
+//! format.
 
 use super::evidence::Evidence;
 use crate::domain::{
@@ -9,7 +12,7 @@ type Get = Box<dyn Fn(&Evidence) -> Cell + Send + Sync>;
 
 /// A column.
 pub struct Column {
-    /// What documents say of it.
+    /// What documents say about it.
     pub facts: ColumnFacts,
     get: Get,
 }
@@ -35,10 +38,10 @@ impl Column {
 pub fn columns(spec: &RunSpec, verified: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::new("image", ColumnKind::Image, "The image, as it was made or found.", |e| {
-            Cell::Image(e.bytes.clone(), e.kept.path.clone())
+            Cell::Image(e.bytes.clone(), e.item.path.clone())
         }),
         Column::new("label", ColumnKind::ClassLabel, "Place of the category in the list of categories, from 0.", |e| {
-            Cell::Int64(e.kept.label as i64)
+            Cell::Int64(e.item.label as i64)
         }),
     ];
     columns.extend(identity());
@@ -57,7 +60,7 @@ pub fn columns(spec: &RunSpec, verified: bool) -> Vec<Column> {
     columns
 }
 
-/// The same, as documents and files say them.
+/// All columns, as documents and files describe them.
 pub fn release_columns(spec: &RunSpec, verified: bool) -> Vec<ColumnFacts> {
     columns(spec, verified).into_iter().map(|column| column.facts).collect()
 }
@@ -65,7 +68,7 @@ pub fn release_columns(spec: &RunSpec, verified: bool) -> Vec<ColumnFacts> {
 fn identity() -> Vec<Column> {
     vec![
         Column::new("item_id", ColumnKind::UInt32, "Number of the item in its run; its file is named after it.", |e| {
-            Cell::UInt32(e.kept.image.item_id.0)
+            Cell::UInt32(e.item.image.item_id.0)
         }),
         Column::new("category", ColumnKind::Text, "Id of the category.", |e| Cell::Text(e.category.id.clone())),
         Column::new("imagenet_ids", ColumnKind::Int32List, "ImageNet-1k classes that count as right.", |e| {
@@ -75,10 +78,10 @@ fn identity() -> Vec<Column> {
             "sha256",
             ColumnKind::Text,
             "SHA-256 of the image's file: the same in every release that has it.",
-            |e| Cell::Text(e.kept.image.sha256.to_string()),
+            |e| Cell::Text(e.item.image.sha256.to_string()),
         ),
-        Column::new("width_px", ColumnKind::UInt32, "Width of the image.", |e| Cell::UInt32(e.kept.image.width_px)),
-        Column::new("height_px", ColumnKind::UInt32, "Height of the image.", |e| Cell::UInt32(e.kept.image.height_px)),
+        Column::new("width_px", ColumnKind::UInt32, "Width of the image.", |e| Cell::UInt32(e.item.image.width_px)),
+        Column::new("height_px", ColumnKind::UInt32, "Height of the image.", |e| Cell::UInt32(e.item.image.height_px)),
         Column::new("source", ColumnKind::Text, "File below the folder of photographs; none for made images.", |e| {
             Cell::text(e.plan.source.as_deref())
         }),
@@ -87,7 +90,7 @@ fn identity() -> Vec<Column> {
 
 fn making() -> Vec<Column> {
     let made = |name: &str, kind, meaning: &str, get: fn(&Provenance) -> Cell| {
-        Column::new(name, kind, meaning, move |e| e.kept.image.made.as_ref().map_or(Cell::Null, get))
+        Column::new(name, kind, meaning, move |e| e.item.image.made.as_ref().map_or(Cell::Null, get))
     };
     vec![
         Column::new("nuisance_kind", ColumnKind::Text, "Kind of nuisance, where there is one.", |e| {
@@ -128,24 +131,24 @@ fn mining() -> Vec<Column> {
         Column::new("n_surrogates", ColumnKind::UInt32, "Surrogates that voted.", |e| {
             Cell::UInt32(e.predictions.len() as u32)
         }),
-        Column::new("n_failed", ColumnKind::UInt32, "Surrogates that fail.", |e| Cell::UInt32(e.kept.hard.n_failed)),
+        Column::new("n_failed", ColumnKind::UInt32, "Surrogates that fail.", |e| Cell::UInt32(e.item.hard.n_failed)),
         Column::new("failed_by", ColumnKind::TextList, "Their names.", |e| {
-            Cell::TextList(e.kept.hard.failed_by.clone())
+            Cell::TextList(e.item.hard.failed_by.clone())
         }),
         Column::new(
             "agreed_wrong",
             ColumnKind::Int32,
             "The ImageNet-1k class that most failing surrogates gave.",
-            |e| e.kept.hard.agreed_wrong.map_or(Cell::Null, |(class, _)| Cell::Int32(class)),
+            |e| e.item.hard.agreed_wrong.map_or(Cell::Null, |(class, _)| Cell::Int32(class)),
         ),
         Column::new("n_agreed_wrong", ColumnKind::UInt32, "How many gave it.", |e| {
-            Cell::UInt32(e.kept.hard.agreed_wrong.map_or(0, |(_, count)| count))
+            Cell::UInt32(e.item.hard.agreed_wrong.map_or(0, |(_, count)| count))
         }),
         Column::new(
             "near_tie",
             ColumnKind::Bool,
             "Another machine's rounding may turn some surrogate's verdict.",
-            |e| Cell::Bool(e.kept.hard.near_tie),
+            |e| Cell::Bool(e.item.hard.near_tie),
         ),
     ]
 }

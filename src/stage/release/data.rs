@@ -1,4 +1,7 @@
-//! The data files: rows in groups small enough for viewers and for memory, groups in files that the hub likes.
+//! The data files: rows in groups small enough for viewers and memory, groups in files of a size that the hub asks for.
+//!
+//! Holds always: the cut depends only on the number and sizes of the images, because the same release must have the
+//! same bytes.
 
 use std::ops::Range;
 
@@ -10,11 +13,12 @@ use crate::store::{Draft, PendingFile};
 use crate::table::ReleaseWriter;
 use crate::work::Context;
 
-/// Rows of a group: what the hub's viewer shows on a page (`datasets` writes images in groups of as many).
+/// Largest number of rows in a group: a page of the hub's viewer (`datasets` also writes images in groups of this
+/// size).
 const GROUP_ROWS: usize = 100;
-/// Images of a group, in bytes: bounds memory and what a viewer fetches for one page.
+/// Largest size of a group's images, in bytes: bounds memory and what a viewer fetches for one page.
 const GROUP_BYTES: u64 = 32 << 20;
-/// Images of a file, in bytes: the hub asks for files below 500 MB.
+/// Largest size of a file's images, in bytes: the hub asks for files below 500 MB.
 const FILE_BYTES: u64 = 400_000_000;
 
 /// A data file, as places in the list of items.
@@ -39,9 +43,9 @@ impl DataFile {
     }
 }
 
-/// Cuts the items into groups and files; depends on their number and sizes alone.
-pub fn cut(kept: &[ChosenItem]) -> Vec<DataFile> {
-    let sizes: Vec<u64> = kept.iter().map(|kept| kept.image.bytes).collect();
+/// Cuts the items into groups and files.
+pub fn cut(chosen: &[ChosenItem]) -> Vec<DataFile> {
+    let sizes: Vec<u64> = chosen.iter().map(|item| item.image.bytes).collect();
     let groups = fill(&sizes, GROUP_BYTES, GROUP_ROWS);
     let sizes: Vec<u64> = groups.iter().map(|group| sizes[group.clone()].iter().sum()).collect();
     let files = fill(&sizes, FILE_BYTES, usize::MAX);
@@ -50,7 +54,7 @@ pub fn cut(kept: &[ChosenItem]) -> Vec<DataFile> {
     files.into_iter().enumerate().map(|(at, part)| DataFile { stem: stem(at), groups: groups[part].to_vec() }).collect()
 }
 
-/// Ranges of at most `most` neighbours with at most `bytes` together; something larger is alone.
+/// Ranges of at most `most` neighbours with at most `bytes` together; a larger item is alone.
 fn fill(sizes: &[u64], bytes: u64, most: usize) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut sum) = (0, 0);
@@ -79,7 +83,7 @@ pub struct Layout<'a> {
     pub files: &'a [DataFile],
 }
 
-/// Writes the files that are not there yet.
+/// Writes the files that the draft does not have yet.
 pub fn write(ctx: &Context, reader: &mut Reader, layout: &Layout) -> Result<(), ReleaseError> {
     let Layout { columns, classes, draft, files } = layout;
     let facts: Vec<ColumnFacts> = columns.iter().map(|column| column.facts.clone()).collect();
@@ -98,7 +102,7 @@ pub fn write(ctx: &Context, reader: &mut Reader, layout: &Layout) -> Result<(), 
         };
         match filled {
             Ok(()) => target.commit()?,
-            // The table's own error does not say which file, nor that the disk is full.
+            // The error of the table names neither the file nor a full disk.
             Err(error) => return Err(target.failure().map_or(error, ReleaseError::from)),
         }
     }

@@ -1,4 +1,6 @@
 //! Writes the documents of a release, and last the hashes of all of its files.
+//!
+//! Does not word them: `render::release` does.
 
 use rayon::prelude::*;
 
@@ -30,7 +32,7 @@ pub fn write(draft: &Draft, facts: &Release) -> Result<(), ReleaseError> {
     Ok(())
 }
 
-/// What is not in the release, what looks alike, what changed.
+/// Lists of what was left out, what looks alike and what changed.
 pub fn write_lists(
     draft: &Draft,
     left_out: &[LeftOut],
@@ -51,7 +53,7 @@ pub fn write_lists(
     }
 }
 
-/// `SHA256SUMS` over everything that is there; `known`: files that have been hashed already.
+/// `SHA256SUMS` over all files; `known`: files that have been hashed already.
 pub fn write_sums(ctx: &Context, draft: &Draft, known: &[FileFacts]) -> Result<(), ReleaseError> {
     let names = draft.files()?;
     let sum = |name: &String| {

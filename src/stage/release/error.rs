@@ -32,7 +32,7 @@ pub enum ReleaseError {
     /// The work was stopped.
     #[error(transparent)]
     Work(#[from] WorkError),
-    /// It would be empty.
+    /// The release would be empty.
     #[error("{run} has no image to release: {why}")]
     Nothing {
         /// The run directory.
@@ -56,7 +56,7 @@ pub enum ReleaseError {
         /// The folder.
         folder: String,
     },
-    /// It must be elsewhere.
+    /// The folder of the release is inside the run or the photographs.
     #[error("{out} is inside {folder}; choose a folder outside with --out")]
     Inside {
         /// The place of the release.
@@ -64,7 +64,7 @@ pub enum ReleaseError {
         /// The run, or the folder of photographs.
         folder: String,
     },
-    /// The older release is not what it says.
+    /// The data of the older release do not match its record.
     #[error("{file} {problem}; check it with `hardset verify`")]
     BaseDamaged {
         /// The data file.
@@ -72,10 +72,10 @@ pub enum ReleaseError {
         /// What is wrong.
         problem: String,
     },
-    /// The recipe cannot be written down.
+    /// The recipe cannot be written as TOML.
     #[error("cannot write the recipe as TOML: {0}; please report this bug")]
     Recipe(String),
-    /// An image went away while the release was made.
+    /// An image was lost while the release was made.
     #[error("item {item} cannot be released: {reason}; run the same command again to leave it out")]
     Image {
         /// The item.
@@ -83,8 +83,10 @@ pub enum ReleaseError {
         /// Why.
         reason: String,
     },
-    /// It must be newer than the one that it is based on.
-    #[error("version {new} is not newer than {old} of the older release; give another with --set release.version=…")]
+    /// The version is not newer than that of the older release.
+    #[error(
+        "version {new} is not newer than {old}, that of the older release; set another with --set release.version=…"
+    )]
     Version {
         /// The older one's.
         old: String,

@@ -1,4 +1,7 @@
-//! What a run knows of each item of a release: plan, image, predictions, verdicts and votes, read one shard at a time.
+//! The evidence for each item of a release: plan, image, predictions, verdicts and votes, read one shard at a time.
+//!
+//! Does not decide what is released. Holds always: at most [`CACHED_ITEMS`] items are in memory with their evidence,
+//! and people are numbered for the release, because neither their names nor their hashes may be published.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -30,7 +33,7 @@ pub struct ChosenItem {
 }
 
 impl ChosenItem {
-    /// Kind of its nuisance, or what stands for none.
+    /// Kind of its nuisance, or [`NO_KIND`].
     pub fn kind(&self) -> &str {
         kind(&self.hard)
     }
@@ -51,14 +54,14 @@ fn kind(hard: &HardRow) -> &str {
 }
 
 /// The items of the release, with the paths that their images have.
-pub fn chosen(spec: &RunSpec, seen: Vec<InspectedImage>) -> Vec<ChosenItem> {
+pub fn chosen(spec: &RunSpec, inspected: Vec<InspectedImage>) -> Vec<ChosenItem> {
     let entries = &spec.categories.entries;
     let labels: HashMap<&str, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.id.as_str(), at)).collect();
     let folders = safe_names(entries.iter().map(|entry| entry.id.as_str()));
-    let kinds: BTreeSet<String> = seen.iter().map(|seen| kind(&seen.hard).to_owned()).collect();
+    let kinds: BTreeSet<String> = inspected.iter().map(|image| kind(&image.hard).to_owned()).collect();
     let kind_folders = safe_names(kinds.iter().map(String::as_str));
-    let mut chosen = Vec::with_capacity(seen.len());
-    for InspectedImage { hard, image, shard, extension, .. } in seen {
+    let mut chosen = Vec::with_capacity(inspected.len());
+    for InspectedImage { hard, image, shard, extension, .. } in inspected {
         let category = hard.category.as_str();
         let (Some(&label), Some(folder)) = (labels.get(category), folders.get(category)) else { continue };
         let path = format!("{}/{folder}/{}.{extension}", kind_folders[kind(&hard)], image.item_id);
@@ -78,10 +81,10 @@ pub struct CountingVote {
     pub answer: Answer,
 }
 
-/// All that is known of an item.
+/// All that is known about an item.
 pub struct Evidence<'a> {
     /// The item.
-    pub kept: &'a ChosenItem,
+    pub item: &'a ChosenItem,
     /// Its category.
     pub category: &'a Category,
     /// The plan's row.
@@ -92,19 +95,19 @@ pub struct Evidence<'a> {
     pub verdict: Option<&'a ItemVerdict>,
     /// Their valid votes, by question and person.
     pub votes: &'a [CountingVote],
-    /// The encoded image; empty where it was not asked for.
+    /// The encoded image; empty unless it was asked for.
     pub bytes: Vec<u8>,
 }
 
-/// What one shard of the run says of the release's items.
+/// What one shard of the run has about the items of the release.
 struct Shard {
     index: usize,
     plans: HashMap<ItemId, PlanRow>,
     predictions: Vec<HashMap<ItemId, Prediction>>,
 }
 
-/// Reads evidence, shard by shard. What it has read of a shard stays in memory for the next form of the release, up to
-/// [`CACHED_ITEMS`] items.
+/// Reads evidence, shard by shard. The evidence for up to [`CACHED_ITEMS`] items stays in memory for the next form of
+/// the release.
 pub struct Reader<'a> {
     pool: &'a Pool<'a>,
     chosen: &'a [ChosenItem],
@@ -118,7 +121,7 @@ pub struct Reader<'a> {
 const CACHED_ITEMS: usize = 1 << 16;
 
 impl<'a> Reader<'a> {
-    /// For the items `chosen`.
+    /// A reader for the items `chosen`.
     pub fn new(
         pool: &'a Pool<'a>,
         chosen: &'a [ChosenItem],
@@ -140,7 +143,7 @@ impl<'a> Reader<'a> {
         self.chosen
     }
 
-    /// Gives the evidence of the items at `range` to `each`, in their order; with their images if `images`.
+    /// Calls `each` with the evidence for the items at `range`, in their order; with their images if `images`.
     pub fn read(
         &mut self,
         range: Range<usize>,
@@ -167,7 +170,7 @@ impl<'a> Reader<'a> {
         self.threads.install(|| chosen.par_iter().map(read).collect())
     }
 
-    /// Place of the item's shard in `shards`; it is read if it is not there.
+    /// Place of the item's shard in `shards`; reads the shard if necessary.
     fn shard_of(&mut self, item: &ChosenItem) -> Result<usize, ReleaseError> {
         if let Some(place) = self.shards.iter().rposition(|shard| shard.index == item.shard) {
             return Ok(place);
@@ -190,11 +193,11 @@ impl<'a> Reader<'a> {
         let id = item.image.item_id;
         let lost = || ReleaseError::Image {
             item: id.to_string(),
-            reason: "the run's tables do not have all of it; `hardset verify` says more".to_owned(),
+            reason: "the run's tables lack a part of it; `hardset verify` says which".to_owned(),
         };
         let predictions = shard.predictions.iter().map(|rows| rows.get(&id)).collect::<Option<Vec<_>>>();
         Ok(Evidence {
-            kept: item,
+            item,
             category: &self.pool.spec().categories.entries[item.label],
             plan: shard.plans.get(&id).ok_or_else(lost)?,
             predictions: predictions.ok_or_else(lost)?,

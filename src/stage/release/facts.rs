@@ -1,4 +1,7 @@
-//! What a release says of itself: figures over the pool, sources, surrogates, people; no bytes of documents.
+//! What a release says about itself: figures over the pool, source, surrogates, people.
+//!
+//! Does not write documents: `render::release` words these facts. Holds always: nothing here names a path or a person,
+//! because the facts are published.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,9 +26,9 @@ pub struct PoolCounts {
     right: Vec<(u64, u64)>,
 }
 
-/// Counts over all shards; `kept`: the release's items.
-pub fn count_pool(pool: &Pool, kept: &[ChosenItem]) -> Result<PoolCounts, ReleaseError> {
-    let released: BTreeSet<u32> = kept.iter().map(|kept| kept.image.item_id.0).collect();
+/// Counts over all shards; `chosen`: the release's items.
+pub fn count_pool(pool: &Pool, chosen: &[ChosenItem]) -> Result<PoolCounts, ReleaseError> {
+    let released: BTreeSet<u32> = chosen.iter().map(|item| item.image.item_id.0).collect();
     let surrogates = pool.spec().mine.select.surrogates.len();
     let mut counts = PoolCounts { items: 0, hard: 0, right: vec![(0, 0); surrogates] };
     for shard in 0..pool.shards() {
@@ -44,12 +47,12 @@ pub fn count_pool(pool: &Pool, kept: &[ChosenItem]) -> Result<PoolCounts, Releas
     Ok(counts)
 }
 
-/// All of a release that its facts are made of.
+/// The parts of a release from which its facts are made.
 pub struct Contents<'a> {
     /// The recipe.
     pub spec: &'a RunSpec,
     /// The items.
-    pub kept: &'a [ChosenItem],
+    pub chosen: &'a [ChosenItem],
     /// The other hard items.
     pub left_out: &'a [LeftOut],
     /// Near duplicates.
@@ -67,7 +70,7 @@ pub struct Contents<'a> {
 }
 
 impl Contents<'_> {
-    /// The facts; `files`: the data files, `recipe_sha256`: of the recipe as it is published.
+    /// The facts. `files`: the data files; `recipe_sha256`: hash of the published recipe.
     pub fn facts(&self, pool: &PoolCounts, files: Vec<FileFacts>, recipe_sha256: String) -> Release {
         let spec = self.spec;
         let release = spec.release.clone();
@@ -82,7 +85,7 @@ impl Contents<'_> {
             description: release.description,
             citation_of: release.cite,
             verified: self.people.map(|result| people(spec, result)),
-            images: self.kept.len() as u64,
+            images: self.chosen.len() as u64,
             pool_items: pool.items,
             hard_items: pool.hard,
             excluded: excluded(self.left_out).into_iter().map(|(reason, n)| (reason.to_string(), n)).collect(),
@@ -92,8 +95,8 @@ impl Contents<'_> {
             label_space: spec.mine.select.label_space.to_string(),
             mining: spec.mining_id(),
             source: source(&spec.generate).facts(),
-            categories: categories(spec, self.kept),
-            kinds: kinds(self.kept),
+            categories: categories(spec, self.chosen),
+            kinds: kinds(self.chosen),
             surrogates: self.surrogates(pool),
             columns: self.columns.iter().map(|column| column.facts.clone()).collect(),
             files,
@@ -104,13 +107,13 @@ impl Contents<'_> {
     }
 
     fn surrogates(&self, pool: &PoolCounts) -> Vec<SurrogateFacts> {
-        let released = self.kept.len() as f64;
+        let released = self.chosen.len() as f64;
         let mut facts = Vec::with_capacity(pool.right.len());
         for (surrogate, (on_pool, on_release)) in self.spec.voters().into_iter().zip(&pool.right) {
             let weights = surrogate.weights_sha256();
             facts.push(SurrogateFacts {
                 name: surrogate.name.clone(),
-                weights_sha256: weights.map_or_else(|| "none (made up)".to_owned(), |hash| hash.to_string()),
+                weights_sha256: weights.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string()),
                 licence: match &surrogate.model {
                     SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
                     SurrogateModel::Fake(_) => None,
@@ -140,9 +143,9 @@ pub fn excluded(left_out: &[LeftOut]) -> BTreeMap<Reason, u64> {
 }
 
 /// Categories by label, with their images.
-pub fn categories(spec: &RunSpec, kept: &[ChosenItem]) -> Vec<CategoryFacts> {
+pub fn categories(spec: &RunSpec, chosen: &[ChosenItem]) -> Vec<CategoryFacts> {
     let mut images = vec![0; spec.categories.entries.len()];
-    kept.iter().for_each(|kept| images[kept.label] += 1);
+    chosen.iter().for_each(|item| images[item.label] += 1);
     let mut facts = Vec::with_capacity(images.len());
     for (category, images) in spec.categories.entries.iter().zip(images) {
         facts.push(CategoryFacts {
@@ -155,10 +158,10 @@ pub fn categories(spec: &RunSpec, kept: &[ChosenItem]) -> Vec<CategoryFacts> {
     facts
 }
 
-fn kinds(kept: &[ChosenItem]) -> Vec<(String, u64)> {
+fn kinds(chosen: &[ChosenItem]) -> Vec<(String, u64)> {
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    let with_kind = kept.iter().filter(|kept| kept.hard.nuisance.is_some());
-    with_kind.for_each(|kept| *kinds.entry(kept.kind()).or_default() += 1);
+    let with_kind = chosen.iter().filter(|item| item.hard.nuisance.is_some());
+    with_kind.for_each(|item| *kinds.entry(item.kind()).or_default() += 1);
     kinds.into_iter().map(|(kind, images)| (kind.to_owned(), images)).collect()
 }
 

@@ -1,4 +1,6 @@
-//! The same release in other forms: ImageNet-D's tree, tar files, FiftyOne.
+//! The same release in other forms: ImageNet-D's folders, tar files, FiftyOne.
+//!
+//! Holds always: every form has the same images and the same evidence, because people compare results across them.
 
 use serde_json::{Map, Number, Value};
 
@@ -13,7 +15,7 @@ use crate::work::Context;
 
 /// What a release is written from.
 pub struct Forms<'a, 'b> {
-    /// Whom to tell.
+    /// Progress and the request to stop.
     pub ctx: &'a Context<'a>,
     /// The evidence.
     pub reader: &'a mut Reader<'b>,
@@ -22,7 +24,7 @@ pub struct Forms<'a, 'b> {
 }
 
 impl Forms<'_, '_> {
-    /// Writes one of them.
+    /// Writes the release in one form.
     pub fn write(&mut self, form: ReleaseForm) -> Result<(), ReleaseError> {
         self.ctx.progress.start(form.folder(), self.reader.chosen().len() as u64);
         match form {
@@ -46,9 +48,9 @@ impl Forms<'_, '_> {
         let Layout { draft, columns, .. } = self.layout;
         let mut rows = Vec::new();
         self.each(|evidence| {
-            draft.put(&format!("imagefolder/{}", evidence.kept.path), &evidence.bytes)?;
+            draft.put(&format!("imagefolder/{}", evidence.item.path), &evidence.bytes)?;
             let columns = facts(columns, evidence);
-            rows.push(MetadataRow { file_name: evidence.kept.path.clone(), columns });
+            rows.push(MetadataRow { file_name: evidence.item.path.clone(), columns });
             Ok(())
         })?;
         Ok(draft.put("imagefolder/metadata.jsonl", &metadata_jsonl(&rows))?)
@@ -58,10 +60,10 @@ impl Forms<'_, '_> {
         let Layout { draft, classes, .. } = self.layout;
         let mut labels = Vec::new();
         self.each(|evidence| {
-            let file = evidence.kept.file();
+            let file = evidence.item.file();
             draft.put(&format!("fiftyone/data/{file}"), &evidence.bytes)?;
             let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-            labels.push((stem.to_owned(), evidence.kept.label));
+            labels.push((stem.to_owned(), evidence.item.label));
             Ok(())
         })?;
         Ok(draft.put("fiftyone/labels.json", &labels_json(classes, &labels))?)
@@ -87,11 +89,11 @@ impl Forms<'_, '_> {
 }
 
 fn sample(tar: &mut TarFile, columns: &[Column], evidence: &Evidence) -> std::io::Result<()> {
-    let file = evidence.kept.file();
+    let file = evidence.item.file();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let json: Map<String, Value> = facts(columns, evidence).into_iter().collect();
     tar.push(file, &evidence.bytes)?;
-    tar.push(&format!("{stem}.cls"), evidence.kept.label.to_string().as_bytes())?;
+    tar.push(&format!("{stem}.cls"), evidence.item.label.to_string().as_bytes())?;
     tar.push(&format!("{stem}.json"), Value::Object(json).to_string().as_bytes())
 }
 
@@ -101,7 +103,7 @@ fn facts(columns: &[Column], evidence: &Evidence) -> Vec<(String, Value)> {
     columns.map(|column| (column.facts.name.clone(), json(column.cell(evidence)))).collect()
 }
 
-/// A cell as JSON. 64-bit seeds are text: most readers of JSON have no such numbers.
+/// A cell as JSON. 64-bit seeds become text, because most readers of JSON cannot represent them.
 fn json(cell: Cell) -> Value {
     let number = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number);
     match cell {
@@ -120,7 +122,7 @@ fn json(cell: Cell) -> Value {
     }
 }
 
-/// The double that is written as the float is: 0.1, not 0.10000000149011612.
+/// The double with the shortest text of the float: 0.1, not 0.10000000149011612.
 fn shortest(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }

@@ -1,5 +1,6 @@
-//! Inspects every image once: it must be the one that was pinned, and decode; its perceptual hash finds near
-//! duplicates.
+//! Inspects every image once: checks that it is the pinned one and can be decoded, and computes its perceptual hash.
+//!
+//! Holds always: an image that cannot be used is left out with its reason and stops nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +12,17 @@ use crate::domain::{HardRow, ImageRow, ItemId};
 use crate::imaging;
 use crate::pool::{Pool, RunImages};
 
-/// Images that are inspected between two looks at the signals.
+/// Images that are inspected between two checks for a signal.
 const BLOCK: usize = 64;
 
-/// An item whose image is there.
+/// An item whose image can be released.
 #[derive(Debug, Clone)]
 pub struct InspectedImage {
     /// The mining's row.
     pub hard: HardRow,
     /// Its image.
     pub image: ImageRow,
-    /// The shard of the run in which it is.
+    /// Its shard in the run.
     pub shard: usize,
     /// Extension of the file's name, by its content.
     pub extension: &'static str,
@@ -33,7 +34,7 @@ pub struct InspectedImage {
 pub struct Inspected {
     /// Ascending.
     pub images: Vec<InspectedImage>,
-    /// The others.
+    /// Items whose images cannot be used.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -50,11 +51,12 @@ pub fn inspect(pool: &Pool, items: Vec<HardRow>) -> Result<Inspected, ReleaseErr
         let rows: Vec<&ImageRow> = rows.iter().filter(|row| wanted.contains_key(&row.item_id)).collect();
         for block in rows.chunks(BLOCK) {
             ctx.check_stop()?;
-            let looks: Vec<_> = threads.install(|| block.par_iter().map(|row| look(pool.images(), row)).collect());
-            for (&image, look) in block.iter().zip(looks) {
+            let inspections: Vec<_> =
+                threads.install(|| block.par_iter().map(|row| inspect_one(pool.images(), row)).collect());
+            for (&image, inspect_one) in block.iter().zip(inspections) {
                 let hard = wanted[&image.item_id].clone();
-                match look {
-                    Ok(Look { extension, hash }) => {
+                match inspect_one {
+                    Ok(Inspection { extension, hash }) => {
                         inspected.images.push(InspectedImage { hard, image: image.clone(), shard, extension, hash });
                     }
                     Err(problem) => inspected.left_out.push(LeftOut::new(&hard, Reason::Unreadable, problem)),
@@ -67,14 +69,14 @@ pub fn inspect(pool: &Pool, items: Vec<HardRow>) -> Result<Inspected, ReleaseErr
     Ok(inspected)
 }
 
-/// What one look at an image tells.
-struct Look {
+/// The result of inspecting one image.
+struct Inspection {
     extension: &'static str,
     hash: u64,
 }
 
-fn look(images: &RunImages, row: &ImageRow) -> Result<Look, String> {
+fn inspect_one(images: &RunImages, row: &ImageRow) -> Result<Inspection, String> {
     let bytes = images.bytes(row)?;
     let picture = imaging::decode(&bytes, images.limits()).map_err(|e| e.to_string())?;
-    Ok(Look { extension: imaging::extension(&bytes), hash: imaging::perceptual_hash(&picture) })
+    Ok(Inspection { extension: imaging::extension(&bytes), hash: imaging::perceptual_hash(&picture) })
 }

@@ -1,8 +1,9 @@
-//! release: what people accepted -> a folder that everybody can load.
+//! release: the accepted items -> a folder that can be published and loaded.
 //!
-//! choose -> inspect -> near -> evidence -> data, forms, questions -> facts -> documents; each file is one step. The
-//! folder appears whole or not at all; what was written of the data files when a process was killed is used by the next
-//! call.
+//! choose -> inspect -> near -> evidence -> data, forms, questions -> facts -> documents; each file is one step.
+//!
+//! Holds always: the folder appears whole or not at all, because it may be published at once; data files that a killed
+//! process has written are used by the next call, because writing them takes long.
 
 mod base;
 mod choose;
@@ -43,7 +44,7 @@ use inspect::inspect;
 use near::without_duplicates;
 use others::Others;
 
-/// What a release is asked to be.
+/// What the command line asks of a release.
 pub struct ReleaseTo {
     /// Its folder, which is new or empty.
     pub out: PathBuf,
@@ -51,22 +52,22 @@ pub struct ReleaseTo {
     pub base: Option<PathBuf>,
     /// Other forms to write beside the data files.
     pub also: Vec<ReleaseForm>,
-    /// Folders of images that the release should not have.
+    /// Folders of images, or releases, whose images are left out.
     pub against: Vec<PathBuf>,
 }
 
-/// What was released.
+/// The result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Released {
     /// Its folder.
     pub out: PathBuf,
-    /// What it says of itself.
+    /// Its record.
     pub record: ReleaseRecord,
     /// Hard items that are not in it, by reason.
     pub left_out: Vec<(String, u64)>,
     /// Of these, images that could not be read.
     pub unreadable: u64,
-    /// Whether the very release was there already.
+    /// Whether an earlier call made the same release.
     pub was_there: bool,
 }
 
@@ -114,7 +115,7 @@ pub fn release(pool: &Pool, to: &ReleaseTo) -> Result<Released, ReleaseError> {
     })
 }
 
-/// What can be said before any work is done.
+/// Checks what can be checked before any work is done.
 fn check(pool: &Pool, to: &ReleaseTo) -> Result<(), ReleaseError> {
     let photographs = source(&pool.spec().generate).folder();
     let folders = photographs.into_iter().chain([pool.ctx().run.path()]);
@@ -148,7 +149,7 @@ struct Work<'a> {
     others: &'a Others,
     people: Option<&'a PeopleResult>,
     also: Vec<ReleaseForm>,
-    /// What changed since an older release, in numbers and image for image.
+    /// The changes since an older release: their numbers, and image for image.
     since: Option<(BaseRecord, Changes)>,
 }
 
@@ -202,7 +203,7 @@ impl Work<'_> {
         let record = self.record(key, &layout, &categories);
         let contents = Contents {
             spec,
-            kept: self.chosen,
+            chosen: self.chosen,
             left_out: self.left_out,
             near: self.near,
             others: &self.others.folders,
@@ -249,7 +250,7 @@ fn change_facts(base: &BaseRecord) -> ChangeFacts {
     ChangeFacts { base_version: base.called(), added: base.added, removed: base.removed, relabelled: base.relabelled }
 }
 
-/// The recipe as it is published.
+/// The recipe as it is published, without paths.
 fn recipe(spec: &RunSpec) -> Result<String, ReleaseError> {
     toml::to_string(&spec.published()).map_err(|e| ReleaseError::Recipe(e.to_string()))
 }

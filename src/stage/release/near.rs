@@ -1,7 +1,9 @@
-//! No image twice: equal files go, and images that merely look alike go too unless the recipe keeps them.
+//! Leaves duplicates out: equal files always, images that look alike unless the recipe keeps them.
 //!
-//! Of several the one with the most failing surrogates stays, of equal ones the first in the plan. A file that the pool
-//! has under several categories is wrong under all but one, and nobody can tell which: all of them go.
+//! Of several alike, the one with the most failing surrogates stays; of those with as many, the first in the plan.
+//!
+//! Holds always: no file is in a release twice; a file that the pool has under several categories is left out, because
+//! all but one of its labels are wrong and nobody can tell which.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,9 +17,9 @@ use crate::pool::Pool;
 use crate::render::release::NearRow;
 use crate::stats::{near_duplicates, nearest};
 
-/// What the search for duplicates came to.
+/// The result of the search for duplicates.
 pub struct WithoutDuplicates {
-    /// What stays, by item.
+    /// Images that stay, by item.
     pub stays: Vec<InspectedImage>,
     /// What was left out.
     pub left_out: Vec<LeftOut>,
@@ -25,37 +27,37 @@ pub struct WithoutDuplicates {
     pub found: Vec<NearRow>,
 }
 
-/// Leaves duplicates out; `others`: images that the release should not have either.
+/// Leaves duplicates out; `others`: images that the release must not repeat.
 pub fn without_duplicates(
     pool: &Pool,
-    mut seen: Vec<InspectedImage>,
+    mut images: Vec<InspectedImage>,
     others: &Others,
 ) -> Result<WithoutDuplicates, ReleaseError> {
     let spec = pool.spec();
-    seen.sort_by_key(|seen| (Reverse(seen.hard.n_failed), seen.image.item_id));
+    images.sort_by_key(|image| (Reverse(image.hard.n_failed), image.image.item_id));
     let mut left_out = Vec::new();
-    let conflicts = conflicts(pool, &seen)?;
-    take_out(&mut seen, &mut left_out, conflicts);
-    let equal = equal(&seen);
-    take_out(&mut seen, &mut left_out, equal);
-    let mut found = near_others(&seen, others, spec.release.max_distance);
-    take_out(&mut seen, &mut left_out, found.iter().map(|row| of_row(row, Reason::NearOther)).collect());
-    let alike = near_each_other(spec, &seen);
+    let conflicts = conflicts(pool, &images)?;
+    take_out(&mut images, &mut left_out, conflicts);
+    let equal = equal(&images);
+    take_out(&mut images, &mut left_out, equal);
+    let mut found = near_others(&images, others, spec.release.max_distance);
+    take_out(&mut images, &mut left_out, found.iter().map(|row| of_row(row, Reason::NearOther)).collect());
+    let alike = near_each_other(spec, &images);
     let gone = alike.iter().filter(|row| row.excluded).map(|row| of_row(row, Reason::NearDuplicate)).collect();
-    take_out(&mut seen, &mut left_out, gone);
+    take_out(&mut images, &mut left_out, gone);
     found.extend(alike);
-    seen.sort_by_key(|seen| seen.image.item_id);
+    images.sort_by_key(|image| image.image.item_id);
     found.sort_by_key(|row| row.item_id);
-    Ok(WithoutDuplicates { stays: seen, left_out, found })
+    Ok(WithoutDuplicates { stays: images, left_out, found })
 }
 
-/// Why items go, and what more there is to say.
-type Gone = HashMap<ItemId, (Reason, String)>;
+/// Items to leave out, with reason and details.
+type Removals = HashMap<ItemId, (Reason, String)>;
 
-fn take_out(seen: &mut Vec<InspectedImage>, left_out: &mut Vec<LeftOut>, gone: Gone) {
-    seen.retain(|seen| {
-        let gone = gone.get(&seen.image.item_id);
-        left_out.extend(gone.map(|(reason, detail)| LeftOut::new(&seen.hard, *reason, detail.as_str())));
+fn take_out(images: &mut Vec<InspectedImage>, left_out: &mut Vec<LeftOut>, gone: Removals) {
+    images.retain(|image| {
+        let gone = gone.get(&image.image.item_id);
+        left_out.extend(gone.map(|(reason, detail)| LeftOut::new(&image.hard, *reason, detail.as_str())));
         gone.is_none()
     });
 }
@@ -64,13 +66,13 @@ fn of_row(row: &NearRow, reason: Reason) -> (ItemId, (Reason, String)) {
     (ItemId(row.item_id), (reason, format!("{} of 64 bits from {}", row.distance, row.like)))
 }
 
-/// Items whose very file is in the pool, hard or not, under another category.
-fn conflicts(pool: &Pool, seen: &[InspectedImage]) -> Result<Gone, ReleaseError> {
+/// Items whose file is also in the pool, hard or not, under another category.
+fn conflicts(pool: &Pool, images: &[InspectedImage]) -> Result<Removals, ReleaseError> {
     let mut items: HashMap<Sha256, Vec<&InspectedImage>> = HashMap::new();
-    for image in seen {
+    for image in images {
         items.entry(image.image.sha256).or_default().push(image);
     }
-    let mut gone = Gone::new();
+    let mut gone = Removals::new();
     for shard in 0..pool.shards() {
         pool.ctx().check_stop()?;
         let is_copy = |row: &&ImageRow| {
@@ -95,33 +97,33 @@ fn conflicts(pool: &Pool, seen: &[InspectedImage]) -> Result<Gone, ReleaseError>
 }
 
 /// Of files with equal bytes all but the first.
-fn equal(seen: &[InspectedImage]) -> Gone {
-    let mut first: HashMap<Sha256, ItemId> = HashMap::with_capacity(seen.len());
-    let later = seen.iter().filter_map(|seen| {
-        let stays = *first.entry(seen.image.sha256).or_insert(seen.image.item_id);
-        let item = seen.image.item_id;
+fn equal(images: &[InspectedImage]) -> Removals {
+    let mut first: HashMap<Sha256, ItemId> = HashMap::with_capacity(images.len());
+    let later = images.iter().filter_map(|image| {
+        let stays = *first.entry(image.image.sha256).or_insert(image.image.item_id);
+        let item = image.image.item_id;
         (stays != item).then(|| (item, (Reason::SameImage, format!("item {stays}"))))
     });
     later.collect()
 }
 
 /// Items that look like an image to compare with; these are always left out.
-fn near_others(seen: &[InspectedImage], others: &Others, max_distance: u32) -> Vec<NearRow> {
+fn near_others(images: &[InspectedImage], others: &Others, max_distance: u32) -> Vec<NearRow> {
     let hashes: Vec<u64> = others.images.iter().map(|(_, hash)| *hash).collect();
-    let row = |seen: &InspectedImage| {
-        let (at, distance) = nearest(seen.hash, &hashes, max_distance)?;
+    let row = |image: &InspectedImage| {
+        let (at, distance) = nearest(image.hash, &hashes, max_distance)?;
         let like = others.images[at].0.clone();
-        Some(NearRow { item_id: seen.image.item_id.0, like, distance, excluded: true })
+        Some(NearRow { item_id: image.image.item_id.0, like, distance, excluded: true })
     };
-    seen.iter().filter_map(row).collect()
+    images.iter().filter_map(row).collect()
 }
 
-/// Items that look like an earlier one that stays; where all stay, like any earlier one.
-fn near_each_other(spec: &RunSpec, seen: &[InspectedImage]) -> Vec<NearRow> {
+/// Items that look like an earlier one that stays; if the recipe keeps near duplicates, like any earlier one.
+fn near_each_other(spec: &RunSpec, images: &[InspectedImage]) -> Vec<NearRow> {
     let max_distance = spec.release.max_distance;
-    let hashes: Vec<u64> = seen.iter().map(|seen| seen.hash).collect();
+    let hashes: Vec<u64> = images.iter().map(|image| image.hash).collect();
     let excluded = spec.release.near_duplicates == NearDuplicates::Exclude;
-    // (place, place of the one that it is like, distance in bits)
+    // (place, place of the similar earlier image, distance in bits)
     let pairs: Vec<(usize, usize, u32)> = if excluded {
         near_duplicates(&hashes, max_distance).iter().map(|n| (n.left_out, n.stays, n.distance)).collect()
     } else {
@@ -130,7 +132,7 @@ fn near_each_other(spec: &RunSpec, seen: &[InspectedImage]) -> Vec<NearRow> {
     };
     let mut rows = Vec::with_capacity(pairs.len());
     for (at, other, distance) in pairs {
-        let (one, other) = (&seen[at], &seen[other]);
+        let (one, other) = (&images[at], &images[other]);
         let mut like = format!("item {}", other.image.item_id);
         if other.hard.category != one.hard.category {
             like += &format!(", which is {}", other.hard.category);

@@ -1,4 +1,7 @@
-//! Images that a release should not have: those of folders, and those of other releases.
+//! Images that a release must not repeat: those of given folders and of other releases.
+//!
+//! Holds always: an image that cannot be read is counted, because a comparison that skips images silently proves less
+//! than it says.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +14,10 @@ use crate::store::ReleaseDir;
 use crate::table::ReleaseFile;
 use crate::work::Context;
 
-/// Images that are hashed between two looks at the signals.
+/// Images that are hashed between two checks for a signal.
 const BLOCK: usize = 64;
 
-/// What was compared with.
+/// The images to compare with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Others {
     /// Names of the images (`folder/path`) and their perceptual hashes.
@@ -23,7 +26,7 @@ pub struct Others {
     pub folders: Vec<(String, u64, u64)>,
 }
 
-/// An error if one of the folders cannot be read or has nothing to compare with: said before any work is done.
+/// An error if a folder cannot be read or has no image; checked before any work is done.
 pub fn check(folders: &[PathBuf]) -> Result<(), ReleaseError> {
     for folder in folders {
         if ReleaseDir::find(folder).is_none() && images_below(folder)?.is_empty() {

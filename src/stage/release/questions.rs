@@ -1,5 +1,7 @@
-//! Questions with two choices, as ImageNet-D ships them for models that chat: the true category and what the surrogates
-//! see.
+//! Questions with two choices, as ImageNet-D has them for models that answer questions: the true category and the one
+//! that the surrogates find likeliest.
+//!
+//! Holds always: the wrong choice is never the true category, because the question would then have no answer.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +22,7 @@ pub fn write(reader: &mut Reader, categories: &CategorySet, draft: &Draft) -> Re
     for start in (0..reader.chosen().len()).step_by(BLOCK) {
         let range = start..reader.chosen().len().min(start + BLOCK);
         reader.read(range, false, |evidence| {
-            kinds.entry(evidence.kept.folder().to_owned()).or_default().push(row(evidence, categories, &names));
+            kinds.entry(evidence.item.folder().to_owned()).or_default().push(row(evidence, categories, &names));
             Ok(())
         })?;
     }
@@ -39,13 +41,13 @@ fn row(evidence: &Evidence, categories: &CategorySet, names: &[&str]) -> Questio
         Err(_) => class.to_string(),
     };
     let mut top = top_names(&evidence.predictions, name);
-    // Few broad categories may take up all that the surrogates name.
+    // Few broad categories may cover all classes that the surrogates name.
     let rest = categories.entries.iter().map(|category| category.name.clone());
     let rest: Vec<String> = rest.filter(|name| !top.contains(name)).take(2).collect();
     top.extend(rest);
     let mut top = top.into_iter();
     QuestionRow {
-        image_dir: evidence.kept.path.clone(),
+        image_dir: evidence.item.path.clone(),
         gt_category: own.clone(),
         top1_pred_cate: top.next().unwrap_or_default(),
         top2_pred_cate: top.next().unwrap_or_default(),

@@ -1,5 +1,6 @@
-//! The report's figures by nuisance, and those of targets: counted shard by shard, so that their size does not depend
-//! on the pool's.
+//! The report's figures by nuisance, and those of targets.
+//!
+//! Holds always: counted shard by shard, because memory must not grow with the pool.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -54,7 +55,7 @@ impl Groups {
         }
     }
 
-    /// Adds what the targets said of the images of shard `shard` that were judged.
+    /// Adds the predictions of the targets for the judged images of shard `shard`.
     pub fn add_targets(&mut self, pool: &Pool, shard: usize, judged: &[ItemResult]) -> Result<(), PoolError> {
         let mine = &pool.spec().mine;
         let hard: HashMap<u32, bool> = judged.iter().map(|verdict| (verdict.item_id, verdict.hard)).collect();

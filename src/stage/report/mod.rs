@@ -1,6 +1,8 @@
 //! report: the current mining as one page, `report/index.html`.
 //!
-//! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown.
+//! Two passes: figures over all items, then thumbnails and predictions of the hard items that are shown. Does not lay
+//! out anything: `render::report` does. Holds always: memory does not grow with the pool, because only figures are kept
+//! of items that are not shown.
 
 mod error;
 mod groups;
@@ -31,7 +33,7 @@ pub use error::ReportError;
 /// Rows of the table of shared confusions.
 const CONFUSIONS: usize = 100;
 
-/// Where the page is.
+/// The written page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportResult {
     /// The page.
@@ -55,7 +57,8 @@ pub fn report(pool: &Pool, max_images: usize) -> Result<ReportResult, ReportErro
     Ok(result)
 }
 
-/// Tells the pool which items the page will show: what decodes their pictures before then makes their thumbnails, too.
+/// Tells the pool which items the page will show, so that whoever decodes their pictures before also makes the
+/// thumbnails.
 pub fn want_thumbnails(pool: &Pool, max_images: usize) -> Result<(), ReportError> {
     pool.want_thumbnails(shown(pool, max_images)?.iter().map(|row| row.item_id).collect());
     Ok(())
@@ -84,7 +87,8 @@ struct Figures {
     target_runtimes: Vec<String>,
     /// By nuisance, and of targets.
     groups: Groups,
-    /// Images that this mining lacks, and why: not those that only a target, or a surrogate without a vote, failed on.
+    /// Images that this mining lacks, with reasons; not images on which only a target or an unselected surrogate
+    /// failed.
     missing: usize,
     dropped: Vec<DropRow>,
 }
@@ -308,16 +312,6 @@ fn predictions(pool: &Pool, shard: usize, here: &BTreeMap<ItemId, &HardRow>) -> 
     Ok(predictions)
 }
 
-/// What a made image was asked to be.
-fn made_from(row: &PlanRow) -> Option<page::MadeFrom> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    (row.nuisance.is_some() || row.prompt.is_some()).then(|| page::MadeFrom {
-        kind: text(&row.nuisance_kind),
-        value: text(&row.nuisance),
-        prompt: text(&row.prompt),
-    })
-}
-
 fn card(
     pool: &Pool,
     image: &ImageRow,
@@ -347,6 +341,16 @@ fn card(
         near_tie: hard.near_tie,
         suspect_label: hard.agreed_wrong.is_some_and(|(_, count)| suspect(count, hard.n_failed)),
     }
+}
+
+/// The nuisance and the prompt of a made image.
+fn made_from(row: &PlanRow) -> Option<page::MadeFrom> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (row.nuisance.is_some() || row.prompt.is_some()).then(|| page::MadeFrom {
+        kind: text(&row.nuisance_kind),
+        value: text(&row.nuisance),
+        prompt: text(&row.prompt),
+    })
 }
 
 /// Whether the label itself is in doubt: two failing surrogates or more, three quarters of them at least, give one

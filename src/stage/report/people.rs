@@ -1,4 +1,7 @@
-//! The report's part about people: from verdicts to what the page says.
+//! The report's part about people: verdicts -> what the page shows.
+//!
+//! Does not count votes: `people` does. Holds always: a person appears as the first digits of a keyed hash, because the
+//! page may be published.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +17,7 @@ const DISPUTED: usize = 24;
 /// Digits of a person's hash that the page shows.
 const NAME: usize = 8;
 
-/// What people answered, if anybody has.
+/// Figures over all answers; `None` without answers.
 pub fn people(pool: &Pool) -> Result<Option<People>, ReportError> {
     let spec = pool.spec();
     let Some(result) = people_result(pool.ctx(), spec)? else { return Ok(None) };
@@ -73,7 +76,7 @@ fn disputed(pool: &Pool, result: &PeopleResult) -> Result<Vec<Disputed>, ReportE
     Ok(shown)
 }
 
-/// The largest share, over the questions, of votes that are not with the most: 0 where all agree.
+/// The largest share, over the questions, of votes that are not the most frequent answer; 0 if all agree.
 fn dissent(item: &ItemVerdict) -> f64 {
     let of = |votes: [u32; 3]| {
         let (all, most) = (votes.iter().sum::<u32>(), votes.iter().max().copied().unwrap_or(0));

@@ -1,4 +1,7 @@
-//! verify: every file of a run against its record, every table against the ones it is made from. Mends nothing.
+//! verify: checks every file of a run against its record, and every table against those that it is made from.
+//!
+//! Holds always: changes nothing, because damage must be seen before it is repaired; every problem names the file and
+//! what to do.
 
 mod release;
 
@@ -27,7 +30,7 @@ pub enum VerifyError {
     Work(#[from] WorkError),
 }
 
-/// What was looked at, and what is wrong.
+/// What was checked, and what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Files whose hashes were compared.
@@ -45,7 +48,7 @@ impl Verified {
     /// Checks a unit's record and files; `rows` counts the rows of its table.
     fn unit(&mut self, unit: &Unit, rows: impl FnOnce(&Path) -> Result<u64, TableError>) -> Option<ShardRecord> {
         let Some(record) = unit.record() else {
-            self.wrong(&unit.file("json"), "the record is missing or cannot be read: this shard is not done");
+            self.wrong(&unit.file("json"), "the record is missing or cannot be read, so this shard is not done");
             return None;
         };
         self.files += record.files.len() as u64;
@@ -86,7 +89,7 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     lost.dedup();
     match dropped_table::decode(&ctx.run.dropped()) {
         Ok(rows) if rows == lost => {}
-        Ok(_) => verified.wrong(&ctx.run.dropped(), "it does not say what the records of the shards say"),
+        Ok(_) => verified.wrong(&ctx.run.dropped(), "it differs from the records of the shards"),
         Err(error) => verified.wrong(&ctx.run.dropped(), &error.to_string()),
     }
     verify_manifest(ctx, &spec, &mut verified);
@@ -117,7 +120,7 @@ fn verify_shard(ctx: &Context, spec: &RunSpec, shard: usize, verified: &mut Veri
     records
 }
 
-/// Task sheets, answers and verdicts, as far as there are any.
+/// Checks task sheets, answers and verdicts, if the run has any.
 fn verify_people(ctx: &Context, verified: &mut Verified) {
     let rounds = (0..ctx.run.rounds()).map(|index| ctx.run.round(index));
     let answers = ctx.run.answered().into_iter().map(|name| ctx.run.answers(&name));
@@ -131,7 +134,7 @@ fn verify_people(ctx: &Context, verified: &mut Verified) {
     }
 }
 
-/// The manifest must be the table of the current mining, byte for byte, and readable.
+/// Checks that the manifest is the table of the current mining, byte for byte, and can be read.
 fn verify_manifest(ctx: &Context, spec: &RunSpec, verified: &mut Verified) {
     let (manifest, mined) = (ctx.run.manifest(), ctx.run.mined(&spec.mining_id()));
     verified.files += 1;

@@ -1,4 +1,6 @@
-//! verify of a release: hashes, counts, schema, no image twice, and that the card says what it must. Mends nothing.
+//! verify of a release: hashes, counts, schema, no image twice, and a card with all that it must say.
+//!
+//! Holds always: changes nothing; needs nothing but the release, because whoever downloads it has no run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -26,12 +28,6 @@ const DOCUMENTS: [&str; 7] = [
     "release.json",
 ];
 
-/// What is wrong with the file at `path`.
-fn wrong(verified: &mut Verified, path: &Path, problem: &str) {
-    let remedy = "get the release again from where it came, or make it again with `hardset release`";
-    verified.problems.push(format!("{}: {problem}; {remedy}", path.display()));
-}
-
 /// Checks the whole release.
 pub fn verify_release(ctx: &Context, release: &ReleaseDir) -> Result<Verified, VerifyError> {
     let mut verified = Verified::default();
@@ -42,7 +38,7 @@ pub fn verify_release(ctx: &Context, release: &ReleaseDir) -> Result<Verified, V
         return Ok(verified);
     }
     let recipe = release.recipe()?;
-    let mut found = Found { columns: release_columns(&recipe, record.verified), ..Found::default() };
+    let mut found = DataContents { columns: release_columns(&recipe, record.verified), ..DataContents::default() };
     ctx.progress.start("verify", record.images);
     for file in &record.files {
         ctx.check_stop()?;
@@ -60,14 +56,14 @@ pub fn verify_release(ctx: &Context, release: &ReleaseDir) -> Result<Verified, V
 fn listed(release: &ReleaseDir, verified: &mut Verified) -> Result<BTreeMap<String, String>, VerifyError> {
     let path = release.path().join(SUMS);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        wrong(verified, &path, "it is missing or no text");
+        wrong(verified, &path, "it is missing or is not text");
         return Ok(BTreeMap::new());
     };
     let (names, unread) = read_sums(&text);
     if unread > 0 {
         wrong(verified, &path, &format!("{unread} of its lines cannot be read"));
     }
-    // What begins with a dot is not the release's: git and the hub's tools leave such files.
+    // Files whose names begin with a dot belong to git and the hub's tools, not to the release.
     let strangers = release.files()?.into_iter().filter(|name| !name.starts_with('.') && name != SUMS);
     for name in strangers.filter(|name| !names.contains_key(name)) {
         wrong(verified, &release.path().join(name), &format!("{SUMS} does not have it"));
@@ -77,6 +73,12 @@ fn listed(release: &ReleaseDir, verified: &mut Verified) -> Result<BTreeMap<Stri
         wrong(verified, &release.path().join(name), &format!("{SUMS} does not have it"));
     }
     Ok(names)
+}
+
+/// What is wrong with the file at `path`.
+fn wrong(verified: &mut Verified, path: &Path, problem: &str) {
+    let remedy = "get the release again from where it came, or make it again with `hardset release`";
+    verified.problems.push(format!("{}: {problem}; {remedy}", path.display()));
 }
 
 fn sums(
@@ -91,7 +93,7 @@ fn sums(
         ctx.progress.advance(1);
         match hash_file(&path) {
             Ok((_, found)) if found.to_string() == *expected => None,
-            Ok(_) => Some((path, "its SHA-256 is another one".to_owned())),
+            Ok(_) => Some((path, "its SHA-256 differs".to_owned())),
             Err(error) => Some((path, error.to_string())),
         }
     };
@@ -104,9 +106,9 @@ fn sums(
     Ok(())
 }
 
-/// What the data files should have, and what they have.
+/// The columns that the data files should have, and what was found in them.
 #[derive(Default)]
-struct Found {
+struct DataContents {
     columns: Vec<ColumnFacts>,
     last_item: Option<u32>,
     hashes: HashSet<String>,
@@ -117,7 +119,7 @@ fn data_file(
     release: &ReleaseDir,
     record: &ReleaseRecord,
     file: &DataFileRecord,
-    found: &mut Found,
+    found: &mut DataContents,
     verified: &mut Verified,
 ) {
     let (path, images) = (release.path().join(&file.path), file.images);
@@ -148,7 +150,7 @@ fn data_file(
     }
 }
 
-impl Found {
+impl DataContents {
     /// What is wrong with a row.
     fn problem(&mut self, record: &ReleaseRecord, row: &ReleaseRowCheck) -> Option<&'static str> {
         *self.labels.entry(row.label).or_default() += 1;
@@ -170,7 +172,7 @@ impl Found {
     }
 }
 
-fn totals(release: &ReleaseDir, record: &ReleaseRecord, found: &Found, verified: &mut Verified) {
+fn totals(release: &ReleaseDir, record: &ReleaseRecord, found: &DataContents, verified: &mut Verified) {
     let path = release.path().join("release.json");
     let rows: u64 = found.labels.values().sum();
     if rows != record.images {
@@ -184,7 +186,7 @@ fn totals(release: &ReleaseDir, record: &ReleaseRecord, found: &Found, verified:
     }
 }
 
-/// The card and the recipe must name the surrogates with their weights, and say what people did; Croissant must have
+/// Checks that card and recipe name the surrogates with their weights and say what people did, and that Croissant has
 /// the hashes.
 fn documents(
     release: &ReleaseDir,
@@ -210,7 +212,7 @@ fn documents(
     }
 }
 
-/// As many images in each other form.
+/// Checks that each other form has as many images.
 fn forms(release: &ReleaseDir, record: &ReleaseRecord, names: &BTreeMap<String, String>, verified: &mut Verified) {
     for form in &record.also {
         let inside: BTreeSet<&str> =

@@ -1,6 +1,6 @@
-//! Answers of all inputs -> which votes count, whose assignments are set aside.
+//! Checks the answers of all inputs: which count as votes, and whose assignments are set aside.
 //!
-//! Holds always: every answer comes out once, with the reason if it does not count, because a vote that vanishes
+//! Holds always: every answer is returned once, with a reason if it does not count, because a vote that vanishes
 //! changes a verdict unseen; a person has one vote on an item and question.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -10,9 +10,9 @@ use crate::domain::{
     AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ChecksPassed, ItemId, Task, TaskKind, VoteRow, parse_time,
 };
 
-/// Which answers count.
+/// The answers, each with a reason if it does not count, and the assignments.
 #[derive(Debug, Default)]
-pub struct Tallied {
+pub struct CheckedAnswers {
     /// All answers, in the order in which they were given.
     pub votes: Vec<VoteRow>,
     /// One row for each sheet and person.
@@ -22,7 +22,7 @@ pub struct Tallied {
 /// Why an assignment that is not finished does not count yet.
 const TOO_FEW: &str = "too few of its sentinels are answered";
 
-/// Whether somebody has finished the sheet, whether or not it passed; a sheet only started is not finished.
+/// Whether the person has finished the sheet, passed or not; a sheet only started is not finished.
 pub fn is_done(assignment: &Assignment) -> bool {
     assignment.reason.as_deref() != Some(TOO_FEW)
 }
@@ -30,7 +30,7 @@ pub fn is_done(assignment: &Assignment) -> bool {
 /// Answers of one person to one sheet: by task and question.
 type Answers<'a> = BTreeMap<(&'a str, &'a str), Answer>;
 
-/// What the rules are applied to.
+/// The sheets to which the answers belong.
 struct Sheets<'a> {
     spec: &'a AnnotateSpec,
     /// All tasks, by name.
@@ -41,9 +41,14 @@ struct Sheets<'a> {
     blanks: &'a BTreeSet<String>,
 }
 
-/// Sorts the answers out. `rows`: those of all inputs, each input's in its own order. `blanks`: tasks whose images
-/// people could not see.
-pub fn tally(spec: &AnnotateSpec, rounds: &[Round], blanks: &BTreeSet<String>, rows: Vec<AnswerRow>) -> Tallied {
+/// Checks all answers. `rows`: those of all inputs, each input's in its own order. `blanks`: tasks whose images people
+/// could not see.
+pub fn check_answers(
+    spec: &AnnotateSpec,
+    rounds: &[Round],
+    blanks: &BTreeSet<String>,
+    rows: Vec<AnswerRow>,
+) -> CheckedAnswers {
     let tasks = rounds.iter().flat_map(|round| &round.tasks);
     let sheets = Sheets {
         spec,
@@ -62,18 +67,18 @@ pub fn tally(spec: &AnnotateSpec, rounds: &[Round], blanks: &BTreeSet<String>, r
     }
     let assignments = sheets.assignments(&answers);
     let votes = votes(&sheets.tasks, &rows, reasons, &assignments);
-    Tallied { votes, assignments }
+    CheckedAnswers { votes, assignments }
 }
 
-/// By time, those without one first; else in the order in which inputs were collected.
+/// Rows by time, those without a time first; rows of one time in the order in which inputs were collected.
 fn in_order(mut rows: Vec<AnswerRow>) -> Vec<AnswerRow> {
     rows.sort_by_key(|row| row.at_ms.unwrap_or(i64::MIN));
     rows
 }
 
 impl<'a> Sheets<'a> {
-    /// Why rows cannot count, whatever the rest of their assignments is like. Of several answers of a person to one
-    /// question about one task the last counts: people correct themselves.
+    /// Why rows cannot count, whatever the rest of their assignments. Of several answers of a person to one question
+    /// about one task the last counts, because people correct themselves.
     fn first_look(&self, rows: &[AnswerRow]) -> Vec<Option<String>> {
         let closes = self.spec.check.closes.as_deref().and_then(parse_time);
         let mut later: HashMap<(&str, &str, &str), Option<Answer>> = HashMap::new();
@@ -83,7 +88,9 @@ impl<'a> Sheets<'a> {
             if reason.is_none() {
                 reason = match later.insert((&row.person, &row.task, &row.question), row.answer) {
                     None => None,
-                    Some(answer) if answer == row.answer => Some("given once more later".to_owned()),
+                    Some(answer) if answer == row.answer => {
+                        Some("the person gave the same answer again later".to_owned())
+                    }
                     Some(_) => Some("the person changed this answer later".to_owned()),
                 };
             }
@@ -99,7 +106,7 @@ impl<'a> Sheets<'a> {
             return Some(problem.clone());
         }
         if !self.tasks.contains_key(row.task.as_str()) {
-            return Some("the task is on no sheet of this run".to_owned());
+            return Some("the task is not on a sheet of this run".to_owned());
         }
         if !self.spec.questions.iter().any(|question| question.id == row.question) {
             return Some("the recipe does not have this question".to_owned());
@@ -136,7 +143,7 @@ impl<'a> Sheets<'a> {
 
     /// Counts the sentinels of an assignment and sets it aside if too many of them failed.
     fn check(&self, row: &mut Assignment, shown: &[&Task], answers: &Answers) {
-        // Sentinel answers that are wanted, in the order positive, negative, repeat.
+        // Number of sentinel answers that a whole sheet has, in the order positive, negative, repeat.
         let mut wanted = [0_u32; 3];
         for task in shown {
             for question in &self.spec.questions {
@@ -166,7 +173,7 @@ impl<'a> Sheets<'a> {
         };
     }
 
-    /// A person who fails over all sheets loses also those that passed by luck.
+    /// A person who fails over all sheets also loses the sheets that passed by luck.
     fn set_people_aside(&self, assignments: &mut [Assignment]) {
         let mut places_of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, assignment) in assignments.iter().enumerate() {
@@ -235,7 +242,7 @@ fn votes(
     votes
 }
 
-/// What only the run knows: that the task is a sentinel, that the assignment is set aside.
+/// Why a vote does not count although its row is valid: the task is a sentinel, or the assignment is set aside.
 fn secret_reason(task: &Task, row: &AnswerRow, aside: &HashSet<(&str, &str)>) -> Option<String> {
     let set_aside = || aside.contains(&(row.person.as_str(), task.batch.as_str()));
     sentinel(task).or_else(|| set_aside().then(|| "the assignment is set aside".to_owned()))
@@ -292,9 +299,9 @@ mod tests {
     }
 
     fn check(answers: &str, expected: &[&str]) {
-        let tallied = tally(&spec(), &rounds(), &BTreeSet::new(), rows(answers));
+        let checked = check_answers(&spec(), &rounds(), &BTreeSet::new(), rows(answers));
         let said = |vote: &VoteRow| vote.reason.clone().unwrap_or_else(|| "counts".to_owned());
-        let found: Vec<String> = tallied.votes.iter().map(said).collect();
+        let found: Vec<String> = checked.votes.iter().map(said).collect();
         assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:#?}");
         assert_eq!(found.len(), expected.len());
     }
@@ -337,8 +344,8 @@ mod tests {
     #[test]
     fn what_could_not_be_shown_neither_counts_nor_sets_anybody_aside() {
         let blanks = ["n".to_owned(), "c2".to_owned()].into();
-        let tallied = tally(&spec(), &rounds(), &blanks, rows("a c1 yes, a c2 no, a r yes, a p yes, a n yes"));
-        let counts: Vec<bool> = tallied.votes.iter().map(|vote| vote.reason.is_none()).collect();
+        let checked = check_answers(&spec(), &rounds(), &blanks, rows("a c1 yes, a c2 no, a r yes, a p yes, a n yes"));
+        let counts: Vec<bool> = checked.votes.iter().map(|vote| vote.reason.is_none()).collect();
         assert_eq!(counts, [true, false, false, false, false]);
     }
 
@@ -350,7 +357,7 @@ mod tests {
         };
         let mut rows = rows("a c1 yes, a c2 yes, a c2 no");
         rows[2].question = "colour".into();
-        let reasons: Vec<_> = tally(&spec, &rounds(), &BTreeSet::new(), rows)
+        let reasons: Vec<_> = check_answers(&spec, &rounds(), &BTreeSet::new(), rows)
             .votes
             .into_iter()
             .map(|vote| vote.reason.unwrap_or_default())
@@ -370,8 +377,8 @@ mod tests {
         };
         rounds[0].tasks.iter_mut().filter(|task| task.batch == "d").for_each(|task| task.kind = again(task));
         let rows = rows("a c1 yes, a r yes, a p yes, a n no, a dc1 yes, a dr yes, a dp no, a dn yes");
-        let tallied = tally(&spec(), &rounds, &BTreeSet::new(), rows);
-        let reasons: Vec<_> = tallied.assignments.iter().map(|row| row.reason.clone().unwrap_or_default()).collect();
+        let checked = check_answers(&spec(), &rounds, &BTreeSet::new(), rows);
+        let reasons: Vec<_> = checked.assignments.iter().map(|row| row.reason.clone().unwrap_or_default()).collect();
         assert!(reasons[0].contains("all sheets") && reasons[1].contains("the sentinels failed"), "{reasons:?}");
     }
 }
