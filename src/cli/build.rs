@@ -31,8 +31,10 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let mined = mining::mine(&pool, &images, Check::Hashes)?;
     // Sheets before the report: decoding a hard image for people also gives its thumbnail.
     want_thumbnails(&pool, args.max_images)?;
-    let sheets = sheets(&pool)?;
+    let sheets = sheets(&pool);
+    // Written also if the sheets cannot be.
     let page = write_report(&pool, args.max_images)?;
+    let sheets = sheets?;
     let mined = mine::output(&dir, &mined);
     let lines = sheets.iter().map(|exported| annotate::written(exported, &spec));
     let text = [mined.text, report::text(&page)].into_iter().chain(lines).collect::<Vec<_>>().join("\n");

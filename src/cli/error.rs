@@ -1,7 +1,7 @@
 //! The errors of all verbs, joined, and the exit code of each.
 //!
-//! Holds always: every variant of every error has its exit code in a `match` without `_`, because the codes are a
-//! contract with other people's scripts: a new variant does not compile until it has a code.
+//! Holds always: every kind of failure of a verb has its exit code in a `match` without `_`, because the codes are a
+//! contract with other people's scripts: a new kind does not compile until it has a code.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;

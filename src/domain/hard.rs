@@ -1,5 +1,7 @@
 //! A hard item: one on which the surrogates of a mining fail together.
 
+use std::sync::Arc;
+
 use super::ItemId;
 
 /// A hard item: a row of the mined table.
@@ -12,7 +14,7 @@ pub struct HardRow {
     /// Kind and value of its nuisance, if it has one.
     pub nuisance: Option<(String, String)>,
     /// Names of the surrogates that fail, in the mining's order.
-    pub failed_by: Vec<String>,
+    pub failed_by: Arc<[String]>,
     /// How many they are.
     pub n_failed: u32,
     /// The wrong class that most of them gave, and how many did.

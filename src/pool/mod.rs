@@ -165,15 +165,6 @@ impl<'a> Pool<'a> {
         Ok(source(&self.spec.generate).check_there()?)
     }
 
-    /// The picture of an image. Keeps its thumbnail if that is wanted, so that it need not be decoded again.
-    pub fn picture(&self, row: &ImageRow) -> Outcome<RgbImage> {
-        let picture = self.images.picture(row);
-        if let Outcome::Kept(picture) = &picture {
-            self.keep_thumbnail(row.item_id, picture);
-        }
-        picture
-    }
-
     /// From now on the thumbnails of these items are kept when their pictures are decoded.
     pub fn want_thumbnails(&self, items: BTreeSet<ItemId>) {
         self.thumbnails.want(items);

@@ -167,7 +167,8 @@ struct FoundFile {
 
 /// All images below `root`, sorted. Links are followed, but not back to a folder around them.
 ///
-/// Hidden files and files without an image's extension are ignored. Only a root that cannot be read is an error.
+/// Hidden files and files without an image's extension are ignored. A root that cannot be read is an error, and so
+/// is a folder that cannot be named.
 fn search(root: &Path, recursive: bool) -> io::Result<Vec<FoundFile>> {
     fs::read_dir(root)?;
     let depth = if recursive { usize::MAX } else { 1 };
@@ -176,7 +177,8 @@ fn search(root: &Path, recursive: bool) -> io::Result<Vec<FoundFile>> {
     for entry in WalkDir::new(root).follow_links(true).max_depth(depth).into_iter().filter_entry(is_shown) {
         match entry {
             Ok(entry) => found.extend(image(root, entry.path())),
-            Err(error) if error.depth() == 0 => return Err(error.into()),
+            // Some errors below the root name no path: without one there can be no row, and nothing may be lost.
+            Err(error) if error.depth() == 0 || error.path().is_none() => return Err(error.into()),
             Err(error) => found.extend(unreadable(root, &error)),
         }
     }

@@ -1,7 +1,7 @@
 //! Where images come from: one file for each kind of source, which says all that is special about it.
 //!
 //! A new kind of source is a variant of [`GenerateSpec`], its keys in `config/generate.rs`, one file here that
-//! implements [`Source`], and one arm of [`source`]. Nothing else asks of which kind a source is; that is the
+//! implements [`Source`], and one arm of [`source`]. No verb asks of which kind a source is; that is the
 //! invariant of this room, because a kind that is asked for in twenty places is forgotten in one of them.
 
 mod diffusion;

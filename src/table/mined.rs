@@ -2,8 +2,10 @@
 //!
 //! Written shard by shard: chunks may be encoded on several threads at the same time and are appended in order.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use polars::io::parquet::write::{BatchedWriter, RowGroupIterColumns};
 use polars::prelude::*;
@@ -155,6 +157,7 @@ pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
             let (wrong, agreed) = (frame.column("agreed_wrong")?.i32()?, frame::u32s(&frame, "n_agreed_wrong")?);
             let (kinds, values) = (frame.column("nuisance_kind")?.str()?, frame.column("nuisance")?.str()?);
             let failed_by = frame.column("failed_by")?.list()?;
+            let mut shared = SharedNames::default();
             let mut rows = Vec::with_capacity(ids.len());
             for (at, category) in categories.into_iter().enumerate() {
                 rows.push(HardRow {
@@ -164,7 +167,7 @@ pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
                         .get(at)
                         .zip(values.get(at))
                         .map(|(kind, value)| (kind.to_owned(), value.to_owned())),
-                    failed_by: names_of(failed_by, at)?,
+                    failed_by: shared.of(failed_by, at)?,
                     n_failed: failed[at],
                     agreed_wrong: wrong.get(at).map(|class| (class, agreed[at])),
                     near_tie: near[at],
@@ -175,8 +178,22 @@ pub fn read_hard(path: &Path) -> Result<Vec<HardRow>, TableError> {
     )
 }
 
-/// The names in the list of row `at`.
-fn names_of(lists: &ListChunked, at: usize) -> PolarsResult<Vec<String>> {
-    let Some(names) = lists.get_as_series(at) else { return Ok(Vec::new()) };
-    Ok(names.str()?.iter().flatten().map(str::to_owned).collect())
+/// Lists of names, each distinct one in memory once: millions of rows share a few.
+#[derive(Default)]
+struct SharedNames(HashSet<Arc<[String]>>);
+
+impl SharedNames {
+    /// The names in the list of row `at`.
+    fn of(&mut self, lists: &ListChunked, at: usize) -> PolarsResult<Arc<[String]>> {
+        let names: Vec<String> = match lists.get_as_series(at) {
+            Some(names) => names.str()?.iter().flatten().map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        if let Some(shared) = self.0.get(names.as_slice()) {
+            return Ok(Arc::clone(shared));
+        }
+        let shared: Arc<[String]> = names.into();
+        self.0.insert(Arc::clone(&shared));
+        Ok(shared)
+    }
 }

@@ -50,15 +50,15 @@ fn what_a_room_hands_on_is_judged_by_where_it_comes_from() {
 
 #[test]
 fn crates_stay_in_their_homes() {
-    check("stage/score.rs", "use polars::prelude::*;", &["polars"]);
-    check("stage/score.rs", "fn f(x: ort::Value) { image::open(x) }", &["image", "ort"]);
+    check("stage/mine/score.rs", "use polars::prelude::*;", &["polars"]);
+    check("stage/mine/score.rs", "fn f(x: ort::Value) { image::open(x) }", &["image", "ort"]);
     check("table/frame.rs", "use polars::prelude::*;", &[]);
     check("scorer/mod.rs", "use ort;", &["ort"]);
     check("scorer/onnx/mod.rs", "use ort::session::Session;", &[]);
     check("generator/diffusion/candle/gpu.rs", "use libloading::Library;", &[]);
     check("generator/diffusion/mod.rs", "use libloading::Library;", &["libloading"]);
-    check("stage/score.rs", "fn f() { let image = images[0]; image.len(); domain::image::x(); }", &[]);
-    check("stage/score.rs", "mod image { pub fn open() {} } fn f() { image::open() }", &[]);
+    check("stage/mine/score.rs", "fn f() { let image = images[0]; image.len(); domain::image::x(); }", &[]);
+    check("stage/mine/score.rs", "mod image { pub fn open() {} } fn f() { image::open() }", &[]);
 }
 
 #[test]

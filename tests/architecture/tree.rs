@@ -224,7 +224,7 @@ fn reach(arrows: &[BTreeSet<usize>], start: usize) -> BTreeSet<usize> {
     reached
 }
 
-/// Module path of a file below `src/`: `stage/score.rs` -> `[stage, score]`; the root is empty.
+/// Module path of a file below `src/`: `stage/mine/score.rs` -> `[stage, score]`; the root is empty.
 fn module_of(file: &str) -> ModulePath {
     let stem = file.strip_suffix(".rs").unwrap_or(file);
     let stem = stem.strip_suffix("/mod").unwrap_or(stem);

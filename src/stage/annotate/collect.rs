@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use super::AnnotateError;
 use super::rounds;
 use crate::answers::{self, MAX_BYTES};
-use crate::domain::{Agreement, Answer, AnswerRow, KeyHasher, RawAnswer, RunSpec, Secret, Sha256};
+use crate::config::ConfigError;
+use crate::domain::{Agreement, Answer, AnswerRow, KeyHasher, RawAnswer, RunSpec, Secret, Sha256, parse_time};
 use crate::people::{Candidate, CheckedAnswers, Decisions, Round, check_answers, decide, lacking, still_hard};
 use crate::pool::Pool;
 use crate::store::{self, Check, RowCounts, ShardRecord, Unit};
@@ -102,10 +103,23 @@ pub struct Evaluation {
 
 /// Computes what follows from all stored answers.
 pub fn evaluate(ctx: &Context, spec: &RunSpec) -> Result<Evaluation, AnnotateError> {
+    check_closing_date(ctx, spec)?;
     let rounds = some_rounds(ctx)?;
     let checked = check_answers(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
     let decisions = decide(&spec.annotate, &rounds, &checked, spec.seed);
     Ok(Evaluation { rounds, checked, decisions })
+}
+
+/// An error if the closing date cannot be read: late answers would count without a word.
+fn check_closing_date(ctx: &Context, spec: &RunSpec) -> Result<(), AnnotateError> {
+    match &spec.annotate.check.closes {
+        Some(closes) if parse_time(closes).is_none() => {
+            let file = ctx.run.path().join("spec.toml").display().to_string();
+            let problem = format!("`{closes}` is not a date and time; change it with --set annotate.check.closes=…");
+            Err(ConfigError::value(&file, "annotate.check.closes", problem).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// All rounds; an error if there are none.
@@ -232,7 +246,8 @@ fn write(ctx: &Context, spec: &RunSpec, checked: &CheckedAnswers, decisions: &De
     let key = key(ctx, spec);
     let items = decisions.items.len() as u64;
     let counts = RowCounts { given: items, kept: items, dropped: 0, failed: 0 };
-    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts: Default::default() };
+    let facts = BTreeMap::from([(SHEETS.to_owned(), sheets(ctx).to_string())]);
+    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts };
     let files = [
         ("votes.parquet", verdicts_table::encode_votes(&checked.votes)?),
         ("assignments.parquet", verdicts_table::encode_assignments(&checked.assignments)?),
@@ -244,7 +259,23 @@ fn write(ctx: &Context, spec: &RunSpec, checked: &CheckedAnswers, decisions: &De
     Ok(())
 }
 
-/// Hash of everything that verdicts depend on: all inputs, and the section [annotate] of the recipe.
+/// Fact in the record of the verdicts: the hash of the sheets that they are about.
+pub const SHEETS: &str = "sheets";
+
+/// Hash of all rounds of sheets, and of the tasks on them whose images could not be shown.
+pub fn sheets(ctx: &Context) -> Sha256 {
+    let mut key = KeyHasher::new();
+    for index in 0..ctx.run.rounds() {
+        let record = ctx.run.round(index).record().map(|record| record.hash().to_string());
+        key = key.field("round", record.unwrap_or_default());
+    }
+    for blank in ctx.run.blanks() {
+        key = key.field("blank", blank);
+    }
+    key.finish()
+}
+
+/// Hash of what verdicts are made from beside the sheets: all inputs, and the section [annotate] of the recipe.
 pub fn key(ctx: &Context, spec: &RunSpec) -> Sha256 {
     let mut key = KeyHasher::new().field("stage", "verdicts 1");
     for name in ctx.run.answered() {

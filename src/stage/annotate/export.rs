@@ -17,14 +17,15 @@ use super::pack::Packer;
 use super::rounds::{self, Wanted};
 use crate::config::class_names;
 use crate::domain::{Category, ExportFormat, Question, RunSpec, Task, TaskImage};
+use crate::imaging::sheet_bytes;
 use crate::people::Round;
 use crate::pool::Pool;
 use crate::render::annotate::{self as page, SheetQuestion, SheetTask};
 use crate::render::tasks::{self, TaskLine};
 use crate::store::{HandOut, is_inside};
 
-/// Largest number of JPEGs for later sheets in memory, of images that several sheets show.
-const MOST_HELD: usize = 4096;
+/// Bytes of JPEGs for later sheets in memory, of images that several sheets show.
+const MOST_HELD_BYTES: usize = 64 << 20;
 
 /// Where sheets go and how images are addressed there.
 #[derive(Debug, Clone)]
@@ -112,9 +113,9 @@ fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>
     let threads = ctx.thread_pool()?;
     let jpegs = Jpegs::new(pool, round)?;
     ctx.progress.start("sheets", round.tasks.len() as u64);
-    for sheet in round.sheets() {
+    for (number, sheet) in round.sheets().enumerate() {
         ctx.check_stop()?;
-        let images = threads.install(|| jpegs.of_sheet(sheet))?;
+        let images = threads.install(|| jpegs.of_sheet(number, sheet))?;
         for target in targets {
             threads.install(|| write_images(spec, sheet, &images, target))?;
         }
@@ -144,51 +145,72 @@ fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>
 struct Jpegs<'a> {
     pool: &'a Pool<'a>,
     packer: Packer,
-    tasks_of: BTreeMap<&'a TaskImage, Vec<&'a Task>>,
+    tasks_of: BTreeMap<&'a TaskImage, Vec<NumberedTask<'a>>>,
     /// By name of the task.
     held: Mutex<HashMap<&'a str, Vec<u8>>>,
+    /// Largest number of them.
+    most_held: usize,
     /// Tasks that show a grey square.
     blanks: Mutex<BTreeSet<String>>,
 }
 
+/// A task and the number of its sheet, from 0.
+struct NumberedTask<'a> {
+    sheet: usize,
+    task: &'a Task,
+}
+
 impl<'a> Jpegs<'a> {
     fn new(pool: &'a Pool, round: &'a Round) -> Result<Self, AnnotateError> {
-        let mut tasks_of: BTreeMap<&TaskImage, Vec<&Task>> = BTreeMap::new();
-        for task in &round.tasks {
-            tasks_of.entry(&task.image).or_default().push(task);
+        let mut tasks_of: BTreeMap<&TaskImage, Vec<NumberedTask>> = BTreeMap::new();
+        for (sheet, tasks) in round.sheets().enumerate() {
+            for task in tasks {
+                tasks_of.entry(&task.image).or_default().push(NumberedTask { sheet, task });
+            }
         }
-        let packer = Packer::open(pool, tasks_of.keys().copied())?;
-        Ok(Self { pool, packer, tasks_of, held: Mutex::default(), blanks: Mutex::default() })
+        Ok(Self {
+            pool,
+            packer: Packer::open(pool, tasks_of.keys().copied())?,
+            tasks_of,
+            held: Mutex::default(),
+            most_held: MOST_HELD_BYTES / sheet_bytes(pool.spec().annotate.image_px),
+            blanks: Mutex::default(),
+        })
     }
 
-    /// The JPEGs of a sheet, in its order.
-    fn of_sheet(&self, sheet: &'a [Task]) -> Result<Vec<Vec<u8>>, AnnotateError> {
+    /// The JPEGs of sheet `number`, in its order.
+    fn of_sheet(&self, number: usize, sheet: &'a [Task]) -> Result<Vec<Vec<u8>>, AnnotateError> {
         let lacking: BTreeSet<&TaskImage> = {
             let held = self.held();
             sheet.iter().filter(|task| !held.contains_key(task.name.as_str())).map(|task| &task.image).collect()
         };
         let lacking: Vec<&TaskImage> = lacking.into_iter().collect();
-        lacking.par_iter().try_for_each(|image| self.encode(image, &sheet[0].batch))?;
+        lacking.par_iter().try_for_each(|image| self.encode(image, number))?;
         let mut held = self.held();
-        Ok(sheet.iter().map(|task| held.remove(task.name.as_str()).unwrap_or_default()).collect())
+        let mut jpegs = Vec::with_capacity(sheet.len());
+        for task in sheet {
+            let jpeg = held.remove(task.name.as_str());
+            jpegs.push(jpeg.ok_or_else(|| unshown(&task.image, "it was not encoded; please report this bug"))?);
+        }
+        Ok(jpegs)
     }
 
-    /// Encodes an image for its tasks on this sheet (`batch`) and, while there is room, on others. An image that cannot
-    /// be shown any more becomes a grey square; the other tasks are not affected.
-    fn encode(&self, image: &TaskImage, batch: &str) -> Result<(), AnnotateError> {
+    /// Encodes an image for its tasks on sheet `number` and, while there is room, on later ones. An image that cannot be
+    /// shown any more becomes a grey square on this sheet; the other tasks are not affected.
+    fn encode(&self, image: &TaskImage, number: usize) -> Result<(), AnnotateError> {
         let picture = self.packer.picture(image);
         if let (Ok(picture), Some(item)) = (&picture, image.item()) {
             self.pool.keep_thumbnail(item, picture);
         }
-        for &task in &self.tasks_of[image] {
-            if task.batch != batch && self.held().len() >= MOST_HELD {
+        for &NumberedTask { sheet, task } in &self.tasks_of[image] {
+            let is_wanted =
+                sheet == number || (sheet > number && picture.is_ok() && self.held().len() < self.most_held);
+            if !is_wanted || self.held().contains_key(task.name.as_str()) {
                 continue;
             }
             let jpeg = match &picture {
                 Ok(picture) => self.packer.jpeg(task, picture),
-                Err(reason) => {
-                    Err(AnnotateError::TaskImage { image: super::pack::name(image), reason: reason.clone() })
-                }
+                Err(reason) => Err(unshown(image, reason)),
             };
             let jpeg = jpeg.or_else(|error| self.blank(task, &error))?;
             self.held().insert(&task.name, jpeg);
@@ -208,6 +230,10 @@ impl<'a> Jpegs<'a> {
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<&'a str, Vec<u8>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unshown(image: &TaskImage, reason: &str) -> AnnotateError {
+    AnnotateError::TaskImage { image: super::pack::name(image), reason: reason.to_owned() }
 }
 
 /// The images of a sheet, as files of their own or inside its page.

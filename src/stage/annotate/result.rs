@@ -1,7 +1,7 @@
 //! Votes and verdicts of all answers that have been collected, from the tables in `verdicts/`.
 //!
-//! Holds always: the tables are used only if their key is that of the present answers and recipe, because verdicts of
-//! other answers are wrong.
+//! Holds always: the tables are used only if they are of the present answers, recipe, rounds and unreadable images,
+//! because verdicts on anything else are wrong.
 
 use super::AnnotateError;
 use super::collect::{self, Evaluation};
@@ -26,14 +26,16 @@ pub struct PeopleResult {
 
 /// The verdicts of all answers that have been collected; `None` before the first answers.
 ///
-/// Read from the tables that `annotate collect` wrote, or computed again if these are not of the present answers and
-/// recipe.
+/// Read from the tables that `annotate collect` wrote, or computed again if these are not of the present answers,
+/// recipe and sheets.
 pub fn people_result(ctx: &Context, spec: &RunSpec) -> Result<Option<PeopleResult>, AnnotateError> {
     if ctx.run.answered().is_empty() {
         return Ok(None);
     }
     let unit = ctx.run.verdicts();
-    if unit.done(collect::key(ctx, spec), Check::Hashes).is_none() {
+    let record = unit.done(collect::key(ctx, spec), Check::Hashes);
+    let sheets = record.as_ref().and_then(|record| record.facts.get(collect::SHEETS));
+    if sheets != Some(&collect::sheets(ctx).to_string()) {
         return Ok(Some(computed(ctx, spec)?));
     }
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();

@@ -54,7 +54,7 @@ pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
     let (kind, candidates) = match wanted {
         Wanted::Hard => {
             let seed = secret.seed("sample", &spec.seed.to_string());
-            (HARD, choose(&spec.annotate, pool.hard()?.to_vec(), seed))
+            (HARD, choose(&spec.annotate, pool.hard()?, seed))
         }
         Wanted::Missing(candidates) => (MISSING, still_hard(candidates, pool.hard()?)),
     };

@@ -133,7 +133,7 @@ fn mining() -> Vec<Column> {
         }),
         Column::new("n_failed", ColumnKind::UInt32, "Surrogates that fail.", |e| Cell::UInt32(e.item.hard.n_failed)),
         Column::new("failed_by", ColumnKind::TextList, "Their names.", |e| {
-            Cell::TextList(e.item.hard.failed_by.clone())
+            Cell::TextList(e.item.hard.failed_by.to_vec())
         }),
         Column::new(
             "agreed_wrong",

@@ -1,6 +1,6 @@
 //! The evidence for each item of a release: plan, image, predictions, verdicts and votes, read one shard at a time.
 //!
-//! Does not decide what is released. Holds always: at most [`CACHED_ITEMS`] items are in memory with their evidence,
+//! Does not decide what is released. Holds always: at most [`CACHED_PREDICTIONS`] predictions are in memory,
 //! and people are numbered for the release, because neither their names nor their hashes may be published.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -106,8 +106,8 @@ struct Shard {
     predictions: Vec<HashMap<ItemId, Prediction>>,
 }
 
-/// Reads evidence, shard by shard. The evidence for up to [`CACHED_ITEMS`] items stays in memory for the next form of
-/// the release.
+/// Reads evidence, shard by shard. It stays in memory for the next form of the release, up to
+/// [`CACHED_PREDICTIONS`].
 pub struct Reader<'a> {
     pool: &'a Pool<'a>,
     chosen: &'a [ChosenItem],
@@ -117,8 +117,8 @@ pub struct Reader<'a> {
     shards: Vec<Shard>,
 }
 
-/// Items whose evidence stays in memory: some 1 kB each with five surrogates.
-const CACHED_ITEMS: usize = 1 << 16;
+/// Predictions that stay in memory with the rest of the evidence: some 200 bytes each.
+const CACHED_PREDICTIONS: usize = 1 << 18;
 
 impl<'a> Reader<'a> {
     /// A reader for the items `chosen`.
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         }
         let shard = self.load(item.shard)?;
         let held: usize = self.shards.iter().map(|shard| shard.plans.len()).sum();
-        if held + shard.plans.len() > CACHED_ITEMS {
+        if (held + shard.plans.len()) * shard.predictions.len().max(1) > CACHED_PREDICTIONS {
             self.shards.clear();
         }
         self.shards.push(shard);
