@@ -195,8 +195,8 @@ impl<'a> Jpegs<'a> {
         Ok(jpegs)
     }
 
-    /// Encodes an image for its tasks on sheet `number` and, while there is room, on later ones. An image that cannot be
-    /// shown any more becomes a grey square on this sheet; the other tasks are not affected.
+    /// Encodes an image for its tasks on sheet `number` and, while there is room, on later ones. An image that cannot
+    /// be shown any more becomes a grey square on this sheet; the other tasks are not affected.
     fn encode(&self, image: &TaskImage, number: usize) -> Result<(), AnnotateError> {
         let picture = self.packer.picture(image);
         if let (Ok(picture), Some(item)) = (&picture, image.item()) {
