@@ -337,7 +337,7 @@ mod tests {
     fn the_last_answer_of_a_person_is_the_one() {
         check(
             "a p yes, a n no, a c1 no, a c1 no, a r yes, a c1 yes, a x yes",
-            &["a positive", "a negative", "once more later", "changed", "a repeat", "counts", "on no sheet"],
+            &["a positive", "a negative", "same answer again", "changed", "a repeat", "counts", "not on a sheet"],
         );
     }
 
