@@ -3,8 +3,8 @@
 //! Knows where everything is and reads it once: a verb asks a [`Pool`], not the files. Does not write or decide
 //! anything.
 //!
-//! Holds always: a table of images is read once in a command while the pool has at most [`CACHED_ROWS`] images, because
-//! `build` alone needs it five times; of a larger pool, [`CACHED_ROWS`] rows stay in memory, because memory must not
+//! Holds always: a table of images is read once in a command while the pool has at most `CACHED_ROWS` images, because
+//! `build` alone needs it five times; of a larger pool, `CACHED_ROWS` rows stay in memory, because memory must not
 //! grow with the pool.
 
 mod error;

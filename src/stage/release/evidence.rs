@@ -1,6 +1,6 @@
 //! The evidence for each item of a release: plan, image, predictions, verdicts and votes, read one shard at a time.
 //!
-//! Does not decide what is released. Holds always: at most [`CACHED_PREDICTIONS`] predictions are in memory,
+//! Does not decide what is released. Holds always: at most `CACHED_PREDICTIONS` predictions are in memory,
 //! and people are numbered for the release, because neither their names nor their hashes may be published.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -107,7 +107,7 @@ struct Shard {
 }
 
 /// Reads evidence, shard by shard. It stays in memory for the next form of the release, up to
-/// [`CACHED_PREDICTIONS`].
+/// `CACHED_PREDICTIONS`.
 pub struct Reader<'a> {
     pool: &'a Pool<'a>,
     chosen: &'a [ChosenItem],
