@@ -513,7 +513,7 @@ fn models_that_cannot_be_run_are_refused_by_file_and_key() {
     refused(
         |model| fs::remove_file(model.join("tokenizer/merges.txt")).unwrap(),
         2,
-        &["tokenizer/merges.txt", "not there"],
+        &["tokenizer/merges.txt", "is missing"],
     );
 }
 
