@@ -202,7 +202,7 @@ fn outputs_that_do_not_fit_are_refused_with_what_to_write() {
     let more = linear(-1, 1001).output("logits", Type::F32, &[-1, 1001]).finish();
     check(&more, &toml, &["surrogate `tiny`", "classes"]);
     let best = linear(-1, CLASSES).node_with("ArgMax logits -> best", &[("axis", &[1]), ("keepdims", &[1])]);
-    check(&best.output("best", Type::I64, &[-1, 1]).finish(), &toml, &["surrogate `tiny`", "f32 or f16 is wanted"]);
+    check(&best.output("best", Type::I64, &[-1, 1]).finish(), &toml, &["surrogate `tiny`", "f32 or f16 is needed"]);
     // The whole batch in one row: the number of rows is not the number of pictures.
     let summed = linear(-1, CLASSES).node_with("ReduceMean logits -> y", &[("axes", &[0]), ("keepdims", &[1])]);
     check(&summed.output("y", Type::F32, &[1, 1000]).finish(), &toml, &["surrogate `tiny`"]);

@@ -256,7 +256,7 @@ fn another_pool_in_the_same_directory_is_refused_and_nothing_is_harmed() {
         [("--seed 9", "seed"), ("--set generate.size_px=16", "[generate]"), ("--set shard_items=8", "shard_items")]
     {
         let line = format!("build tiny.toml --run-dir run {change}");
-        hardset.line(&line).refused(2, &["another recipe", difference, "--run-dir"]);
+        hardset.line(&line).refused(2, &["pool of another recipe", difference, "--run-dir"]);
         assert_eq!(hashes(&hardset.path("run")), before, "{change}");
     }
 }
