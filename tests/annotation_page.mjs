@@ -188,6 +188,7 @@ const checks = {
     for (let i = 1; i < tasks.length; i += 1) await press(page, "ArrowRight");
     assert.match(await page.locator("#summary").textContent(), new RegExp(`Missing: ${questions.length} answers`));
     assert.equal(await page.locator("#open-list button").count(), 1);
+    await page.waitForTimeout(300); // a click right after the last answer is ignored
     await page.click("#open-list button");
     await page.waitForSelector("#sheet:not([hidden])");
     await answerOn(page, pattern);
