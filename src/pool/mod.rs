@@ -26,7 +26,7 @@ use crate::work::Context;
 pub use error::PoolError;
 pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
-pub use plan::{Plan, shard_ranges};
+pub use plan::{Plan, generated, planned_shards};
 use thumbnails::Thumbnails;
 
 /// Images whose rows stay in memory, over all shards: about 40 MB.

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::PoolError;
 use crate::domain::{PlanRow, RunSpec};
-use crate::store::ShardRecord;
+use crate::store::{RunDir, ShardRecord};
 use crate::table::{PlanSlice, PlanTable};
 use crate::work::Context;
+use crate::work::processes::WorkCount;
 
 /// A plan cut into shards.
 pub struct Plan {
@@ -54,6 +55,19 @@ impl Plan {
 pub fn shard_ranges(rows: usize, shard_items: u32) -> Vec<Range<usize>> {
     let size = shard_items as usize;
     (0..rows.div_ceil(size)).map(|shard| shard * size..rows.min((shard + 1) * size)).collect()
+}
+
+/// Shards of the run's plan; 0 without a plan.
+pub fn planned_shards(run: &RunDir, spec: &RunSpec) -> usize {
+    let planned = run.plan().record().map_or(0, |record| record.rows.kept as usize);
+    shard_ranges(planned, spec.shard_items).len()
+}
+
+/// Items that have an image or were lost when it was made, of all planned items: by the records on disk.
+pub fn generated(run: &RunDir, spec: &RunSpec) -> WorkCount {
+    let all = run.plan().record().map_or(0, |record| record.rows.kept);
+    let given = |shard| run.images(shard).record().map_or(0, |record| record.rows.given);
+    WorkCount { done: (0..planned_shards(run, spec)).map(given).sum(), all }
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ use super::prepare::{self, PrepareError};
 use crate::domain::{Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256, Stage};
 use crate::generator::{Generator, GeneratorError, Picture, Pictures};
 use crate::imaging;
-use crate::pool::{Plan, PoolError};
+use crate::pool::{Plan, PoolError, generated};
 use crate::render;
 use crate::source::{SourceError, source};
 use crate::store::{Check, RunDir, StoreError, TarShard};
 use crate::table::{TableError, images_table};
-use crate::work::processes::{self, Job, WorkCount};
+use crate::work::processes::{self, Job};
 use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
 
 /// Why images are not made.
@@ -144,15 +144,8 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     }
     let engine = prepare::settled_engine(ctx, spec)?;
     let ctx = Context { engine, ..ctx.again() };
-    let count = || generated(&ctx, spec);
+    let count = || Ok(generated(&ctx.run, spec));
     processes::share(&ctx, devices, &Job { command: "generate", doing: "making images", input: None, count: &count })
-}
-
-/// Items that have an image or were lost, by the records on disk.
-fn generated(ctx: &Context, spec: &RunSpec) -> Result<WorkCount, GenerateError> {
-    let plan = Plan::open(ctx, spec)?;
-    let given = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
-    Ok(WorkCount { done: (0..plan.ranges.len()).map(given).sum(), all: plan.record.rows.kept })
 }
 
 fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, GenerateError> {

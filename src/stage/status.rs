@@ -4,7 +4,7 @@
 
 use super::prepare::all_described;
 use crate::domain::RunSpec;
-use crate::pool::{PoolError, shard_ranges};
+use crate::pool::{PoolError, planned_shards};
 use crate::store::{Check, RunDir, Unit};
 use crate::table::{dropped_table, read_hard};
 
@@ -51,14 +51,13 @@ pub struct SurrogateStatus {
 /// Reads the progress of the run.
 pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     let spec = run.spec()?;
-    let plan = run.plan();
-    let planned = plan.record().map(|record| record.rows.kept as usize);
-    let shards = shard_ranges(planned.unwrap_or(0), spec.shard_items).len();
+    let planned = run.plan().record().map(|record| record.rows.kept);
+    let shards = planned_shards(run, &spec);
     let names = run.predicted();
     let hard = run.manifest().is_file().then(|| read_hard(&run.manifest())).transpose()?;
     let dropped = run.dropped().is_file().then(|| dropped_table::decode(&run.dropped())).transpose()?;
     Ok(Status {
-        planned: planned.map(|n| n as u64),
+        planned,
         shards: shards as u64,
         image_shards: done((0..shards).map(|shard| run.images(shard))),
         surrogates: names.into_iter().map(|name| surrogate(run, &spec, name, shards)).collect(),

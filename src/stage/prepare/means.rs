@@ -3,10 +3,10 @@
 //! Holds always: a run keeps the engine and the kind of device that made its first images, because others round
 //! differently.
 
-use super::planned::planned_shards;
 use super::{PrepareError, library};
 use crate::domain::{Device, EngineChoice, RunSpec};
 use crate::generator::Means;
+use crate::pool::planned_shards;
 use crate::source::source;
 use crate::store::ShardRecord;
 use crate::work::Context;
@@ -41,14 +41,14 @@ fn made_on(ctx: &Context, shards: usize) -> Option<String> {
 pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), PrepareError> {
     match (ctx.engine, made_by(ctx, shards)) {
         (wanted, Some(made_by)) if wanted != EngineChoice::Auto && wanted != made_by => {
-            let run = ctx.run.path().display().to_string();
+            let run = ctx.run_name();
             return Err(PrepareError::OtherEngine { run, made_by: made_by.name(), wanted: wanted.name() });
         }
         _ => {}
     }
     match made_on(ctx, shards) {
         Some(made_on) if ctx.device != Device::Auto && ctx.device.kind() != made_on => {
-            let (run, wanted) = (ctx.run.path().display().to_string(), ctx.device.to_string());
+            let (run, wanted) = (ctx.run_name(), ctx.device.to_string());
             Err(PrepareError::OtherMaker { run, made_on, wanted })
         }
         _ => Ok(()),
@@ -58,7 +58,7 @@ pub fn check_engine(ctx: &Context, shards: usize) -> Result<(), PrepareError> {
 /// The engine of a run: the one that is asked for, else the one that made its images, else the choice of `auto` on this
 /// machine.
 pub fn settled_engine(ctx: &Context, spec: &RunSpec) -> Result<EngineChoice, PrepareError> {
-    let shards = planned_shards(ctx, spec);
+    let shards = planned_shards(&ctx.run, spec);
     check_engine(ctx, shards)?;
     match (ctx.engine, made_by(ctx, shards)) {
         (EngineChoice::Auto, Some(made_by)) => Ok(made_by),

@@ -8,11 +8,11 @@ mod error;
 mod library;
 mod means;
 mod model;
-mod planned;
 mod resolve;
 mod weights;
 
 use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
+use crate::pool::{generated, planned_shards};
 use crate::source::source;
 use crate::work::Context;
 
@@ -22,7 +22,6 @@ pub use means::settled_engine;
 pub(super) use means::{asked_for, check_engine, for_run, made_by};
 pub use model::check as check_model;
 pub(super) use model::{find as find_model, look_up as look_up_model};
-use planned::planned_shards;
 pub use resolve::resolve_surrogate;
 pub(super) use resolve::{TOOL, adopt, resolve};
 pub(super) use weights::pinned_note;
@@ -32,7 +31,7 @@ pub(super) use weights::pinned_note;
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     resolve::check_targets(spec)?;
     if generation_waits(ctx, spec) {
-        for_run(ctx, spec, planned_shards(ctx, spec))?;
+        for_run(ctx, spec, planned_shards(&ctx.run, spec))?;
     }
     if scoring_waits(ctx, spec) {
         ready(ctx)?;
@@ -45,14 +44,13 @@ fn generation_waits(ctx: &Context, spec: &RunSpec) -> bool {
     if source(&spec.generate).diffusion().is_none() {
         return false;
     }
-    let planned = ctx.run.plan().record().map_or(0, |record| record.rows.kept);
-    let given = |shard| ctx.run.images(shard).record().map_or(0, |record| record.rows.given);
-    (0..planned_shards(ctx, spec)).map(given).sum::<u64>() < planned
+    let count = generated(&ctx.run, spec);
+    count.done < count.all
 }
 
 /// Whether an ONNX model still has images to score.
 fn scoring_waits(ctx: &Context, spec: &RunSpec) -> bool {
-    let shards = planned_shards(ctx, spec);
+    let shards = planned_shards(&ctx.run, spec);
     let is_onnx = |scorer: &SurrogateSpec| matches!(scorer.model, SurrogateModel::Onnx(_));
     let has_unscored = |name: &str| (0..shards).any(|shard| ctx.run.predictions(name, shard).record().is_none());
     spec.scored().into_iter().any(|scorer| is_onnx(scorer) && has_unscored(&scorer.name))

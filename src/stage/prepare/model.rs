@@ -75,7 +75,7 @@ pub fn check(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     let planned = &source.model.files;
     let gone = planned.iter().find(|file| !found.contains(file));
     let Some(changed) = gone.or_else(|| found.iter().find(|file| !planned.contains(file))) else { return Ok(()) };
-    let (run, file) = (ctx.run.path().display().to_string(), source.model.path.join(&changed.path));
+    let (run, file) = (ctx.run_name(), source.model.path.join(&changed.path));
     Err(PrepareError::OtherModel { run, file: file.display().to_string() })
 }
 

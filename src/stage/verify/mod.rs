@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::domain::RunSpec;
-use crate::pool::shard_ranges;
+use crate::pool::planned_shards;
 use crate::store::{Check, ShardRecord, StoreError, Unit, hash_file};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::{Context, WorkError};
@@ -75,7 +75,7 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::open(path)?.len() as u64)) else {
         return Ok(verified);
     };
-    let shards = shard_ranges(record.rows.kept as usize, spec.shard_items).len();
+    let shards = planned_shards(&ctx.run, &spec);
     lost.extend(record.lost);
     ctx.progress.start("verify", shards as u64);
     for shard in 0..shards {
