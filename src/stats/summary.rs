@@ -51,15 +51,15 @@ impl Summary {
 
     /// Adds the aligned votes of one shard and what the rule makes of them.
     pub fn add(&mut self, columns: &[SurrogateVotes], judged: &[ItemResult]) {
-        for (at, verdict) in judged.iter().enumerate() {
+        for (at, item) in judged.iter().enumerate() {
             self.items += 1;
-            self.hard += u64::from(verdict.hard);
-            self.near_ties += u64::from(verdict.near_tie);
-            self.histogram[verdict.n_failed() as usize] += 1;
+            self.hard += u64::from(item.hard);
+            self.near_ties += u64::from(item.near_tie);
+            self.histogram[item.n_failed() as usize] += 1;
             for a in 0..columns.len() {
-                self.add_vote(a, columns[a].correct[at], verdict);
+                self.add_vote(a, columns[a].correct[at], item);
                 for b in 0..columns.len() {
-                    let both_fail = verdict.failed >> a & verdict.failed >> b & 1 == 1;
+                    let both_fail = item.failed >> a & item.failed >> b & 1 == 1;
                     let same_class = columns[a].top1_id[at] == columns[b].top1_id[at];
                     let pair = &mut self.pairs[a][b];
                     pair.alike += u64::from(columns[a].correct[at] == columns[b].correct[at]);
@@ -70,14 +70,14 @@ impl Summary {
         }
     }
 
-    fn add_vote(&mut self, bit: usize, right: bool, verdict: &ItemResult) {
+    fn add_vote(&mut self, bit: usize, right: bool, item: &ItemResult) {
         // The rule "at least k" keeps its k, but never asks for more surrogates than are left.
         let others = self.surrogates.len() - 1;
         let needed = self.rule.needed(others).min(others as u32).max(1);
-        let mined_by_others = (verdict.failed & !(1 << bit)).count_ones() >= needed;
+        let mined_by_others = (item.failed & !(1 << bit)).count_ones() >= needed;
         let counts = &mut self.surrogates[bit];
         counts.right += u64::from(right);
-        counts.right_on_hard += u64::from(right && verdict.hard);
+        counts.right_on_hard += u64::from(right && item.hard);
         counts.mined_by_others += u64::from(mined_by_others);
         counts.right_on_mined_by_others += u64::from(mined_by_others && right);
     }

@@ -251,10 +251,10 @@ pub struct Card {
     /// Its height.
     pub height_px: u32,
     /// The prediction of each surrogate.
-    pub verdicts: Vec<ModelPrediction>,
+    pub predictions: Vec<ModelPrediction>,
     /// The prediction of each target.
     pub targets: Vec<ModelPrediction>,
-    /// Surrogates that are wrong: 0 to the number of `verdicts`.
+    /// Surrogates that are wrong: 0 to the number of `predictions`.
     pub n_failed: u32,
     /// The class that most failing surrogates gave, and how many gave it.
     pub agreed_wrong: Option<(String, u32)>,

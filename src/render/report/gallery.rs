@@ -124,10 +124,10 @@ fn card(card: &Card) -> Markup {
                 h4 { (phrase(&card.label)) }
                 (badges(card))
                 (origin(card))
-                ul.verdicts { @for verdict in &card.verdicts { (self::verdict(verdict)) } }
+                ul.verdicts { @for prediction in &card.predictions { (model_prediction(prediction)) } }
                 @if !card.targets.is_empty() {
                     p.apart { "Targets, which do not vote:" }
-                    ul.verdicts { @for verdict in &card.targets { (self::verdict(verdict)) } }
+                    ul.verdicts { @for prediction in &card.targets { (model_prediction(prediction)) } }
                 }
             }
         }
@@ -148,7 +148,7 @@ fn thumbnail(card: &Card) -> Markup {
 fn badges(card: &Card) -> Markup {
     html! {
         p.badges {
-            span.failed { (card.n_failed) " of " (card.verdicts.len()) " fail" }
+            span.failed { (card.n_failed) " of " (card.predictions.len()) " fail" }
             @if let Some((class, n)) = &card.agreed_wrong {
                 @if *n > 1 { span { (n) " say " (phrase(class)) } }
             }
@@ -179,25 +179,26 @@ fn origin(card: &Card) -> Markup {
     }
 }
 
-fn verdict(verdict: &ModelPrediction) -> Markup {
-    let (class, mark, word) = if verdict.correct { ("right", "✓", "right: ") } else { ("wrong", "✗", "wrong: ") };
+fn model_prediction(prediction: &ModelPrediction) -> Markup {
+    let (class, mark, word) =
+        if prediction.correct { ("right", "✓", "right: ") } else { ("wrong", "✗", "wrong: ") };
     html! {
         li class=(class) {
             span.mark aria-hidden="true" { (mark) }
-            span.predicted { span.hidden { (word) } (phrase(&verdict.predicted)) }
-            span.prob { (probability(verdict.prob)) }
-            (charts::probability_bar(verdict.prob, verdict.true_prob))
-            span.who { (phrase(&verdict.surrogate)) }
-            span.truth { "true class " (probability(verdict.true_prob)) ", rank " (verdict.true_rank) }
+            span.predicted { span.hidden { (word) } (phrase(&prediction.predicted)) }
+            span.prob { (probability(prediction.prob)) }
+            (charts::probability_bar(prediction.prob, prediction.true_prob))
+            span.who { (phrase(&prediction.surrogate)) }
+            span.truth { "true class " (probability(prediction.true_prob)) ", rank " (prediction.true_rank) }
         }
     }
 }
 
 /// Mean over the surrogates of the true class's probability; 1 for a card without predictions, which sorts it last.
 fn mean_true_prob(card: &Card) -> f32 {
-    match card.verdicts.len() {
+    match card.predictions.len() {
         0 => 1.0,
-        k => card.verdicts.iter().map(|verdict| verdict.true_prob).sum::<f32>() / k as f32,
+        k => card.predictions.iter().map(|prediction| prediction.true_prob).sum::<f32>() / k as f32,
     }
 }
 

@@ -9,7 +9,7 @@ fn interval(value: f64) -> Interval {
 }
 
 fn card(id: &str, n_failed: u32, suspect_label: bool, text: &str) -> Card {
-    let verdict = |n: u32| ModelPrediction {
+    let prediction = |n: u32| ModelPrediction {
         surrogate: format!("net-{n} {text}"),
         predicted: format!("eel {text}"),
         prob: 0.8,
@@ -30,8 +30,8 @@ fn card(id: &str, n_failed: u32, suspect_label: bool, text: &str) -> Card {
         thumbnail_jpeg: vec![0xff, 0xd8, 0xff],
         width_px: 500,
         height_px: 375,
-        verdicts: (0..3).map(verdict).collect(),
-        targets: vec![verdict(4)],
+        predictions: (0..3).map(prediction).collect(),
+        targets: vec![prediction(4)],
         n_failed,
         agreed_wrong: Some((format!("eel {text}"), 2)),
         near_tie: true,
@@ -187,7 +187,7 @@ fn every_section_figure_and_card_is_there() {
         assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
     }
     assert_eq!(page.matches("<li class=\"card\"").count(), 2);
-    assert_eq!(page.matches("<svg class=\"bar\"").count(), 12, "four verdicts twice, one category, three nuisances");
+    assert_eq!(page.matches("<svg class=\"bar\"").count(), 12, "four predictions twice, one category, three nuisances");
     assert_eq!(page.matches("<svg class=\"histogram\"").count(), 1);
     assert_eq!(page.matches("<svg class=\"strip\"").count(), 6);
     assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 2);
@@ -217,7 +217,7 @@ fn the_same_report_gives_the_same_bytes() {
 fn numbers_that_are_not_finite_are_dashes() {
     let mut report = report("plain");
     report.surrogates[0].accuracy = Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN };
-    report.cards[0].verdicts[0].prob = f32::NAN;
+    report.cards[0].predictions[0].prob = f32::NAN;
     report.agreement.kappa[0][1] = Some(f64::NAN);
     assert!(!markup(&report).contains("NaN"));
 }

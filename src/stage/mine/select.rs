@@ -67,13 +67,13 @@ fn write_table(pool: &Pool, target: &mut PendingFile) -> Result<Selected, MineEr
     let shards: Vec<usize> = (0..pool.shards()).collect();
     let histogram = vec![0; select.surrogates.len() + 1];
     let mut selected = Selected { id: pool.spec().mining_id(), histogram, ..Selected::default() };
-    let empty = MinedChunk::new(&plan.nothing()?, &ImagePaths::empty()?, verdicts(select, &[]))?;
+    let empty = MinedChunk::new(&plan.nothing()?, &ImagePaths::empty()?, columns_of(select, &[]))?;
     let writer = MinedWriter::new(target, &empty)?;
     let threads = ctx.thread_pool()?;
     ctx.progress.start("select", plan.record.rows.kept);
     let encode = |shard: usize, plan: PlanSlice| -> Result<Encoded, MineError> {
         let JudgedShard { images, judged, .. } = pool.judge(shard)?;
-        let chunk = writer.encode(MinedChunk::new(&plan, &images, verdicts(select, &judged))?)?;
+        let chunk = writer.encode(MinedChunk::new(&plan, &images, columns_of(select, &judged))?)?;
         Ok(Encoded { judged, chunk })
     };
     let encode_wave = |wave: &[usize]| -> Result<Vec<Encoded>, MineError> {
@@ -104,7 +104,7 @@ fn write_table(pool: &Pool, target: &mut PendingFile) -> Result<Selected, MineEr
     Ok(selected)
 }
 
-fn verdicts<'a>(select: &'a SelectSpec, judged: &[ItemResult]) -> MinedColumns<'a> {
+fn columns_of<'a>(select: &'a SelectSpec, judged: &[ItemResult]) -> MinedColumns<'a> {
     MinedColumns {
         surrogates: &select.surrogates,
         item_id: judged.iter().map(|j| j.item_id).collect(),

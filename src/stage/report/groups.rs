@@ -45,12 +45,12 @@ impl Groups {
     pub fn add_nuisances(&mut self, votes: &[SurrogateVotes], judged: &[ItemResult], plan: &[PlanRow]) {
         let nuisance = |row: &PlanRow| Some((row.item_id.0, (row.nuisance_kind.clone()?, row.nuisance.clone()?)));
         let nuisances: HashMap<u32, (String, String)> = plan.iter().filter_map(nuisance).collect();
-        for (at, verdict) in judged.iter().enumerate() {
-            let Some(nuisance) = nuisances.get(&verdict.item_id) else { continue };
+        for (at, item) in judged.iter().enumerate() {
+            let Some(nuisance) = nuisances.get(&item.item_id) else { continue };
             let right = votes.iter().filter(|votes| votes.correct[at]).count() as u64;
             let count = self.values.entry(nuisance.clone()).or_default();
             count.items += 1;
-            count.hard += u64::from(verdict.hard);
+            count.hard += u64::from(item.hard);
             count.right += right;
         }
     }
@@ -58,7 +58,7 @@ impl Groups {
     /// Adds the predictions of the targets for the judged images of shard `shard`.
     pub fn add_targets(&mut self, pool: &Pool, shard: usize, judged: &[ItemResult]) -> Result<(), PoolError> {
         let mine = &pool.spec().mine;
-        let hard: HashMap<u32, bool> = judged.iter().map(|verdict| (verdict.item_id, verdict.hard)).collect();
+        let hard: HashMap<u32, bool> = judged.iter().map(|item| (item.item_id, item.hard)).collect();
         for (name, count) in mine.targets.iter().zip(&mut self.targets) {
             let votes = predictions_table::read_votes(&pool.predictions_file(name, shard)?, &mine.select, &[])?;
             for (item, right) in votes.item_id.iter().zip(&votes.correct) {

@@ -131,13 +131,13 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
 
 impl Figures {
     fn count(&mut self, votes: &[SurrogateVotes], judged: &[ItemResult], categories: &HashMap<u32, String>) {
-        for (at, verdict) in judged.iter().enumerate() {
-            let Some(category) = categories.get(&verdict.item_id) else { continue };
+        for (at, item) in judged.iter().enumerate() {
+            let Some(category) = categories.get(&item.item_id) else { continue };
             let (items, hard) = self.categories.entry(category.clone()).or_default();
             *items += 1;
-            *hard += u64::from(verdict.hard);
-            if let Some((class, 2..)) = verdict.agreed_wrong {
-                let gave = |bit: &usize| verdict.failed >> bit & 1 == 1 && votes[*bit].top1_id[at] == class;
+            *hard += u64::from(item.hard);
+            if let Some((class, 2..)) = item.agreed_wrong {
+                let gave = |bit: &usize| item.failed >> bit & 1 == 1 && votes[*bit].top1_id[at] == class;
                 let bits = (0..votes.len()).filter(gave).fold(0_u64, |bits, bit| bits | 1 << bit);
                 let (items, surrogates) = self.confusions.entry((category.clone(), class)).or_default();
                 *items += 1;
@@ -323,7 +323,7 @@ fn card(
     let (mut targets, mut surrogates) = (Vec::new(), Vec::new());
     for (name, prediction) in predictions.get(&image.item_id).into_iter().flatten() {
         let of_kind = if spec.mine.targets.contains(name) { &mut targets } else { &mut surrogates };
-        of_kind.push(verdict(spec, name, prediction));
+        of_kind.push(model_prediction(spec, name, prediction));
     }
     page::Card {
         item_id: image.item_id.to_string(),
@@ -334,7 +334,7 @@ fn card(
         width_px: image.width_px,
         height_px: image.height_px,
         made_from: planned.and_then(made_from),
-        verdicts: surrogates,
+        predictions: surrogates,
         targets,
         n_failed: hard.n_failed,
         agreed_wrong: hard.agreed_wrong.map(|(class, count)| (class_name(class), count)),
@@ -360,7 +360,7 @@ fn suspect(agreeing: u32, failing: u32) -> bool {
     agreeing >= 2 && 4 * agreeing >= 3 * failing
 }
 
-fn verdict(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::ModelPrediction {
+fn model_prediction(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::ModelPrediction {
     let masked = spec.mine.select.label_space == LabelSpace::Masked;
     let said = if masked { prediction.masked } else { prediction.any };
     page::ModelPrediction {
