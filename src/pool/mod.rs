@@ -1,7 +1,7 @@
 //! An opened run: its plan, images, predictions and mining, as the verbs see them.
 //!
-//! Knows where everything is and reads it once: a verb asks a [`Pool`], not the files. Does not write or decide
-//! anything.
+//! Knows where everything is: a verb asks a [`Pool`], not the files. Rows of images and hard items are read once, plan
+//! rows and predictions shard by shard, each time that a verb asks. Does not write or decide anything.
 //!
 //! Holds always: a table of images is read once in a command while the pool has at most `CACHED_ROWS` images, because
 //! `build` alone needs it five times; of a larger pool, `CACHED_ROWS` rows stay in memory, because memory must not
