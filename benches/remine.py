@@ -21,12 +21,12 @@ QUERY = """
 import sys, time, polars as pl
 run, k, rule = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 votes = [
-    pl.scan_parquet(f"{run}/predictions/fake-{i}/*.parquet").select(
+    pl.scan_parquet(f"{run}/predictions/fake-{i}/*/*.parquet").select(
         pl.col("correct").not_().alias(f"f{i}"), pl.col("top1_id").alias(f"t{i}"), pl.col("margin").abs().lt(0.01).alias(f"m{i}"))
     for i in range(1, k + 1)
 ]
-plan = pl.scan_parquet(f"{run}/plan.parquet").select("item_id", "category", "nuisance_kind", "nuisance", "prompt")
-paths = pl.scan_parquet(f"{run}/images/*.parquet").select("path")
+plan = pl.scan_parquet(f"{run}/plan.*.parquet").select("item_id", "category", "nuisance_kind", "nuisance", "prompt")
+paths = pl.scan_parquet(f"{run}/images/*/*.parquet").select("path")
 names = [pl.when(pl.col(f"f{i}")).then(pl.lit(f"fake-{i}")) for i in range(1, k + 1)]
 frame = pl.concat([plan, paths, *votes], how="horizontal").with_columns(
     n_failed=pl.sum_horizontal([f"f{i}" for i in range(1, k + 1)]),

@@ -66,7 +66,7 @@ def stage(run):
     """How far a killed run is, by the last kind of file that it has."""
     last = "before anything"
     for name, pattern in [
-        ("plan", "plan.json"), ("generate", "images/*.json"), ("mine", "predictions/*/*.json"),
+        ("plan", "plan.json"), ("generate", "images/*/*.json"), ("mine", "predictions/*/*/*.json"),
         ("select", "mined/*"), ("report", "manifest.parquet"), ("after the report", "report/index.html"),
     ]:  # fmt: skip
         if any(run.glob(pattern)):

@@ -317,7 +317,7 @@ def repeat_rows(setting):
 
 
 def hashes(run_dir):
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((run_dir / "images").glob("*.tar"))]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((run_dir / "images").glob("*/*.tar"))]
 
 
 def same_bytes(setting, engine):

@@ -292,6 +292,9 @@ pub struct ReportArgs {
     /// Largest number of hard images in the report
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub max_images: usize,
+    /// Where to write the page [default: report/index.html in the run directory]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]

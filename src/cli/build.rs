@@ -33,7 +33,7 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     want_thumbnails(&pool, args.max_images)?;
     let sheets = sheets(&pool);
     // Written also if the sheets cannot be.
-    let page = write_report(&pool, args.max_images)?;
+    let page = write_report(&pool, args.max_images, &ctx.run.report())?;
     let sheets = sheets?;
     let mined = mine::output(&dir, &mined);
     let lines = sheets.iter().map(|exported| annotate::written(exported, &spec));
@@ -42,8 +42,8 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
         "run": dir.display().to_string(), "mining": mined.json, "report": page.path.display().to_string(),
         "sheets": sheets.iter().map(annotate::exported_json).collect::<Vec<_>>(),
     });
-    let left_out = sheets.iter().map(|exported| exported.left_out).sum();
-    Ok(Output { text, json, code: mined.code }.lost(left_out))
+    let left_out: u64 = sheets.iter().map(|exported| exported.left_out).sum();
+    Ok(Output { text, json, code: mined.code }.lost(left_out + page.without_image))
 }
 
 /// The task sheets that the recipe asks for. A pool that cannot fill one is noted, not an error, because a small trial

@@ -187,13 +187,15 @@ fn release(error: &ReleaseError) -> u8 {
         | ReleaseError::Inside { .. }
         | ReleaseError::BaseDamaged { .. }
         | ReleaseError::Image { .. }
+        | ReleaseError::RunDamaged { .. }
+        | ReleaseError::RunChanged { .. }
         | ReleaseError::Version { .. } => BAD_INPUT,
         ReleaseError::Pool(error) => pool(error),
         ReleaseError::People(error) => annotate(error),
         ReleaseError::Compare(error) => source(error),
         ReleaseError::Store(error) => store(error),
         ReleaseError::Work(error) => work(error),
-        ReleaseError::Recipe(_) => UNEXPECTED,
+        ReleaseError::Recipe(_) | ReleaseError::Accounting { .. } => UNEXPECTED,
     }
 }
 
@@ -217,7 +219,10 @@ fn pool(error: &PoolError) -> u8 {
 fn work(error: &WorkError) -> u8 {
     match error {
         WorkError::Store(error) => store(error),
-        WorkError::Process { code, .. } => code.unwrap_or(UNEXPECTED),
+        WorkError::Process { code, .. } => {
+            let known = code.filter(|code| [BAD_INPUT, SOME_LOST, MISSING, STOPPED].contains(code));
+            known.unwrap_or(UNEXPECTED)
+        }
         WorkError::Accounting { .. } | WorkError::System { .. } | WorkError::Spec(_) | WorkError::Threads(_) => {
             UNEXPECTED
         }
@@ -247,10 +252,24 @@ fn generator(error: &GeneratorError) -> u8 {
 
 fn store(error: &StoreError) -> u8 {
     match error {
-        StoreError::Io { source, .. } if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
-            MISSING
-        }
-        StoreError::Io { .. } => UNEXPECTED,
+        // A loop of links has no stable kind yet (ELOOP of Linux).
+        StoreError::Io { source, .. } if source.raw_os_error() == Some(40) => BAD_INPUT,
+        StoreError::Io { source, .. } => match source.kind() {
+            // Room, or the right to write.
+            ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem => MISSING,
+            // A path that is not what it should be, or a text that is none.
+            ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::AlreadyExists
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidData => BAD_INPUT,
+            _ => UNEXPECTED,
+        },
         StoreError::Locked { .. } => MISSING,
         StoreError::NotARun { .. }
         | StoreError::Foreign { .. }
@@ -258,6 +277,7 @@ fn store(error: &StoreError) -> u8 {
         | StoreError::Taken { .. }
         | StoreError::NotARelease { .. }
         | StoreError::Format { .. }
+        | StoreError::NewerMinor { .. }
         | StoreError::Damaged { .. } => BAD_INPUT,
     }
 }

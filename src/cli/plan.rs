@@ -22,7 +22,7 @@ pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     let ctx = session.context(&dir);
     let _lock = Session::for_making(&ctx)?;
     plan::plan(&ctx, &recipe)?;
-    let record = ctx.run.plan().record().map(|record| record.rows).unwrap_or_default();
+    let record = ctx.run.plan().existing()?.rows;
     let text = format!("{}: {} items planned, {} files without a label", dir.display(), record.kept, record.dropped);
     let json = json!({ "run": dir.display().to_string(), "items": record.kept, "lost": record.dropped });
     Ok(Output::new(text, json).lost(record.dropped))

@@ -1,7 +1,10 @@
 //! `hardset release`: the benchmark as a folder to publish.
 //!
 //! Does not choose or write images: `stage::release` does. Holds always: changed settings are stored only after they
-//! have led to a release, because a call that fails must leave the run as it was.
+//! have led to a release, because a call that fails must leave the run as it was; the run is locked only for that, so
+//! that an archived run can be released.
+
+use std::io::ErrorKind;
 
 use serde_json::json;
 
@@ -10,13 +13,16 @@ use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::config::Override;
+use crate::domain::RunSpec;
 use crate::pool::Pool;
 use crate::stage::release::{ReleaseTo, Released, release};
+use crate::store::StoreError;
+use crate::work::Context;
 
 pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
-    let _lock = ctx.run.lock()?;
-    let mut spec = ctx.run.spec()?;
+    let stored = ctx.run.spec()?;
+    let mut spec = stored.clone();
     let file = args.run.join("spec.toml").display().to_string();
     spec.release = Override::release(&spec.release, &args.set, &file)?;
     let to = ReleaseTo {
@@ -26,9 +32,27 @@ pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
         against: args.against.clone(),
     };
     let released = release(&Pool::open(&ctx, &spec)?, &to)?;
-    // Only now: changed settings are stored once they have led to a release.
-    ctx.run.write_spec(&spec)?;
+    if spec != stored {
+        store(&ctx, &spec)?;
+    }
     Ok(Output::new(text(&released), as_json(&released)).lost(released.unreadable))
+}
+
+/// Stores settings that have led to a release. A run that cannot be written to, such as an archive, keeps its own.
+fn store(ctx: &Context, spec: &RunSpec) -> Result<(), StoreError> {
+    let stored = ctx.run.lock().and_then(|_lock| ctx.run.write_spec(spec));
+    match stored {
+        Err(StoreError::Io { source, .. }) if is_read_only(&source) => {
+            ctx.progress
+                .note(&format!("the settings of --set are not stored, because {} is read-only", ctx.run_name()));
+            Ok(())
+        }
+        stored => stored,
+    }
+}
+
+fn is_read_only(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 fn text(released: &Released) -> String {

@@ -10,12 +10,15 @@ use super::output::Output;
 use super::session::Session;
 use crate::domain::ReleaseRecord;
 use crate::stage::status::{Status, status};
-use crate::store::ReleaseDir;
+use crate::store::{ReleaseDir, StoreError};
 
 pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     if let Some(release) = ReleaseDir::find(&args.run) {
         let record = release.record()?;
         return Ok(Output::new(of_release(&record), json!(record)));
+    }
+    if ReleaseDir::has_lost_record(&args.run) {
+        return Err(StoreError::NotARelease { path: args.run.display().to_string() }.into());
     }
     let status = status(&session.context(&args.run).run)?;
     let mut surrogates = Vec::with_capacity(status.surrogates.len());

@@ -8,7 +8,7 @@ use super::args::RunArgs;
 use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::verify::{verify, verify_release};
+use crate::stage::verify::{Verified, verify, verify_release};
 use crate::store::{ReleaseDir, StoreError};
 
 pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
@@ -19,15 +19,16 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
             let path = args.run.display().to_string();
             return Err(StoreError::NotARelease { path }.into());
         }
-        None => {
-            let _lock = ctx.run.lock()?;
-            verify(&ctx)?
-        }
+        None => verify(&ctx)?,
     };
     let text = match verified.problems.len() {
-        0 => format!("{}: {} files are what they should be", args.run.display(), verified.files),
-        n => format!("{}\n{n} problem(s) in {} files", verified.problems.join("\n"), verified.files),
+        0 => format!("{}: all {} files are what they should be", args.run.display(), verified.expected),
+        n => {
+            let Verified { files, expected, problems } = &verified;
+            format!("{}\n{n} problem(s); {files} of {expected} files are what they should be", problems.join("\n"))
+        }
     };
-    let json = json!({ "run": args.run.display().to_string(), "files": verified.files, "problems": verified.problems });
+    let json = json!({ "run": args.run.display().to_string(), "files": verified.files, "expected": verified.expected,
+        "problems": verified.problems });
     Ok(Output::new(text, json).lost(verified.problems.len() as u64))
 }

@@ -13,7 +13,15 @@ use crate::domain::{NuisanceSet, NuisanceValue, Sha256, template_problem};
 struct RawSet {
     #[serde(default)]
     templates: Vec<String>,
-    values: Vec<NuisanceValue>,
+    values: Vec<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawValue {
+    id: String,
+    phrase: Option<String>,
+    template: Option<String>,
 }
 
 /// Reads and checks the nuisance `name`, which the file `file` in folder `from` names.
@@ -22,7 +30,9 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<NuisanceSet, ConfigEr
     let raw: RawSet = found.parse()?;
     check(&raw, &found.file)?;
     let sha256 = Sha256::of(found.text.as_bytes());
-    Ok(NuisanceSet { kind: found.stem, sha256, templates: raw.templates, values: raw.values })
+    let value = |RawValue { id, phrase, template }| NuisanceValue { id, phrase, template };
+    let values = raw.values.into_iter().map(value).collect();
+    Ok(NuisanceSet { kind: found.stem, sha256, templates: raw.templates, values })
 }
 
 fn check(raw: &RawSet, file: &str) -> Result<(), ConfigError> {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{ConfigError, lookup, lookup::TomlFile, manifest};
 use crate::domain::{
-    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Layout, OutputKind, OutputSpec,
-    Resize, Sha256,
+    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Interpolation, Layout,
+    OutputKind, OutputSpec, Resize, Sha256,
 };
 
 /// A surrogate as its TOML describes it.
@@ -60,11 +60,26 @@ pub enum WeightsRef {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSurrogate {
-    fake: Option<FakeModel>,
+    fake: Option<RawFake>,
     weights: Option<RawWeights>,
-    preprocess: Option<Geometry>,
+    preprocess: Option<RawGeometry>,
     input: Option<RawInput>,
     output: Option<RawOutput>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFake {
+    seed: u64,
+    accuracy: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGeometry {
+    resize: Resize,
+    interpolation: Interpolation,
+    crop_px: u32,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +140,7 @@ fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
                 "is beside the keys of an ONNX surrogate; keep one kind",
             ));
         }
-        return Ok(ModelDef::Fake(fake));
+        return Ok(ModelDef::Fake(FakeModel { seed: fake.seed, accuracy: fake.accuracy }));
     }
     Ok(ModelDef::Onnx(Box::new(OnnxDef {
         weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
@@ -148,8 +163,10 @@ fn weights(raw: RawWeights, found: &TomlFile) -> Result<WeightsRef, ConfigError>
     }
 }
 
-fn geometry(geometry: Geometry, file: &str) -> Result<Geometry, ConfigError> {
+fn geometry(raw: RawGeometry, file: &str) -> Result<Geometry, ConfigError> {
     const LARGEST: u32 = 8192;
+    let RawGeometry { resize, interpolation, crop_px } = raw;
+    let geometry = Geometry { resize, interpolation, crop_px };
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
     let side = match geometry.resize {
         Resize::Shorter(side) | Resize::Squash(side) => side,

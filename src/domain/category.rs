@@ -56,7 +56,6 @@ impl Category {
 
 /// A set of categories, with the hash of the file it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CategorySet {
     /// The set's name, such as `imagenet-d`.
     pub name: String,

@@ -8,7 +8,6 @@ use super::{PinnedFile, SamplerKind, Sha256};
 
 /// Images of a text-to-image diffusion model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DiffusionSource {
     /// Width of the images.
     pub width_px: u32,
@@ -38,7 +37,6 @@ impl DiffusionSource {
 
 /// A model in a folder in the Hugging Face diffusers layout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DiffusionModel {
     /// The name in the recipe: a folder, or the id of a model in `data-manifest.toml`.
     pub name: String,
@@ -88,7 +86,6 @@ impl Precision {
 
 /// Categories x nuisances x templates x repetitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PromptGrid {
     /// The negative prompt: what the images should not show; may be empty.
     pub negative_prompt: String,
@@ -102,7 +99,6 @@ pub struct PromptGrid {
 
 /// A kind of nuisance, with the hash of the file it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NuisanceSet {
     /// Its name: the stem of its TOML file.
     pub kind: String,
@@ -116,7 +112,6 @@ pub struct NuisanceSet {
 
 /// One value of a nuisance: with a phrase that goes into the kind's templates, or with a template of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NuisanceValue {
     /// Short name for tables, unique in its kind.
     pub id: String,

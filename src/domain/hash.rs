@@ -1,7 +1,6 @@
-//! SHA-256 of contents, and keys made of several of them.
+//! SHA-256 of contents.
 //!
-//! Does not open files. A [`KeyHasher`] never confuses two different lists of fields, because it hashes names and
-//! lengths too.
+//! Does not open files. Holds always: a hash is read as it is written, because names of files and records have it.
 
 use std::fmt;
 
@@ -31,6 +30,11 @@ impl Sha256 {
         }
     }
 
+    /// The digest with these 32 bytes.
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -39,6 +43,22 @@ impl Sha256 {
     /// The first eight hexadecimal digits: enough for a person to distinguish two hashes.
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()
+    }
+}
+
+/// Hashes contents that come piece by piece.
+#[derive(Default)]
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// Adds `bytes`.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything.
+    pub fn finish(self) -> Sha256 {
+        Sha256(self.0.finalize().into())
     }
 }
 
@@ -76,32 +96,6 @@ impl TryFrom<String> for Sha256 {
     }
 }
 
-/// Builds the key of a shard from named fields, in the order in which they are given.
-#[derive(Default)]
-pub struct KeyHasher(sha2::Sha256);
-
-impl KeyHasher {
-    /// A hasher without fields.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds one field.
-    #[must_use]
-    pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        for part in [name.as_bytes(), value.as_ref()] {
-            self.0.update((part.len() as u64).to_le_bytes());
-            self.0.update(part);
-        }
-        self
-    }
-
-    /// The key.
-    pub fn finish(self) -> Sha256 {
-        Sha256(self.0.finalize().into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +108,5 @@ mod tests {
         assert_eq!(Sha256::of_reader(&mut &b"abc"[..]).unwrap(), abc);
         assert!(Sha256::try_from("ba78".to_owned()).is_err());
         assert!(Sha256::try_from("zz".repeat(32)).is_err());
-    }
-
-    #[test]
-    fn fields_do_not_run_into_each_other() {
-        let key = |a: &str, b: &str| KeyHasher::new().field("x", a).field("y", b).finish();
-        assert_ne!(key("ab", "c"), key("a", "bc"));
     }
 }

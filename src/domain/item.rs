@@ -114,7 +114,6 @@ impl fmt::Display for Stage {
 
 /// Why an item is not in the result: a row of `dropped.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DropRow {
     /// The item.
     pub item_id: ItemId,

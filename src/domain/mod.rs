@@ -6,10 +6,13 @@
 mod annotate;
 mod category;
 mod diffusion;
+mod format;
 mod geometry;
 mod hard;
 mod hash;
+mod identity;
 mod item;
+mod key;
 mod manifest;
 mod outcome;
 mod pinned_file;
@@ -29,18 +32,20 @@ pub use annotate::{
 };
 pub use category::{Category, CategorySet, IMAGENET_CLASSES};
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
+pub use format::FormatVersion;
 pub use geometry::{Geometry, Interpolation, Resize};
 pub use hard::HardRow;
-pub use hash::{KeyHasher, Sha256};
+pub use hash::{Hasher, Sha256};
 pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
+pub use key::{Key, KeyValue};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
 pub use pinned_file::PinnedFile;
 pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
-    BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, DataFileRecord, NearDuplicates, ReleaseForm,
-    ReleaseRecord, ReleaseRow, ReleaseSpec, SurrogateRecord, is_web_address,
+    BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, ComparedRecord, DataFileRecord, NearDuplicates,
+    PeopleRecord, QuestionRecord, ReleaseForm, ReleaseRecord, ReleaseRow, ReleaseSpec, SurrogateRecord, is_web_address,
 };
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};

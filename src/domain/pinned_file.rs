@@ -11,7 +11,6 @@ use super::Sha256;
 
 /// A file, with the hash that it had when the recipe was resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PinnedFile {
     /// Where it was found.
     pub path: PathBuf,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Sha256;
+use super::{FormatVersion, Sha256};
 
 /// The section `[release]` of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -172,10 +172,9 @@ pub type ReleaseRow = Vec<Cell>;
 
 /// `release.json`: the description of a release for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReleaseRecord {
     /// Version of the layout of a release.
-    pub format: u32,
+    pub format: FormatVersion,
     /// Name and version of the program that made it.
     pub tool: String,
     /// Hash of everything that it was made from and of how it was made.
@@ -190,11 +189,22 @@ pub struct ReleaseRecord {
     pub mining: String,
     /// Images.
     pub images: u64,
+    /// Images of the pool that was mined.
+    pub pool_images: u64,
+    /// Hard images that were left out: the rows of `excluded.csv`.
+    pub excluded: u64,
+    /// Rows of `near-duplicates.csv`.
+    pub near_duplicates: u64,
+    /// Folders and releases whose images it does not repeat.
+    pub compared: Vec<ComparedRecord>,
+    /// What people did; `None` if nobody was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleRecord>,
     /// Categories by label, with their images.
     pub categories: Vec<CategoryCount>,
     /// Surrogates with the hashes of their weights.
     pub surrogates: Vec<SurrogateRecord>,
-    /// Data files with their images.
+    /// Data files with their images, sizes and hashes.
     pub files: Vec<DataFileRecord>,
     /// Other forms beside the data files.
     pub also: Vec<ReleaseForm>,
@@ -205,7 +215,6 @@ pub struct ReleaseRecord {
 
 /// A category of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CategoryCount {
     /// Its id.
     pub id: String,
@@ -217,27 +226,71 @@ pub struct CategoryCount {
 
 /// A surrogate of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SurrogateRecord {
     /// Its name.
     pub name: String,
     /// Hash of its weights; `None` for a fake surrogate.
     pub weights_sha256: Option<Sha256>,
+    /// Images of the pool on which it is right.
+    pub right_on_pool: u64,
+}
+
+/// A folder or release that a release was compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparedRecord {
+    /// The folder's name, without its path.
+    pub name: String,
+    /// Its images.
+    pub images: u64,
+    /// More of its images, which could not be read and were not compared.
+    pub unread: u64,
+}
+
+/// What people did for a release, in numbers; its data files have the votes on the images that it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeopleRecord {
+    /// Images that they judged, in the release or not.
+    pub judged: u64,
+    /// People who took part.
+    pub people: u64,
+    /// Sheets that they filled in.
+    pub assignments: u64,
+    /// Sheets that were set aside because of their sentinels.
+    pub set_aside: u64,
+    /// The questions, in the recipe's order.
+    pub questions: Vec<QuestionRecord>,
+}
+
+/// How far people agree on one question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuestionRecord {
+    /// Its id.
+    pub id: String,
+    /// Votes that count.
+    pub votes: u64,
+    /// Share of pairs of votes on one image that are equal, in [0, 1].
+    pub percent_agreement: Option<f64>,
+    /// Krippendorff's alpha, at most 1.
+    pub alpha: Option<f64>,
+    /// Its 95 % interval.
+    pub alpha_interval: Option<[f64; 2]>,
 }
 
 /// A data file of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DataFileRecord {
     /// Its path.
     pub path: String,
     /// Its images.
     pub images: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub sha256: Sha256,
 }
 
 /// What changed since an older release, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BaseRecord {
     /// Name of the older release, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]

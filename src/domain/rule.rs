@@ -113,7 +113,6 @@ impl fmt::Display for LabelSpace {
 
 /// One mining: which surrogates, and when an item is hard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SelectSpec {
     /// Names of the surrogates that vote, each once, 1 to 64.
     pub surrogates: Vec<String>,

@@ -7,15 +7,15 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CategorySet, DiffusionSource, Geometry, KeyHasher, PinnedFile, ReleaseSpec, SelectSpec, Sha256,
+    AnnotateSpec, CategorySet, DiffusionSource, FormatVersion, Geometry, Key, PinnedFile, ReleaseSpec, SelectSpec,
+    Sha256,
 };
 
 /// A resolved recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RunSpec {
     /// Version of the run directory's format.
-    pub format: u32,
+    pub format: FormatVersion,
     /// Name and version of the tool that wrote it.
     pub tool: String,
     /// Name of the benchmark.
@@ -97,11 +97,13 @@ impl RunSpec {
     /// Name of the current mining's table: readable, and different for each rule, bound, order and model.
     pub fn mining_id(&self) -> String {
         let select = &self.mine.select;
-        let bounds = [select.max_true_prob, select.max_margin, select.near_tie].map(f64::to_le_bytes).concat();
-        let key = KeyHasher::new().field("rule", select.label()).field("bounds", bounds);
-        let key = key.field("batch", self.mine.batch_in_keys().to_le_bytes());
-        let voters = self.voters().into_iter();
-        let key = voters.fold(key, |key, voter| key.field(&voter.name, voter.identity())).finish();
+        let voters = self.voters();
+        let key = Key::new("mining name", 1)
+            .field("select", select.identity())
+            .field("batch", self.mine.batch_in_keys())
+            .list("names", voters.iter().map(|voter| &voter.name))
+            .list("models", voters.iter().map(|voter| voter.model.identity()))
+            .finish();
         format!("{}.{}", select.label(), key.short())
     }
 }
@@ -134,24 +136,14 @@ impl SurrogateSpec {
     fn is_same_model(&self, other: &Self) -> bool {
         match self.weights_sha256() {
             Some(weights) => other.weights_sha256() == Some(weights),
-            None => other.identity() == self.identity(),
+            None => other.model.identity() == self.model.identity(),
         }
-    }
-
-    /// Everything that its numbers depend on, as bytes; the path of its weights is not part of it.
-    pub fn identity(&self) -> Vec<u8> {
-        let mut model = self.model.clone();
-        if let SurrogateModel::Onnx(onnx) = &mut model {
-            onnx.weights.path = PathBuf::new();
-            onnx.licence = None;
-        }
-        serde_json::to_vec(&model).unwrap_or_default()
     }
 }
 
 /// Where images come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "source", rename_all = "lowercase")]
 pub enum GenerateSpec {
     /// Photographs in a folder.
     Folder(FolderSource),
@@ -161,22 +153,8 @@ pub enum GenerateSpec {
     Fake(FakeImages),
 }
 
-impl GenerateSpec {
-    /// Everything that its images depend on, as bytes; paths and names of models are not part of it.
-    pub fn identity(&self) -> Vec<u8> {
-        let mut spec = self.clone();
-        if let Self::Diffusion(source) = &mut spec {
-            source.model.path = PathBuf::new();
-            source.model.name = String::new();
-            source.model.licence = None;
-        }
-        serde_json::to_vec(&spec).unwrap_or_default()
-    }
-}
-
 /// Photographs in a folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FolderSource {
     /// The folder.
     pub root: PathBuf,
@@ -206,7 +184,6 @@ pub enum LabelSource {
 
 /// Noise images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FakeImages {
     /// Images of each category.
     pub images_per_category: u32,
@@ -218,7 +195,6 @@ pub struct FakeImages {
 
 /// Which models score, and how hard items are selected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct MineSpec {
     /// Images per call of a model, if the recipe sets it; else a number that suits the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,7 +210,6 @@ pub struct MineSpec {
 
 /// One surrogate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SurrogateSpec {
     /// Its name: the stem of its TOML file.
     pub name: String,
@@ -244,7 +219,7 @@ pub struct SurrogateSpec {
 
 /// What scores images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum SurrogateModel {
     /// A classifier in ONNX format.
     Onnx(OnnxModel),
@@ -254,7 +229,6 @@ pub enum SurrogateModel {
 
 /// A fake classifier for fake images: right with a given probability, decided by a hash of the picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FakeModel {
     /// Makes two fake classifiers differ.
     pub seed: u64,
@@ -264,7 +238,6 @@ pub struct FakeModel {
 
 /// A classifier in ONNX format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OnnxModel {
     /// The file.
     pub weights: PinnedFile,
@@ -281,7 +254,6 @@ pub struct OnnxModel {
 
 /// The input tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct InputSpec {
     /// Order of its axes.
     pub layout: Layout,
@@ -333,7 +305,6 @@ pub enum ChannelOrder {
 
 /// The output tensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OutputSpec {
     /// What its numbers are.
     pub kind: OutputKind,
@@ -487,7 +458,7 @@ mod tests {
             near_tie: 0.0,
         };
         RunSpec {
-            format: 1,
+            format: FormatVersion { major: 2, minor: 0 },
             tool: String::new(),
             name: String::new(),
             seed: 0,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ItemId};
+use super::{Answer, ItemId, Key, Sha256};
 
 /// One image on one sheet, with the question's category.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,21 @@ pub struct RawAnswer {
     pub at_ms: Option<i64>,
     /// Why the row cannot be used.
     pub problem: Option<String>,
+}
+
+impl RawAnswer {
+    /// Hash of all of its fields.
+    pub fn identity(&self) -> Sha256 {
+        let Self { person, task, question, answer, at_ms, problem } = self;
+        Key::new("answer", 1)
+            .field("person", person)
+            .field("task", task)
+            .field("question", question)
+            .field("answer", answer)
+            .field("at_ms", at_ms.map(|at_ms| at_ms.to_string()))
+            .field("problem", problem.as_deref())
+            .finish()
+    }
 }
 
 /// One answer of an input, checked: a row of `answers/<input>.parquet`.

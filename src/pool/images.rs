@@ -81,7 +81,7 @@ impl RunImages {
         if !whole {
             return Some(CHANGED.to_owned());
         }
-        if is_older(&path, &self.run.images(*shard).file("json")) {
+        if is_older(&path, &self.run.images(*shard).record_path()) {
             return None;
         }
         self.picture(row).reason().map(str::to_owned)

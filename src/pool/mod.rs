@@ -10,6 +10,7 @@
 mod error;
 mod images;
 mod judged;
+mod keys;
 mod plan;
 mod thumbnails;
 
@@ -17,16 +18,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::domain::{HardRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec};
+use crate::domain::{DropRow, HardRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, Sha256, SurrogateSpec};
 use crate::imaging::RgbImage;
 use crate::source::source;
-use crate::table::{ImagePaths, images_table, predictions_table, read_hard};
+use crate::store::Unit;
+use crate::table::{ImagePaths, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::Context;
 
 pub use error::PoolError;
 pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
-pub use plan::{Plan, generated, planned_shards};
+pub use keys::{dropped_key, images_key, mining_key, plan_key, predictions_key};
+pub use plan::{Plan, generated, planned_shards, shard_ranges};
 use thumbnails::Thumbnails;
 
 /// Images whose rows stay in memory, over all shards: about 40 MB.
@@ -99,7 +102,7 @@ impl<'a> Pool<'a> {
         if let Some(rows) = self.cached(shard) {
             return Ok(rows);
         }
-        let rows = Arc::new(images_table::decode(&self.ctx.run.images(shard).file("parquet"))?);
+        let rows = Arc::new(images_table::decode(&self.images_file(shard)?)?);
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if tables.rows + rows.len() <= CACHED_ROWS && tables.by_shard.insert(shard, Arc::clone(&rows)).is_none() {
             tables.rows += rows.len();
@@ -111,7 +114,7 @@ impl<'a> Pool<'a> {
     pub fn image_paths(&self, shard: usize) -> Result<ImagePaths, PoolError> {
         match self.cached(shard) {
             Some(rows) => Ok(ImagePaths::of(&rows)?),
-            None => Ok(images_table::read_paths(&self.ctx.run.images(shard).file("parquet"))?),
+            None => Ok(images_table::read_paths(&self.images_file(shard)?)?),
         }
     }
 
@@ -138,12 +141,25 @@ impl<'a> Pool<'a> {
         if let Some(hard) = self.hard.get() {
             return Ok(hard);
         }
-        let mined = self.ctx.run.mined(&self.spec.mining_id());
-        if !mined.is_file() {
-            return Err(self.not_ready("its mining is not made yet".to_owned()));
+        let unit = self.ctx.run.mined(&self.spec.mining_id());
+        let missing = || "its mining is not made yet".to_owned();
+        if unit.record()?.is_none() {
+            return Err(self.not_ready(missing()));
         }
-        let hard = read_hard(&mined)?;
+        let (images, predictions) = (self.image_records()?, self.prediction_records(&self.spec.voters())?);
+        let key = mining_key(self.spec, &self.plan.record, &images, &predictions);
+        let hard = read_hard(&self.table(&unit, key, missing)?)?;
         Ok(self.hard.get_or_init(|| hard))
+    }
+
+    /// What earlier stages and the current mining lost; the mining must be made.
+    pub fn dropped(&self) -> Result<Vec<DropRow>, PoolError> {
+        let mut records = vec![self.plan.record.hash()];
+        records.extend(self.image_records()?);
+        records.extend(self.prediction_records(&self.spec.scored())?);
+        let missing = || "its mining is not made yet".to_owned();
+        let path = self.table(&self.ctx.run.dropped(), dropped_key(&records), missing)?;
+        Ok(dropped_table::decode(&path)?)
     }
 
     /// The predictions of scorer `name` for shard `shard`, which must be made.
@@ -153,11 +169,46 @@ impl<'a> Pool<'a> {
 
     /// The file of the predictions of scorer `name` for shard `shard`.
     pub fn predictions_file(&self, name: &str, shard: usize) -> Result<PathBuf, PoolError> {
-        let path = self.ctx.run.predictions(name, shard).file("parquet");
-        if path.is_file() {
-            return Ok(path);
+        let unit = self.ctx.run.predictions(name, shard);
+        let missing = || format!("the predictions of {name} for shard {shard} are not made yet");
+        let scorer = self.spec.mine.surrogates.iter().find(|scorer| scorer.name == name);
+        let scorer = scorer.ok_or_else(|| self.not_ready(missing()))?;
+        let images = self.ctx.run.images(shard).existing()?;
+        self.table(&unit, predictions_key(self.spec, &images, scorer), missing)
+    }
+
+    fn images_file(&self, shard: usize) -> Result<PathBuf, PoolError> {
+        let key = images_key(self.spec, &self.plan.record, &self.plan.ranges[shard]);
+        self.table(&self.ctx.run.images(shard), key, || format!("the images of shard {shard} are not made yet"))
+    }
+
+    /// The table of a unit with this key, which is hashed before anybody parses it.
+    fn table(&self, unit: &Unit, key: Sha256, missing: impl FnOnce() -> String) -> Result<PathBuf, PoolError> {
+        let Some(record) = unit.record()? else { return Err(self.not_ready(missing())) };
+        if record.key != key {
+            return Err(unit.of_other_inputs().into());
         }
-        Err(self.not_ready(format!("the predictions of {name} for shard {shard} are not made yet")))
+        Ok(unit.checked(&record, "parquet")?)
+    }
+
+    /// The hashes of the records of all images.
+    fn image_records(&self) -> Result<Vec<Sha256>, PoolError> {
+        let mut hashes = Vec::with_capacity(self.shards());
+        for shard in 0..self.shards() {
+            hashes.push(self.ctx.run.images(shard).existing()?.hash());
+        }
+        Ok(hashes)
+    }
+
+    /// The hashes of the records of all predictions, those of one scorer after another.
+    fn prediction_records(&self, scorers: &[&SurrogateSpec]) -> Result<Vec<Sha256>, PoolError> {
+        let mut hashes = Vec::with_capacity(scorers.len() * self.shards());
+        for scorer in scorers {
+            for shard in 0..self.shards() {
+                hashes.push(self.ctx.run.predictions(&scorer.name, shard).existing()?.hash());
+            }
+        }
+        Ok(hashes)
     }
 
     /// An error if the images cannot be read now.

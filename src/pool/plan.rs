@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::PoolError;
+use super::{PoolError, plan_key};
 use crate::domain::{PlanRow, RunSpec};
-use crate::store::{RunDir, ShardRecord};
+use crate::store::{RunDir, ShardRecord, StoreError};
 use crate::table::{PlanSlice, PlanTable};
 use crate::work::Context;
 use crate::work::processes::WorkCount;
@@ -21,13 +21,17 @@ pub struct Plan {
 impl Plan {
     /// The plan of the run, which must exist.
     pub fn open(ctx: &Context, spec: &RunSpec) -> Result<Self, PoolError> {
-        let record = ctx
-            .run
-            .plan()
-            .record()
-            .ok_or_else(|| PoolError::NotReady { run: ctx.run_name(), missing: "it has no plan".to_owned() })?;
+        let unit = ctx.run.plan();
+        let record = match unit.record()? {
+            Some(record) => record,
+            None if ctx.run.has_images() => unit.existing()?,
+            None => return Err(PoolError::NotReady { run: ctx.run_name(), missing: "it has no plan".to_owned() }),
+        };
+        if record.key != plan_key(spec.seed, &spec.categories, &spec.generate) {
+            return Err(unit.of_other_inputs().into());
+        }
         let ranges = shard_ranges(record.rows.kept as usize, spec.shard_items);
-        let table = PlanTable::open(&ctx.run.plan().file("parquet"))?;
+        let table = PlanTable::open(&unit.checked(&record, "parquet")?)?;
         Ok(Self { record, ranges, table })
     }
 
@@ -58,16 +62,19 @@ pub fn shard_ranges(rows: usize, shard_items: u32) -> Vec<Range<usize>> {
 }
 
 /// Shards of the run's plan; 0 without a plan.
-pub fn planned_shards(run: &RunDir, spec: &RunSpec) -> usize {
-    let planned = run.plan().record().map_or(0, |record| record.rows.kept as usize);
-    shard_ranges(planned, spec.shard_items).len()
+pub fn planned_shards(run: &RunDir, spec: &RunSpec) -> Result<usize, StoreError> {
+    let planned = run.plan().record()?.map_or(0, |record| record.rows.kept as usize);
+    Ok(shard_ranges(planned, spec.shard_items).len())
 }
 
 /// Items that have an image or were lost when it was made, of all planned items: by the records on disk.
-pub fn generated(run: &RunDir, spec: &RunSpec) -> WorkCount {
-    let all = run.plan().record().map_or(0, |record| record.rows.kept);
-    let given = |shard| run.images(shard).record().map_or(0, |record| record.rows.given);
-    WorkCount { done: (0..planned_shards(run, spec)).map(given).sum(), all }
+pub fn generated(run: &RunDir, spec: &RunSpec) -> Result<WorkCount, StoreError> {
+    let all = run.plan().record()?.map_or(0, |record| record.rows.kept);
+    let mut done = 0;
+    for shard in 0..planned_shards(run, spec)? {
+        done += run.images(shard).record()?.map_or(0, |record| record.rows.given);
+    }
+    Ok(WorkCount { done, all })
 }
 
 #[cfg(test)]

@@ -15,8 +15,7 @@ use super::kind::Source;
 use super::labels::Labels;
 use super::listing::{Listing, Rows};
 use crate::domain::{
-    Category, CategorySet, DropRow, EngineChoice, FolderSource, ItemId, KeyHasher, Outcome, Philox, PlanRow, Sha256,
-    Stage,
+    Category, CategorySet, DropRow, EngineChoice, FolderSource, ItemId, Outcome, Philox, PlanRow, Sha256, Stage,
 };
 use crate::generator::{Generator, GeneratorError, Means, Picture, Pictures};
 use crate::imaging::{self, DecodeLimits};
@@ -132,8 +131,11 @@ fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
 
 fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow {
     // The seed depends on the file's name, not on its position, so that more photographs change no other item.
-    let stream = KeyHasher::new().field("path", &path).finish().to_string();
-    let stream = u64::from_str_radix(&stream[..16], 16).unwrap_or(0);
+    let mut named = b"\x04\0\0\0\0\0\0\0path".to_vec();
+    named.extend((path.len() as u64).to_le_bytes());
+    named.extend(path.as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = *Sha256::of(&named).bytes();
+    let stream = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
     PlanRow {
         item_id,
         category: category.id.clone(),

@@ -1,11 +1,9 @@
-//! generate: makes or pins each image of the plan, shard by shard: `images/NNNNN.{tar,parquet,json}`.
+//! generate: makes or pins each image of the plan, shard by shard: `images/NNN/NNNNNN.<hash>.{tar,parquet}` and record.
 //!
 //! Does not know what makes an image: a [`Generator`] of the source does. Holds always: a run has the images of one
 //! engine and one kind of device, because others round differently.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
@@ -13,13 +11,13 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::prepare::{self, PrepareError};
-use crate::domain::{Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Provenance, RunSpec, Sha256, Stage};
+use crate::domain::{Device, DropRow, ImageRow, Outcome, PlanRow, Provenance, RunSpec, Sha256, Stage};
 use crate::generator::{Generator, GeneratorError, Picture, Pictures};
 use crate::imaging;
-use crate::pool::{Plan, PoolError, generated};
+use crate::pool::{Plan, PoolError, generated, images_key};
 use crate::render;
 use crate::source::{SourceError, source};
-use crate::store::{Check, RunDir, StoreError, TarShard};
+use crate::store::{Check, RunDir, StoreError, TarShard, Unit};
 use crate::table::{TableError, images_table};
 use crate::work::processes::{self, Job};
 use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
@@ -57,7 +55,6 @@ struct Generate<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     plan: Plan,
-    base_key: Sha256,
     part: Part,
     /// Encodes images. A pool of its own, because the thread that makes images waits for encoded ones on a thread of
     /// the other pool.
@@ -74,10 +71,7 @@ pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Resu
     let plan = Plan::open(ctx, spec)?;
     let ranges = plan.ranges.clone();
     prepare::check_engine(ctx, ranges.len())?;
-    let base_key = (KeyHasher::new().field("stage", "generate 3").field("plan", plan.record.hash().to_string()))
-        .field("generate", spec.generate.identity())
-        .finish();
-    let stage = Generate { ctx, spec, plan, base_key, part, encoders: ctx.thread_pool()?, generator: None };
+    let stage = Generate { ctx, spec, plan, part, encoders: ctx.thread_pool()?, generator: None };
     let mut tallies = ctx.thread_pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
 }
@@ -91,9 +85,7 @@ impl ShardWork for Generate<'_> {
     }
 
     fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, GenerateError> {
-        let Range { start, end } = self.plan.ranges[shard];
-        let key =
-            KeyHasher::new().field("base", self.base_key.to_string()).field("rows", format!("{start}..{end}")).finish();
+        let key = images_key(self.spec, &self.plan.record, &self.plan.ranges[shard]);
         Ok(vec![ShardTarget { unit: self.ctx.run.images(shard), key }])
     }
 
@@ -106,7 +98,7 @@ impl ShardWork for Generate<'_> {
             empty => empty.insert(build(ctx, spec, self.plan.ranges.len())?),
         };
         let facts = generator.facts();
-        let shard = Shard::new(shard, spec, &facts);
+        let shard = Shard::new(&ctx.run, shard, spec, &facts);
         let (given, encoders) = (rows.len(), &self.encoders);
         // One block is finished and encoded while the next one is made.
         let (sender, blocks) = sync_channel::<Block>(1);
@@ -144,7 +136,7 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     }
     let engine = prepare::settled_engine(ctx, spec)?;
     let ctx = Context { engine, ..ctx.again() };
-    let count = || Ok(generated(&ctx.run, spec));
+    let count = || Ok(generated(&ctx.run, spec)?);
     processes::share(&ctx, devices, &Job { command: "generate", doing: "making images", input: None, count: &count })
 }
 
@@ -179,7 +171,9 @@ struct Encoded {
 
 /// A shard being filled.
 struct Shard {
-    path: String,
+    unit: Unit,
+    /// Its folder, relative to the run directory.
+    folder: String,
     /// What all images that a model makes have in common.
     provenance: Option<Provenance>,
     tar: Option<TarShard>,
@@ -188,11 +182,13 @@ struct Shard {
 }
 
 impl Shard {
-    fn new(shard: usize, spec: &RunSpec, facts: &BTreeMap<String, String>) -> Self {
+    fn new(run: &RunDir, shard: usize, spec: &RunSpec, facts: &BTreeMap<String, String>) -> Self {
+        let unit = run.images(shard);
+        let folder = unit.dir.strip_prefix(run.path()).unwrap_or(&unit.dir).to_string_lossy().into_owned();
         let made =
             ShardResult { files: Vec::new(), rows: Default::default(), lost: Vec::new(), facts: Default::default() };
         let provenance = source(&spec.generate).provenance(facts);
-        Self { path: format!("images/{shard:05}.tar"), provenance, tar: None, kept: Vec::new(), made }
+        Self { unit, folder, provenance, tar: None, kept: Vec::new(), made }
     }
 
     fn fill(mut self, blocks: Receiver<Block>, encoders: &ThreadPool) -> Result<Self, GenerateError> {
@@ -224,7 +220,8 @@ impl Shard {
                     imaging::encode_png(&image, &texts).map_err(|error| self.cannot(std::io::Error::other(error)))?;
                 let row = ImageRow {
                     item_id,
-                    path: self.path.clone(),
+                    // The tar's name has the hash of its content: `finish` knows it.
+                    path: String::new(),
                     offset: 0,
                     bytes: png.len() as u64,
                     sha256: Sha256::of(&png),
@@ -238,7 +235,7 @@ impl Shard {
     }
 
     fn cannot(&self, error: std::io::Error) -> StoreError {
-        StoreError::io("encode", Path::new(&self.path))(error)
+        StoreError::io("encode", &self.unit.dir.join(format!("{}.tar", self.unit.stem)))(error)
     }
 
     fn add(&mut self, request: &PlanRow, outcome: Outcome<Result<Encoded, StoreError>>) -> Result<(), GenerateError> {
@@ -264,8 +261,10 @@ impl Shard {
     }
 
     fn finish(mut self, given: usize, facts: BTreeMap<String, String>) -> Result<ShardResult, GenerateError> {
-        if let Some(tar) = self.tar {
-            let bytes = tar.finish().map_err(StoreError::io("encode", Path::new(&self.path)))?;
+        if let Some(tar) = self.tar.take() {
+            let bytes = tar.finish().map_err(|error| self.cannot(error))?;
+            let path = format!("{}/{}", self.folder, self.unit.name_of(&bytes, "tar"));
+            self.kept.iter_mut().for_each(|row| row.path.clone_from(&path));
             self.made.files.push(("tar", bytes));
         }
         self.made.files.push(("parquet", images_table::encode(&self.kept)?));

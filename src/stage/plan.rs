@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use super::prepare::{self, PrepareError};
 use crate::config::Recipe;
-use crate::domain::{KeyHasher, RunSpec, Sha256};
+use crate::domain::{RunSpec, Sha256};
+use crate::pool::{images_key, plan_key, shard_ranges};
 use crate::source::{Listing, Rows, SourceError, source};
-use crate::store::{self, Check, ShardRecord, StoreError, Unit, measured_rates};
+use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, UnitState, measured_rates};
 use crate::table::{PlanTable, TableError};
 use crate::work::Context;
 
@@ -87,9 +88,9 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<PlanCost, PlanError> {
 /// contents.
 pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
     let source_of_recipe = source(&recipe.generate);
-    let (unit, key) = (ctx.run.plan(), key(recipe));
+    let (unit, key) = (ctx.run.plan(), plan_key(recipe.seed, &recipe.categories, &recipe.generate));
     let stored = ctx.run.spec_if_any()?;
-    let is_planned = stored.is_some() && unit.done(key, Check::Hashes).is_some();
+    let is_planned = stored.is_some() && is_done(ctx, &unit, key)?;
     let listing = if is_planned { None } else { Some(source_of_recipe.list(&recipe.categories, recipe.seed)?) };
     let items = listing.as_ref().map_or(0, |listing| listing.rows.len());
     let shard_items =
@@ -103,26 +104,50 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
     let mine = stored.map_or_else(|| spec.mine.clone(), |stored| stored.mine);
     ctx.run.write_spec(&RunSpec { mine, ..spec.clone() })?;
     if let Some(listing) = listing {
-        commit(&unit, key, listing, spec.shard_items)?;
+        commit(ctx, &spec, &unit, key, listing)?;
     }
     Ok(spec)
 }
 
-fn key(recipe: &Recipe) -> Sha256 {
-    KeyHasher::new()
-        .field("stage", "plan 1")
-        .field("seed", recipe.seed.to_le_bytes())
-        .field("categories", recipe.categories.sha256.to_string())
-        .field("generate", recipe.generate.identity())
-        .finish()
+/// Whether the plan is there. A damaged one is made again, because its inputs are there.
+fn is_done(ctx: &Context, unit: &Unit, key: Sha256) -> Result<bool, StoreError> {
+    Ok(match unit.state(key, Check::Hashes)? {
+        UnitState::Done(_) => true,
+        UnitState::ToDo => false,
+        UnitState::Damaged(path, problem) => {
+            ctx.progress.note(&format!("{} is damaged: {problem}; it is made again", path.display()));
+            false
+        }
+    })
 }
 
-fn commit(unit: &Unit, key: Sha256, listing: Listing, shard_items: u32) -> Result<(), PlanError> {
+/// An error if the plan is made again, because it was damaged or lost, and would come out otherwise than when the
+/// images were made: every item would be another one, with the predictions and verdicts of the old.
+fn check_again(ctx: &Context, spec: &RunSpec, plan: &ShardRecord) -> Result<(), StoreError> {
+    for (shard, range) in shard_ranges(plan.rows.kept as usize, spec.shard_items).iter().enumerate() {
+        let Some(images) = ctx.run.images(shard).record()? else { continue };
+        if images.key != images_key(spec, plan, range) {
+            let problem = "it cannot be made again as it was: the source of the images has changed since then";
+            let unit = ctx.run.plan();
+            return Err(StoreError::Damaged {
+                path: unit.record_path().display().to_string(),
+                problem: problem.to_owned(),
+                remedy: "restore the plan from a copy, or start a new run with another --run-dir".to_owned(),
+            });
+        }
+        return Ok(());
+    }
+    Ok(())
+}
+
+fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: Listing) -> Result<(), PlanError> {
     let Listing { rows, lost } = listing;
     let (kept, dropped) = (rows.len() as u64, lost.len() as u64);
     let counts = store::RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
-    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost, facts: BTreeMap::new() };
-    let table = PlanTable::encode(rows.len(), shard_items, |part| rows.part(part))?;
-    unit.commit(&[("parquet", table)], record)?;
+    let record = NewRecord { key, rows: counts, lost, facts: BTreeMap::new() };
+    let table = PlanTable::encode(rows.len(), spec.shard_items, |part| rows.part(part))?;
+    let files = [("parquet", table)];
+    check_again(ctx, spec, &unit.preview(&files, record.clone())?)?;
+    unit.commit(&files, record)?;
     Ok(())
 }

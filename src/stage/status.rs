@@ -2,11 +2,11 @@
 //!
 //! Holds always: reads records only and takes no lock, because people ask while another process works on the run.
 
+use super::mine::HARD;
 use super::prepare::all_described;
 use crate::domain::RunSpec;
 use crate::pool::{PoolError, planned_shards};
-use crate::store::{Check, RunDir, Unit};
-use crate::table::{dropped_table, read_hard};
+use crate::store::{Check, RunDir, ShardRecord, StoreError, Unit};
 
 /// The progress of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,45 +48,107 @@ pub struct SurrogateStatus {
     pub runtime: String,
 }
 
-/// Reads the progress of the run.
+/// Reads the progress of the run. What was there and is gone is an error, not less progress.
 pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     let spec = run.spec()?;
-    let planned = run.plan().record().map(|record| record.rows.kept);
-    let shards = planned_shards(run, &spec);
-    let names = run.predicted();
-    let hard = run.manifest().is_file().then(|| read_hard(&run.manifest())).transpose()?;
-    let dropped = run.dropped().is_file().then(|| dropped_table::decode(&run.dropped())).transpose()?;
+    // Another process may be about to write the record of a file.
+    let is_at_work = run.is_at_work();
+    if let Some(error) = run.unrecorded()?.into_iter().next().filter(|_| !is_at_work) {
+        return Err(error.into());
+    }
+    let plan = whole(&run.plan())?;
+    if plan.is_none() && run.has_images() {
+        run.plan().existing()?;
+    }
+    let shards = planned_shards(run, &spec)?;
+    let mined = whole(&run.mined(&spec.mining_id()))?;
+    // When the current mining was made, everything that it follows from was there.
+    let must_be_there = mined.is_some();
+    let image_shards = images(run, shards, must_be_there)?;
+    let mut surrogates = Vec::new();
+    for name in run.predicted() {
+        surrogates.push(surrogate(run, &spec, name, shards, must_be_there)?);
+    }
+    let dropped = whole(&run.dropped())?;
+    if must_be_there && dropped.is_none() {
+        run.dropped().existing()?;
+    }
     Ok(Status {
-        planned,
+        planned: plan.map(|record| record.rows.kept),
         shards: shards as u64,
-        image_shards: done((0..shards).map(|shard| run.images(shard))),
-        surrogates: names.into_iter().map(|name| surrogate(run, &spec, name, shards)).collect(),
-        hard: hard.map(|rows| rows.len() as u64),
-        dropped: dropped.map(|rows| rows.len() as u64),
-        rounds: run.rounds() as u64,
-        answers: answers(run),
+        image_shards,
+        surrogates,
+        hard: mined.and_then(|record| record.facts.get(HARD).and_then(|hard| hard.parse().ok())),
+        dropped: dropped.map(|record| record.rows.kept),
+        rounds: rounds(run, is_at_work)?,
+        answers: answers(run, is_at_work)?,
         spec,
     })
 }
 
-fn answers(run: &RunDir) -> (u64, u64) {
-    let records: Vec<_> = run.answered().iter().filter_map(|name| run.answers(name).record()).collect();
-    (records.len() as u64, records.iter().map(|record| record.rows.given).sum())
+/// The record of a unit, if it has one; an error if a file has another size than it says.
+fn whole(unit: &Unit) -> Result<Option<ShardRecord>, StoreError> {
+    let record = unit.record()?;
+    record.iter().try_for_each(|record| unit.check(record, Check::Sizes))?;
+    Ok(record)
 }
 
-fn done(units: impl Iterator<Item = Unit>) -> u64 {
-    units.filter(|unit| unit.record().is_some_and(|record| unit.problem(&record, Check::Sizes).is_none())).count()
-        as u64
+fn rounds(run: &RunDir, is_at_work: bool) -> Result<u64, StoreError> {
+    let rounds = if is_at_work { run.rounds_to_continue()? } else { run.rounds()? };
+    (0..rounds).try_for_each(|index| whole(&run.round(index)).map(|_| ()))?;
+    Ok(rounds as u64)
 }
 
-fn surrogate(run: &RunDir, spec: &RunSpec, name: String, shards: usize) -> SurrogateStatus {
-    let records: Vec<_> = (0..shards).filter_map(|shard| run.predictions(&name, shard).record()).collect();
-    SurrogateStatus {
+fn answers(run: &RunDir, is_at_work: bool) -> Result<(u64, u64), StoreError> {
+    run.ballots_id()?;
+    let names = if is_at_work { run.answered_to_continue()? } else { run.answered()? };
+    let mut answers = (0, 0);
+    for name in names {
+        answers.0 += 1;
+        answers.1 += whole(&run.answers(&name))?.map_or(0, |record| record.rows.given);
+    }
+    Ok(answers)
+}
+
+/// The record of a shard's unit; an error if there is none although there must be.
+fn shard(unit: &Unit, must_be_there: bool) -> Result<Option<ShardRecord>, StoreError> {
+    match unit.record()? {
+        None if must_be_there => unit.existing().map(Some),
+        record => Ok(record),
+    }
+}
+
+fn images(run: &RunDir, shards: usize, must_be_there: bool) -> Result<u64, StoreError> {
+    let mut done = 0;
+    for index in 0..shards {
+        let unit = run.images(index);
+        if let Some(record) = shard(&unit, must_be_there)? {
+            unit.check(&record, Check::Sizes)?;
+            done += 1;
+        }
+    }
+    Ok(done)
+}
+
+fn surrogate(
+    run: &RunDir,
+    spec: &RunSpec,
+    name: String,
+    shards: usize,
+    must_be_there: bool,
+) -> Result<SurrogateStatus, StoreError> {
+    let selected = spec.mine.select.surrogates.contains(&name);
+    let target = spec.mine.targets.contains(&name);
+    let mut records = Vec::with_capacity(shards);
+    for index in 0..shards {
+        records.extend(shard(&run.predictions(&name, index), must_be_there && (selected || target))?);
+    }
+    Ok(SurrogateStatus {
         shards: records.len() as u64,
         scored: records.iter().map(|record| record.rows.kept).sum(),
-        selected: spec.mine.select.surrogates.contains(&name),
-        target: spec.mine.targets.contains(&name),
+        selected,
+        target,
         runtime: all_described(&records),
         name,
-    }
+    })
 }

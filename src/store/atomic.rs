@@ -1,13 +1,15 @@
 //! Files that appear whole or not at all.
+//!
+//! Holds always: a file that is being written has a name of its own until it is whole, so that several processes may
+//! write the same file at the same time, on one machine or on a shared file system: each name is complete whenever it
+//! exists, and the last or the first writer wins, as the caller asks.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-
-/// The suffix of unfinished files. The next process overwrites those that a killed process left.
-pub(super) const UNFINISHED: &str = ".unfinished";
+use super::unfinished::own_name;
 
 /// A file being written. It gets its name on [`PendingFile::commit`] and is removed if it is dropped before.
 pub struct PendingFile {
@@ -23,9 +25,12 @@ impl PendingFile {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push(UNFINISHED);
-        let unfinished = PathBuf::from(name);
+        // A rename would put the file in place of a device such as /dev/null.
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            let problem = io::Error::new(io::ErrorKind::AlreadyExists, "it is there and is no file");
+            return Err(StoreError::io("write", path)(problem));
+        }
+        let unfinished = own_name(path);
         let file = File::create(&unfinished).map_err(StoreError::io("write", path))?;
         Ok(Self {
             writer: Some(BufWriter::with_capacity(1 << 20, file)),
@@ -40,11 +45,30 @@ impl PendingFile {
         &self.path
     }
 
-    /// Gives the file its name, once everything is on the disk.
+    /// Gives the file its name, once everything is on the disk; it replaces a file that has the name.
     pub fn commit(mut self) -> Result<(), StoreError> {
-        self.sync().map_err(StoreError::io("write", &self.path))?;
+        self.sync()?;
         fs::rename(&self.unfinished, &self.path).map_err(StoreError::io("write", &self.path))?;
         sync_folder(&self.path)
+    }
+
+    /// As [`PendingFile::commit`], under another name in the same folder.
+    pub(super) fn commit_as(mut self, path: &Path) -> Result<(), StoreError> {
+        path.clone_into(&mut self.path);
+        self.commit()
+    }
+
+    /// Gives the file its name unless a file has it already; whether it did. Of several writers exactly one does, where
+    /// the file system has hard links; elsewhere the last one replaces the others.
+    pub(super) fn commit_first(mut self) -> Result<Committed, StoreError> {
+        self.sync()?;
+        match fs::hard_link(&self.unfinished, &self.path) {
+            // The drop removes the temporary name.
+            Ok(()) => sync_folder(&self.path).map(|()| Committed::First),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Committed::Later(self)),
+            Err(_) if self.path.symlink_metadata().is_ok() => Ok(Committed::Later(self)),
+            Err(_) => self.commit().map(|()| Committed::First),
+        }
     }
 
     /// The error of the last failed write, for writers whose own errors lose it.
@@ -52,11 +76,19 @@ impl PendingFile {
         self.failure.take().map(StoreError::io("write", &self.path))
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> Result<(), StoreError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()
+        let flushed = writer.into_inner().map_err(io::IntoInnerError::into_error);
+        flushed.and_then(|file| file.sync_all()).map_err(StoreError::io("write", &self.path))
     }
+}
+
+/// What [`PendingFile::commit_first`] found.
+pub(super) enum Committed {
+    /// No file had the name; now this one has it.
+    First,
+    /// A file has the name; this one is still pending.
+    Later(PendingFile),
 }
 
 impl Write for PendingFile {
@@ -77,7 +109,7 @@ fn copy(error: &io::Error) -> io::Error {
 
 impl Drop for PendingFile {
     fn drop(&mut self) {
-        // A failure is harmless: the next run overwrites the file that is left.
+        // A failure is harmless: a later sweep removes the file that is left.
         let _ = fs::remove_file(&self.unfinished);
     }
 }
@@ -104,11 +136,7 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError>
 
 /// Makes `path` a hard link to `existing`, or a copy if the file system has no hard links.
 pub(super) fn link_whole(existing: &Path, path: &Path) -> Result<(), StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(UNFINISHED);
-    let unfinished = PathBuf::from(name);
-    // Removes the left-over of a killed process; usually there is none, and the call fails.
-    let _ = fs::remove_file(&unfinished);
+    let unfinished = own_name(path);
     if fs::hard_link(existing, &unfinished).is_err() {
         fs::copy(existing, &unfinished).map_err(StoreError::io("write", path))?;
         File::open(&unfinished).and_then(|file| file.sync_all()).map_err(StoreError::io("write", path))?;
@@ -122,7 +150,11 @@ pub(super) fn link_whole(existing: &Path, path: &Path) -> Result<(), StoreError>
 /// Writes the entry of `path` in its folder to the disk.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("write", path))
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // File systems in user space (FUSE) often do not know this call, and write the entry themselves.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced.map_err(StoreError::io("write", path)),
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +171,19 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
         write_whole(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn two_writers_of_one_file_do_not_meet_before_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        let [mut first, mut second] = [(); 2].map(|()| PendingFile::create(&path).unwrap());
+        first.write_all(b"first").unwrap();
+        second.write_all(b"second").unwrap();
+        assert!(matches!(first.commit_first().unwrap(), Committed::First));
+        assert!(matches!(second.commit_first().unwrap(), Committed::Later(_)));
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::StoreError;
 use crate::domain::RawAnswer;
@@ -20,11 +20,15 @@ const SCHEMA: &str = "
         PRIMARY KEY (person, batch)) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS answers (
         person TEXT NOT NULL, batch TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL,
-        answer TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (person, task, question)) STRICT, WITHOUT ROWID;
+        answer TEXT NOT NULL, at_ms INTEGER NOT NULL, seal INTEGER NOT NULL,
+        PRIMARY KEY (person, task, question)) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS database (id TEXT NOT NULL) STRICT;
     INSERT INTO database SELECT lower(hex(randomblob(4))) WHERE NOT EXISTS (SELECT 1 FROM database);
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
 ";
+
+/// The version of the schema (`PRAGMA user_version`).
+const VERSION: i64 = 2;
 
 /// The open database.
 pub struct Ballots(Connection);
@@ -155,11 +159,25 @@ impl Ballots {
 
     /// All answers, oldest first.
     pub fn answers(&self) -> Result<Vec<RawAnswer>, StoreError> {
-        let query = "SELECT person, task, question, answer, at_ms FROM answers ORDER BY at_ms, person, task, question";
-        self.rows(query, |row| {
+        self.answers_with_seals().map_err(|e| self.failed(e))
+    }
+
+    fn answers_with_seals(&self) -> rusqlite::Result<Vec<RawAnswer>> {
+        let query =
+            "SELECT person, task, question, answer, at_ms, seal FROM answers ORDER BY at_ms, person, task, question";
+        let mut statement = self.0.prepare_cached(query)?;
+        let rows = statement.query_map([], |row| {
             let (person, task, question, answer) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(RawAnswer { person, task, question, answer, at_ms: row.get(4)?, problem: None })
-        })
+            let answer = RawAnswer { person, task, question, answer, at_ms: row.get(4)?, problem: None };
+            if row.get::<_, i64>(5)? == seal(&answer) { Ok(answer) } else { Err(changed()) }
+        });
+        rows.and_then(Iterator::collect)
+    }
+
+    /// Moves everything into the one file of the database; `false` if somebody else has it open.
+    pub(super) fn finish(self) -> Result<bool, StoreError> {
+        let busy = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        busy.map(|busy| busy == 0).map_err(|e| self.failed(e))
     }
 
     fn rows<T>(
@@ -183,7 +201,15 @@ impl BallotChange {
             |text: &str, values: &[&dyn rusqlite::ToSql]| to.prepare_cached(text)?.execute(values).map(|_| ());
         let person = match self {
             Self::Answer { person, batch, task, question, answer: Some(answer) } => {
-                execute(KEEP, params![person, batch, task, question, answer, now_ms])?;
+                let raw = RawAnswer {
+                    person: person.clone(),
+                    task: task.clone(),
+                    question: question.clone(),
+                    answer: answer.clone(),
+                    at_ms: Some(now_ms),
+                    problem: None,
+                };
+                execute(KEEP, params![person, batch, task, question, answer, now_ms, seal(&raw)])?;
                 person
             }
             Self::Answer { person, task, question, answer: None, .. } => {
@@ -203,40 +229,95 @@ impl BallotChange {
     }
 }
 
-const KEEP: &str = "INSERT INTO answers (person, batch, task, question, answer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-    ON CONFLICT DO UPDATE SET answer = excluded.answer, at_ms = excluded.at_ms WHERE answer <> excluded.answer";
+const KEEP: &str = "INSERT INTO answers (person, batch, task, question, answer, at_ms, seal)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT DO UPDATE SET answer = excluded.answer, at_ms = excluded.at_ms, seal = excluded.seal
+    WHERE answer <> excluded.answer";
 const WITHDRAW: &str = "DELETE FROM answers WHERE person = ?1 AND task = ?2 AND question = ?3";
 const GIVE: &str = "INSERT OR IGNORE INTO assignments (person, batch, given_ms) VALUES (?1, ?2, ?3)";
 const FINISH: &str = "UPDATE assignments SET finished_ms = ?3 WHERE person = ?1 AND batch = ?2 AND finished_ms IS NULL";
 
+/// What an answer's row holds beside it: the first eight bytes of its hash. SQLite's own check finds damage to the
+/// structure of a database, but not to a value in it.
+fn seal(answer: &RawAnswer) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = *answer.identity().bytes();
+    i64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn changed() -> rusqlite::Error {
+    corrupt("an answer was changed by something else than hardset".to_owned())
+}
+
 fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
-    let full = matches!(source.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+    let full = matches!(source.sqlite_error_code(), Some(ErrorCode::DiskFull));
     let kind = if full { std::io::ErrorKind::StorageFull } else { std::io::ErrorKind::Other };
     StoreError::io("use", path)(std::io::Error::new(kind, source))
 }
 
-/// The database's id and all of its answers. `own`: it is the database of the run, to which a server may be writing and
-/// which may need recovery; any other database is opened read-only.
-pub fn read_ballots(path: &Path, own: bool) -> Result<(String, Vec<RawAnswer>), StoreError> {
+/// The database's id and all of its answers, checked: its structure, and each answer by its seal.
+///
+/// `own`: the id, if it is the run's own database, to which a server may be writing and which may need recovery; any
+/// other database is opened read-only.
+pub fn read_ballots(path: &Path, own: Option<&str>) -> Result<(String, Vec<RawAnswer>), StoreError> {
     let damaged = |problem: String| StoreError::Damaged {
         path: path.display().to_string(),
         problem,
         remedy: "restore it from a copy (with its -wal file); it should be a database of `hardset annotate serve`"
             .to_owned(),
     };
-    let flags = if own { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let connection = Connection::open_with_flags(path, flags).map_err(|e| damaged(e.to_string()))?;
-    let id = database_id(&connection).map_err(|e| damaged(e.to_string()))?;
-    let answers = Ballots(connection).answers().map_err(|e| damaged(e.to_string()))?;
+    let (id, answers) = read_all(path, own.is_some()).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::Locked { path: path.display().to_string(), holder: "another process".to_owned() }
+        }
+        _ => damaged(error.to_string()),
+    })?;
     if id.is_empty() || id.len() > 16 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(damaged("its id is not valid".to_owned()));
     }
-    Ok((id, answers))
+    match own {
+        Some(own) if own != id => Err(damaged(format!("its id is {id}, but the run's is {own}"))),
+        _ => Ok((id, answers)),
+    }
 }
 
-fn database_id(connection: &Connection) -> rusqlite::Result<String> {
-    connection.busy_timeout(Duration::from_secs(10))?;
-    connection.query_row("SELECT id FROM database", [], |row| row.get(0))
+fn read_all(path: &Path, own: bool) -> rusqlite::Result<(String, Vec<RawAnswer>)> {
+    let flags = if own { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let read = |connection: Connection| {
+        connection.busy_timeout(Duration::from_secs(10))?;
+        check_structure(&connection)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version != VERSION {
+            return Err(corrupt(format!("its format is {version}, but this hardset reads {VERSION}")));
+        }
+        let id = connection.query_row("SELECT id FROM database", [], |row| row.get(0))?;
+        Ok((id, Ballots(connection).answers_with_seals()?))
+    };
+    let result = Connection::open_with_flags(path, flags).and_then(read);
+    let log = path.with_extension("sqlite-wal");
+    let no_log = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+    match result {
+        // In a folder that cannot be written to, SQLite opens a database with a write-ahead log only if it is told
+        // that nobody writes to it.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && no_log => {
+            let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{path}?immutable=1"), flags).and_then(read)
+        }
+        result => result,
+    }
+}
+
+/// An error if SQLite finds damage (`PRAGMA integrity_check`).
+fn check_structure(connection: &Connection) -> rusqlite::Result<()> {
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(corrupt(found))
+}
+
+fn corrupt(problem: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(problem))
 }
 
 #[cfg(test)]
@@ -272,10 +353,22 @@ mod tests {
         ballots.save(&[given.clone(), given, BallotChange::Finished { person, batch }], 6).unwrap();
         let people = ballots.people().unwrap();
         assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
-        let (id, answers) = read_ballots(&path, true).unwrap();
+        let (id, answers) = read_ballots(&path, None).unwrap();
         assert_eq!((id.len(), answers.len()), (8, 2));
         drop(ballots);
-        assert_eq!(read_ballots(&path, false).unwrap(), (id, answers));
+        assert_eq!(read_ballots(&path, None).unwrap(), (id, answers));
+    }
+
+    #[test]
+    fn a_changed_answer_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.sqlite");
+        let mut ballots = Ballots::open(&path).unwrap();
+        ballots.save(&[answered("t1", Some("yes"))], 5).unwrap();
+        let (id, _) = read_ballots(&path, None).unwrap();
+        assert!(read_ballots(&path, Some(&id)).is_ok() && read_ballots(&path, Some("00")).is_err());
+        ballots.0.execute("UPDATE answers SET at_ms = 6", []).unwrap();
+        assert!(read_ballots(&path, None).unwrap_err().to_string().contains("changed"));
     }
 
     #[test]
@@ -283,10 +376,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.sqlite");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
-        assert!(read_ballots(&path, false).unwrap_err().to_string().contains("annotate serve"));
+        assert!(read_ballots(&path, None).unwrap_err().to_string().contains("annotate serve"));
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.truncate(600);
         std::fs::write(&path, bytes).unwrap();
-        assert!(read_ballots(&path, false).is_err());
+        assert!(read_ballots(&path, None).is_err());
     }
 }

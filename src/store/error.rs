@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::domain::FormatVersion;
+
 /// Why a file or folder cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,7 +59,10 @@ pub enum StoreError {
         found: String,
     },
     /// The folder is not a release.
-    #[error("{path} is not a release, because it has no release.json; make one with `hardset release RUN --out DIR`")]
+    #[error(
+        "{path} is not a release, because it has no release.json; restore it, or make one with \
+         `hardset release RUN --out DIR`"
+    )]
     NotARelease {
         /// The folder.
         path: String,
@@ -68,18 +73,30 @@ pub enum StoreError {
         /// The folder.
         path: String,
     },
-    /// The run was written by another version.
-    #[error(
-        "{path} has format {found}, but this hardset reads format {wanted}; use the version named in its spec.toml \
-         ({tool})"
-    )]
+    /// It was written by another version.
+    #[error("{path} has format {found}, written by {tool}, but this hardset reads format {wanted}; use {tool} for it")]
     Format {
+        /// The file that says the format.
+        path: String,
+        /// Its format.
+        found: String,
+        /// The format that this program reads: its major version.
+        wanted: u32,
+        /// The tool that wrote it.
+        tool: String,
+    },
+    /// It was written by a newer minor version, so that this program would lose fields.
+    #[error(
+        "{path} has format {found}, written by {tool}: this hardset (format {own}) can read it, but not change it; \
+         use {tool} for this command"
+    )]
+    NewerMinor {
         /// The run directory.
         path: String,
         /// Its format.
-        found: u32,
-        /// The format that this program reads.
-        wanted: u32,
+        found: FormatVersion,
+        /// The format that this program writes.
+        own: FormatVersion,
         /// The tool that wrote it.
         tool: String,
     },
@@ -96,6 +113,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// An error for the format `found` in the file at `path`, which `tool` wrote.
+    pub(super) fn format(path: &Path, found: String, tool: Option<&str>, own: FormatVersion) -> Self {
+        let tool = tool.unwrap_or("an unknown program").to_owned();
+        Self::Format { path: path.display().to_string(), found, wanted: own.major, tool }
+    }
+
     /// Turns an I/O error into [`StoreError::Io`]; for `map_err`.
     pub fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
@@ -108,7 +131,8 @@ fn advice(source: &std::io::Error) -> &'static str {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             "; finished work is kept: make room and run the same command again"
         }
-        std::io::ErrorKind::PermissionDenied => "; choose another folder with --run-dir, or change its permissions",
+        std::io::ErrorKind::ReadOnlyFilesystem => "; this command writes: work on a copy of the folder",
+        std::io::ErrorKind::PermissionDenied => "; choose another folder, or change its permissions",
         _ => "",
     }
 }

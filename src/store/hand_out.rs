@@ -9,7 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::atomic::UNFINISHED;
+use walkdir::WalkDir;
+
+use super::unfinished::{is_unfinished, remove_abandoned};
 use super::{StoreError, write_whole};
 
 /// The file that marks such a folder; it explains the other files to people.
@@ -35,6 +37,10 @@ impl HandOut {
             Err(_) => Self::check(path)?,
         }
         let folder = Self(path.to_owned());
+        // Left-overs of killed processes are not for people.
+        for inner in WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+            remove_abandoned(inner.path())?;
+        }
         folder.write(README, readme.as_bytes())?;
         Ok(folder)
     }
@@ -105,7 +111,7 @@ fn foreign(path: &Path) -> Option<String> {
     let ours = readme.is_some_and(|text| text.starts_with(OURS));
     names.find(|name| {
         let known = name == README || NAMES.contains(&name.as_str()) || name.ends_with(".html");
-        !(name.ends_with(UNFINISHED) || ours && known)
+        !(is_unfinished(name) || ours && known)
     })
 }
 

@@ -6,10 +6,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::StoreError;
 
 const NAME: &str = "lock";
+/// How often, and after what time, a lock without a holder's name is tried again.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Held while a process works on a run.
 pub struct Lock(File);
@@ -21,20 +25,33 @@ impl Lock {
         let mut file = (OpenOptions::new().read(true).write(true).create(true).truncate(false))
             .open(&path)
             .map_err(StoreError::io("lock", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                let holder = if holder.is_empty() { "another process".to_owned() } else { holder.trim().to_owned() };
-                return Err(StoreError::Locked { path: dir.display().to_string(), holder });
+        let mut looks = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
+            let mut holder = String::new();
+            let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
+            // Without a name it may be somebody who only looks whether the lock is held.
+            looks += 1;
+            if !holder.is_empty() || looks == LOOKS {
+                let holder = if holder.is_empty() { "another process" } else { holder.trim() };
+                return Err(StoreError::Locked { path: dir.display().to_string(), holder: holder.to_owned() });
+            }
+            std::thread::sleep(LOOK);
         }
         let mut lock = Self(file);
         // The text only informs people, so a full disk must not stop a run that would only read.
         let _ = lock.write_text(&whoami());
         Ok(lock)
+    }
+
+    /// Whether a process holds the lock of the run in `dir`. Works on a read-only disk too.
+    pub fn is_held(dir: &Path) -> bool {
+        let Ok(file) = File::open(dir.join(NAME)) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
     /// Takes the lock of the folder `dir`, which is created if it does not exist.
@@ -74,7 +91,9 @@ mod tests {
         let first = Lock::take(dir.path()).unwrap();
         let refused = Lock::take(dir.path()).err().unwrap().to_string();
         assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(Lock::is_held(dir.path()));
         drop(first);
+        assert!(!Lock::is_held(dir.path()) && !Lock::is_held(&dir.path().join("none")));
         assert_eq!(std::fs::read(dir.path().join(NAME)).unwrap(), b"");
         assert!(Lock::take(dir.path()).is_ok());
     }

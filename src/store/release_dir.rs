@@ -5,22 +5,28 @@
 //! files, and a call with another key starts again.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::atomic::{PendingFile, UNFINISHED, sync_folder, write_whole};
-use super::{Lock, StoreError};
-use crate::domain::{DataFileRecord, ReleaseRecord, RunSpec, Sha256};
+use super::atomic::{PendingFile, sync_folder, write_whole};
+use super::unfinished::is_unfinished;
+use super::{Lock, StoreError, hash_file, hash_once, seal, sealed_map, spec_file};
+use crate::domain::{DataFileRecord, FormatVersion, ReleaseRecord, RunSpec, Sha256};
 
-/// Version of the layout; raised when older programs could misread a release.
-pub const RELEASE_FORMAT: u32 = 1;
+/// The format of releases.
+pub const RELEASE_FORMAT: FormatVersion = FormatVersion { major: 2, minor: 0 };
+
+/// The suffix of a draft's folder.
+const DRAFT: &str = ".unfinished";
 
 /// The record of a release.
 const RECORD: &str = "release.json";
 /// The key of a draft.
 const KEY: &str = "key";
+/// The hashes of a draft's finished data files.
+const HASHES: &str = "hashes";
 /// The lock of a draft.
 const LOCK: &str = "lock";
 /// The only folder of a draft whose files a later call uses again.
@@ -33,7 +39,7 @@ pub struct ReleaseDir(PathBuf);
 impl ReleaseDir {
     /// The release at `path`, if its record exists.
     pub fn find(path: &Path) -> Option<Self> {
-        let is_draft = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(UNFINISHED));
+        let is_draft = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(DRAFT));
         (!is_draft && path.join(RECORD).is_file()).then(|| Self(path.to_owned()))
     }
 
@@ -55,41 +61,58 @@ impl ReleaseDir {
             problem,
             remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
         };
-        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-        let record: ReleaseRecord = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
-        if record.format != RELEASE_FORMAT {
-            let found = record.format;
-            return Err(unreadable(format!("it has format {found}, but this hardset reads format {RELEASE_FORMAT}")));
+        let bytes = fs::read(&path).map_err(|error| unreadable(format!("it cannot be read: {error}")))?;
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        let tool = value.get("tool").and_then(serde_json::Value::as_str);
+        let format = value.get("format").cloned().unwrap_or_default();
+        match serde_json::from_value::<FormatVersion>(format.clone()) {
+            Ok(found) if RELEASE_FORMAT.can_read(found) => {}
+            Ok(found) => return Err(StoreError::format(&path, found.to_string(), tool, RELEASE_FORMAT)),
+            // Format 1 had one number.
+            Err(_) if format.is_u64() => {
+                return Err(StoreError::format(&path, format.to_string(), tool, RELEASE_FORMAT));
+            }
+            Err(error) => return Err(unreadable(format!("it does not say its format: {error}"))),
         }
-        Ok(record)
+        let (_, text) = seal::open_json(&bytes).map_err(unreadable)?;
+        serde_json::from_str(text).map_err(|e| unreadable(e.to_string()))
     }
 
-    /// The path of one of its data files; an error for a path that leads out of the release.
+    /// The path of one of its data files, which has the size and the hash of the record; an error if it has not, or if
+    /// its path leads out of the release.
+    ///
+    /// The only way to a data file: Parquet with flipped bits may be read as other rows, or end the program.
     pub fn data(&self, file: &DataFileRecord) -> Result<PathBuf, StoreError> {
         let stays = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
         if !stays || file.path.is_empty() {
-            return Err(self.damaged(format!("it names the data file {:?}, which is not inside it", file.path)));
+            let problem = format!("it names the data file {:?}, which is not inside it", file.path);
+            return Err(damaged(&self.0, problem));
         }
-        Ok(self.0.join(&file.path))
+        let path = self.0.join(&file.path);
+        let unread = |error: io::Error| damaged(&path, format!("it cannot be read: {error}"));
+        let bytes = path.metadata().map_err(unread)?.len();
+        if bytes != file.bytes {
+            return Err(damaged(&path, format!("it has {bytes} bytes, but {RECORD} says {}", file.bytes)));
+        }
+        let (_, sha256) = hash_file(&path).map_err(unread)?;
+        if sha256 != file.sha256 {
+            return Err(damaged(&path, format!("its SHA-256 is not the one in {RECORD}")));
+        }
+        Ok(path)
     }
 
-    fn damaged(&self, problem: String) -> StoreError {
+    /// An error for a release that is not as it was made.
+    pub fn damaged(&self, problem: String) -> StoreError {
         StoreError::Damaged {
             path: self.0.display().to_string(),
             problem,
-            remedy: "download or make it again in another folder; `hardset verify` lists the damage".to_owned(),
+            remedy: "`hardset verify` lists the damage; make or download it again in another folder".to_owned(),
         }
     }
 
     /// The recipe that was published with it.
     pub fn recipe(&self) -> Result<RunSpec, StoreError> {
-        let path = self.0.join("recipe.toml");
-        let text = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
-        toml::from_str(&text).map_err(|e: toml::de::Error| StoreError::Damaged {
-            path: path.display().to_string(),
-            problem: e.to_string().trim().to_owned(),
-            remedy: "restore it, or use the version of hardset that wrote it".to_owned(),
-        })
+        spec_file::read(&self.0.join("recipe.toml"))
     }
 
     /// All files below it, as sorted paths with `/`.
@@ -99,10 +122,18 @@ impl ReleaseDir {
 
     /// Removes the lock and key of a draft that a process left when it was killed after the rename.
     fn sweep(&self) -> Result<(), StoreError> {
-        for path in [LOCK, KEY].map(|name| self.0.join(name)).into_iter().filter(|path| path.is_file()) {
+        for path in [LOCK, KEY, HASHES].map(|name| self.0.join(name)).into_iter().filter(|path| path.is_file()) {
             fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
         }
         Ok(())
+    }
+}
+
+fn damaged(path: &Path, problem: String) -> StoreError {
+    StoreError::Damaged {
+        path: path.display().to_string(),
+        problem,
+        remedy: "download or make it again in another folder; `hardset verify` lists the damage".to_owned(),
     }
 }
 
@@ -117,7 +148,7 @@ fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
             found.push(parts.collect::<Vec<_>>().join("/"));
         }
     }
-    found.retain(|name| name != LOCK && name != KEY);
+    found.retain(|name| ![LOCK, KEY, HASHES].contains(&name.as_str()));
     found.sort();
     Ok(found)
 }
@@ -139,7 +170,7 @@ fn unreadable(folder: &Path) -> impl Fn(walkdir::Error) -> StoreError {
     move |error| {
         let path = error.path().unwrap_or(folder).to_owned();
         // A walk that follows no links meets no other errors.
-        let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("it cannot be walked through"));
+        let source = error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be walked through"));
         StoreError::io("read", &path)(source)
     }
 }
@@ -176,7 +207,7 @@ impl Draft {
             return Ok(ReleasePlace::Done(done));
         }
         let mut name = place.file_name().unwrap_or_default().to_owned();
-        name.push(UNFINISHED);
+        name.push(DRAFT);
         let folder = place.with_file_name(name);
         refuse_foreign(&folder)?;
         let lock = Lock::take_new(&folder)?;
@@ -199,13 +230,19 @@ impl Draft {
         let same = fs::read_to_string(self.folder.join(KEY)).is_ok_and(|found| found == key.to_string());
         for entry in fs::read_dir(&self.folder).map_err(StoreError::io("read", &self.folder))?.flatten() {
             let (name, path) = (entry.file_name(), entry.path());
-            let stays = name == LOCK || same && (name == KEY || name == DATA);
+            let stays = name == LOCK || same && (name == KEY || name == DATA || name == HASHES);
             if stays {
                 continue;
             }
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(StoreError::io("remove", &path))?;
+        }
+        // Nobody else works on a draft: what is unfinished there is a killed process's.
+        for entry in WalkDir::new(&self.folder).into_iter().flatten() {
+            if is_unfinished(&entry.file_name().to_string_lossy()) && entry.file_type().is_file() {
+                fs::remove_file(entry.path()).map_err(StoreError::io("remove", entry.path()))?;
+            }
         }
         write_whole(&self.folder.join(KEY), key.to_string().as_bytes())
     }
@@ -217,7 +254,18 @@ impl Draft {
 
     /// Whether the file `name` (a path inside with `/`) is finished.
     pub fn has(&self, name: &str) -> bool {
-        self.folder.join(name).is_file()
+        // Without its hash, or with another one, it is written again.
+        let finished = sealed_map::read::<Sha256>(&self.folder.join(HASHES)).ok().flatten().unwrap_or_default();
+        let found = hash_once(&self.folder.join(name)).ok();
+        found.is_some() && finished.get(name).copied() == found
+    }
+
+    /// Notes that the file `name` is finished, so that the next call uses it if this process is killed.
+    pub fn finished(&self, name: &str) -> Result<(), StoreError> {
+        let (path, hashes) = (self.folder.join(name), self.folder.join(HASHES));
+        let mut finished = sealed_map::read::<Sha256>(&hashes).ok().flatten().unwrap_or_default();
+        finished.insert(name.to_owned(), hash_once(&path).map_err(StoreError::io("read", &path))?);
+        write_whole(&hashes, sealed_map::text(&hashes, &finished)?.as_bytes())
     }
 
     /// Starts the file `name` (a path inside with `/`), which appears only when it is whole.
@@ -242,8 +290,9 @@ impl Draft {
 
     /// Writes the record.
     pub fn put_record(&self, record: &ReleaseRecord) -> Result<(), StoreError> {
-        let text = serde_json::to_string_pretty(record).unwrap_or_default() + "\n";
-        self.put(RECORD, text.as_bytes())
+        let path = self.folder.join(RECORD);
+        let text = serde_json::to_string_pretty(record).map_err(|e| StoreError::io("write", &path)(e.into()))? + "\n";
+        self.put(RECORD, seal::seal_json(&text).0.as_bytes())
     }
 
     /// Gives the release its name, once everything is on the disk.
@@ -293,9 +342,8 @@ fn check_place(place: &Path, key: Sha256) -> Result<Option<ReleaseDir>, StoreErr
         if record.key != key {
             return Err(taken(format!("{} {}", record.name, record.version)));
         }
-        let mut missing = record.files.iter().filter(|file| there.data(file).map_or(true, |path| !path.is_file()));
-        if let Some(file) = missing.next() {
-            return Err(there.damaged(format!("its data file {} is missing", file.path)));
+        for file in &record.files {
+            there.data(file)?;
         }
         there.sweep()?;
         return Ok(Some(there));
@@ -323,10 +371,10 @@ fn refuse_foreign(folder: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     // A process that was killed before it wrote the key leaves only these files.
-    let first = [LOCK.to_owned(), KEY.to_owned(), format!("{KEY}{UNFINISHED}")];
+    let is_first = |name: &str| name == LOCK || name == KEY || name.starts_with(KEY) && is_unfinished(name);
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    match names.find(|name| !first.contains(name)) {
+    match names.find(|name| !is_first(name)) {
         Some(found) => Err(StoreError::Taken { path: folder.display().to_string(), found }),
         None => Ok(()),
     }
@@ -338,7 +386,7 @@ mod tests {
 
     fn record(key: &[u8]) -> ReleaseRecord {
         ReleaseRecord {
-            format: 1,
+            format: RELEASE_FORMAT,
             tool: "hardset".to_owned(),
             key: Sha256::of(key),
             name: "a".to_owned(),
@@ -346,6 +394,11 @@ mod tests {
             verified: false,
             mining: String::new(),
             images: 0,
+            pool_images: 0,
+            excluded: 0,
+            near_duplicates: 0,
+            compared: Vec::new(),
+            people: None,
             categories: Vec::new(),
             surrogates: Vec::new(),
             files: Vec::new(),
@@ -380,15 +433,43 @@ mod tests {
     }
 
     #[test]
+    fn a_data_file_is_handed_out_only_with_the_size_and_the_hash_of_the_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let release = ReleaseDir(dir.path().to_owned());
+        fs::write(dir.path().join("a.parquet"), "rows").unwrap();
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        let check = |path: &str, bytes: u64, content: &[u8], part: Option<&str>| {
+            let file = DataFileRecord { path: path.to_owned(), images: 1, bytes, sha256: Sha256::of(content) };
+            match (release.data(&file), part) {
+                (Ok(found), None) => assert_eq!(found, dir.path().join(path)),
+                (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (found, _) => panic!("{path}: {found:?}"),
+            }
+        };
+        check("a.parquet", 4, b"rows", None);
+        check("a.parquet", 5, b"rows!", Some("a.parquet is damaged: it has 4 bytes, but release.json says 5"));
+        check("a.parquet", 4, b"cows", Some("a.parquet is damaged: its SHA-256 is not the one in release.json"));
+        check("b.parquet", 4, b"rows", Some("b.parquet is damaged: it cannot be read"));
+        check("folder", dir.path().join("folder").metadata().unwrap().len(), b"", Some("it cannot be read"));
+        check("../a.parquet", 4, b"rows", Some("not inside it"));
+        check("", 4, b"rows", Some("not inside it"));
+    }
+
+    #[test]
     fn a_draft_goes_on_with_its_data_files_if_it_has_the_same_key() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("r");
         let first = draft(&out, b"k");
         write_whole(&first.folder().join("data/x.parquet"), b"x").unwrap();
+        write_whole(&first.folder().join("data/y.parquet"), b"y").unwrap();
+        first.finished("data/x.parquet").unwrap();
+        first.finished("data/y.parquet").unwrap();
+        fs::write(first.folder().join("data/y.parquet"), b"z").unwrap();
         first.put("README.md", b"half").unwrap();
         drop(first);
         let second = draft(&out, b"k");
         assert!(second.has("data/x.parquet") && !second.has("README.md"));
+        assert!(!second.has("data/y.parquet"), "it was damaged meanwhile");
         drop(second);
         assert!(!draft(&out, b"other").has("data/x.parquet"));
     }

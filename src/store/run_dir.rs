@@ -1,17 +1,16 @@
-//! The layout of a run directory (`docs/run-directory.md`), its spec and its locks.
+//! The layout of a run directory (`docs/run-directory.md`), its spec and its locks; people's part is in `people_dir`.
 //!
 //! Holds always: a run never starts in a folder with other files, because it removes unfinished files there.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{UNFINISHED, link_whole, write_whole};
-use super::{Lock, StoreError, Unit, read_map, write_map};
+use super::atomic::link_whole;
+use super::people_stems::{is_input, is_round};
+use super::unfinished::{files, remove_abandoned};
+use super::unit::{MAKE_AGAIN, Stems, remove_unnamed};
+use super::{FORMAT, Lock, ShardRecord, StoreError, Unit, spec_file};
 use crate::domain::{ItemId, RunSpec};
-
-/// Version of the layout; raised when older programs could misread a run.
-pub const FORMAT: u32 = 1;
 
 /// A run directory.
 #[derive(Debug, Clone)]
@@ -32,7 +31,9 @@ impl RunDir {
     pub fn create(&self) -> Result<Lock, StoreError> {
         fs::create_dir_all(&self.0).map_err(StoreError::io("make folder", &self.0))?;
         self.refuse_foreign()?;
-        Lock::take(&self.0)
+        let lock = Lock::take(&self.0)?;
+        self.check_can_change()?;
+        Ok(lock)
     }
 
     /// An error if the folder holds files but no run.
@@ -49,12 +50,19 @@ impl RunDir {
         }
     }
 
+    /// Whether another process has the run's lock, and may be about to write the record of a file that is there.
+    pub fn is_at_work(&self) -> bool {
+        Lock::is_held(&self.0)
+    }
+
     /// Locks an existing run.
     pub fn lock(&self) -> Result<Lock, StoreError> {
         if !self.spec_path().is_file() {
             return Err(StoreError::NotARun { path: self.0.display().to_string() });
         }
-        Lock::take(&self.0)
+        let lock = Lock::take(&self.0)?;
+        self.check_can_change()?;
+        Ok(lock)
     }
 
     /// The stored spec, if there is one.
@@ -68,32 +76,24 @@ impl RunDir {
         if !path.is_file() {
             return Err(StoreError::NotARun { path: self.0.display().to_string() });
         }
-        let text = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
-        self.check_format(&text)?;
-        toml::from_str(&text).map_err(|e| StoreError::Damaged {
-            path: path.display().to_string(),
-            problem: e.to_string().trim().to_owned(),
-            remedy: "restore it, or start again with another --run-dir".to_owned(),
-        })
-    }
-
-    fn check_format(&self, text: &str) -> Result<(), StoreError> {
-        let table: toml::Table = toml::from_str(text).unwrap_or_default();
-        let found = table.get("format").and_then(toml::Value::as_integer).unwrap_or(i64::from(FORMAT)) as u32;
-        let tool = table.get("tool").and_then(toml::Value::as_str).unwrap_or("unknown").to_owned();
-        if found != FORMAT {
-            return Err(StoreError::Format { path: self.0.display().to_string(), found, wanted: FORMAT, tool });
-        }
-        Ok(())
+        spec_file::read(&path)
     }
 
     /// Stores the spec, unless the same spec is stored already.
     pub fn write_spec(&self, spec: &RunSpec) -> Result<(), StoreError> {
-        let path = self.spec_path();
-        let text = toml::to_string(spec).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
-        match fs::read_to_string(&path) {
-            Ok(stored) if stored == text => Ok(()),
-            _ => write_whole(&path, text.as_bytes()),
+        spec_file::write(&self.spec_path(), spec)
+    }
+
+    /// An error for a run of a newer minor version, which this program could read but not change.
+    fn check_can_change(&self) -> Result<(), StoreError> {
+        match self.spec_if_any()? {
+            Some(spec) if !FORMAT.can_change(spec.format) => Err(StoreError::NewerMinor {
+                path: self.0.display().to_string(),
+                found: spec.format,
+                own: FORMAT,
+                tool: spec.tool,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -101,39 +101,60 @@ impl RunDir {
         self.0.join("spec.toml")
     }
 
-    /// The plan: `plan.parquet` and its record.
+    /// The plan: `plan.<hash>.parquet` and its record.
     pub fn plan(&self) -> Unit {
-        Unit { dir: self.0.clone(), stem: "plan".to_owned() }
+        Unit { dir: self.0.clone(), stem: "plan".to_owned(), remedy: MAKE_AGAIN }
+    }
+
+    /// Whether there are images, which are made only after the plan.
+    pub fn has_images(&self) -> bool {
+        self.0.join("images").is_dir()
     }
 
     /// The images of shard `index`.
     pub fn images(&self, index: usize) -> Unit {
-        Unit::shard(self.0.join("images"), index)
+        shard(self.0.join("images"), index)
     }
 
     /// The predictions of surrogate `name` for shard `index`.
     pub fn predictions(&self, name: &str, index: usize) -> Unit {
-        Unit::shard(self.0.join("predictions").join(name), index)
+        shard(self.0.join("predictions").join(name), index)
     }
 
     /// The table of the mining with this id.
-    pub fn mined(&self, id: &str) -> PathBuf {
-        self.0.join("mined").join(format!("{id}.parquet"))
+    pub fn mined(&self, id: &str) -> Unit {
+        Unit { dir: self.0.join("mined"), stem: id.to_owned(), remedy: MAKE_AGAIN }
     }
 
-    /// The table of the current mining.
+    /// The sorted ids of all minings.
+    pub fn minings(&self) -> Result<Vec<String>, StoreError> {
+        let stems = Stems::below(&self.0.join("mined"), |stem| stem.contains("-of-"))?;
+        Ok(stems.recorded.into_iter().collect())
+    }
+
+    /// The table of the current mining, for people: a hard link. hardset reads [`RunDir::mined`].
     pub fn manifest(&self) -> PathBuf {
         self.0.join("manifest.parquet")
     }
 
-    /// Makes the mining with this id the current one.
-    pub fn set_manifest(&self, id: &str) -> Result<(), StoreError> {
-        link_whole(&self.mined(id), &self.manifest())
+    /// Makes the mining with this id and record the current one.
+    pub fn set_manifest(&self, id: &str, record: &ShardRecord) -> Result<(), StoreError> {
+        link_whole(&self.mined(id).file(record, "parquet")?, &self.manifest())
     }
 
-    /// The table of lost items.
-    pub fn dropped(&self) -> PathBuf {
+    /// Lost items: `dropped.<hash>.parquet` and its record.
+    pub fn dropped(&self) -> Unit {
+        Unit { dir: self.0.clone(), stem: "dropped".to_owned(), remedy: MAKE_AGAIN }
+    }
+
+    /// The table of lost items, for people: a hard link. hardset reads [`RunDir::dropped`].
+    pub fn dropped_table(&self) -> PathBuf {
         self.0.join("dropped.parquet")
+    }
+
+    /// Gives people the table of lost items with this record.
+    pub fn set_dropped(&self, record: &ShardRecord) -> Result<(), StoreError> {
+        link_whole(&self.dropped().file(record, "parquet")?, &self.dropped_table())
     }
 
     /// The report's page.
@@ -141,69 +162,23 @@ impl RunDir {
         self.0.join("report").join("index.html")
     }
 
-    /// The folder of task sheets and of their secrets.
-    pub fn batches(&self) -> PathBuf {
-        self.0.join("batches")
-    }
-
-    /// Round `index` (from 0) of task sheets: `NNNNN.tasks.parquet`, `NNNNN.sentinels.parquet` and their record.
-    pub fn round(&self, index: usize) -> Unit {
-        Unit::shard(self.batches(), index)
-    }
-
-    /// How many rounds there are.
-    pub fn rounds(&self) -> usize {
-        (0..).take_while(|&index| self.round(index).record().is_some()).count()
-    }
-
-    /// Tasks for which people see a grey square, because their images can no longer be shown.
-    pub fn blanks(&self) -> BTreeSet<String> {
-        let of = |source: &str| read_map::<bool>(&self.blank_path(source)).into_keys();
-        ["export", "server"].into_iter().flat_map(of).collect()
-    }
-
-    /// Adds such tasks. `source` is `export` or `server`, which may work at the same time and write a file each.
-    pub fn add_blanks(&self, source: &str, tasks: &BTreeSet<String>) -> Result<(), StoreError> {
-        let path = self.blank_path(source);
-        let mut known = read_map::<bool>(&path);
-        let before = known.len();
-        known.extend(tasks.iter().map(|task| (task.clone(), true)));
-        if known.len() > before { write_map(&path, &known) } else { Ok(()) }
-    }
-
-    fn blank_path(&self, source: &str) -> PathBuf {
-        self.batches().join(format!("blank.{source}.toml"))
-    }
-
-    /// The answers of one input: `answers/<name>.parquet` and its record.
-    pub fn answers(&self, name: &str) -> Unit {
-        Unit { dir: self.0.join("answers"), stem: name.to_owned() }
-    }
-
-    /// The sorted names of all inputs with answers.
-    pub fn answered(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(self.0.join("answers")).into_iter().flatten().flatten() {
-            let file = entry.file_name();
-            let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".json")) else { continue };
-            // A hash, or the id of a server's database.
-            let id = name.strip_prefix("server-").unwrap_or(name);
-            if !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit()) {
-                names.push(name.to_owned());
-            }
+    /// Files of the plan, minings, lost items, rounds, answers and verdicts that have no record, with what people can
+    /// do. A shard without a record is not done yet, whatever files it has.
+    pub fn unrecorded(&self) -> Result<Vec<StoreError>, StoreError> {
+        let mut found = Vec::new();
+        let kinds: [(Unit, IsOurs); 5] = [
+            (self.plan(), |stem| stem == "plan" || stem == "dropped"),
+            (self.mined(""), |stem| stem.contains("-of-")),
+            (self.round(0), is_round),
+            (self.answers(""), is_input),
+            (self.verdicts(), |stem| stem == "all"),
+        ];
+        for (unit, is_ours) in kinds {
+            let (stems, problem) = (Stems::below(&unit.dir, is_ours)?, "it has no record");
+            let lacking = stems.filed.iter().filter(|(stem, _)| !stems.recorded.contains(*stem));
+            found.extend(lacking.map(|(_, path)| unit.damaged(path, problem.to_owned())));
         }
-        names.sort();
-        names
-    }
-
-    /// The result of all answers: `verdicts/all.{votes,assignments,items,people,agreement}.parquet` and their record.
-    pub fn verdicts(&self) -> Unit {
-        Unit { dir: self.0.join("verdicts"), stem: "all".to_owned() }
-    }
-
-    /// The database in which `annotate serve` keeps answers.
-    pub fn ballots(&self) -> PathBuf {
-        self.0.join("answers").join("server.sqlite")
+        Ok(found)
     }
 
     /// File name of an item's image in a shard.
@@ -211,12 +186,19 @@ impl RunDir {
         format!("{item}.png")
     }
 
-    /// Removes the unfinished files of a killed process in the run's own folders.
+    /// Removes what killed processes left: unfinished files, and files that no record names. Only for the holder of the
+    /// run's lock.
     pub fn sweep(&self) -> Result<(), StoreError> {
-        let own = ["", "images", "mined", "report", "batches", "answers", "verdicts"].map(|name| self.0.join(name));
-        let predictions = self.predicted().into_iter().map(|name| self.0.join("predictions").join(name));
-        for folder in own.into_iter().chain(predictions).filter(|folder| folder.is_dir()) {
-            sweep(&folder)?;
+        let mut folders = vec![self.0.clone()];
+        folders.extend(["mined", "report", "batches", "answers", "verdicts"].map(|name| self.0.join(name)));
+        let mut of_shards = vec![self.0.join("images"), self.batches().join("images")];
+        of_shards.extend(self.predicted().into_iter().map(|name| self.0.join("predictions").join(name)));
+        for folder in of_shards {
+            folders.extend(files(&folder)?.into_iter().filter(|path| path.is_dir()));
+        }
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            remove_abandoned(folder)?;
+            remove_unnamed(folder)?;
         }
         Ok(())
     }
@@ -233,11 +215,14 @@ impl RunDir {
     }
 }
 
-fn sweep(dir: &Path) -> Result<(), StoreError> {
-    for entry in fs::read_dir(dir).map_err(StoreError::io("read", dir))?.flatten() {
-        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
-            fs::remove_file(entry.path()).map_err(StoreError::io("remove", &entry.path()))?;
-        }
-    }
-    Ok(())
+/// Whether a stem is that of one of our units.
+type IsOurs = fn(&str) -> bool;
+
+/// Shards in one folder.
+const SHARDS_PER_FOLDER: usize = 1000;
+
+/// The unit of shard `index`: in folders of a thousand, because file systems slow down with larger ones.
+fn shard(dir: PathBuf, index: usize) -> Unit {
+    let dir = dir.join(format!("{:03}", index / SHARDS_PER_FOLDER));
+    Unit { dir, stem: format!("{index:06}"), remedy: MAKE_AGAIN }
 }

@@ -1,30 +1,44 @@
 //! The run's secret: made once from the system's random numbers. Only the run's owner can read it, because it would
 //! reveal the sentinels and let others in as any person.
 
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::atomic::write_private;
-use super::{RunDir, StoreError};
+use super::{RunDir, StoreError, sealed_map};
 use crate::domain::Secret;
 
+/// Name of its entry.
+const SECRET: &str = "secret";
+
 impl RunDir {
-    /// The run's secret, which the first call makes.
+    /// The run's secret, which the first call makes; an error if it is missing although there are sheets.
     ///
     /// All names in task sheets depend on it. Without it all answers remain, but the names cannot be made again.
     pub fn secret(&self) -> Result<Secret, StoreError> {
-        let path = self.batches().join("secret");
-        match fs::read_to_string(&path) {
-            Ok(text) => parse(text.trim()).ok_or_else(|| StoreError::Damaged {
-                path: path.display().to_string(),
-                problem: "it is not 64 hexadecimal digits".to_owned(),
-                remedy: "restore it from a copy of the run: without it, names in the task sheets cannot be made again"
-                    .to_owned(),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path),
-            Err(error) => Err(StoreError::io("read", &path)(error)),
+        if let Some(secret) = self.secret_if_any()? {
+            return Ok(secret);
         }
+        let path = self.secret_path();
+        if self.rounds_to_continue()? > 0 {
+            return Err(sealed_map::damaged(&path, "it is missing, and the names in the sheets with it"));
+        }
+        make(&path)
+    }
+
+    /// The run's secret, if there is one.
+    pub fn secret_if_any(&self) -> Result<Option<Secret>, StoreError> {
+        let path = self.secret_path();
+        let Some(mut entries) = sealed_map::read::<String>(&path)? else { return Ok(None) };
+        let secret = entries.remove(SECRET).and_then(|text| parse(&text));
+        secret.map(Some).ok_or_else(|| sealed_map::damaged(&path, "it is not 64 hexadecimal digits"))
+    }
+
+    /// The file of the run's secret.
+    pub fn secret_path(&self) -> std::path::PathBuf {
+        self.batches().join(SECRET)
     }
 }
 
@@ -33,7 +47,8 @@ fn make(path: &Path) -> Result<Secret, StoreError> {
     let random = Path::new("/dev/urandom");
     File::open(random).and_then(|mut file| file.read_exact(&mut bytes)).map_err(StoreError::io("read", random))?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    write_private(path, format!("{text}\n").as_bytes())?;
+    let entries = BTreeMap::from([(SECRET.to_owned(), text)]);
+    write_private(path, sealed_map::text(path, &entries)?.as_bytes())?;
     Ok(Secret::new(bytes))
 }
 
@@ -50,6 +65,8 @@ fn parse(text: &str) -> Option<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -58,13 +75,27 @@ mod tests {
         let run = RunDir::at(dir.path());
         let secret = run.secret().unwrap();
         assert_eq!(run.secret().unwrap(), secret);
-        let path = dir.path().join("batches/secret");
+        let path = run.secret_path();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        fs::write(&path, "short").unwrap();
-        assert!(run.secret().unwrap_err().to_string().contains("hexadecimal"));
+        let text = fs::read_to_string(&path).unwrap();
+        let other = if text.contains('a') { text.replace('a', "b") } else { text.replace('c', "d") };
+        for damage in ["", "short", &other] {
+            fs::write(&path, damage).unwrap();
+            assert!(run.secret().unwrap_err().to_string().contains("restore"), "{damage}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_made_anew_under_the_sheets_that_depend_on_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::at(dir.path());
+        run.secret().unwrap();
+        fs::write(run.round(0).record_path(), "{}").unwrap();
+        fs::remove_file(run.secret_path()).unwrap();
+        assert!(run.secret().unwrap_err().to_string().contains("missing"));
     }
 }

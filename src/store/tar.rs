@@ -2,7 +2,7 @@
 //! they are filled.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{PendingFile, StoreError};
@@ -37,13 +37,18 @@ impl TarShard {
     }
 }
 
-/// A tar that is written to disk as it is filled, for members of any size.
-pub struct TarFile(tar::Builder<PendingFile>);
+/// A tar that is written as it is filled, for members of any size.
+pub struct TarFile<W: Write>(tar::Builder<W>);
 
-impl TarFile {
+impl<W: Write> TarFile<W> {
     /// An empty tar.
-    pub fn new(target: PendingFile) -> Self {
+    pub fn new(target: W) -> Self {
         Self(tar::Builder::new(target))
+    }
+
+    /// What it is written to.
+    pub fn target(&mut self) -> &mut W {
+        self.0.get_mut()
     }
 
     /// Appends a member.
@@ -52,6 +57,13 @@ impl TarFile {
         self.0.append_data(&mut header, name, bytes)
     }
 
+    /// Writes the end.
+    pub fn end(self) -> std::io::Result<W> {
+        self.0.into_inner()
+    }
+}
+
+impl TarFile<PendingFile> {
     /// Writes the end and gives the file its name.
     pub fn commit(self) -> Result<(), StoreError> {
         let path = self.0.get_ref().path().to_owned();

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::{Context, WorkError};
 use crate::domain::{DropRow, Sha256};
-use crate::store::{Check, RowCounts, ShardRecord, Unit};
+use crate::store::{Check, NewRecord, RowCounts, ShardRecord, Unit, UnitState};
 
 /// Every `of`-th shard from the `index`-th on: one process's share of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +112,10 @@ pub fn for_each_shard<W: ShardWork>(
         ctx.check_stop()?;
         let outputs = work.outputs(shard)?;
         results.resize(outputs.len(), ShardRecords::default());
-        let mut records: Vec<Option<ShardRecord>> =
-            outputs.iter().map(|output| output.unit.done(output.key, check)).collect();
+        let mut records = Vec::with_capacity(outputs.len());
+        for output in &outputs {
+            records.push(done(ctx, output, check)?);
+        }
         let pending: Vec<usize> = (0..outputs.len()).filter(|&at| records[at].is_none()).collect();
         if pending.is_empty() {
             ctx.progress.advance(range.len() as u64);
@@ -134,13 +136,24 @@ pub fn for_each_shard<W: ShardWork>(
     Ok(results)
 }
 
+/// The record of a result that is done. One of which a file was damaged is made again, because its inputs are there.
+fn done(ctx: &Context, output: &ShardTarget, check: Check) -> Result<Option<ShardRecord>, WorkError> {
+    match output.unit.state(output.key, check)? {
+        UnitState::Done(record) => Ok(Some(record)),
+        UnitState::ToDo => Ok(None),
+        UnitState::Damaged(path, problem) => {
+            ctx.progress.note(&format!("{} is damaged: {problem}; it is made again", path.display()));
+            Ok(None)
+        }
+    }
+}
+
 fn commit<W: ShardWork>(shard: usize, output: &ShardTarget, made: ShardResult) -> Result<ShardRecord, WorkError> {
     let RowCounts { given, kept, dropped, failed } = made.rows;
     let accounted = kept + dropped + failed;
     if given != accounted || made.lost.len() as u64 != dropped + failed {
         return Err(WorkError::Accounting { stage: W::NAME, shard, given, accounted });
     }
-    let record =
-        ShardRecord { key: output.key, rows: made.rows, files: Vec::new(), lost: made.lost, facts: made.facts };
+    let record = NewRecord { key: output.key, rows: made.rows, lost: made.lost, facts: made.facts };
     Ok(output.unit.commit(&made.files, record)?)
 }

@@ -60,7 +60,7 @@ def built(options, recipe: Path, run: Path):
 def images(run: Path) -> dict[int, np.ndarray]:
     """Pixels by item id."""
     found = {}
-    for shard in sorted((run / "images").glob("*.tar")):
+    for shard in sorted((run / "images").glob("*/*.tar")):
         with tarfile.open(shard) as tar:
             for member in tar:
                 data = tar.extractfile(member)
@@ -72,7 +72,7 @@ def images(run: Path) -> dict[int, np.ndarray]:
 def plan(run: Path) -> list[dict]:
     import polars
 
-    return polars.read_parquet(run / "plan.parquet").to_dicts()
+    return polars.read_parquet(next(run.glob("plan.*.parquet"))).to_dicts()
 
 
 class Classifier:
@@ -181,7 +181,7 @@ def mined(run: Path, made: "Made", rng):
     import polars
 
     hard = polars.read_parquet(run / "manifest.parquet").sort("item_id")["hard"].to_numpy()
-    parts = sorted((run / "predictions/quick-mixer").glob("*.parquet"))
+    parts = sorted((run / "predictions/quick-mixer").glob("*/*.parquet"))
     fifth = polars.concat([polars.read_parquet(part) for part in parts]).sort("item_id")["correct"].to_numpy()
     print(f"* hard: {interval(int(hard.sum()), len(hard))}")
     for name, part in [("pool", np.ones_like(hard)), ("hard set", hard)]:

@@ -31,6 +31,20 @@ pub fn citation_cff(release: &Release) -> String {
     parts.into_iter().flatten().collect()
 }
 
+/// The statements about `release` that `CITATION.cff` must contain and does not, one text each.
+pub fn citation_lacks(text: &str, release: &Release) -> Vec<String> {
+    let lines: [(&str, &str); 2] = [("title", title(release)), ("version", &release.version)];
+    let lacks = lines.into_iter().filter(|(key, value)| {
+        let line = format!("{key}: {}", yaml(value));
+        !text.lines().any(|found| found == line)
+    });
+    let mut lacks: Vec<String> = lacks.map(|(key, value)| format!("its {key} is not {value:?}")).collect();
+    if !text.contains(&yaml(&format!("sha256:{}", release.recipe_sha256))) {
+        lacks.push("it does not have the hash of the recipe".to_owned());
+    }
+    lacks
+}
+
 /// The title, never empty, because the schema requires at least one character.
 fn title(release: &Release) -> &str {
     if release.called().is_empty() { "hardset release" } else { release.called() }

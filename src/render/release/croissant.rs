@@ -32,6 +32,41 @@ pub fn croissant(release: &Release) -> Vec<u8> {
     json_document(&Value::Object(document))
 }
 
+/// The facts about `release` that the document must have and has not, one text each.
+///
+/// Words may differ: another version of the program may word them in another way.
+pub fn croissant_lacks(document: &[u8], release: &Release) -> Vec<String> {
+    let found: Value = match serde_json::from_slice(document) {
+        Ok(found) => found,
+        Err(error) => return vec![format!("it is no JSON: {error}")],
+    };
+    let wanted = json!({
+        "name": release.called(), "alternateName": release.name, "version": release.version,
+        "distribution": distribution(release), "recordSet": record_sets(release),
+    });
+    let mut lacks = Vec::new();
+    differences("", &wanted, &found, &mut lacks);
+    lacks
+}
+
+/// Where `found` lacks what `wanted` has; descriptions do not count.
+fn differences(place: &str, wanted: &Value, found: &Value, lacks: &mut Vec<String>) {
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            for (key, value) in wanted.iter().filter(|(key, _)| *key != "description") {
+                differences(&format!("{place}/{key}"), value, found.get(key).unwrap_or(&Value::Null), lacks);
+            }
+        }
+        (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
+            for (at, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+                differences(&format!("{place}/{at}"), wanted, found, lacks);
+            }
+        }
+        _ if wanted == found => {}
+        _ => lacks.push(format!("its {place} is not that of the data files, release.json and recipe.toml")),
+    }
+}
+
 fn identity(release: &Release) -> Value {
     json!({
         "@context": context(),

@@ -14,6 +14,7 @@ mod citation;
 mod croissant;
 mod licence;
 mod names;
+mod rows;
 mod sums;
 mod tables;
 mod text;
@@ -25,13 +26,15 @@ mod tests;
 use crate::domain::ColumnFacts;
 
 pub use card::{card, card_lacks};
-pub use changes::{Changes, Relabelled, changes_md};
-pub use citation::{bibtex, citation_cff};
-pub use croissant::croissant;
+pub use changes::{ChangeLines, Changes, Relabelled, changes_md};
+pub use citation::{bibtex, citation_cff, citation_lacks};
+pub use croissant::{croissant, croissant_lacks};
 pub use names::{class_names, safe_name, safe_names};
+pub use rows::{json_columns, sample_texts, stem};
 pub use sums::{read_sums, sha256sums};
 pub use tables::{
-    ExcludedRow, MetadataRow, NearRow, QuestionRow, excluded_csv, labels_json, metadata_jsonl, near_csv, questions_csv,
+    ExcludedRow, MetadataRow, NearRow, QuestionRow, excluded_csv, labels_json, metadata_line, near_csv, questions_csv,
+    read_excluded, read_near, read_questions,
 };
 
 /// Pattern of the data files in the card and in `croissant.json`, relative to the release.

@@ -1,4 +1,5 @@
-//! Tables for other loaders: ImageNet-D's questions, Hugging Face's `imagefolder`, FiftyOne.
+//! Tables for people and other loaders: what was left out, ImageNet-D's questions, Hugging Face's `imagefolder`,
+//! FiftyOne.
 //!
 //! Holds always: cells and values are exact and not changed for spreadsheets, because programs compare them.
 
@@ -34,6 +35,14 @@ pub fn questions_csv(rows: &[QuestionRow]) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
+/// The rows of `questions/<kind>.csv`; an error says what is wrong with it.
+pub fn read_questions(bytes: &[u8]) -> Result<Vec<QuestionRow>, String> {
+    let head = ["image_dir", "gt_category", "top1_pred_cate", "top2_pred_cate"];
+    read_separated(bytes, b'\t', head, |[image_dir, gt_category, top1_pred_cate, top2_pred_cate]| {
+        Ok(QuestionRow { image_dir, gt_category, top1_pred_cate, top2_pred_cate })
+    })
+}
+
 /// A hard image that is not in the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExcludedRow {
@@ -53,6 +62,12 @@ pub fn excluded_csv(rows: &[ExcludedRow]) -> Vec<u8> {
     comma_separated(["item_id", "category", "reason", "detail"], rows)
 }
 
+/// The rows of `excluded.csv`; an error says what is wrong with it.
+pub fn read_excluded(bytes: &[u8]) -> Result<Vec<ExcludedRow>, String> {
+    let row = |[item_id, category, reason, detail]: [String; 4]| Ok(ExcludedRow { item_id, category, reason, detail });
+    read_separated(bytes, b',', ["item_id", "category", "reason", "detail"], row)
+}
+
 /// A near duplicate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NearRow {
@@ -64,6 +79,23 @@ pub struct NearRow {
     pub distance: u32,
     /// Whether it was left out for that reason.
     pub excluded: bool,
+}
+
+/// The rows of `near-duplicates.csv`; an error says what is wrong with it.
+pub fn read_near(bytes: &[u8]) -> Result<Vec<NearRow>, String> {
+    read_separated(
+        bytes,
+        b',',
+        ["item_id", "like", "distance_bits", "excluded"],
+        |[item_id, like, distance, excluded]| {
+            Ok(NearRow {
+                item_id: item_id.parse().map_err(|_| format!("{item_id:?} is no item"))?,
+                like,
+                distance: distance.parse().map_err(|_| format!("{distance:?} is no distance in bits"))?,
+                excluded: excluded.parse().map_err(|_| format!("{excluded:?} is neither true nor false"))?,
+            })
+        },
+    )
 }
 
 /// `near-duplicates.csv`.
@@ -82,6 +114,31 @@ fn comma_separated<'a>(head: [&'a str; 4], rows: impl Iterator<Item = [&'a str; 
     // This cannot fail: it writes into memory, and all rows have four cells.
     std::iter::once(head).chain(rows).for_each(|row| drop(writer.write_record(row)));
     writer.into_inner().unwrap_or_default()
+}
+
+/// The rows below the head, each made from its cells by `row`.
+fn read_separated<T>(
+    bytes: &[u8],
+    delimiter: u8,
+    head: [&str; 4],
+    row: impl Fn([String; 4]) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(bytes);
+    if bytes.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let mut rows = Vec::new();
+    for (at, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| e.to_string())?;
+        let cells: Vec<String> = record.iter().map(str::to_owned).collect();
+        let cells = <[String; 4]>::try_from(cells).map_err(|_| format!("row {at} has not four cells"))?;
+        if at > 0 {
+            rows.push(row(cells).map_err(|problem| format!("row {at}: {problem}"))?);
+        } else if cells != head {
+            return Err(format!("its head is not {}", head.join(",")));
+        }
+    }
+    Ok(rows)
 }
 
 /// `labels.json` of a FiftyOneImageClassificationDataset: `classes` by label, and the label of each image by its path
@@ -113,8 +170,7 @@ impl Serialize for MetadataRow {
     }
 }
 
-/// `metadata.jsonl`: one JSON object on a line for each row, `file_name` first.
-pub fn metadata_jsonl(rows: &[MetadataRow]) -> Vec<u8> {
-    let line = |row: &MetadataRow| ascii(&serde_json::to_string(row).unwrap_or_default()) + "\n";
-    rows.iter().map(line).collect::<String>().into_bytes()
+/// A line of `metadata.jsonl`: one JSON object for each row, `file_name` first.
+pub fn metadata_line(row: &MetadataRow) -> Vec<u8> {
+    (ascii(&serde_json::to_string(row).unwrap_or_default()) + "\n").into_bytes()
 }

@@ -359,6 +359,31 @@ fn questions_keep_hostile_cells_whole() {
     let records: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].iter().collect::<Vec<_>>(), ["a/b.png", HOSTILE, "\"", "x\r\ny\tz"]);
+    assert_eq!(read_questions(&bytes), Ok(vec![row]));
+}
+
+#[test]
+fn lists_of_what_was_left_out_are_read_as_they_were_written() {
+    let text = |text: &str| text.to_owned();
+    let excluded =
+        ExcludedRow { item_id: text("00000001"), category: text(HOSTILE), reason: text("a, b"), detail: text("") };
+    assert_eq!(read_excluded(&excluded_csv(std::slice::from_ref(&excluded))), Ok(vec![excluded]));
+    let near = NearRow { item_id: 7, like: HOSTILE.into(), distance: 3, excluded: true };
+    assert_eq!(read_near(&near_csv(std::slice::from_ref(&near))), Ok(vec![near]));
+    let head = "item_id,like,distance_bits,excluded\n";
+    for (text, part) in [
+        ("", "empty"),
+        ("item,like,distance_bits,excluded\n", "its head"),
+        ("item_id,like\n", "four cells"),
+        (&format!("{head}x,y,1,true\n"), "row 1: \"x\" is no item"),
+        (&format!("{head}1,y,1,maybe\n"), "neither true nor false"),
+        (&format!("{head}1,y,-1,true\n"), "no distance"),
+        (&format!("{head}1,y,1\n"), ""),
+    ] {
+        let problem = read_near(text.as_bytes()).unwrap_err();
+        assert!(problem.contains(part), "{problem}");
+    }
+    assert!(read_near(b"item_id,like,distance_bits,excluded\n1,\xff,1,true\n").is_err());
 }
 
 fn metadata() -> Vec<MetadataRow> {
@@ -371,9 +396,13 @@ fn metadata() -> Vec<MetadataRow> {
     vec![MetadataRow { file_name: "background/mug/0.png".into(), columns }]
 }
 
+fn metadata_lines() -> Vec<u8> {
+    metadata().iter().flat_map(metadata_line).collect()
+}
+
 #[test]
 fn metadata_is_one_line_for_each_image_with_its_file_first() {
-    let text = String::from_utf8(metadata_jsonl(&metadata())).unwrap();
+    let text = String::from_utf8(metadata_lines()).unwrap();
     assert!(
         text.starts_with("{\"file_name\":\"background/mug/0.png\",\"prompt\":\"") && text.ends_with("}\n"),
         "{text}"
@@ -459,6 +488,41 @@ fn changes_are_listed_in_order() {
     );
     assert!(!text.contains("<b>") && !text.contains("\n---") && !text.contains('\u{202e}'));
     assert!(!changes_md(&Changes::default()).contains("##"));
+    let read = |text: &str, to: &str| ChangeLines::read(text, HOSTILE, [&"1.0.0".to_owned(), &to.to_owned()]);
+    let lines = read(&text, "1.1.0").unwrap();
+    assert_eq!([lines.added.len(), lines.removed.len(), lines.relabelled.len()], [2, 1, 1]);
+    assert_eq!(lines.added.iter().filter_map(|line| ChangeLines::hash(line)).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(
+        ChangeLines::leads_to(&lines.relabelled[0], HOSTILE) && !ChangeLines::leads_to(&lines.relabelled[0], "mug")
+    );
+    for (from, to) in [("2 images", "3 images"), ("- `a`\n", ""), ("## Added", "## Gone"), ("`1.0.0`", "`0.1.0`")] {
+        assert_eq!(read(&text.replace(from, to), "1.1.0"), None, "{from}");
+    }
+    assert_eq!(read(&text, "1.2.0"), None);
+}
+
+#[test]
+fn facts_that_croissant_and_citation_lack_are_named() {
+    let release = verified();
+    let (document, citation) = (croissant(&release), citation_cff(&release));
+    assert_eq!(croissant_lacks(&document, &release), Vec::<String>::new());
+    assert_eq!(citation_lacks(&citation, &release), Vec::<String>::new());
+    let check = |change: fn(&mut Release), parts: [&str; 2]| {
+        let mut other = release.clone();
+        change(&mut other);
+        let lacks = [croissant_lacks(&document, &other).join("; "), citation_lacks(&citation, &other).join("; ")];
+        for (lacks, part) in lacks.iter().zip(parts) {
+            assert!(lacks.contains(part) && (lacks.is_empty() == part.is_empty()), "{part}: {lacks}");
+        }
+    };
+    check(|release| release.version = "9.9.9".into(), ["/version", "version is not \"9.9.9\""]);
+    check(|release| release.title = "another".into(), ["/name", "title is not"]);
+    check(|release| release.files[0].sha256 = "ab".repeat(32), ["/distribution/1/sha256", ""]);
+    check(|release| release.files[0].bytes += 1, ["/distribution/1/contentSize", ""]);
+    check(|release| drop(release.columns.pop()), ["/field", ""]);
+    check(|release| release.categories[0].images += 1, ["/data/0/categories", ""]);
+    check(|release| release.recipe_sha256 = "ab".repeat(32), ["", "hash of the recipe"]);
+    assert!(croissant_lacks(b"{", &release)[0].contains("no JSON"));
 }
 
 /// Every document of a release, by name.
@@ -479,7 +543,7 @@ fn documents(release: &Release) -> Vec<(&'static str, Vec<u8>)> {
         ("CHANGES.md", changes_md(&changes()).into_bytes()),
         ("questions.csv", questions_csv(&[row])),
         ("labels.json", labels_json(&classes, &labels)),
-        ("metadata.jsonl", metadata_jsonl(&metadata())),
+        ("metadata.jsonl", metadata_lines()),
     ]
 }
 

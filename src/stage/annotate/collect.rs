@@ -14,10 +14,10 @@ use super::AnnotateError;
 use super::rounds;
 use crate::answers::{self, MAX_BYTES};
 use crate::config::ConfigError;
-use crate::domain::{Agreement, Answer, AnswerRow, KeyHasher, RawAnswer, RunSpec, Secret, Sha256, parse_time};
+use crate::domain::{Agreement, Answer, AnswerRow, Key, RawAnswer, RunSpec, Secret, Sha256, parse_time};
 use crate::people::{Candidate, CheckedAnswers, Decisions, Round, check_answers, decide, lacking, still_hard};
 use crate::pool::Pool;
-use crate::store::{self, Check, RowCounts, ShardRecord, Unit};
+use crate::store::{self, Check, NewRecord, RowCounts, RunDir, ShardRecord, StoreError, UnitState};
 use crate::table::{answers_table, verdicts_table};
 use crate::work::Context;
 
@@ -67,10 +67,11 @@ pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateErro
     let (ctx, spec) = (pool.ctx(), pool.spec());
     // First, because without sheets there is nothing to answer.
     some_rounds(ctx)?;
+    rounds::check_images(pool)?;
     let secret = ctx.run.secret()?;
     let ids: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     let mut files = files.to_vec();
-    if ctx.run.ballots().is_file() && !files.iter().any(|file| same(file, &ctx.run.ballots())) {
+    if ctx.run.ballots_id()?.is_some() && !files.iter().any(|file| same(file, &ctx.run.ballots())) {
         files.push(ctx.run.ballots());
     }
     ctx.progress.start("answers", files.len() as u64);
@@ -105,7 +106,7 @@ pub struct Evaluation {
 pub fn evaluate(ctx: &Context, spec: &RunSpec) -> Result<Evaluation, AnnotateError> {
     check_closing_date(ctx, spec)?;
     let rounds = some_rounds(ctx)?;
-    let checked = check_answers(&spec.annotate, &rounds, &ctx.run.blanks(), all_answers(ctx)?);
+    let checked = check_answers(&spec.annotate, &rounds, &ctx.run.blanks()?, all_answers(ctx)?);
     let decisions = decide(&spec.annotate, &rounds, &checked, spec.seed);
     Ok(Evaluation { rounds, checked, decisions })
 }
@@ -154,18 +155,45 @@ fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, Ann
         return Err(cannot(format!("has {size} bytes, more than {MAX_BYTES}; split it")));
     }
     let bytes = fs::read(file).map_err(|e| cannot(format!("cannot be read: {e}")))?;
-    // The questions decide which columns of a table are answers.
-    let key = KeyHasher::new().field("stage", "answers 2").field("questions", questions.join(" "));
-    let key = key.field("input", Sha256::of(&bytes).to_string()).finish();
     if answers::is_database(&bytes) {
-        let own = same(file, &ctx.run.ballots());
-        let (id, given) = store::read_ballots(file, own)?;
+        let own = if same(file, &ctx.run.ballots()) { ctx.run.ballots_id()? } else { None };
+        let (id, given) = store::read_ballots(file, own.as_deref())?;
+        let key = database_key(questions, &given);
         return Ok(Parsed { file: name, unit: format!("server-{id}"), key, given: Some(given) });
     }
-    let unit = Sha256::of(&bytes).to_string()[..16].to_owned();
-    let known = ctx.run.answers(&unit).done(key, Check::Hashes).is_some();
-    let given = if known { None } else { Some(answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?) };
+    let input = Sha256::of(&bytes);
+    let key = key_of_input(questions).field("input", input).finish();
+    let unit = input.to_string()[..16].to_owned();
+    let known = ctx.run.answers(&unit).state(key, Check::Hashes)?;
+    let given = if matches!(known, UnitState::Done(_)) {
+        None
+    } else {
+        Some(answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?)
+    };
     Ok(Parsed { file: name, unit, key, given })
+}
+
+/// The questions decide which columns of a table are answers.
+fn key_of_input(questions: &[String]) -> Key {
+    Key::new("answers", 3).list("questions", questions)
+}
+
+/// The key of the answers in a database: not of its file, because the last ones may be in its write-ahead log.
+fn database_key(questions: &[String], given: &[RawAnswer]) -> Sha256 {
+    key_of_input(questions).list("input", given.iter().map(RawAnswer::identity)).finish()
+}
+
+/// How many answers the run's own server has, if they are not the collected ones.
+pub fn not_collected(ctx: &Context, spec: &RunSpec) -> Result<Option<u64>, AnnotateError> {
+    let Some(id) = ctx.run.ballots_id()? else { return Ok(None) };
+    let (id, given) = store::read_ballots(&ctx.run.ballots(), Some(&id))?;
+    let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
+    let collected = ctx.run.answers(&format!("server-{id}")).record()?;
+    let is_collected = match collected {
+        Some(record) => record.key == database_key(&questions, &given),
+        None => given.is_empty(),
+    };
+    Ok((!is_collected).then_some(given.len() as u64))
 }
 
 /// An error if two databases are copies of one database with different answers, because nobody can tell which answers
@@ -185,7 +213,7 @@ fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
 fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, AnnotateError> {
     let Parsed { file, unit, key, given } = parsed;
     let unit = ctx.run.answers(&unit);
-    let before = unit.record();
+    let before = unit.record()?;
     let Some(given) = given else {
         let RowCounts { given, dropped, .. } = before.map(|record| record.rows).unwrap_or_default();
         return Ok(Input { file, rows: given, problems: dropped, first_problem: None, known: true });
@@ -196,10 +224,14 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
     let counts =
         RowCounts { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
     // An input that has grown, or is read again, keeps its place.
-    let order = before.map_or_else(|| next_order(ctx), |record| order(&record));
+    let order = match before {
+        Some(record) => order(&record),
+        None => next_order(ctx)?,
+    };
     let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
-    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts };
+    let record = NewRecord { key, rows: counts, lost: Vec::new(), facts };
     unit.commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
+    unit.tidy()?;
     Ok(Input { file, rows: counts.given, problems, first_problem, known: false })
 }
 
@@ -207,9 +239,12 @@ fn order(record: &ShardRecord) -> u64 {
     record.facts.get(ORDER).and_then(|order| order.parse().ok()).unwrap_or(0)
 }
 
-fn next_order(ctx: &Context) -> u64 {
-    let records = ctx.run.answered().into_iter().filter_map(|name| ctx.run.answers(&name).record());
-    records.map(|record| order(&record) + 1).max().unwrap_or(0)
+fn next_order(ctx: &Context) -> Result<u64, StoreError> {
+    let mut next = 0;
+    for name in ctx.run.answered_to_continue()? {
+        next = next.max(order(&ctx.run.answers(&name).existing()?) + 1);
+    }
+    Ok(next)
 }
 
 /// An answer with the person's id replaced by its keyed hash; white space around the id and its case do not matter.
@@ -230,24 +265,24 @@ fn row(given: RawAnswer, secret: &Secret) -> AnswerRow {
 
 /// All answers, in the order in which their inputs first came.
 fn all_answers(ctx: &Context) -> Result<Vec<AnswerRow>, AnnotateError> {
-    let units = ctx.run.answered().into_iter().map(|name| ctx.run.answers(&name));
-    let mut units: Vec<(u64, Unit)> = units.filter_map(|unit| Some((order(&unit.record()?), unit))).collect();
-    units.sort_by_key(|(order, _)| *order);
+    let mut inputs = Vec::new();
+    for name in ctx.run.answered()? {
+        let record = ctx.run.answers(&name).existing()?;
+        inputs.push((order(&record), name, record));
+    }
+    inputs.sort_by_key(|(order, ..)| *order);
     let mut rows = Vec::new();
-    for (_, unit) in units {
-        rounds::whole(&unit, "collect the same file again")?;
-        rows.extend(answers_table::decode(&unit.file("parquet"))?);
+    for (_, name, record) in inputs {
+        rows.extend(answers_table::decode(&ctx.run.answers(&name).checked(&record, "parquet")?)?);
     }
     Ok(rows)
 }
 
 fn write(ctx: &Context, spec: &RunSpec, checked: &CheckedAnswers, decisions: &Decisions) -> Result<(), AnnotateError> {
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
-    let key = key(ctx, spec);
-    let items = decisions.items.len() as u64;
-    let counts = RowCounts { given: items, kept: items, dropped: 0, failed: 0 };
-    let facts = BTreeMap::from([(SHEETS.to_owned(), sheets(ctx).to_string())]);
-    let record = ShardRecord { key, rows: counts, files: Vec::new(), lost: Vec::new(), facts };
+    let rows = RowCounts::all_kept(decisions.items.len() as u64);
+    let facts = BTreeMap::from([(RunDir::INPUTS.to_owned(), ctx.run.answered()?.join(" "))]);
+    let record = NewRecord { key: key(ctx, spec)?, rows, lost: Vec::new(), facts };
     let files = [
         ("votes.parquet", verdicts_table::encode_votes(&checked.votes)?),
         ("assignments.parquet", verdicts_table::encode_assignments(&checked.assignments)?),
@@ -256,34 +291,27 @@ fn write(ctx: &Context, spec: &RunSpec, checked: &CheckedAnswers, decisions: &De
         ("agreement.parquet", verdicts_table::encode_agreement(&decisions.agreement)?),
     ];
     ctx.run.verdicts().commit(&files, record)?;
-    Ok(())
+    Ok(ctx.run.verdicts().tidy()?)
 }
-
-/// Fact in the record of the verdicts: the hash of the sheets that they are about.
-pub const SHEETS: &str = "sheets";
 
 /// Hash of all rounds of sheets, and of the tasks on them whose images could not be shown.
-pub fn sheets(ctx: &Context) -> Sha256 {
-    let mut key = KeyHasher::new();
-    for index in 0..ctx.run.rounds() {
-        let record = ctx.run.round(index).record().map(|record| record.hash().to_string());
-        key = key.field("round", record.unwrap_or_default());
+fn sheets(ctx: &Context) -> Result<Sha256, StoreError> {
+    let mut rounds = Vec::new();
+    for index in 0..ctx.run.rounds()? {
+        rounds.push(ctx.run.round(index).existing()?.hash());
     }
-    for blank in ctx.run.blanks() {
-        key = key.field("blank", blank);
-    }
-    key.finish()
+    Ok(Key::new("sheets", 1).list("rounds", rounds).list("blanks", ctx.run.blanks()?).finish())
 }
 
-/// Hash of what verdicts are made from beside the sheets: all inputs, and the section [annotate] of the recipe.
-pub fn key(ctx: &Context, spec: &RunSpec) -> Sha256 {
-    let mut key = KeyHasher::new().field("stage", "verdicts 1");
-    for name in ctx.run.answered() {
-        if let Some(record) = ctx.run.answers(&name).record() {
-            key = key.field(&name, record.hash().to_string());
-        }
+/// Hash of what verdicts are made from: sheets, all inputs, and the section [annotate] of the recipe.
+pub fn key(ctx: &Context, spec: &RunSpec) -> Result<Sha256, StoreError> {
+    let names = ctx.run.answered()?;
+    let mut records = Vec::with_capacity(names.len());
+    for name in &names {
+        records.push(ctx.run.answers(name).existing()?.hash());
     }
-    key.field("annotate", serde_json::to_vec(&spec.annotate).unwrap_or_default()).finish()
+    let key = Key::new("verdicts", 2).field("sheets", sheets(ctx)?).list("names", names).list("records", records);
+    Ok(key.field("annotate", spec.annotate.identity()).finish())
 }
 
 fn summed(checked: &CheckedAnswers, decisions: Decisions) -> Collected {

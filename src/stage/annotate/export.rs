@@ -71,7 +71,7 @@ pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported
     // Before the round is made, because a round that cannot be written must not exist.
     HandOut::check(&to.out)?;
     let round = rounds::round(pool, wanted)?;
-    let folder = HandOut::open(&to.out, &readme(pool, &round, to.format))?;
+    let folder = HandOut::open(&to.out, &readme(pool, &round, to.format)?)?;
     let mut exported = write(pool, &round, &[Target { to, folder }])?;
     Ok(exported.remove(0))
 }
@@ -92,7 +92,7 @@ pub fn export_all(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
     let round = rounds::round(pool, Wanted::Hard)?;
     let mut targets = Vec::with_capacity(places.len());
     for to in &places {
-        targets.push(Target { to, folder: HandOut::renew(&to.out, &readme(pool, &round, to.format))? });
+        targets.push(Target { to, folder: HandOut::renew(&to.out, &readme(pool, &round, to.format)?)? });
     }
     write(pool, &round, &targets)
 }
@@ -103,9 +103,9 @@ struct Target<'a> {
     folder: HandOut,
 }
 
-fn readme(pool: &Pool, round: &Round, format: ExportFormat) -> String {
-    let look = rounds::look(&pool.ctx().run, pool.spec(), round);
-    tasks::readme(format, &pool.spec().name, &format!("{}.{}", round.index + 1, look.short()))
+fn readme(pool: &Pool, round: &Round, format: ExportFormat) -> Result<String, AnnotateError> {
+    let look = rounds::look(&pool.ctx().run, pool.spec(), round)?;
+    Ok(tasks::readme(format, &pool.spec().name, &format!("{}.{}", round.index + 1, look.short())))
 }
 
 fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>, AnnotateError> {
@@ -134,7 +134,7 @@ fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>
             tasks: round.tasks.len() as u64,
             assignments,
             cost: spec.annotate.cost(assignments),
-            left_out: rounds::left_out(&ctx.run, round) + blanks.len() as u64,
+            left_out: rounds::left_out(&ctx.run, round)? + blanks.len() as u64,
             out: folder.path().to_owned(),
         });
     }

@@ -5,13 +5,17 @@
 
 use super::AnnotateError;
 use super::collect::{self, Evaluation};
-use crate::domain::{Agreement, Assignment, ItemVerdict, PersonRow, RunSpec, VoteRow};
-use crate::store::Check;
+use super::rounds::check_images;
+use crate::domain::{Agreement, Assignment, ItemVerdict, PersonRow, RunSpec, Sha256, VoteRow};
+use crate::pool::Pool;
+use crate::store::{Check, UnitState};
 use crate::table::verdicts_table;
 use crate::work::Context;
 
 /// Votes and verdicts of all answers that have been collected.
 pub struct PeopleResult {
+    /// Hash of what it follows from: sheets, answers and the recipe's rules.
+    pub identity: Sha256,
     /// Assignments.
     pub assignments: Vec<Assignment>,
     /// Votes that count.
@@ -28,30 +32,35 @@ pub struct PeopleResult {
 ///
 /// Read from the tables that `annotate collect` wrote, or computed again if these are not of the present answers,
 /// recipe and sheets.
-pub fn people_result(ctx: &Context, spec: &RunSpec) -> Result<Option<PeopleResult>, AnnotateError> {
-    if ctx.run.answered().is_empty() {
+pub fn people_result(pool: &Pool) -> Result<Option<PeopleResult>, AnnotateError> {
+    let (ctx, spec) = (pool.ctx(), pool.spec());
+    if ctx.run.answered()?.is_empty() {
         return Ok(None);
     }
-    let unit = ctx.run.verdicts();
-    let record = unit.done(collect::key(ctx, spec), Check::Hashes);
-    let sheets = record.as_ref().and_then(|record| record.facts.get(collect::SHEETS));
-    if sheets != Some(&collect::sheets(ctx).to_string()) {
-        return Ok(Some(computed(ctx, spec)?));
-    }
+    check_images(pool)?;
+    let (unit, key) = (ctx.run.verdicts(), collect::key(ctx, spec)?);
+    let record = match unit.state(key, Check::Hashes)? {
+        UnitState::Done(record) => Some(record),
+        // The answers are there: what follows from them is computed again.
+        UnitState::ToDo | UnitState::Damaged(..) => None,
+    };
+    let Some(record) = record else { return Ok(Some(computed(ctx, spec, key)?)) };
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     Ok(Some(PeopleResult {
-        assignments: verdicts_table::decode_assignments(&unit.file("assignments.parquet"))?,
-        votes: verdicts_table::decode_counting_votes(&unit.file("votes.parquet"))?,
-        items: verdicts_table::decode_items(&unit.file("items.parquet"), &questions)?,
-        agreement: verdicts_table::decode_agreement(&unit.file("agreement.parquet"))?,
-        people: verdicts_table::decode_people(&unit.file("people.parquet"))?,
+        identity: key,
+        assignments: verdicts_table::decode_assignments(&unit.checked(&record, "assignments.parquet")?)?,
+        votes: verdicts_table::decode_counting_votes(&unit.checked(&record, "votes.parquet")?)?,
+        items: verdicts_table::decode_items(&unit.checked(&record, "items.parquet")?, &questions)?,
+        agreement: verdicts_table::decode_agreement(&unit.checked(&record, "agreement.parquet")?)?,
+        people: verdicts_table::decode_people(&unit.checked(&record, "people.parquet")?)?,
     }))
 }
 
-fn computed(ctx: &Context, spec: &RunSpec) -> Result<PeopleResult, AnnotateError> {
+fn computed(ctx: &Context, spec: &RunSpec, identity: Sha256) -> Result<PeopleResult, AnnotateError> {
     let Evaluation { checked, decisions, .. } = collect::evaluate(ctx, spec)?;
     let votes = checked.votes.into_iter().filter(|vote| vote.reason.is_none()).collect();
     Ok(PeopleResult {
+        identity,
         assignments: checked.assignments,
         votes,
         items: decisions.items,

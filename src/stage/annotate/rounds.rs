@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::pack::{self, Packer};
 use super::{AnnotateError, known_good};
-use crate::domain::{DropRow, KeyHasher, RunSpec, Secret, Sha256, Stage, TaskImage};
+use crate::domain::{DropRow, ItemId, Key, Question, RunSpec, Secret, Sha256, Stage, Task, TaskImage};
 use crate::people::{Candidate, Design, Round, Supply, Survey, choose, shuffle, still_hard};
 use crate::pool::Pool;
-use crate::store::{Check, RowCounts, RunDir, ShardRecord, StoreError, Unit};
+use crate::store::{NewRecord, RowCounts, RunDir, StoreError};
 use crate::table::tasks_table;
 use crate::work::Context;
 
@@ -19,20 +19,18 @@ use crate::work::Context;
 const SURVEYED: usize = 64;
 
 /// Items that could not be put on the sheets of a round.
-pub fn left_out(run: &RunDir, round: &Round) -> u64 {
-    run.round(round.index).record().map_or(0, |record| record.rows.dropped)
+pub fn left_out(run: &RunDir, round: &Round) -> Result<u64, StoreError> {
+    Ok(run.round(round.index).existing()?.rows.dropped)
 }
 
 /// Hash of everything on the sheets of a round that people see: equal hashes mean equal sheets.
-pub fn look(run: &RunDir, spec: &RunSpec, round: &Round) -> Sha256 {
-    let record = run.round(round.index).record().map(|record| record.hash().to_string()).unwrap_or_default();
-    let questions = serde_json::to_vec(&spec.annotate.questions).unwrap_or_default();
-    KeyHasher::new()
-        .field("round", record)
-        .field("questions", questions)
-        .field("image_px", spec.annotate.image_px.to_le_bytes())
-        .field("categories", spec.categories.sha256.to_string())
-        .finish()
+pub fn look(run: &RunDir, spec: &RunSpec, round: &Round) -> Result<Sha256, StoreError> {
+    let key = Key::new("look of sheets", 1)
+        .field("round", run.round(round.index).existing()?.hash())
+        .list("questions", spec.annotate.questions.iter().map(Question::identity))
+        .field("image_px", spec.annotate.image_px)
+        .field("categories", spec.categories.identity());
+    Ok(key.finish())
 }
 
 /// The items that a round asks about.
@@ -50,7 +48,8 @@ pub enum Wanted {
 pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     let secret = ctx.run.secret()?;
-    let earlier = read_all(ctx)?;
+    // Files of the next round, which a killed process left, are no hindrance to making it.
+    let earlier = read_first(ctx, ctx.run.rounds_to_continue()?)?;
     let (kind, candidates) = match wanted {
         Wanted::Hard => {
             let seed = secret.seed("sample", &spec.seed.to_string());
@@ -59,12 +58,18 @@ pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
         Wanted::Missing(candidates) => (MISSING, still_hard(candidates, pool.hard()?)),
     };
     let key = key(spec, &secret, &candidates);
-    let of_kind: Vec<&Round> = earlier.iter().filter(|round| kind_of(ctx, round) == kind).collect();
+    let mut of_kind: Vec<&Round> = Vec::new();
+    for round in &earlier {
+        if kind_of(ctx, round)? == kind {
+            of_kind.push(round);
+        }
+    }
     let mut fresh = candidates;
     if kind == HARD {
-        let is_for_these = |round: &&&Round| ctx.run.round(round.index).done(key, Check::Sizes).is_some();
-        if let Some(round) = of_kind.iter().find(is_for_these) {
-            return Ok((*round).clone());
+        for round in &of_kind {
+            if ctx.run.round(round.index).existing()?.key == key {
+                return Ok((*round).clone());
+            }
         }
         let on_sheets: BTreeSet<_> = earlier.iter().flat_map(Round::judged).collect();
         fresh.retain(|candidate| !on_sheets.contains(&candidate.item_id));
@@ -79,48 +84,75 @@ pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
     }
 }
 
+/// Name of a fact in a round's record: the hash of the images on its sheets.
+const IMAGES: &str = "images";
+
+/// Hash of the items and images on these sheets.
+fn images_on(pool: &Pool, tasks: &[Task]) -> Result<Sha256, AnnotateError> {
+    let items: BTreeSet<ItemId> = tasks.iter().filter_map(|task| task.image.item()).collect();
+    let found = pool.find_images(&items)?;
+    let key = Key::new("images on sheets", 1)
+        .list("items", items.iter().map(|item| item.0))
+        .list("images", items.iter().map(|item| found.get(item).map(|found| found.row.sha256)));
+    Ok(key.finish())
+}
+
+/// An error if an item on the sheets has another image than when people were asked: their verdicts are about that one.
+pub fn check_images(pool: &Pool) -> Result<(), AnnotateError> {
+    for round in read_all(pool.ctx())? {
+        let unit = pool.ctx().run.round(round.index);
+        let then = unit.existing()?.facts.remove(IMAGES);
+        if then != Some(images_on(pool, &round.tasks)?.to_string()) {
+            return Err(StoreError::Damaged {
+                path: pool.ctx().run.path().join("images").display().to_string(),
+                problem: format!("items on the sheets of round {} have other images now", round.index + 1),
+                remedy: "restore the plan and the images from a copy of the run".to_owned(),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
 /// Name of a fact in a round's record: what the round was made for.
 const KIND: &str = "kind";
 const HARD: &str = "hard";
 const MISSING: &str = "missing";
 
-fn kind_of(ctx: &Context, round: &Round) -> String {
-    let kind = ctx.run.round(round.index).record().and_then(|mut record| record.facts.remove(KIND));
-    kind.unwrap_or_else(|| HARD.to_owned())
+fn kind_of(ctx: &Context, round: &Round) -> Result<String, StoreError> {
+    let kind = ctx.run.round(round.index).existing()?.facts.remove(KIND);
+    Ok(kind.unwrap_or_else(|| HARD.to_owned()))
 }
 
 /// The round `index`, which must exist.
 pub fn read(ctx: &Context, index: usize) -> Result<Round, AnnotateError> {
     let unit = ctx.run.round(index);
-    whole(&unit, "restore it from a copy of the run")?;
-    let tasks = tasks_table::decode(&unit.file("tasks.parquet"), &unit.file("sentinels.parquet"))?;
+    let record = unit.existing()?;
+    let (tasks, sentinels) = (unit.checked(&record, "tasks.parquet")?, unit.checked(&record, "sentinels.parquet")?);
+    let tasks = tasks_table::decode(&tasks, &sentinels)?;
     Ok(Round { index, tasks })
-}
-
-/// An error if the unit's files are not those of its record.
-pub fn whole(unit: &Unit, remedy: &str) -> Result<(), AnnotateError> {
-    let Some((path, problem)) = unit.record().and_then(|record| unit.problem(&record, Check::Hashes)) else {
-        return Ok(());
-    };
-    Err(StoreError::Damaged { path: path.display().to_string(), problem, remedy: remedy.to_owned() }.into())
 }
 
 /// All rounds of the run.
 pub fn read_all(ctx: &Context) -> Result<Vec<Round>, AnnotateError> {
-    (0..ctx.run.rounds()).map(|index| read(ctx, index)).collect()
+    read_first(ctx, ctx.run.rounds()?)
+}
+
+fn read_first(ctx: &Context, rounds: usize) -> Result<Vec<Round>, AnnotateError> {
+    (0..rounds).map(|index| read(ctx, index)).collect()
 }
 
 /// Hash of everything that sheets depend on; without the questions and the rules for answers, which may change.
 fn key(spec: &RunSpec, secret: &Secret, candidates: &[Candidate]) -> Sha256 {
     let annotate = &spec.annotate;
-    let sentinels = serde_json::to_vec(&annotate.sentinels).unwrap_or_default();
-    let key = KeyHasher::new().field("stage", "sheets 1").field("secret", secret.fingerprint().to_string());
-    let key = key.field("mining", spec.mining_id()).field("sentinels", sentinels);
-    let key = key.field("images", annotate.images_per_batch.to_le_bytes());
-    let items = candidates.iter().fold(KeyHasher::new(), |key, candidate| {
-        key.field(&candidate.item_id.to_string(), candidate.people.to_le_bytes())
-    });
-    key.field("items", items.finish().to_string()).finish()
+    Key::new("round", 2)
+        .field("secret", secret.fingerprint())
+        .field("mining", spec.mining_id())
+        .field("sentinels", annotate.sentinels.identity())
+        .field("images", annotate.images_per_batch)
+        .list("items", candidates.iter().map(|candidate| candidate.item_id.0))
+        .list("people", candidates.iter().map(|candidate| candidate.people))
+        .finish()
 }
 
 /// Everything that a new round is made from.
@@ -154,9 +186,12 @@ fn make(pool: &Pool, new: NewRound, earlier: &[Round]) -> Result<Round, Annotate
     };
     let (all, sentinels) = tasks_table::encode(&tasks)?;
     let rows = RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
-    let facts = [(KIND.to_owned(), kind.to_owned())].into();
-    let record = ShardRecord { key, rows, files: Vec::new(), lost, facts };
-    ctx.run.round(index).commit(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;
+    let images = images_on(pool, &tasks)?.to_string();
+    let facts = [(KIND.to_owned(), kind.to_owned()), (IMAGES.to_owned(), images)].into();
+    let record = NewRecord { key, rows, lost, facts };
+    // Before the first round, so that a list that is missing later is damage.
+    ctx.run.start_blanks()?;
+    ctx.run.round(index).commit_once(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;
     Ok(Round { index, tasks })
 }
 

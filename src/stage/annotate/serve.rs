@@ -38,6 +38,7 @@ pub fn serve(pool: &Pool, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(),
     let ballots = ctx.run.ballots();
     let folder = ballots.parent().unwrap_or(ctx.run.path());
     let _one_server = Lock::take_new(folder)?;
+    ctx.run.start_ballots()?;
     let tasks: Vec<Task> = rounds.iter().flat_map(|round| round.tasks.iter().cloned()).collect();
     let packer = Packer::open(pool, tasks.iter().map(|task| &task.image))?;
     let sheets: Vec<&[Task]> = rounds.iter().flat_map(Round::sheets).collect();
@@ -55,12 +56,13 @@ pub fn serve(pool: &Pool, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(),
         listen: at.listen,
         hosts: at.hosts,
     };
-    Ok(server::serve(site, ready, |text| ctx.progress.note(text), ctx.stop)?)
+    server::serve(site, ready, |text| ctx.progress.note(text), ctx.stop)?;
+    Ok(ctx.run.close_ballots()?)
 }
 
 /// All rounds; the first one is made if there is none.
 fn rounds(pool: &Pool) -> Result<Vec<Round>, AnnotateError> {
-    if pool.ctx().run.rounds() == 0 {
+    if pool.ctx().run.rounds_to_continue()? == 0 {
         rounds::round(pool, Wanted::Hard)?;
     }
     rounds::read_all(pool.ctx())

@@ -2,9 +2,12 @@
 //!
 //! Holds always: each loss is listed once, because the number of rows is the number that people are told.
 
+use std::collections::BTreeMap;
+
 use super::{MineError, Scored};
-use crate::pool::Pool;
-use crate::store::write_whole;
+use crate::domain::DropRow;
+use crate::pool::{Pool, dropped_key};
+use crate::store::{NewRecord, RowCounts, ShardRecord};
 use crate::table::dropped_table;
 use crate::work::ShardRecords;
 
@@ -12,11 +15,18 @@ use crate::work::ShardRecords;
 ///
 /// An image that cannot be decoded is lost for every surrogate with the same reason and gets one row.
 pub fn write_dropped(pool: &Pool, images: &ShardRecords, scored: &[Scored]) -> Result<u64, MineError> {
-    let mut rows = pool.plan().record.lost.clone();
-    let records = images.records.iter().chain(scored.iter().flat_map(|scored| &scored.records.records));
-    rows.extend(records.flat_map(|record| record.lost.iter().cloned()));
+    let of_scorers = scored.iter().flat_map(|scored| &scored.records.records);
+    let records: Vec<&ShardRecord> =
+        std::iter::once(&pool.plan().record).chain(&images.records).chain(of_scorers).collect();
+    let mut rows: Vec<DropRow> = records.iter().flat_map(|record| record.lost.iter().cloned()).collect();
     rows.sort();
     rows.dedup();
-    write_whole(&pool.ctx().run.dropped(), &dropped_table::encode(&rows)?)?;
+    let hashes: Vec<_> = records.iter().map(|record| record.hash()).collect();
+    let counts = RowCounts::all_kept(rows.len() as u64);
+    let record = NewRecord { key: dropped_key(&hashes), rows: counts, lost: Vec::new(), facts: BTreeMap::new() };
+    let run = &pool.ctx().run;
+    let record = run.dropped().commit(&[("parquet", dropped_table::encode(&rows)?)], record)?;
+    run.set_dropped(&record)?;
+    run.dropped().tidy()?;
     Ok(rows.len() as u64)
 }

@@ -18,7 +18,7 @@ use crate::work::{Part, ShardRecords};
 
 pub use error::MineError;
 pub use score::{Scored, score};
-pub use select::Selected;
+pub use select::{HARD, Selected};
 
 /// The result of a mining.
 #[derive(Debug, Clone)]
@@ -31,20 +31,22 @@ pub struct Mining {
     pub dropped: u64,
 }
 
-/// Mines by the pool's recipe; `images` is what `generate` returned.
+/// Mines by the pool's recipe; `images` is what `generate` returned. The caller holds the run's lock.
 pub fn mine(pool: &Pool, images: &ShardRecords, check: Check) -> Result<Mining, MineError> {
     check_space(pool.spec())?;
     let scored = score(pool, &images.records, check, Part::WHOLE)?;
     // Only now, because a surrogate that cannot be used must leave the run as it was.
     pool.ctx().run.write_spec(pool.spec())?;
     let dropped = dropped::write_dropped(pool, images, &scored)?;
-    let selected = select::select(pool)?;
+    let selected = select::select(pool, images, &scored)?;
+    // Predictions that gave way to new ones go at once: people read all tables of a folder together.
+    pool.ctx().run.sweep()?;
     Ok(Mining { scored, selected, dropped })
 }
 
 /// Makes the missing predictions on all `devices` at once, if there are several; `images`: the records of all shards.
 pub fn score_on(pool: &Pool, devices: &[Device], images: &[ShardRecord]) -> Result<(), MineError> {
-    let count = || Ok(score::predicted(pool, images));
+    let count = || Ok(score::predicted(pool, images)?);
     // The stored spec may still name another mining, so the processes that score get the recipe from this one.
     let job = Job { command: "mine", doing: "scoring", input: Some(pool.spec()), count: &count };
     processes::share(pool.ctx(), devices, &job)

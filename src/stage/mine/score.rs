@@ -1,4 +1,4 @@
-//! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNNNN.{parquet,json}`.
+//! score: every surrogate's predictions on every image, shard by shard: `predictions/<surrogate>/NNN/NNNNNN`.
 //!
 //! An image is read and decoded once for all surrogates that have not scored its shard. On a CPU each thread has its
 //! own instance of each surrogate and takes the next block of images, so that decoding, resampling and inference
@@ -17,15 +17,14 @@ use super::MineError;
 use super::queue::{self, Prepared, Queued};
 use crate::assets::Located;
 use crate::domain::{
-    Device, DropRow, ImageRow, KeyHasher, Outcome, PlanRow, Prediction, RunSpec, Scores, Sha256, Stage, SurrogateModel,
-    SurrogateSpec,
+    Device, DropRow, ImageRow, Outcome, PlanRow, Prediction, RunSpec, Scores, Stage, SurrogateModel, SurrogateSpec,
 };
 use crate::imaging::RgbImage;
-use crate::pool::Pool;
+use crate::pool::{Pool, predictions_key};
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
 use crate::stage::prepare::{self, PrepareError};
 use crate::stats::{ClassMask, predict};
-use crate::store::{Check, RowCounts, ShardRecord};
+use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
 use crate::table::predictions_table;
 use crate::work::processes::WorkCount;
 use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
@@ -40,10 +39,6 @@ pub struct Scored {
     /// The records of its shards.
     pub records: ShardRecords,
 }
-
-/// Part of the key. Raise it when decoding, preprocessing or prediction can give other numbers, so that no old
-/// prediction is used again.
-const SCORING: &str = "score 1";
 
 struct Score<'a> {
     run: &'a Pool<'a>,
@@ -102,29 +97,19 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
 }
 
 /// How many predictions of the surrogates and targets of the mining are made; `images`: the records of all shards.
-pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> WorkCount {
+pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, StoreError> {
     let mut counted = WorkCount { done: 0, all: 0 };
     for surrogate in pool.spec().scored() {
         for (shard, images) in images.iter().enumerate() {
             let unit = pool.ctx().run.predictions(&surrogate.name, shard);
             counted.all += images.rows.kept;
-            if unit.done(key(pool.spec(), images, surrogate), Check::Sizes).is_some() {
+            let state = unit.state(predictions_key(pool.spec(), images, surrogate), Check::Sizes)?;
+            if matches!(state, UnitState::Done(_)) {
                 counted.done += images.rows.kept;
             }
         }
     }
-    counted
-}
-
-/// Hash of everything that the predictions for a shard depend on.
-fn key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
-    KeyHasher::new()
-        .field("stage", SCORING)
-        .field("images", images.hash().to_string())
-        .field("surrogate", surrogate.identity())
-        .field("batch", spec.mine.batch_in_keys().to_le_bytes())
-        .field("categories", spec.categories.sha256.to_string())
-        .finish()
+    Ok(counted)
 }
 
 /// An error if the weights are not the ones that the spec names.
@@ -142,15 +127,14 @@ fn check_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> 
         return Ok(());
     }
     for surrogate in surrogates {
-        let records = (0..shards).filter_map(|shard| ctx.run.predictions(&surrogate.name, shard).record());
-        for record in records {
-            let Some(made_on) = record.facts.get("device") else { continue };
-            // Older records also have the index: `cuda:0`.
-            if made_on.split(':').next() == Some(ctx.device.kind()) {
+        for shard in 0..shards {
+            let record = ctx.run.predictions(&surrogate.name, shard).record()?;
+            let Some(made_on) = record.as_ref().and_then(|record| record.facts.get("device")) else { continue };
+            if made_on == ctx.device.kind() {
                 continue;
             }
             let (name, wanted) = (surrogate.name.clone(), ctx.device.to_string());
-            let folder = ctx.run.predictions(&name, 0).dir.display().to_string();
+            let folder = ctx.run.path().join("predictions").join(&name).display().to_string();
             return Err(MineError::OtherDevice { name, made_on: made_on.clone(), wanted, folder });
         }
     }
@@ -169,7 +153,7 @@ impl ShardWork for Score<'_> {
         let images = &self.images[shard];
         let output = |surrogate: &&SurrogateSpec| ShardTarget {
             unit: self.ctx.run.predictions(&surrogate.name, shard),
-            key: key(self.spec, images, surrogate),
+            key: predictions_key(self.spec, images, surrogate),
         };
         Ok(self.surrogates.iter().map(output).collect())
     }

@@ -1,18 +1,20 @@
-//! select: predictions -> `mined/<rule-id>.parquet` and `manifest.parquet`.
+//! select: predictions -> `mined/<mining>.<hash>.parquet` and `manifest.parquet`.
 //!
 //! Does not run a model, because people try many rules on one set of predictions. Holds always: a table appears whole
 //! or not at all; memory does not grow with the pool.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 
 use rayon::prelude::*;
 
-use super::MineError;
-use crate::domain::SelectSpec;
-use crate::pool::{JudgedShard, Pool};
+use super::{MineError, Scored};
+use crate::domain::{SelectSpec, Sha256};
+use crate::pool::{JudgedShard, Pool, mining_key};
 use crate::stats::ItemResult;
-use crate::store::PendingFile;
+use crate::store::{NewRecord, RowCounts, ShardRecord, UnitFile};
 use crate::table::{EncodedChunk, ImagePaths, MinedChunk, MinedColumns, MinedWriter, PlanSlice};
+use crate::work::ShardRecords;
 
 /// Encoded shards in memory at a time, for each thread.
 const WAVE: usize = 4;
@@ -47,22 +49,37 @@ impl Selected {
     }
 }
 
-/// Applies the mining's rule and makes its table the manifest.
-pub fn select(pool: &Pool) -> Result<Selected, MineError> {
+/// Name of a fact in the record of a mining: its hard items.
+pub const HARD: &str = "hard";
+
+/// Applies the mining's rule and makes its table the manifest; `images`, `scored`: all records that it follows from.
+pub fn select(pool: &Pool, images: &ShardRecords, scored: &[Scored]) -> Result<Selected, MineError> {
     let run = &pool.ctx().run;
-    let mut target = PendingFile::create(&run.mined(&pool.spec().mining_id()))?;
+    let unit = run.mined(&pool.spec().mining_id());
+    let mut target = unit.start("parquet")?;
     let selected = match write_table(pool, &mut target) {
         Ok(selected) => selected,
         // The error of the table names neither the file nor a full disk.
         Err(error) => return Err(target.failure().map_or(error, MineError::from)),
     };
-    target.commit()?;
-    run.set_manifest(&selected.id)?;
+    let facts = BTreeMap::from([(HARD.to_owned(), selected.hard.to_string())]);
+    let rows = RowCounts::all_kept(selected.items);
+    let record = NewRecord { key: key(pool, images, scored), rows, lost: Vec::new(), facts };
+    let record = unit.commit_started(target, record)?;
+    run.set_manifest(&selected.id, &record)?;
+    unit.tidy()?;
     pool.ctx().progress.finish();
     Ok(selected)
 }
 
-fn write_table(pool: &Pool, target: &mut PendingFile) -> Result<Selected, MineError> {
+fn key(pool: &Pool, images: &ShardRecords, scored: &[Scored]) -> Sha256 {
+    let voters = scored.iter().filter(|scored| !scored.is_target);
+    let images: Vec<Sha256> = images.records.iter().map(ShardRecord::hash).collect();
+    let predictions: Vec<Sha256> = voters.flat_map(|scored| &scored.records.records).map(ShardRecord::hash).collect();
+    mining_key(pool.spec(), &pool.plan().record, &images, &predictions)
+}
+
+fn write_table(pool: &Pool, target: &mut UnitFile) -> Result<Selected, MineError> {
     let (ctx, select, plan) = (pool.ctx(), &pool.spec().mine.select, pool.plan());
     let shards: Vec<usize> = (0..pool.shards()).collect();
     let histogram = vec![0; select.surrogates.len() + 1];

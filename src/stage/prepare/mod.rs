@@ -11,9 +11,10 @@ mod model;
 mod resolve;
 mod weights;
 
-use crate::domain::{RunSpec, SurrogateModel, SurrogateSpec};
+use crate::domain::{RunSpec, SurrogateModel};
 use crate::pool::{generated, planned_shards};
 use crate::source::source;
+use crate::store::StoreError;
 use crate::work::Context;
 
 pub use error::PrepareError;
@@ -30,28 +31,33 @@ pub(super) use weights::pinned_note;
 /// unusable; a device on which models cannot run. Checks nothing for models that have no work left.
 pub fn prepare(ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     resolve::check_targets(spec)?;
-    if generation_waits(ctx, spec) {
-        for_run(ctx, spec, planned_shards(&ctx.run, spec))?;
+    if generation_waits(ctx, spec)? {
+        for_run(ctx, spec, planned_shards(&ctx.run, spec)?)?;
     }
-    if scoring_waits(ctx, spec) {
+    if scoring_waits(ctx, spec)? {
         ready(ctx)?;
     }
     Ok(())
 }
 
 /// Whether a diffusion model still has images to make.
-fn generation_waits(ctx: &Context, spec: &RunSpec) -> bool {
+fn generation_waits(ctx: &Context, spec: &RunSpec) -> Result<bool, StoreError> {
     if source(&spec.generate).diffusion().is_none() {
-        return false;
+        return Ok(false);
     }
-    let count = generated(&ctx.run, spec);
-    count.done < count.all
+    let count = generated(&ctx.run, spec)?;
+    Ok(count.done < count.all)
 }
 
 /// Whether an ONNX model still has images to score.
-fn scoring_waits(ctx: &Context, spec: &RunSpec) -> bool {
-    let shards = planned_shards(&ctx.run, spec);
-    let is_onnx = |scorer: &SurrogateSpec| matches!(scorer.model, SurrogateModel::Onnx(_));
-    let has_unscored = |name: &str| (0..shards).any(|shard| ctx.run.predictions(name, shard).record().is_none());
-    spec.scored().into_iter().any(|scorer| is_onnx(scorer) && has_unscored(&scorer.name))
+fn scoring_waits(ctx: &Context, spec: &RunSpec) -> Result<bool, StoreError> {
+    let shards = planned_shards(&ctx.run, spec)?;
+    for scorer in spec.scored().into_iter().filter(|scorer| matches!(scorer.model, SurrogateModel::Onnx(_))) {
+        for shard in 0..shards {
+            if ctx.run.predictions(&scorer.name, shard).record()?.is_none() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

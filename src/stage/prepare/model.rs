@@ -9,7 +9,7 @@ use super::PrepareError;
 use super::weights::pinned_note;
 use crate::assets::{self, AssetError, Located};
 use crate::config::{self, real_path};
-use crate::domain::{DiffusionModel, KeyHasher, ModelEntry, PinnedFile, RunSpec, Sha256};
+use crate::domain::{DiffusionModel, ModelEntry, PinnedFile, RunSpec, Sha256};
 use crate::generator;
 use crate::source::source;
 use crate::work::Context;
@@ -103,9 +103,12 @@ fn hashed(folder: &Path, name: &str) -> Result<Vec<PinnedFile>, PrepareError> {
 
 /// Hash of the names and hashes of the files; the place of the folder does not matter.
 fn identity(files: &[PinnedFile]) -> Sha256 {
-    let mut key = KeyHasher::new();
+    let mut bytes = Vec::new();
     for file in files {
-        key = key.field(&file.path.to_string_lossy(), file.sha256.to_string());
+        for part in [file.path.to_string_lossy().into_owned(), file.sha256.to_string()] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part.as_bytes());
+        }
     }
-    key.finish()
+    Sha256::of(&bytes)
 }

@@ -9,9 +9,7 @@ use std::fmt;
 use super::ReleaseError;
 use crate::domain::{HardRow, ItemId, Verdict};
 use crate::pool::Pool;
-use crate::stage::annotate::{PeopleResult, people_result};
-use crate::store::read_ballots;
-use crate::work::Context;
+use crate::stage::annotate::{PeopleResult, not_collected, people_result};
 
 /// Why a hard item is not in the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +30,25 @@ pub enum Reason {
     NearDuplicate,
     /// It looks like an image in a folder that was compared.
     NearOther,
+}
+
+impl Reason {
+    /// All, in the order in which documents list them.
+    pub const ALL: [Self; 8] = [
+        Self::Rejected,
+        Self::Undecided,
+        Self::NotAsked,
+        Self::Unreadable,
+        Self::OtherCategory,
+        Self::SameImage,
+        Self::NearDuplicate,
+        Self::NearOther,
+    ];
+
+    /// The detail of a near duplicate.
+    pub fn detail(distance: u32, like: &str) -> String {
+        format!("{distance} of 64 bits from {like}")
+    }
 }
 
 impl fmt::Display for Reason {
@@ -82,10 +99,16 @@ pub struct Chosen {
 /// Chooses among the hard items of the current mining.
 pub fn choose(pool: &Pool) -> Result<Chosen, ReleaseError> {
     let hard = pool.hard()?.to_vec();
-    check_collected(pool.ctx())?;
-    let Some(people) = people_result(pool.ctx(), pool.spec())? else {
+    if !hard.is_sorted_by(|a, b| a.item_id < b.item_id) {
+        return Err(damaged(pool, "the hard items of its mining do not ascend".to_owned()));
+    }
+    check_collected(pool)?;
+    let Some(people) = people_result(pool)? else {
         return Ok(Chosen { items: hard, left_out: Vec::new(), people: None });
     };
+    if people.agreement.len() != pool.spec().annotate.questions.len() {
+        return Err(damaged(pool, "its verdicts are about other questions than its spec.toml has".to_owned()));
+    }
     let verdicts: BTreeMap<ItemId, Verdict> = people.items.iter().map(|item| (item.item_id, item.verdict)).collect();
     let (mut items, mut left_out) = (Vec::new(), Vec::new());
     for row in hard {
@@ -103,17 +126,26 @@ pub fn choose(pool: &Pool) -> Result<Chosen, ReleaseError> {
     Ok(Chosen { items, left_out, people: Some(people) })
 }
 
+/// Parts of the run that do not belong together.
+pub fn damaged(pool: &Pool, problem: String) -> ReleaseError {
+    ReleaseError::RunDamaged { run: pool.ctx().run_name(), problem }
+}
+
+/// An error unless each hard item is released or left out with a reason, once.
+pub fn account(pool: &Pool, released: &[ItemId], left_out: &[LeftOut]) -> Result<(), ReleaseError> {
+    let hard = pool.hard()?;
+    let mut accounted: Vec<ItemId> = left_out.iter().map(|row| row.item_id).chain(released.iter().copied()).collect();
+    accounted.sort_unstable();
+    if hard.iter().map(|row| row.item_id).eq(accounted.iter().copied()) {
+        return Ok(());
+    }
+    Err(ReleaseError::Accounting { given: hard.len() as u64, accounted: accounted.len() as u64 })
+}
+
 /// An error if the run's own server has answers that are not collected, because the release would ignore them.
-fn check_collected(ctx: &Context) -> Result<(), ReleaseError> {
-    let ballots = ctx.run.ballots();
-    if !ballots.is_file() {
-        return Ok(());
+fn check_collected(pool: &Pool) -> Result<(), ReleaseError> {
+    match not_collected(pool.ctx(), pool.spec())? {
+        None => Ok(()),
+        Some(answers) => Err(ReleaseError::NotCollected { run: pool.ctx().run_name(), answers }),
     }
-    let (id, given) = read_ballots(&ballots, true)?;
-    let collected = ctx.run.answers(&format!("server-{id}")).record().map_or(0, |record| record.rows.given);
-    let answers = given.len() as u64;
-    if answers == collected {
-        return Ok(());
-    }
-    Err(ReleaseError::NotCollected { run: ctx.run_name(), answers: answers.saturating_sub(collected) })
 }

@@ -101,7 +101,10 @@ pub fn write(ctx: &Context, reader: &mut Reader, layout: &Layout) -> Result<(), 
             Err(error) => Err(error.into()),
         };
         match filled {
-            Ok(()) => target.commit()?,
+            Ok(()) => {
+                target.commit()?;
+                draft.finished(&file.path())?;
+            }
             // The error of the table names neither the file nor a full disk.
             Err(error) => return Err(target.failure().map_or(error, ReleaseError::from)),
         }

@@ -7,21 +7,30 @@ use rayon::prelude::*;
 use super::ReleaseError;
 use super::choose::LeftOut;
 use super::data::DataFile;
+use crate::domain::DataFileRecord;
 use crate::render::release::{
-    Changes, ExcludedRow, FileFacts, NearRow, Release, card, changes_md, citation_cff, croissant, excluded_csv,
-    near_csv, sha256sums,
+    Changes, ExcludedRow, NearRow, Release, card, changes_md, citation_cff, croissant, excluded_csv, near_csv,
+    sha256sums,
 };
-use crate::store::{Draft, StoreError, hash_file};
+use crate::store::{Draft, StoreError, hash_file, hash_once};
 use crate::work::Context;
 
-/// Sizes and hashes of the data files.
-pub fn file_facts(ctx: &Context, draft: &Draft, files: &[DataFile]) -> Result<Vec<FileFacts>, ReleaseError> {
-    let facts = |file: &DataFile| {
+/// The data files with their sizes and hashes.
+pub fn file_records(ctx: &Context, draft: &Draft, files: &[DataFile]) -> Result<Vec<DataFileRecord>, ReleaseError> {
+    let record = |file: &DataFile| {
         let path = draft.folder().join(file.path());
-        let (bytes, sha256) = hash_file(&path).map_err(StoreError::io("read", &path))?;
-        Ok(FileFacts { path: file.path(), bytes, sha256: sha256.to_string(), rows: file.items().len() as u64 })
+        let cannot = |error| StoreError::io("read", &path)(error);
+        let (bytes, sha256) = (path.metadata().map_err(cannot)?.len(), hash_once(&path).map_err(cannot)?);
+        Ok(DataFileRecord { path: file.path(), images: file.items().len() as u64, bytes, sha256 })
     };
-    ctx.thread_pool()?.install(|| files.par_iter().map(facts).collect())
+    ctx.thread_pool()?.install(|| files.par_iter().map(record).collect())
+}
+
+/// The hash of the published recipe.
+pub fn recipe_sha256(draft: &Draft) -> Result<String, ReleaseError> {
+    let path = draft.folder().join("recipe.toml");
+    let (_, sha256) = hash_file(&path).map_err(StoreError::io("read", &path))?;
+    Ok(sha256.to_string())
 }
 
 /// Card, Croissant and citation.
@@ -54,11 +63,11 @@ pub fn write_lists(
 }
 
 /// `SHA256SUMS` over all files; `known`: files that have been hashed already.
-pub fn write_sums(ctx: &Context, draft: &Draft, known: &[FileFacts]) -> Result<(), ReleaseError> {
+pub fn write_sums(ctx: &Context, draft: &Draft, known: &[DataFileRecord]) -> Result<(), ReleaseError> {
     let names = draft.files()?;
     let sum = |name: &String| {
         if let Some(file) = known.iter().find(|file| file.path == *name) {
-            return Ok((name.clone(), file.sha256.clone()));
+            return Ok((name.clone(), file.sha256.to_string()));
         }
         let path = draft.folder().join(name);
         let (_, sha256) = hash_file(&path).map_err(StoreError::io("read", &path))?;

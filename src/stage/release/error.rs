@@ -83,6 +83,30 @@ pub enum ReleaseError {
         /// Why.
         reason: String,
     },
+    /// The parts of the run do not belong together.
+    #[error(
+        "{run} is damaged: {problem}; `hardset verify {run}` says which file it is: restore it, or build a new run"
+    )]
+    RunDamaged {
+        /// The run directory.
+        run: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// Another command has changed the run while it was released.
+    #[error("{run} was changed by another command meanwhile; run the same command again")]
+    RunChanged {
+        /// The run directory.
+        run: String,
+    },
+    /// Hard items were lost without a reason, which is a bug.
+    #[error("of {given} hard items {accounted} are released or left out with a reason; please report this bug")]
+    Accounting {
+        /// Hard items.
+        given: u64,
+        /// Items that are released or left out.
+        accounted: u64,
+    },
     /// The version is not newer than that of the older release.
     #[error(
         "version {new} is not newer than {old}, that of the older release; set another with --set release.version=…"

@@ -9,14 +9,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::ReleaseError;
+use super::choose::damaged;
 use super::inspect::InspectedImage;
-use crate::domain::{Answer, Category, HardRow, ImageRow, ItemId, ItemVerdict, PlanRow, Prediction, RunSpec};
+use crate::domain::{Answer, Category, HardRow, ImageRow, ItemId, ItemVerdict, PlanRow, Prediction};
 use crate::pool::Pool;
 use crate::render::release::safe_names;
 use crate::stage::annotate::PeopleResult;
 
 /// Kind of the images that have no nuisance.
-const NO_KIND: &str = "photographs";
+pub const NO_KIND: &str = "photographs";
 
 /// An item of the release.
 #[derive(Debug, Clone)]
@@ -33,9 +34,9 @@ pub struct ChosenItem {
 }
 
 impl ChosenItem {
-    /// Kind of its nuisance, or [`NO_KIND`].
-    pub fn kind(&self) -> &str {
-        kind(&self.hard)
+    /// Kind of its nuisance, if it has one.
+    pub fn nuisance_kind(&self) -> Option<&str> {
+        self.hard.nuisance.as_ref().map(|(kind, _)| kind.as_str())
     }
 
     /// The folder of its kind.
@@ -54,8 +55,8 @@ fn kind(hard: &HardRow) -> &str {
 }
 
 /// The items of the release, with the paths that their images have.
-pub fn chosen(spec: &RunSpec, inspected: Vec<InspectedImage>) -> Vec<ChosenItem> {
-    let entries = &spec.categories.entries;
+pub fn chosen(pool: &Pool, inspected: Vec<InspectedImage>) -> Result<Vec<ChosenItem>, ReleaseError> {
+    let entries = &pool.spec().categories.entries;
     let labels: HashMap<&str, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.id.as_str(), at)).collect();
     let folders = safe_names(entries.iter().map(|entry| entry.id.as_str()));
     let kinds: BTreeSet<String> = inspected.iter().map(|image| kind(&image.hard).to_owned()).collect();
@@ -63,11 +64,14 @@ pub fn chosen(spec: &RunSpec, inspected: Vec<InspectedImage>) -> Vec<ChosenItem>
     let mut chosen = Vec::with_capacity(inspected.len());
     for InspectedImage { hard, image, shard, extension, .. } in inspected {
         let category = hard.category.as_str();
-        let (Some(&label), Some(folder)) = (labels.get(category), folders.get(category)) else { continue };
+        let (Some(&label), Some(folder)) = (labels.get(category), folders.get(category)) else {
+            let problem = format!("item {} is of the category {category}, which its spec.toml lacks", hard.item_id);
+            return Err(damaged(pool, problem));
+        };
         let path = format!("{}/{folder}/{}.{extension}", kind_folders[kind(&hard)], image.item_id);
         chosen.push(ChosenItem { hard, image, label, path, shard });
     }
-    chosen
+    Ok(chosen)
 }
 
 /// One vote that counts.
@@ -128,12 +132,13 @@ impl<'a> Reader<'a> {
         people: Option<&PeopleResult>,
     ) -> Result<Self, ReleaseError> {
         let items = people.into_iter().flat_map(|people| &people.items);
+        let votes = people.map(|people| votes(pool, people)).transpose()?;
         Ok(Self {
             pool,
             chosen,
             threads: pool.ctx().thread_pool()?,
             verdicts: items.map(|item| (item.item_id, item.clone())).collect(),
-            votes: people.map(|people| votes(pool.spec(), people)).unwrap_or_default(),
+            votes: votes.unwrap_or_default(),
             shards: Vec::new(),
         })
     }
@@ -191,16 +196,26 @@ impl<'a> Reader<'a> {
         bytes: Vec<u8>,
     ) -> Result<Evidence<'b>, ReleaseError> {
         let id = item.image.item_id;
-        let lost = || ReleaseError::Image {
-            item: id.to_string(),
-            reason: "the run's tables lack a part of it; `hardset verify` says which".to_owned(),
-        };
-        let predictions = shard.predictions.iter().map(|rows| rows.get(&id)).collect::<Option<Vec<_>>>();
+        let lacks = |table: &str| damaged(self.pool, format!("its {table} have no row for item {id}"));
+        let mut predictions = Vec::with_capacity(shard.predictions.len());
+        for rows in &shard.predictions {
+            predictions.push(rows.get(&id).ok_or_else(|| lacks("predictions"))?);
+        }
+        let category = &self.pool.spec().categories.entries[item.label];
+        let plan = shard.plans.get(&id).ok_or_else(|| lacks("plan's rows"))?;
+        let ids: Vec<i32> = category.imagenet_ids.iter().map(|&id| id as i32).collect();
+        if plan.category != category.id
+            || plan.label_ids != ids
+            || plan.nuisance_kind.as_deref() != item.nuisance_kind()
+        {
+            let problem = format!("item {id} is another one in its plan than in its mining or its spec.toml");
+            return Err(damaged(self.pool, problem));
+        }
         Ok(Evidence {
             item,
-            category: &self.pool.spec().categories.entries[item.label],
-            plan: shard.plans.get(&id).ok_or_else(lost)?,
-            predictions: predictions.ok_or_else(lost)?,
+            category,
+            plan,
+            predictions,
             verdict: self.verdicts.get(&id),
             votes: self.votes.get(&id).map(Vec::as_slice).unwrap_or_default(),
             bytes,
@@ -228,22 +243,26 @@ impl<'a> Reader<'a> {
 }
 
 /// The votes that count, by item. People get numbers, in the order of their keyed hashes.
-fn votes(spec: &RunSpec, people: &PeopleResult) -> HashMap<ItemId, Vec<CountingVote>> {
+fn votes(pool: &Pool, people: &PeopleResult) -> Result<HashMap<ItemId, Vec<CountingVote>>, ReleaseError> {
+    let questions = &pool.spec().annotate.questions;
     let mut names: Vec<&str> = people.votes.iter().map(|vote| vote.given.person.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let mut votes: HashMap<ItemId, Vec<CountingVote>> = HashMap::new();
+    let mut votes: HashMap<ItemId, Vec<CountingVote>> = HashMap::with_capacity(people.items.len());
+    votes.extend(people.items.iter().map(|item| (item.item_id, Vec::new())));
     for vote in &people.votes {
-        let question = spec.annotate.questions.iter().position(|question| question.id == vote.given.question);
-        let person = names.binary_search(&vote.given.person.as_str());
-        if let (Some(question), Ok(person), Some(item), Some(answer)) =
-            (question, person, vote.item_id, vote.given.answer)
-        {
-            votes.entry(item).or_default().push(CountingVote { question, person: person as u32 + 1, answer });
-        }
+        let question = questions.iter().position(|question| question.id == vote.given.question);
+        let person = names.partition_point(|name| *name < vote.given.person.as_str()) as u32 + 1;
+        let place = vote.item_id.and_then(|item| votes.get_mut(&item));
+        let (Some(place), Some(question), Some(answer)) = (place, question, vote.given.answer) else {
+            let problem =
+                format!("a vote on the task {} is about no question or item of its verdicts", vote.given.task);
+            return Err(damaged(pool, problem));
+        };
+        place.push(CountingVote { question, person, answer });
     }
     for votes in votes.values_mut() {
         votes.sort();
     }
-    votes
+    Ok(votes)
 }

@@ -2,14 +2,16 @@
 //!
 //! Holds always: every form has the same images and the same evidence, because people compare results across them.
 
-use serde_json::{Map, Number, Value};
+use std::io::Write;
+
+use serde_json::Value;
 
 use super::ReleaseError;
 use super::columns::Column;
 use super::data::Layout;
 use super::evidence::{Evidence, Reader};
 use crate::domain::{Cell, ColumnKind, ReleaseForm};
-use crate::render::release::{MetadataRow, labels_json, metadata_jsonl};
+use crate::render::release::{MetadataRow, json_columns, labels_json, metadata_line, sample_texts, stem};
 use crate::store::{StoreError, TarFile};
 use crate::work::Context;
 
@@ -46,14 +48,14 @@ impl Forms<'_, '_> {
 
     fn image_folder(&mut self) -> Result<(), ReleaseError> {
         let Layout { draft, columns, .. } = self.layout;
-        let mut rows = Vec::new();
+        let mut lines = draft.start("imagefolder/metadata.jsonl")?;
         self.each(|evidence| {
             draft.put(&format!("imagefolder/{}", evidence.item.path), &evidence.bytes)?;
-            let columns = facts(columns, evidence);
-            rows.push(MetadataRow { file_name: evidence.item.path.clone(), columns });
-            Ok(())
+            let row = MetadataRow { file_name: evidence.item.path.clone(), columns: facts(columns, evidence) };
+            let written = lines.write_all(&metadata_line(&row));
+            Ok(written.map_err(StoreError::io("write", lines.path()))?)
         })?;
-        Ok(draft.put("imagefolder/metadata.jsonl", &metadata_jsonl(&rows))?)
+        Ok(lines.commit()?)
     }
 
     fn fifty_one(&mut self) -> Result<(), ReleaseError> {
@@ -62,8 +64,7 @@ impl Forms<'_, '_> {
         self.each(|evidence| {
             let file = evidence.item.file();
             draft.put(&format!("fiftyone/data/{file}"), &evidence.bytes)?;
-            let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-            labels.push((stem.to_owned(), evidence.item.label));
+            labels.push((stem(file).to_owned(), evidence.item.label));
             Ok(())
         })?;
         Ok(draft.put("fiftyone/labels.json", &labels_json(classes, &labels))?)
@@ -77,8 +78,10 @@ impl Forms<'_, '_> {
             let mut tar = TarFile::new(self.layout.draft.start(&name)?);
             for group in &file.groups {
                 self.reader.read(group.clone(), true, |evidence| {
-                    sample(&mut tar, self.layout.columns, evidence).map_err(StoreError::io("write", &path))?;
-                    Ok(())
+                    let (file, columns) = (evidence.item.file(), facts(self.layout.columns, evidence));
+                    let texts = sample_texts(file, evidence.item.label, &columns);
+                    let pushed = push_sample(&mut tar, file, &evidence.bytes, &texts);
+                    Ok(pushed.map_err(StoreError::io("write", &path))?)
                 })?;
                 self.ctx.progress.advance(group.len() as u64);
             }
@@ -88,41 +91,20 @@ impl Forms<'_, '_> {
     }
 }
 
-fn sample(tar: &mut TarFile, columns: &[Column], evidence: &Evidence) -> std::io::Result<()> {
-    let file = evidence.item.file();
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let json: Map<String, Value> = facts(columns, evidence).into_iter().collect();
-    tar.push(file, &evidence.bytes)?;
-    tar.push(&format!("{stem}.cls"), evidence.item.label.to_string().as_bytes())?;
-    tar.push(&format!("{stem}.json"), Value::Object(json).to_string().as_bytes())
+/// Appends a sample to a tar: its image, label and columns.
+pub fn push_sample<W: Write>(
+    tar: &mut TarFile<W>,
+    file: &str,
+    image: &[u8],
+    texts: &[(String, Vec<u8>)],
+) -> std::io::Result<()> {
+    tar.push(file, image)?;
+    texts.iter().try_for_each(|(name, text)| tar.push(name, text))
 }
 
-/// All columns but the image.
+/// All columns but the image, as JSON.
 fn facts(columns: &[Column], evidence: &Evidence) -> Vec<(String, Value)> {
-    let columns = columns.iter().filter(|column| column.facts.kind != ColumnKind::Image);
-    columns.map(|column| (column.facts.name.clone(), json(column.cell(evidence)))).collect()
-}
-
-/// A cell as JSON. 64-bit seeds become text, because most readers of JSON cannot represent them.
-fn json(cell: Cell) -> Value {
-    let number = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number);
-    match cell {
-        Cell::Null | Cell::Image(..) => Value::Null,
-        Cell::Text(text) => text.into(),
-        Cell::Bool(flag) => flag.into(),
-        Cell::Int32(n) => n.into(),
-        Cell::Int64(n) => n.into(),
-        Cell::UInt32(n) => n.into(),
-        Cell::UInt64(n) => n.to_string().into(),
-        Cell::Float32(n) => number(shortest(n)),
-        Cell::Float64(n) => number(n),
-        Cell::TextList(list) => list.into(),
-        Cell::Int32List(list) => list.into(),
-        Cell::Float32List(list) => list.into_iter().map(|n| number(shortest(n))).collect(),
-    }
-}
-
-/// The double with the shortest text of the float: 0.1, not 0.10000000149011612.
-fn shortest(number: f32) -> f64 {
-    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
+    let columns: Vec<&Column> = columns.iter().filter(|column| column.facts.kind != ColumnKind::Image).collect();
+    let cells: Vec<Cell> = columns.iter().map(|column| column.cell(evidence)).collect();
+    json_columns(columns.iter().map(|column| &column.facts).zip(&cells))
 }

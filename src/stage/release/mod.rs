@@ -21,24 +21,29 @@ mod questions;
 
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use super::annotate::PeopleResult;
 use super::prepare::TOOL;
-use crate::domain::{
-    BaseRecord, CategoryCount, DataFileRecord, KeyHasher, ReleaseForm, ReleaseRecord, RunSpec, Sha256,
-};
+use crate::domain::{BaseRecord, DataFileRecord, ItemId, Key, ReleaseForm, ReleaseRecord, RunSpec, Sha256};
 use crate::pool::Pool;
-use crate::render::release::{CategoryFacts, ChangeFacts, Changes, NearRow, class_names};
+use crate::render::release::{Changes, NearRow, class_names, read_sums};
 use crate::source::source;
-use crate::store::{Draft, RELEASE_FORMAT, ReleaseDir, ReleasePlace, Unit, is_inside};
+use crate::store::{Draft, RELEASE_FORMAT, ReleaseDir, ReleasePlace, hash_file, is_inside, spec_text};
+use crate::work::Context;
+pub(super) use choose::Reason;
 pub use columns::release_columns;
 pub use error::ReleaseError;
-pub(super) use facts::surrogate_records;
+pub(super) use evidence::NO_KIND;
+pub(super) use facts::{Contents, category_counts, surrogate_records};
+pub(super) use forms::push_sample;
+pub(super) use questions::{Asked, TopClasses, question};
 
 use base::Base;
-use choose::{Chosen, LeftOut, Reason, choose};
-use data::{DataFile, Layout};
+use choose::{Chosen, LeftOut, account, choose, damaged};
+use data::Layout;
 use evidence::{ChosenItem, Reader};
-use facts::Contents;
+use facts::PoolCounts;
 use forms::Forms;
 use inspect::inspect;
 use near::without_duplicates;
@@ -77,12 +82,15 @@ pub fn release(pool: &Pool, to: &ReleaseTo) -> Result<Released, ReleaseError> {
     let spec = pool.spec();
     let base = to.base.as_deref().map(|path| Base::read(path, &spec.release)).transpose()?;
     let Chosen { items, mut left_out, people } = choose(pool)?;
-    let inspected = inspect(pool, items)?;
+    let judged = people.iter().flat_map(|people| &people.items).map(|item| item.item_id).collect();
+    let inspected = inspect(pool, items, judged)?;
     let others = Others::read(pool.ctx(), &to.against)?;
     let unique = without_duplicates(pool, inspected.images, &others)?;
     left_out.extend(inspected.left_out.into_iter().chain(unique.left_out));
     left_out.sort_by_key(|row| row.item_id);
-    let chosen = evidence::chosen(spec, unique.stays);
+    let chosen = evidence::chosen(pool, unique.stays)?;
+    let released: Vec<ItemId> = chosen.iter().map(|item| item.image.item_id).collect();
+    account(pool, &released, &left_out)?;
     if chosen.is_empty() {
         return Err(nothing(pool, &left_out));
     }
@@ -102,14 +110,17 @@ pub fn release(pool: &Pool, to: &ReleaseTo) -> Result<Released, ReleaseError> {
     };
     let key = work.key()?;
     let (done, was_there) = match Draft::open(&to.out, key)? {
-        ReleasePlace::Done(done) => (done, true),
+        ReleasePlace::Done(done) => {
+            check_whole(pool.ctx(), &done)?;
+            (done, true)
+        }
         ReleasePlace::Draft(draft) => (work.fill(draft, key)?, false),
     };
     let reasons = facts::excluded(&left_out);
     Ok(Released {
         out: to.out.clone(),
         record: done.record()?,
-        left_out: reasons.iter().map(|(reason, images)| (reason.to_string(), *images)).collect(),
+        left_out: facts::in_words(&reasons),
         unreadable: reasons.get(&Reason::Unreadable).copied().unwrap_or(0),
         was_there,
     })
@@ -157,35 +168,42 @@ impl Work<'_> {
     /// Hash of everything that the release depends on.
     fn key(&self) -> Result<Sha256, ReleaseError> {
         let (run, spec) = (&self.pool.ctx().run, self.pool.spec());
-        let mut key = KeyHasher::new().field("stage", "release 2").field("tool", TOOL);
-        key = key.field("recipe", recipe(spec)?).field("also", format!("{:?}", self.also));
-        let base = self.since.as_ref().map(|(base, _)| base.key.to_string());
-        key = key.field("base", base.unwrap_or_default());
         let mut units = vec![run.plan()];
         units.extend((0..self.pool.shards()).map(|shard| run.images(shard)));
         for shard in 0..self.pool.shards() {
             units.extend(spec.mine.select.surrogates.iter().map(|name| run.predictions(name, shard)));
         }
-        for record in units.iter().filter_map(Unit::record) {
-            key = key.field("record", record.hash().to_string());
+        let mut records = Vec::with_capacity(units.len());
+        for unit in &units {
+            records.push(unit.existing()?.hash());
         }
-        for item in self.chosen {
-            key = key.field("item", format!("{} {}", item.image.sha256, item.path));
-        }
-        key = key.field("left out", format!("{:?}{:?}{:?}", self.left_out, self.near, self.others.folders));
-        if let Some(people) = self.people {
-            key = key.field("items", format!("{:?}{:?}", people.items, people.agreement));
-            for vote in &people.votes {
-                key = key.field("vote", format!("{vote:?}"));
-            }
-        }
+        let key = Key::new("release", 3)
+            .field("tool", TOOL)
+            .field("recipe", Sha256::of(recipe(spec)?.as_bytes()))
+            .list("also", self.also.iter().map(|form| form.folder()))
+            .field("base", self.since.as_ref().map(|(base, _)| base.key))
+            .list("records", records)
+            .list("images", self.chosen.iter().map(|item| item.image.sha256))
+            .list("paths", self.chosen.iter().map(|item| &item.path))
+            .list("left out", self.left_out.iter().map(left_out_identity))
+            .list("near", self.near.iter().map(near_identity))
+            .list("others", self.others.folders.iter().map(|folder| &folder.name))
+            .list("others read", self.others.folders.iter().map(|folder| folder.images))
+            .list("others unread", self.others.folders.iter().map(|folder| folder.unread))
+            .field("people", self.people.map(|people| people.identity));
         Ok(key.finish())
     }
 
     fn fill(&self, draft: Draft, key: Sha256) -> Result<ReleaseDir, ReleaseError> {
         let (ctx, spec) = (self.pool.ctx(), self.pool.spec());
+        let counts = facts::count_pool(self.pool, self.chosen)?;
+        let hard = (self.chosen.len() + self.left_out.len()) as u64;
+        if counts.hard != hard {
+            let problem = format!("its predictions make {} images hard, but its mining has {hard}", counts.hard);
+            return Err(damaged(self.pool, problem));
+        }
         let columns = columns::columns(spec, self.people.is_some());
-        let categories = facts::categories(spec, self.chosen);
+        let categories = facts::categories(spec, facts::images_by_label(spec, self.chosen));
         let classes = class_names(&categories);
         let files = data::cut(self.chosen);
         let mut reader = Reader::new(self.pool, self.chosen, self.people)?;
@@ -196,38 +214,31 @@ impl Work<'_> {
         for form in &self.also {
             forms.write(*form)?;
         }
-        let recipe = recipe(spec)?;
-        draft.put("recipe.toml", recipe.as_bytes())?;
+        draft.put("recipe.toml", recipe(spec)?.as_bytes())?;
         documents::write_lists(&draft, self.left_out, self.near, self.since.as_ref().map(|(_, changes)| changes))?;
-        let file_facts = documents::file_facts(ctx, &draft, &files)?;
-        let record = self.record(key, &layout, &categories);
+        let files = documents::file_records(ctx, &draft, &files)?;
+        let record = self.record(key, files, &counts);
         let contents = Contents {
-            spec,
-            chosen: self.chosen,
-            left_out: self.left_out,
-            near: self.near,
-            others: &self.others.folders,
-            columns: &columns,
-            people: self.people,
-            forms: &self.also,
-            changes: record.base.as_ref().map(change_facts),
+            recipe: &spec.published(),
+            record: &record,
+            excluded: facts::in_words(&facts::excluded(self.left_out)),
+            kinds: facts::kinds(self.chosen),
+            right: counts.right_on_release,
+            recipe_sha256: documents::recipe_sha256(&draft)?,
         };
-        let pool = facts::count_pool(self.pool, self.chosen)?;
-        let recipe_sha256 = Sha256::of(recipe.as_bytes()).to_string();
-        documents::write(&draft, &contents.facts(&pool, file_facts.clone(), recipe_sha256))?;
+        documents::write(&draft, &contents.facts())?;
         draft.put_record(&record)?;
-        documents::write_sums(ctx, &draft, &file_facts)?;
+        documents::write_sums(ctx, &draft, &record.files)?;
         ctx.check_stop()?;
+        // Reading takes no lock: another command may have changed the run meanwhile.
+        if self.key()? != key {
+            return Err(ReleaseError::RunChanged { run: ctx.run_name() });
+        }
         Ok(draft.commit()?)
     }
 
-    fn record(&self, key: Sha256, layout: &Layout, categories: &[CategoryFacts]) -> ReleaseRecord {
+    fn record(&self, key: Sha256, files: Vec<DataFileRecord>, counts: &PoolCounts) -> ReleaseRecord {
         let spec = self.pool.spec();
-        let mut counts = Vec::with_capacity(categories.len());
-        for (category, class) in categories.iter().zip(layout.classes) {
-            counts.push(CategoryCount { id: category.id.clone(), class: class.clone(), images: category.images });
-        }
-        let file = |file: &DataFile| DataFileRecord { path: file.path(), images: file.items().len() as u64 };
         ReleaseRecord {
             format: RELEASE_FORMAT,
             tool: TOOL.to_owned(),
@@ -237,20 +248,58 @@ impl Work<'_> {
             verified: self.people.is_some(),
             mining: spec.mining_id(),
             images: self.chosen.len() as u64,
-            categories: counts,
-            surrogates: surrogate_records(spec),
-            files: layout.files.iter().map(file).collect(),
+            pool_images: counts.images,
+            excluded: self.left_out.len() as u64,
+            near_duplicates: self.near.len() as u64,
+            compared: self.others.folders.clone(),
+            people: self.people.map(|people| facts::people_record(spec, people)),
+            categories: category_counts(spec, facts::images_by_label(spec, self.chosen)),
+            surrogates: surrogate_records(spec, &counts.right),
+            files,
             also: self.also.clone(),
             base: self.since.as_ref().map(|(base, _)| base.clone()),
         }
     }
 }
 
-fn change_facts(base: &BaseRecord) -> ChangeFacts {
-    ChangeFacts { base_version: base.called(), added: base.added, removed: base.removed, relabelled: base.relabelled }
+/// An error if a release that was made earlier is not as it was made.
+fn check_whole(ctx: &Context, done: &ReleaseDir) -> Result<(), ReleaseError> {
+    let sums = std::fs::read_to_string(done.path().join("SHA256SUMS"));
+    let (names, unread) = sums.map(|text| read_sums(&text)).unwrap_or_default();
+    let is_other = |name: &String, expected: &String| {
+        let found = hash_file(&done.path().join(name));
+        !found.is_ok_and(|(_, found)| found.to_string() == *expected)
+    };
+    let changed =
+        ctx.thread_pool()?.install(|| names.par_iter().find_first(|(name, expected)| is_other(name, expected)));
+    match changed {
+        Some((name, _)) => Err(done.damaged(format!("its file {name} is not the one of SHA256SUMS")).into()),
+        None if names.is_empty() || unread > 0 => Err(done.damaged("its SHA256SUMS cannot be read".to_owned()).into()),
+        None => Ok(()),
+    }
+}
+
+fn left_out_identity(row: &LeftOut) -> Sha256 {
+    let LeftOut { item_id, category, reason, detail } = row;
+    Key::new("left out", 1)
+        .field("item", item_id.0)
+        .field("category", category)
+        .field("reason", reason.to_string())
+        .field("detail", detail)
+        .finish()
+}
+
+fn near_identity(row: &NearRow) -> Sha256 {
+    let NearRow { item_id, like, distance, excluded } = row;
+    Key::new("near duplicate", 1)
+        .field("item", *item_id)
+        .field("like", like)
+        .field("distance", *distance)
+        .field("excluded", *excluded)
+        .finish()
 }
 
 /// The recipe as it is published, without paths.
 fn recipe(spec: &RunSpec) -> Result<String, ReleaseError> {
-    toml::to_string(&spec.published()).map_err(|e| ReleaseError::Recipe(e.to_string()))
+    spec_text(&spec.published()).map_err(|e| ReleaseError::Recipe(e.to_string()))
 }

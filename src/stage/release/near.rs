@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::ReleaseError;
-use super::choose::{LeftOut, Reason};
+use super::choose::{LeftOut, Reason, damaged};
 use super::inspect::InspectedImage;
 use super::others::Others;
 use crate::domain::{ImageRow, ItemId, NearDuplicates, RunSpec, Sha256};
@@ -63,7 +63,7 @@ fn take_out(images: &mut Vec<InspectedImage>, left_out: &mut Vec<LeftOut>, gone:
 }
 
 fn of_row(row: &NearRow, reason: Reason) -> (ItemId, (Reason, String)) {
-    (ItemId(row.item_id), (reason, format!("{} of 64 bits from {}", row.distance, row.like)))
+    (ItemId(row.item_id), (reason, Reason::detail(row.distance, &row.like)))
 }
 
 /// Items whose file is also in the pool, hard or not, under another category.
@@ -86,7 +86,9 @@ fn conflicts(pool: &Pool, images: &[InspectedImage]) -> Result<Removals, Release
         let categories: HashMap<ItemId, String> =
             pool.items(shard)?.into_iter().map(|row| (row.item_id, row.category)).collect();
         for row in copies {
-            let Some(category) = categories.get(&row.item_id) else { continue };
+            let category = categories
+                .get(&row.item_id)
+                .ok_or_else(|| damaged(pool, format!("item {} has an image, but its plan has no row", row.item_id)))?;
             for image in items[&row.sha256].iter().filter(|image| image.hard.category != *category) {
                 let detail = || (Reason::OtherCategory, format!("item {} is {category}", row.item_id));
                 gone.entry(image.image.item_id).or_insert_with(detail);

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ReleaseError;
+use crate::domain::ComparedRecord;
 use crate::imaging::{self, DecodeLimits};
 use crate::source::images_below;
-use crate::store::ReleaseDir;
+use crate::store::{ReleaseDir, StoreError};
 use crate::table::ReleaseFile;
 use crate::work::Context;
 
@@ -23,12 +24,16 @@ pub struct Others {
     /// Names of the images (`folder/path`) and their perceptual hashes.
     pub images: Vec<(String, u64)>,
     /// Each folder's name, with its images that were read and those that could not be.
-    pub folders: Vec<(String, u64, u64)>,
+    pub folders: Vec<ComparedRecord>,
 }
 
 /// An error if a folder cannot be read or has no image; checked before any work is done.
 pub fn check(folders: &[PathBuf]) -> Result<(), ReleaseError> {
     for folder in folders {
+        if ReleaseDir::has_lost_record(folder) {
+            // Its images must not be taken for a plain folder's, among which would be those of its other forms.
+            return Err(StoreError::NotARelease { path: folder.display().to_string() }.into());
+        }
         if ReleaseDir::find(folder).is_none() && images_below(folder)?.is_empty() {
             return Err(ReleaseError::NothingToCompare { folder: folder.display().to_string() });
         }
@@ -56,7 +61,7 @@ impl Others {
             }
             let images = found.into_iter().filter_map(|(path, hash)| Some((format!("{called}/{path}"), hash?)));
             others.images.extend(images);
-            others.folders.push((called, read, unread));
+            others.folders.push(ComparedRecord { name: called, images: read, unread });
         }
         Ok(others)
     }

@@ -10,7 +10,7 @@ mod people;
 mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -21,8 +21,7 @@ use crate::pool::{JudgedShard, Pool};
 use crate::render::report as page;
 use crate::source::source;
 use crate::stats::{ItemResult, Summary, SurrogateVotes, wilson};
-use crate::store::write_whole;
-use crate::table::dropped_table;
+use crate::store::{StoreError, write_whole};
 use crate::work::Context;
 use groups::Groups;
 use people::people;
@@ -42,18 +41,20 @@ pub struct ReportResult {
     pub shown: u64,
     /// Hard items left out because of the limit.
     pub left_out: u64,
+    /// Of those shown, items whose images cannot be read any more.
+    pub without_image: u64,
 }
 
-/// Writes the page with at most `max_images` hard items, those with most failures first.
-pub fn report(pool: &Pool, max_images: usize) -> Result<ReportResult, ReportError> {
+/// Writes the page to `path`, with at most `max_images` hard items, those with most failures first.
+pub fn report(pool: &Pool, max_images: usize, path: &Path) -> Result<ReportResult, ReportError> {
     let shown = shown(pool, max_images)?;
     let left_out = (pool.hard()?.len() - shown.len()) as u64;
     let figures = figures(pool)?;
     let cards = cards(pool, &shown)?;
-    let path = pool.ctx().run.report();
-    let result = ReportResult { path: path.clone(), shown: cards.len() as u64, left_out };
+    let without_image = cards.iter().filter(|card| card.thumbnail_jpeg.is_empty()).count() as u64;
+    let result = ReportResult { path: path.to_owned(), shown: cards.len() as u64, left_out, without_image };
     let people = people(pool)?;
-    write_whole(&path, &page::render(&assemble(pool.spec(), figures, people, cards, left_out)))?;
+    write_whole(path, &page::render(&assemble(pool.spec(), figures, people, cards, left_out)))?;
     Ok(result)
 }
 
@@ -100,12 +101,12 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
         summary: Summary::new(select.surrogates.len(), select.rule),
         categories: BTreeMap::new(),
         confusions: BTreeMap::new(),
-        engine: made_by(ctx, pool.shards()),
-        runtimes: select.surrogates.iter().map(|name| runtime(ctx, name, pool.shards())).collect(),
-        target_runtimes: spec.mine.targets.iter().map(|name| runtime(ctx, name, pool.shards())).collect(),
+        engine: made_by(ctx, pool.shards())?,
+        runtimes: runtimes(ctx, &select.surrogates, pool.shards())?,
+        target_runtimes: runtimes(ctx, &spec.mine.targets, pool.shards())?,
         groups: Groups::new(spec),
         missing: 0,
-        dropped: dropped_table::decode(&ctx.run.dropped())?,
+        dropped: pool.dropped()?,
     };
     let mut missing: HashSet<u32> = figures.dropped.iter().map(|row| row.item_id.0).collect();
     ctx.progress.start("report", pool.plan().record.rows.kept);
@@ -147,9 +148,17 @@ impl Figures {
     }
 }
 
-fn runtime(ctx: &Context, name: &str, shards: usize) -> String {
-    let records: Vec<_> = (0..shards).filter_map(|shard| ctx.run.predictions(name, shard).record()).collect();
-    all_described(&records)
+/// What made the predictions of each scorer.
+fn runtimes(ctx: &Context, names: &[String], shards: usize) -> Result<Vec<String>, StoreError> {
+    let mut runtimes = Vec::with_capacity(names.len());
+    for name in names {
+        let mut records = Vec::with_capacity(shards);
+        for shard in 0..shards {
+            records.extend(ctx.run.predictions(name, shard).record()?);
+        }
+        runtimes.push(all_described(&records));
+    }
+    Ok(runtimes)
 }
 
 fn assemble(

@@ -20,7 +20,7 @@ const NAME: usize = 8;
 /// Figures over all answers; `None` without answers.
 pub fn people(pool: &Pool) -> Result<Option<People>, ReportError> {
     let spec = pool.spec();
-    let Some(result) = people_result(pool.ctx(), spec)? else { return Ok(None) };
+    let Some(result) = people_result(pool)? else { return Ok(None) };
     let count = |wanted: Verdict| result.items.iter().filter(|item| item.verdict == wanted).count() as u64;
     let mut opinions = Vec::with_capacity(result.agreement.len());
     for (question, agreement) in spec.annotate.questions.iter().zip(&result.agreement) {

@@ -1,20 +1,23 @@
-//! verify: checks every file of a run against its record, and every table against those that it is made from.
+//! verify: checks every file of a run against its record, every record against what it was made from, and every table
+//! against those that it follows from.
 //!
-//! Holds always: changes nothing, because damage must be seen before it is repaired; every problem names the file and
-//! what to do.
+//! Holds always: changes nothing and needs no lock, because damage must be seen before it is repaired, and in an
+//! archive too; every problem names the file and what to do.
 
+mod people;
 mod release;
+mod verified;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use crate::domain::RunSpec;
-use crate::pool::planned_shards;
-use crate::store::{Check, ShardRecord, StoreError, Unit, hash_file};
+use crate::domain::{DropRow, RunSpec, Sha256};
+use crate::pool::{dropped_key, images_key, mining_key, plan_key, predictions_key, shard_ranges};
+use crate::store::{ShardRecord, StoreError};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::{Context, WorkError};
 
 pub use release::verify_release;
+pub use verified::Verified;
 
 /// Why nothing can be verified.
 #[derive(Debug, thiserror::Error)]
@@ -30,121 +33,144 @@ pub enum VerifyError {
     Work(#[from] WorkError),
 }
 
-/// What was checked, and what is wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// Files whose hashes were compared.
-    pub files: u64,
-    /// One line each: file, problem, remedy.
-    pub problems: Vec<String>,
-}
-
-impl Verified {
-    fn wrong(&mut self, path: &Path, problem: &str) {
-        let remedy = "delete it and run the same `hardset build` again";
-        self.problems.push(format!("{}: {problem}; {remedy}", path.display()));
-    }
-
-    /// Checks a unit's record and files; `rows` counts the rows of its table.
-    fn unit(&mut self, unit: &Unit, rows: impl FnOnce(&Path) -> Result<u64, TableError>) -> Option<ShardRecord> {
-        let Some(record) = unit.record() else {
-            self.wrong(&unit.file("json"), "the record is missing or cannot be read, so this shard is not done");
-            return None;
-        };
-        self.files += record.files.len() as u64;
-        if let Some((path, problem)) = unit.problem(&record, Check::Hashes) {
-            self.wrong(&path, &problem);
-            return None;
-        }
-        let table = unit.file("parquet");
-        match rows(&table) {
-            Ok(found) if found == record.rows.kept => {}
-            Ok(found) => self.wrong(&table, &format!("it has {found} rows, but its record says {}", record.rows.kept)),
-            Err(error) => self.wrong(&table, &error.to_string()),
-        }
-        Some(record)
-    }
+/// Records that others follow from: their hashes and losses. A damaged one is missing here.
+#[derive(Default)]
+struct Followed {
+    images: Vec<Sha256>,
+    /// One list for each scorer of the mining.
+    predictions: Vec<Vec<Sha256>>,
+    lost: Vec<DropRow>,
+    /// Whether a record is missing, so that keys of what follows cannot be computed.
+    has_gap: bool,
 }
 
 /// Checks the whole run.
 pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     let spec = ctx.run.spec()?;
-    let mut verified = Verified::default();
-    let plan = ctx.run.plan();
-    let mut lost = Vec::new();
-    let Some(record) = verified.unit(&plan, |path| Ok(PlanTable::open(path)?.len() as u64)) else {
-        return Ok(verified);
-    };
-    let shards = planned_shards(&ctx.run, &spec);
-    lost.extend(record.lost);
-    ctx.progress.start("verify", shards as u64);
-    for shard in 0..shards {
+    let mut verified = Verified { files: 1, expected: 1, ..Verified::default() };
+    people::verify(ctx, &mut verified)?;
+    let unit = ctx.run.plan();
+    let plan = verified.unit(&unit, Some(plan_key(spec.seed, &spec.categories, &spec.generate)));
+    let Some(plan) = plan else { return Ok(verified) };
+    verified.rows(&unit, &plan, |path| Ok(PlanTable::open(path)?.len()));
+    let mut followed = Followed { predictions: vec![Vec::new(); spec.scored().len()], ..Followed::default() };
+    followed.lost.extend(plan.lost.iter().cloned());
+    let ranges = shard_ranges(plan.rows.kept as usize, spec.shard_items);
+    ctx.progress.start("verify", ranges.len() as u64);
+    for (shard, range) in ranges.iter().enumerate() {
         ctx.check_stop()?;
-        let records = verify_shard(ctx, &spec, shard, &mut verified);
-        lost.extend(records.into_iter().flat_map(|record| record.lost));
+        let images = verified.unit(&ctx.run.images(shard), Some(images_key(&spec, &plan, range)));
+        let run = Run { ctx, spec: &spec };
+        run.shard(shard, images.as_ref(), &mut followed, &mut verified);
         ctx.progress.advance(1);
     }
     ctx.progress.finish();
-    lost.sort();
-    lost.dedup();
-    match dropped_table::decode(&ctx.run.dropped()) {
-        Ok(rows) if rows == lost => {}
-        Ok(_) => verified.wrong(&ctx.run.dropped(), "it differs from the records of the shards"),
-        Err(error) => verified.wrong(&ctx.run.dropped(), &error.to_string()),
-    }
-    verify_manifest(ctx, &spec, &mut verified);
-    verify_people(ctx, &mut verified);
+    verify_others(ctx, &spec, ranges.len(), &mut verified);
+    verify_dropped(ctx, &plan, &mut followed, &mut verified);
+    verify_minings(ctx, &spec, &plan, &followed, &mut verified)?;
     Ok(verified)
 }
 
-fn verify_shard(ctx: &Context, spec: &RunSpec, shard: usize, verified: &mut Verified) -> Vec<ShardRecord> {
-    let images = ctx.run.images(shard);
-    let mut ids = BTreeSet::new();
-    let mut records = Vec::new();
-    records.extend(verified.unit(&images, |path| {
-        ids = images_table::decode(path)?.into_iter().map(|row| row.item_id).collect();
-        Ok(ids.len() as u64)
-    }));
-    for name in spec.scored().into_iter().map(|surrogate| &surrogate.name) {
-        let unit = ctx.run.predictions(name, shard);
-        let mut strangers = 0;
-        records.extend(verified.unit(&unit, |path| {
-            let rows = predictions_table::decode(path)?;
-            strangers = rows.iter().filter(|row| !ids.contains(&row.item_id)).count();
-            Ok(rows.len() as u64)
-        }));
-        if strangers > 0 {
-            verified.wrong(&unit.file("parquet"), &format!("{strangers} of its items have no image"));
-        }
-    }
-    records
+/// The run, and its recipe.
+struct Run<'a> {
+    ctx: &'a Context<'a>,
+    spec: &'a RunSpec,
 }
 
-/// Checks task sheets, answers and verdicts, if the run has any.
-fn verify_people(ctx: &Context, verified: &mut Verified) {
-    let rounds = (0..ctx.run.rounds()).map(|index| ctx.run.round(index));
-    let answers = ctx.run.answered().into_iter().map(|name| ctx.run.answers(&name));
-    for unit in rounds.chain(answers).chain([ctx.run.verdicts()]) {
-        let Some(record) = unit.record() else { continue };
-        verified.files += record.files.len() as u64;
-        if let Some((path, problem)) = unit.problem(&record, Check::Hashes) {
-            let remedy = "restore it from a copy; verdicts are made again by `hardset annotate collect`";
-            verified.problems.push(format!("{}: {problem}; {remedy}", path.display()));
+impl Run<'_> {
+    /// Checks the tables of a shard; `images`: the record of its images, if they are right.
+    fn shard(&self, shard: usize, images: Option<&ShardRecord>, followed: &mut Followed, verified: &mut Verified) {
+        let Self { ctx, spec } = *self;
+        let mut ids = BTreeSet::new();
+        match images {
+            Some(record) => {
+                verified.rows(&ctx.run.images(shard), record, |path| {
+                    ids = images_table::decode(path)?.into_iter().map(|row| row.item_id).collect();
+                    Ok(ids.len())
+                });
+                followed.images.push(record.hash());
+                followed.lost.extend(record.lost.iter().cloned());
+            }
+            None => followed.has_gap = true,
+        }
+        for (at, scorer) in spec.scored().into_iter().enumerate() {
+            let unit = ctx.run.predictions(&scorer.name, shard);
+            let key = images.map(|images| predictions_key(spec, images, scorer));
+            let Some(record) = verified.unit(&unit, key) else {
+                followed.has_gap = true;
+                continue;
+            };
+            let mut strangers = 0;
+            verified.rows(&unit, &record, |path| {
+                let rows = predictions_table::decode(path)?;
+                strangers = rows.iter().filter(|row| !ids.contains(&row.item_id)).count();
+                Ok(rows.len())
+            });
+            if strangers > 0 && images.is_some() {
+                verified.wrong(&unit.record_path(), &format!("{strangers} of its items have no image"));
+            }
+            followed.predictions[at].push(record.hash());
+            followed.lost.extend(record.lost);
         }
     }
 }
 
-/// Checks that the manifest is the table of the current mining, byte for byte, and can be read.
-fn verify_manifest(ctx: &Context, spec: &RunSpec, verified: &mut Verified) {
-    let (manifest, mined) = (ctx.run.manifest(), ctx.run.mined(&spec.mining_id()));
-    verified.files += 1;
-    match (hash_file(&manifest), hash_file(&mined)) {
-        (Ok(a), Ok(b)) if a == b => {}
-        (Err(error), _) => verified.wrong(&manifest, &error.to_string()),
-        (_, Err(error)) => verified.wrong(&mined, &error.to_string()),
-        _ => verified.wrong(&manifest, &format!("it is not the current mining, {}", mined.display())),
+/// Checks the predictions of scorers that the current mining does not use, where there are any.
+fn verify_others(ctx: &Context, spec: &RunSpec, shards: usize, verified: &mut Verified) {
+    let is_used = |name: &String| spec.scored().iter().any(|scorer| scorer.name == *name);
+    for name in ctx.run.predicted().into_iter().filter(|name| !is_used(name)) {
+        for shard in 0..shards {
+            let unit = ctx.run.predictions(&name, shard);
+            if unit.record_path().symlink_metadata().is_ok() {
+                verified.unit(&unit, None);
+            }
+        }
     }
-    if let Err(error) = read_hard(&manifest) {
-        verified.wrong(&manifest, &error.to_string());
+}
+
+fn verify_dropped(ctx: &Context, plan: &ShardRecord, followed: &mut Followed, verified: &mut Verified) {
+    followed.lost.sort();
+    followed.lost.dedup();
+    let of_scorers = followed.predictions.iter().flatten().copied();
+    let records: Vec<Sha256> = [plan.hash()].into_iter().chain(followed.images.clone()).chain(of_scorers).collect();
+    let unit = ctx.run.dropped();
+    let key = (!followed.has_gap).then(|| dropped_key(&records));
+    let Some(record) = verified.unit(&unit, key) else { return };
+    verified.link(&ctx.run.dropped_table(), &unit, &record);
+    let rows = unit.file(&record, "parquet").map(|path| dropped_table::decode(&path));
+    match rows {
+        Ok(Ok(rows)) if rows == followed.lost || followed.has_gap => {}
+        Ok(Ok(_)) => verified.wrong(&unit.record_path(), "its rows are not those of the records of the shards"),
+        Ok(Err(error)) => verified.wrong(&unit.record_path(), &error.to_string()),
+        Err(error) => verified.damaged(&error),
     }
+}
+
+/// Checks all minings; the current one must be there and follow from the predictions.
+fn verify_minings(
+    ctx: &Context,
+    spec: &RunSpec,
+    plan: &ShardRecord,
+    followed: &Followed,
+    verified: &mut Verified,
+) -> Result<(), VerifyError> {
+    let current = spec.mining_id();
+    let voters: Vec<Sha256> = followed.predictions.iter().take(spec.voters().len()).flatten().copied().collect();
+    let mut ids: BTreeSet<String> = ctx.run.minings()?.into_iter().collect();
+    ids.insert(current.clone());
+    for id in ids {
+        let unit = ctx.run.mined(&id);
+        let key = (id == current && !followed.has_gap).then(|| mining_key(spec, plan, &followed.images, &voters));
+        let Some(record) = verified.unit(&unit, key) else { continue };
+        if id != current {
+            continue;
+        }
+        verified.link(&ctx.run.manifest(), &unit, &record);
+        if let Err(error) =
+            unit.file(&record, "parquet").map_err(VerifyError::from).and_then(|path| Ok(read_hard(&path)?))
+        {
+            verified.wrong(&unit.record_path(), &error.to_string());
+        }
+    }
+    Ok(())
 }

@@ -6,22 +6,20 @@
 //!
 //! Source of the metadata: `datasets`, `Features.arrow_schema` (the key `huggingface` of the Arrow schema).
 
+mod read;
+
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Int32Type, Int64Type, UInt32Type};
+use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray,
-    RecordBatch, StringArray, StructArray, UInt32Array, UInt64Array,
+    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, StructArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Value, json};
@@ -29,8 +27,7 @@ use serde_json::{Value, json};
 use super::frame::TableError;
 use crate::domain::{Cell, ColumnFacts, ColumnKind, ReleaseRow};
 
-/// Rows that are read at a time: bounds memory.
-const BATCH: usize = 16;
+pub use read::{ReleaseFile, ReleaseRowCheck};
 
 /// Writes one data file.
 pub struct ReleaseWriter<W: Write + Send> {
@@ -196,107 +193,6 @@ fn text_lists(rows: Vec<Option<&Vec<String>>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-/// The part of a row that a check of a release, or a comparison of two releases, needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReleaseRowCheck {
-    /// Number of the item in its run.
-    pub item_id: u32,
-    /// The label.
-    pub label: i64,
-    /// The category's id.
-    pub category: String,
-    /// Hash of the image, as the row has it.
-    pub sha256: String,
-    /// What people decided, if the file has a column for it.
-    pub verdict: Option<String>,
-    /// The image; empty if it was not asked for.
-    pub image: Vec<u8>,
-}
-
-const STORED: [&str; 4] = ["item_id", "label", "category", "sha256"];
-
-/// An existing data file.
-pub struct ReleaseFile {
-    path: std::path::PathBuf,
-    builder: ParquetRecordBatchReaderBuilder<File>,
-}
-
-impl ReleaseFile {
-    /// Opens the file at `path`.
-    pub fn open(path: &Path) -> Result<Self, TableError> {
-        let cannot = |source| TableError::Open { file: path.display().to_string(), source };
-        let file = File::open(path).map_err(cannot)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
-        Ok(Self { path: path.to_owned(), builder })
-    }
-
-    /// How its schema differs from that of a file with these columns and classes; `None` if it does not.
-    pub fn differs(&self, columns: &[ColumnFacts], classes: &[String]) -> Option<String> {
-        let (found, expected) = (self.builder.schema(), schema(columns, classes));
-        let lacks = |schema: &Schema, field: &Field| schema.fields().iter().all(|one| one.as_ref() != field);
-        if let Some(field) = expected.fields().iter().find(|field| lacks(found, field)) {
-            return Some(format!("it has no column {} of type {}", field.name(), field.data_type()));
-        }
-        if let Some(field) = found.fields().iter().find(|field| lacks(&expected, field)) {
-            return Some(format!("its column {} is not a column of this release", field.name()));
-        }
-        let features = |schema: &Schema| {
-            let text = schema.metadata().get("huggingface").map(String::as_str).unwrap_or_default();
-            serde_json::from_str::<Value>(text).unwrap_or_default()
-        };
-        (features(found) != features(&expected)).then(|| "its metadata for loaders differs".to_owned())
-    }
-
-    /// Calls `each` for every row, with its image if `images` is set.
-    pub fn rows(self, images: bool, mut each: impl FnMut(ReleaseRowCheck)) -> Result<(), TableError> {
-        let path = self.path;
-        let names = STORED.into_iter().chain(images.then_some("image"));
-        let missing = names.clone().find(|name| self.builder.schema().field_with_name(name).is_err());
-        if let Some(name) = missing {
-            return Err(read_error(&path, format!("it has no column {name}")));
-        }
-        let has_verdict = self.builder.schema().field_with_name("verdict").is_ok();
-        let names = names.chain(has_verdict.then_some("verdict"));
-        let mask = ProjectionMask::columns(self.builder.parquet_schema(), names);
-        let reader = self.builder.with_projection(mask).with_batch_size(BATCH).build();
-        for batch in reader.map_err(|e| read_error(&path, e))? {
-            let batch = batch.map_err(|e| read_error(&path, e))?;
-            stored(&batch, images)
-                .ok_or_else(|| read_error(&path, "a column has another type"))?
-                .into_iter()
-                .for_each(&mut each);
-        }
-        Ok(())
-    }
-}
-
-fn read_error(path: &Path, problem: impl std::fmt::Display) -> TableError {
-    TableError::ReadRelease { file: path.display().to_string(), problem: problem.to_string() }
-}
-
-/// The rows of a batch; `None` where a column has another type.
-fn stored(batch: &RecordBatch, images: bool) -> Option<Vec<ReleaseRowCheck>> {
-    let column = |name: &str| batch.column_by_name(name);
-    let items = column("item_id")?.as_primitive_opt::<UInt32Type>()?;
-    let labels = column("label")?.as_primitive_opt::<Int64Type>()?;
-    let (categories, hashes) = (column("category")?.as_string_opt::<i32>()?, column("sha256")?.as_string_opt::<i32>()?);
-    let verdicts = column("verdict").and_then(|column| column.as_string_opt::<i32>());
-    let bytes = if images {
-        Some(column("image")?.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()?)
-    } else {
-        None
-    };
-    let row = |at: usize| ReleaseRowCheck {
-        item_id: items.value(at),
-        label: labels.value(at),
-        category: categories.value(at).to_owned(),
-        sha256: hashes.value(at).to_owned(),
-        verdict: verdicts.filter(|column| !column.is_null(at)).map(|column| column.value(at).to_owned()),
-        image: bytes.map(|bytes| bytes.value(at).to_vec()).unwrap_or_default(),
-    };
-    Some((0..batch.num_rows()).map(row).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,6 +263,43 @@ mod tests {
             };
             assert_eq!(found, (0..40).map(expected).collect::<Vec<_>>());
         }
+        let mut found = Vec::new();
+        ReleaseFile::open(file.path()).unwrap().cells(&columns(), |row| found.push(row)).unwrap();
+        assert_eq!(found, rows);
+        let cells = ReleaseFile::open(file.path()).unwrap().cells(&other, |_| {});
+        assert!(cells.unwrap_err().to_string().contains("column item_id has another type"));
+    }
+
+    #[test]
+    fn cells_of_every_kind_come_back_as_they_went_in_and_nulls_too() {
+        let cells = [
+            (ColumnKind::Image, Cell::Image(vec![1, 2], "a/b.png".to_owned())),
+            (ColumnKind::ClassLabel, Cell::Int64(-1)),
+            (ColumnKind::Text, Cell::Text(String::new())),
+            (ColumnKind::Bool, Cell::Bool(false)),
+            (ColumnKind::Int32, Cell::Int32(i32::MIN)),
+            (ColumnKind::Int64, Cell::Int64(i64::MAX)),
+            (ColumnKind::UInt32, Cell::UInt32(u32::MAX)),
+            (ColumnKind::UInt64, Cell::UInt64(u64::MAX)),
+            (ColumnKind::Float32, Cell::Float32(0.1)),
+            (ColumnKind::Float64, Cell::Float64(0.1 + 0.2)),
+            (ColumnKind::TextList, Cell::TextList(vec!["a".to_owned(), String::new()])),
+            (ColumnKind::Int32List, Cell::Int32List(Vec::new())),
+            (ColumnKind::Float32List, Cell::Float32List(vec![0.5, 0.25])),
+        ];
+        let columns: Vec<ColumnFacts> =
+            cells.iter().enumerate().map(|(at, (kind, _))| column(&format!("c{at}"), *kind)).collect();
+        let full: ReleaseRow = cells.iter().map(|(_, cell)| cell.clone()).collect();
+        // An image is never null.
+        let nulls = cells[1..].iter().map(|_| Cell::Null);
+        let empty: ReleaseRow = std::iter::once(full[0].clone()).chain(nulls).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = ReleaseWriter::new(file.reopen().unwrap(), &columns, &[]).unwrap();
+        writer.group(&[full.clone(), empty.clone()]).unwrap();
+        writer.finish().unwrap();
+        let mut found = Vec::new();
+        ReleaseFile::open(file.path()).unwrap().cells(&columns, |row| found.push(row)).unwrap();
+        assert_eq!(found, [full, empty]);
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! The keys of a run's units: what each was made from (`docs/run-directory.md` lists the fields).
+//!
+//! Does not read files. Holds always: a unit with another key is made again, and `verify` computes the same keys, so
+//! that a result of other inputs is found. Raise the version of a kind when the same inputs can give another result.
+
+use std::ops::Range;
+
+use crate::domain::{CategorySet, GenerateSpec, Key, RunSpec, Sha256, SurrogateSpec};
+use crate::store::ShardRecord;
+
+/// The key of the plan.
+pub fn plan_key(seed: u64, categories: &CategorySet, generate: &GenerateSpec) -> Sha256 {
+    Key::new("plan", 2)
+        .field("seed", seed)
+        .field("categories", categories.identity())
+        .field("generate", generate.plan_identity())
+        .finish()
+}
+
+/// The key of the images of the plan's rows at `rows`.
+pub fn images_key(spec: &RunSpec, plan: &ShardRecord, rows: &Range<usize>) -> Sha256 {
+    Key::new("images", 4)
+        .field("plan", plan.hash())
+        .field("generate", spec.generate.identity())
+        .field("first", rows.start as u64)
+        .field("end", rows.end as u64)
+        .finish()
+}
+
+/// The key of the predictions of `surrogate` for the images of a shard.
+pub fn predictions_key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
+    Key::new("predictions", 2)
+        .field("images", images.hash())
+        .field("surrogate", surrogate.model.identity())
+        .field("batch", spec.mine.batch_in_keys())
+        .field("categories", spec.categories.identity())
+        .finish()
+}
+
+/// The key of a mining; `images` and `predictions`: the records of all shards, those of the voters one voter after
+/// another.
+pub fn mining_key(spec: &RunSpec, plan: &ShardRecord, images: &[Sha256], predictions: &[Sha256]) -> Sha256 {
+    Key::new("mining", 1)
+        .field("name", spec.mining_id())
+        .field("plan", plan.hash())
+        .field("images", images)
+        .field("predictions", predictions)
+        .finish()
+}
+
+/// The key of the table of lost items; `records`: all records whose losses it has.
+pub fn dropped_key(records: &[Sha256]) -> Sha256 {
+    Key::new("dropped", 1).field("records", records).finish()
+}
