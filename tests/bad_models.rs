@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::tiny_onnx::{Model, Type};
-use common::{Hardset, Run, fake_recipe, ort_library, sha256, strings, table};
+use common::{Hardset, Run, fake_recipe, ort_library, sha256, strings, table, unit_file};
 use hardset::table::predictions_table;
 
 /// Numbers of an image of 8 x 8 px, and of the weights that turn them into classes.
@@ -72,8 +72,8 @@ impl Tiny {
 
     /// The first class of each image.
     fn tops(&self) -> Vec<i32> {
-        let shards = (0..2).map(|shard| self.hardset.path(&format!("run/predictions/tiny/{shard:05}.parquet")));
-        let rows = shards.flat_map(|path| predictions_table::decode(&path).expect("it is a table"));
+        let shards = (0..2).map(|shard| self.hardset.path(&format!("run/predictions/tiny/000/{shard:06}.parquet")));
+        let rows = shards.flat_map(|path| predictions_table::decode(&unit_file(&path)).expect("it is a table"));
         rows.map(|row| row.top5_ids[0]).collect()
     }
 }

@@ -13,7 +13,10 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Hardset, NO_LIBRARY, Run, assert_same, copy, hashes, ort_library, strings, table, test_data};
+use common::{
+    Hardset, NO_LIBRARY, Run, assert_same, copy, hash_of, hashes, ort_library, reseal_json, strings, table, test_data,
+    unit_file,
+};
 
 fn second() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sd-second")
@@ -206,9 +209,9 @@ fn images_do_not_depend_on_batch_or_threads() {
                 engine.build(&hardset, &run, more).ok();
                 assert_same(&hardset.path(&run), &hardset.path("one"));
             }
-            let first = hashes(&hardset.path("one"))["images/00000.tar"].clone();
+            let first = hash_of(&hashes(&hardset.path("one")), "images/000/000000.tar");
             engine.build(&hardset, "seed", "--seed 1").ok();
-            assert_ne!(hashes(&hardset.path("seed"))["images/00000.tar"], first);
+            assert_ne!(hash_of(&hashes(&hardset.path("seed")), "images/000/000000.tar"), first);
             first
         });
         assert_ne!(images[0], images[1], "{}: guidance does something", engine.name);
@@ -261,7 +264,7 @@ fn two_devices_share_the_shards_and_make_the_same_bytes() {
     build(&hardset, "bad", "--device cpu,cuda:0").refused(2, &["one kind"]);
     let negative = format!("generate.negative_prompt={}", "very ".repeat(500));
     hardset.run(&["build", "made.toml", "--run-dir", "negative", "--set", &negative]).ok();
-    let warnings = strings(&table(&hardset.path("negative/images/00000.parquet")), "warning");
+    let warnings = strings(&table(&hardset.path("negative/images/000/000000.parquet")), "warning");
     assert!(warnings.iter().all(|text| text.contains("the negative prompt is")), "{warnings:?}");
 }
 
@@ -295,7 +298,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
 
 /// Shards of images that a run has.
 fn shards_made(run: &Path) -> usize {
-    let files = fs::read_dir(run.join("images")).into_iter().flatten().flatten();
+    let files = fs::read_dir(run.join("images/000")).into_iter().flatten().flatten();
     files.filter(|file| file.path().extension().is_some_and(|extension| extension == "json")).count()
 }
 
@@ -304,14 +307,14 @@ fn every_image_carries_what_made_it() {
     let hardset = with_model("");
     build(&hardset, "run", "").ok();
     let plan = table(&hardset.path("run/plan.parquet"));
-    let images = table(&hardset.path("run/images/00000.parquet"));
+    let images = table(&hardset.path("run/images/000/000000.parquet"));
     let prompts = strings(&plan, "prompt");
     assert_eq!(strings(&plan, "nuisance")[..4], ["kitchen", "long", "kitchen", "long"], "values take turns");
     assert!(prompts[0] == "A photo of an alarm clock in the kitchen", "{prompts:?}");
     assert_eq!(strings(&images, "sampler")[0], "euler-ancestral");
     let cut: Vec<bool> = strings(&images, "warning").iter().map(|text| text.contains("tokens too long")).collect();
     assert_eq!(cut[..4], [false, true, false, true]);
-    let tar = fs::read(hardset.path("run/images/00000.tar")).unwrap();
+    let tar = fs::read(unit_file(&hardset.path("run/images/000/000000.tar"))).unwrap();
     let text = String::from_utf8_lossy(&tar);
     for part in [prompts[0].as_str(), "blurry", "model_sha256", "trainedAlgorithmicMedia"] {
         assert!(text.contains(part), "{part}");
@@ -326,12 +329,12 @@ fn every_image_says_which_engine_made_it() {
     for engine in Engine::all() {
         let hardset = with_model("");
         engine.build(&hardset, "run", "").ok();
-        let images = table(&hardset.path("run/images/00000.parquet"));
+        let images = table(&hardset.path("run/images/000/000000.parquet"));
         assert!(strings(&images, "engine").iter().all(|name| name == engine.name) && images.height() == 8);
-        let record = fs::read_to_string(hardset.path("run/images/00000.json")).unwrap();
+        let record = fs::read_to_string(hardset.path("run/images/000/000000.json")).unwrap();
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         assert_eq!(record["facts"]["engine"], engine.name);
-        let tar = fs::read(hardset.path("run/images/00000.tar")).unwrap();
+        let tar = fs::read(unit_file(&hardset.path("run/images/000/000000.tar"))).unwrap();
         // An iTXt chunk: keyword, no compression, no language, no translation, text.
         let text = format!("iTXtengine\0\0\0\0\0{}", engine.name);
         assert_eq!(tar.windows(text.len()).filter(|bytes| *bytes == text.as_bytes()).count(), 8);
@@ -343,7 +346,8 @@ fn every_image_says_which_engine_made_it() {
 /// Removes a shard of images from a finished run, as if it had been stopped before it.
 fn without_a_shard(hardset: &Hardset, run: &str) {
     for extension in ["json", "parquet", "tar"] {
-        fs::remove_file(hardset.path(&format!("{run}/images/00003.{extension}"))).expect("the shard is there");
+        let file = unit_file(&hardset.path(&format!("{run}/images/000/000003.{extension}")));
+        fs::remove_file(file).expect("the shard is there");
     }
 }
 
@@ -440,7 +444,7 @@ fn images_without_finite_numbers_are_lost_one_by_one_with_a_reason() {
         hardset.line("plan made.toml --run-dir run").ok();
         let line = format!("generate run --engine {}", engine.name);
         Run::of(&mut engine.command(&hardset, &line)).expect(3);
-        let record = fs::read_to_string(hardset.path("run/images/00000.json")).unwrap();
+        let record = fs::read_to_string(hardset.path("run/images/000/000000.json")).unwrap();
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         assert_eq!((&record["rows"]["kept"], &record["rows"]["failed"]), (&0.into(), &8.into()), "{}", engine.name);
         assert!(record["lost"][7]["reason"].as_str().unwrap().contains("not finite"), "{record:#}");
@@ -574,13 +578,10 @@ fn a_run_whose_model_has_changed_stops() {
 /// Makes a run on the CPU and has the records of its images say that a GPU did it.
 fn made_on_a_gpu(hardset: &Hardset, run: &str) {
     build(hardset, run, "").ok();
-    for file in fs::read_dir(hardset.path(&format!("{run}/images"))).expect("the folder can be read") {
+    for file in fs::read_dir(hardset.path(&format!("{run}/images/000"))).expect("the folder can be read") {
         let path = file.expect("the folder can be read").path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let record = fs::read_to_string(&path).expect("a record is text");
-            assert!(record.contains("\"device\": \"cpu\""), "{record}");
-            fs::write(&path, record.replace("\"device\": \"cpu\"", "\"device\": \"cuda\""))
-                .expect("a record can be written");
+            reseal_json(&path, |record| record.replace("\"device\": \"cpu\"", "\"device\": \"cuda\""));
         }
     }
 }
@@ -594,6 +595,6 @@ fn images_of_a_gpu_are_not_gone_on_with_on_a_cpu() {
     // Nothing is left to make, so that no device is needed.
     build(&hardset, "run", "").ok();
     // One shard is left to make, and `auto` stays where the others were made: there is no GPU here.
-    fs::remove_file(hardset.path("run/images/00000.json")).unwrap();
+    fs::remove_file(hardset.path("run/images/000/000000.json")).unwrap();
     build(&hardset, "run", "").refused(4, &["cuda:0"]);
 }

@@ -1,5 +1,5 @@
 //! A full disk stops a build or a release with a clear message and harms nothing: after making room the same command
-//! finishes, and the result is the one of a run elsewhere.
+//! finishes, and the result is the one of a run elsewhere. A disk that cannot be written to is enough for reading.
 //!
 //! Mounts a small tmpfs, which needs root on Linux; says so loudly and checks nothing where that is not permitted.
 
@@ -27,7 +27,11 @@ impl SmallDisk {
     }
 
     fn resize(&self, bytes: u64) {
-        let output = command("mount", &["-o", &format!("remount,size={bytes}")], &self.0).expect("mount is there");
+        self.remount(&format!("size={bytes}"));
+    }
+
+    fn remount(&self, option: &str) {
+        let output = command("mount", &["-o", &format!("remount,{option}")], &self.0).expect("mount is there");
         assert!(output.status.success(), "{output:?}");
     }
 }
@@ -47,10 +51,12 @@ fn build(hardset: &Hardset, run: &str) -> Run {
     hardset.line(&format!("build recipe.toml --threads 2 -q --run-dir {run}"))
 }
 
-/// Bytes that the files of a run take on a tmpfs whose names begin with one of `names`: whole pages. The manifest is
-/// another name of the table in `mined/` and takes none.
+/// Second names of tables, which take no room.
+const LINKS: [&str; 2] = ["manifest.parquet", "dropped.parquet"];
+
+/// Bytes that the files of a run take on a tmpfs whose names begin with one of `names`: whole pages.
 fn pages(run: &Path, names: &[&str]) -> u64 {
-    let wanted = |name: &String| name != "manifest.parquet" && names.iter().any(|prefix| name.starts_with(prefix));
+    let wanted = |name: &String| !LINKS.contains(&name.as_str()) && names.iter().any(|prefix| name.starts_with(prefix));
     let size = |name: String| std::fs::metadata(run.join(name)).expect("it is there").len();
     hashes(run).into_keys().filter(wanted).map(|name| size(name).div_ceil(4096) * 4096).sum()
 }
@@ -154,7 +160,8 @@ fn a_disk_that_is_full_in_any_step_of_a_release_leaves_none_until_there_is_room(
     build(&hardset, "run").ok();
     release(&hardset, "elsewhere").ok();
     let elsewhere = hardset.path("elsewhere");
-    let mut before = 2 * 4096;
+    // Beside them: key, lock, and the hashes of finished files.
+    let mut before = 3 * 4096;
     // In the order in which they are written.
     for part in ["data/", "questions/", "imagefolder/", "webdataset/", "fiftyone/"] {
         let size = pages(&elsewhere, &[part]);
@@ -164,4 +171,39 @@ fn a_disk_that_is_full_in_any_step_of_a_release_leaves_none_until_there_is_room(
         before += size;
     }
     check_release(&hardset, "README.md", before + pages(&elsewhere, &["recipe.toml", "excluded", "near"]));
+}
+
+#[test]
+fn what_only_reads_works_on_a_read_only_disk_and_the_rest_says_so() {
+    let hardset = Hardset::new();
+    let Some(disk) = SmallDisk::mount(&hardset.path("disk"), 1 << 28) else { return };
+    let recipe = fake_recipe("archived", "images_per_category = 2", "rule = \"at-least=2\"");
+    hardset.write("recipe.toml", format!("{recipe}\n[annotate]\nimage_px = 64\nmax_items = 10\n"));
+    build(&hardset, "disk/run").ok();
+    hardset.line("annotate export disk/run --to csv --out sheets -q").ok();
+    let answers = std::fs::read_to_string(hardset.path("sheets/tasks.csv")).expect("there are sheets");
+    assert!(!answers.is_empty());
+    hardset.line("release disk/run --out disk/release -q").ok();
+    let before = hashes(&hardset.path("disk"));
+    disk.remount("ro");
+    for (line, word) in [
+        ("status disk/run", "hard"),
+        ("verify disk/run", "files are what they should be"),
+        ("report disk/run --out page.html", "page.html"),
+        ("release disk/run --out copy", "release: copy"),
+        ("release disk/run --out other --set release.version=2.0.0", "2.0.0"),
+        ("status disk/release", "1.0.0"),
+        ("verify disk/release", "files are what they should be"),
+        ("release disk/run --out newer --base disk/release --set release.version=1.1.0", "since 1.0.0"),
+    ] {
+        let run = hardset.line(line).ok();
+        assert!(run.stdout.contains(word), "{line}: {}", run.stdout);
+    }
+    for line in
+        ["mine disk/run", "build recipe.toml --run-dir disk/run", "report disk/run", "annotate collect disk/run"]
+    {
+        hardset.line(line).refused(4, &["disk/run", "Read-only file system"]);
+    }
+    assert_eq!(hashes(&hardset.path("disk")), before);
+    assert!(hardset.line("release disk/run --out third --set release.version=3.0.0").stderr.contains("not stored"));
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use common::{hashes, ort_library};
+use common::{hashes, ort_library, unit_file};
 use hardset::assets::DataFolders;
 use hardset::config::{Override, Recipe};
 use hardset::domain::{Device, EngineChoice, Prediction};
@@ -70,13 +70,13 @@ fn mined(home: &Path, name: &str, instances: Instances, threads: usize) -> PathB
 
 /// Predictions of a model by item, of both shards.
 fn predictions(folder: &Path, model: &str) -> BTreeMap<u32, Prediction> {
-    let shards = [0, 1].map(|shard| folder.join(format!("{model}/{shard:05}.parquet")));
-    let rows = shards.iter().flat_map(|shard| predictions_table::decode(shard).expect("it is a table"));
+    let shards = [0, 1].map(|shard| folder.join(format!("{model}/000/{shard:06}.parquet")));
+    let rows = shards.iter().flat_map(|shard| predictions_table::decode(&unit_file(shard)).expect("it is a table"));
     rows.map(|row| (row.item_id.0, row)).collect()
 }
 
 fn record(folder: &Path, model: &str) -> serde_json::Value {
-    let text = std::fs::read_to_string(folder.join(format!("{model}/00000.json"))).expect("there is a record");
+    let text = std::fs::read_to_string(folder.join(format!("{model}/000/000000.json"))).expect("there is a record");
     serde_json::from_str(&text).expect("it is JSON")
 }
 

@@ -7,8 +7,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 
-use common::{Hardset, Run, assert_same, fake_recipe, hashes, strings, table};
+use common::{
+    Hardset, Run, assert_same, fake_recipe, has_unit_file, hash_of, hashes, sha256, strings, table, unit_file,
+};
 use polars::prelude::DataFrame;
 use serde_json::Value;
 
@@ -58,21 +61,36 @@ fn the_built_in_recipe_runs_from_an_empty_folder() {
 fn a_build_makes_every_file_of_the_run_directory() {
     let hardset = built();
     let files: Vec<String> = hashes(&hardset.path("run")).into_keys().collect();
-    let mut expected: Vec<String> =
-        ["dropped.parquet", "lock", "manifest.parquet", "plan.json", "plan.parquet", "report/index.html", "spec.toml"]
-            .map(str::to_owned)
-            .into();
+    let mined = files.iter().find(|file| file.starts_with("mined/") && file.ends_with(".json")).expect("one is made");
+    assert!(mined.starts_with("mined/at-least-2-of-3.any-of-ids."), "{mined}");
+    let links = ["dropped.parquet", "lock", "manifest.parquet", "report/index.html", "spec.toml"];
+    let mut units = vec![("plan".to_owned(), "parquet"), ("dropped".to_owned(), "parquet")];
+    units.push((mined.trim_end_matches(".json").to_owned(), "parquet"));
     for shard in 0..SHARDS {
-        expected.extend(["json", "parquet", "tar"].map(|ext| format!("images/{shard:05}.{ext}")));
-        for name in ["fake-a", "fake-b", "fake-c"] {
-            expected.extend(["json", "parquet"].map(|ext| format!("predictions/{name}/{shard:05}.{ext}")));
+        units.push((format!("images/000/{shard:06}"), "parquet tar"));
+        let scorers = ["fake-a", "fake-b", "fake-c"];
+        units.extend(scorers.map(|name| (format!("predictions/{name}/000/{shard:06}"), "parquet")));
+    }
+    let mut expected: Vec<String> = links.map(str::to_owned).into();
+    for (unit, extensions) in units {
+        expected.push(format!("{unit}.json"));
+        for extension in extensions.split(' ') {
+            let bytes = fs::read(named(&hardset, &format!("{unit}.{extension}"))).expect("the file is readable");
+            expected.push(format!("{unit}.{}.{extension}", &sha256(&bytes)[..8]));
         }
     }
-    let mined: Vec<&String> = files.iter().filter(|file| file.starts_with("mined/")).collect();
-    assert!(mined.len() == 1 && mined[0].starts_with("mined/at-least-2-of-3.any-of-ids."), "{mined:?}");
-    expected.push(mined[0].clone());
     expected.sort();
     assert_eq!(files, expected);
+}
+
+/// A unit's file, not the link for people that has the same name without the hash.
+fn named(hardset: &Hardset, name: &str) -> PathBuf {
+    let record = fs::read(hardset.path("run").join(name).with_extension("json")).expect("the unit has a record");
+    let record: Value = serde_json::from_slice(&record).expect("it is JSON");
+    let extension = name.rsplit('.').next().expect("it has one");
+    let files = record["files"].as_array().expect("a list").iter().filter_map(|file| file["name"].as_str());
+    let file = files.into_iter().find(|file| file.ends_with(extension)).expect("the record names it");
+    hardset.path("run").join(name).with_file_name(file)
 }
 
 #[test]
@@ -82,9 +100,9 @@ fn the_tables_have_the_columns_of_the_contract() {
                  agreed_wrong n_agreed_wrong near_tie hard";
     let tables = [
         ("plan", "item_id category label_ids nuisance_kind nuisance template prompt negative_prompt seed", ITEMS),
-        ("images/00000", "item_id path offset bytes sha256 width_px height_px", 64),
+        ("images/000/000000", "item_id path offset bytes sha256 width_px height_px", 64),
         (
-            "predictions/fake-b/00003",
+            "predictions/fake-b/000/000003",
             "item_id top5_ids top5_probs true_prob true_rank correct margin max_logit energy",
             ITEMS - 3 * 64,
         ),
@@ -102,8 +120,8 @@ fn the_tables_have_the_columns_of_the_contract() {
 #[test]
 fn images_are_in_webdataset_tars_at_the_offsets_that_the_table_gives() {
     let hardset = built();
-    let tar = fs::read(hardset.path("run/images/00001.tar")).unwrap();
-    let images = table(&hardset.path("run/images/00001.parquet"));
+    let tar = fs::read(unit_file(&hardset.path("run/images/000/000001.tar"))).unwrap();
+    let images = table(&hardset.path("run/images/000/000001.parquet"));
     let number = |name: &str, row: usize| images.column(name).unwrap().u64().unwrap().get(row).unwrap() as usize;
     let mut archive = tar::Archive::new(&tar[..]);
     let mut entries = 0;
@@ -113,7 +131,7 @@ fn images_are_in_webdataset_tars_at_the_offsets_that_the_table_gives() {
         let id = images.column("item_id").unwrap().u32().unwrap().get(row).unwrap();
         assert_eq!(entry.path().unwrap().to_str().unwrap(), format!("{id:08}.png"));
         let bytes = &tar[number("offset", row)..number("offset", row) + number("bytes", row)];
-        assert_eq!(common::sha256(bytes), strings(&images, "sha256")[row]);
+        assert_eq!(sha256(bytes), strings(&images, "sha256")[row]);
     }
     assert_eq!((entries, images.height()), (64, 64));
 }
@@ -165,7 +183,7 @@ fn the_pixels_of_an_item_do_not_depend_on_the_size_of_shards() {
     hardset.line("build tiny.toml --run-dir small --set shard_items=10").ok();
     hardset.line("build tiny.toml --run-dir large --set shard_items=1000").ok();
     let shards = |run: &str| {
-        let folder = fs::read_dir(hardset.path(run).join("images")).unwrap().map(|entry| entry.unwrap().path());
+        let folder = fs::read_dir(hardset.path(run).join("images/000")).unwrap().map(|entry| entry.unwrap().path());
         let mut tables: Vec<_> = folder.filter(|path| path.extension().is_some_and(|ext| ext == "parquet")).collect();
         tables.sort();
         tables.iter().flat_map(|path| strings(&table(path), "sha256")).collect::<Vec<String>>()
@@ -209,14 +227,15 @@ fn set_and_seed_change_the_recipe_and_nothing_else() {
     hard("--run-dir e --seed 5");
     hard("--run-dir f --set seed=5");
     assert_same(&hardset.path("f"), &hardset.path("e"));
-    assert_ne!(hashes(&hardset.path("e"))["images/00000.tar"], hashes(&hardset.path("a"))["images/00000.tar"]);
+    let tar = |run: &str| hash_of(&hashes(&hardset.path(run)), "images/000/000000.tar");
+    assert_ne!(tar("e"), tar("a"));
 }
 
 /// Adds `line` to `[mine]` of the tiny recipe, or gives `args` to `build`: refused with exit code 2 and these parts.
 fn check_refused(line: &str, args: &str, parts: &[&str]) {
     let hardset = tiny("", line);
     hardset.line(&format!("build tiny.toml --run-dir run {args}")).refused(2, parts);
-    assert!(!hardset.path("run/plan.parquet").exists(), "nothing is planned for {line}{args}");
+    assert!(!has_unit_file(&hardset.path("run/plan.parquet")), "nothing is planned for {line}{args}");
 }
 
 #[test]
@@ -281,7 +300,8 @@ fn mining_again_by_rule_subset_or_label_space_scores_nothing() {
         assert_eq!(json["items"], ITEMS);
         assert!(ids.insert(json["id"].to_string()), "{args} has an id of its own");
     }
-    assert_eq!(fs::read_dir(hardset.path("run/mined")).unwrap().count(), ids.len() + 1);
+    // Each has a table and a record.
+    assert_eq!(fs::read_dir(hardset.path("run/mined")).unwrap().count(), 2 * (ids.len() + 1));
     let rows = |json: &Value| json["hard"].as_u64().unwrap();
     let [one, two, all] = ["at-least=1", "at-least=2", "all"]
         .map(|rule| rows(&mine(&format!("--rule {rule} --label-space any-of-ids --max-true-prob 1 --max-margin 0"))));
@@ -295,7 +315,7 @@ fn the_manifest_follows_from_the_predictions() {
         |table: &DataFrame, name: &str, row: usize| table.column(name).unwrap().bool().unwrap().get(row).unwrap();
     let manifest = table(&hardset.path("run/manifest.parquet"));
     let predictions: Vec<DataFrame> = ["fake-a", "fake-b", "fake-c"]
-        .map(|name| table(&hardset.path(&format!("run/predictions/{name}/00000.parquet"))))
+        .map(|name| table(&hardset.path(&format!("run/predictions/{name}/000/000000.parquet"))))
         .into();
     for row in 0..64 {
         let failed = predictions.iter().filter(|table| !flag(table, "correct", row)).count();
@@ -315,7 +335,7 @@ fn an_added_surrogate_is_the_only_one_that_scores() {
     assert_eq!(fresh(&json), expected.map(|(name, fresh)| (name.to_owned(), fresh)));
     let after = hashes(&hardset.path("run"));
     let changed: Vec<_> = before.keys().filter(|name| after[*name] != before[*name]).collect();
-    assert_eq!(changed, ["manifest.parquet", "spec.toml"]);
+    assert_eq!(changed, ["dropped.json", "manifest.parquet", "spec.toml"]);
     // From now on it goes by its name.
     let json = hardset.line("mine run --surrogates fake-d,fake-a --rule all --format json").ok().json();
     assert!(fresh(&json).iter().all(|(_, fresh)| *fresh == 0), "{json}");
@@ -371,7 +391,7 @@ fn a_report_counts_a_target_as_its_predictions_say() {
         table.column(name).unwrap().bool().unwrap().iter().flatten().collect()
     };
     let hard = flags(&manifest, "hard");
-    let shard = |at: usize| table(&hardset.path(&format!("run/predictions/fake-c/{at:05}.parquet")));
+    let shard = |at: usize| table(&hardset.path(&format!("run/predictions/fake-c/000/{at:06}.parquet")));
     let right: Vec<bool> = (0..SHARDS).flat_map(|at| flags(&shard(at), "correct")).collect();
     let percent = |of: &mut dyn Iterator<Item = bool>| {
         let of: Vec<bool> = of.collect();
@@ -458,7 +478,8 @@ fn check_repair(file: &str) {
     let hardset = built();
     let before = hashes(&hardset.path("run"));
     hardset.line("verify run").ok();
-    let path = hardset.path("run").join(file);
+    let path = unit_file(&hardset.path("run").join(file));
+    let file = path.file_name().expect("it has a name").to_str().expect("it is text");
     let mut bytes = fs::read(&path).expect("the run can be read and written");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -475,7 +496,9 @@ fn check_repair(file: &str) {
 
 #[test]
 fn a_flipped_bit_is_found_by_verify_and_mended_by_build() {
-    for file in ["predictions/fake-b/00002.parquet", "images/00001.tar", "images/00000.parquet", "plan.parquet"] {
+    for file in
+        ["predictions/fake-b/000/000002.parquet", "images/000/000001.tar", "images/000/000000.parquet", "plan.parquet"]
+    {
         check_repair(file);
     }
     for file in ["manifest.parquet", "dropped.parquet"] {

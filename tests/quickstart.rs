@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Hardset, Run, needs, ort_library, strings, table};
+use common::{Hardset, Run, has_unit_file, needs, ort_library, strings, table};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -51,14 +51,14 @@ fn flags(path: PathBuf, column: &str) -> Vec<bool> {
 
 /// Whether `model` is right about each image of a run of one or two shards.
 fn right(hardset: &Hardset, run: &str, model: &str) -> Vec<bool> {
-    let shards = (0..2).map(|shard| hardset.path(&format!("{run}/predictions/{model}/{shard:05}.parquet")));
-    shards.filter(|path| path.is_file()).flat_map(|path| flags(path, "correct")).collect()
+    let shards = (0..2).map(|shard| hardset.path(&format!("{run}/predictions/{model}/000/{shard:06}.parquet")));
+    shards.filter(|path| has_unit_file(path)).flat_map(|path| flags(path, "correct")).collect()
 }
 
 /// Hashes of all images of a run.
 fn images(hardset: &Hardset, run: &str) -> Vec<String> {
-    let shards = (0..2).map(|shard| hardset.path(&format!("{run}/images/{shard:05}.parquet")));
-    shards.filter(|path| path.is_file()).flat_map(|path| strings(&table(&path), "sha256")).collect()
+    let shards = (0..2).map(|shard| hardset.path(&format!("{run}/images/000/{shard:06}.parquet")));
+    shards.filter(|path| has_unit_file(path)).flat_map(|path| strings(&table(&path), "sha256")).collect()
 }
 
 fn share(of: &[bool]) -> f64 {
@@ -91,7 +91,9 @@ fn nuisance_images_show_their_category_and_fool_models_that_did_not_mine() {
     for part in ["A photo of a", "By nuisance", "Targets: models that do not vote", "quick-mixer", "Hardest: "] {
         assert!(page.contains(part), "the report lacks `{part}`");
     }
-    assert!(hardset.path("run/batches/00000.tasks.parquet").is_file() && hardset.path("run/export/html").is_dir());
+    assert!(
+        has_unit_file(&hardset.path("run/batches/00000.tasks.parquet")) && hardset.path("run/export/html").is_dir()
+    );
     Run::of(hardset.command(&["verify", "run"]).env("ORT_DYLIB_PATH", &library)).ok();
 }
 
@@ -115,7 +117,7 @@ fn a_missing_library_is_said_before_any_image_is_made() {
     let Some(_) = models() else { return };
     let hardset = Hardset::new();
     let damaged = hardset.write("libonnxruntime.so", "not a library");
-    let untouched = || hardset.path("run/plan.parquet").is_file() && !hardset.path("run/images").exists();
+    let untouched = || has_unit_file(&hardset.path("run/plan.parquet")) && !hardset.path("run/images").exists();
     for (library, part) in [(Path::new(common::NO_LIBRARY), "ORT_DYLIB_PATH"), (&damaged, "libonnxruntime.so")] {
         build(&hardset, library, "run", &[]).refused(4, &[part]);
         assert!(untouched());

@@ -7,7 +7,7 @@ use std::path::Path;
 use hardset::domain::{Answer, ItemId, TaskImage, TaskKind};
 use serde_json::json;
 
-use crate::common::{Hardset, RealInput, hashes, strings, table};
+use crate::common::{Hardset, RealInput, hashes, strings, table, unsealed_toml};
 use crate::formats::{label_studio, ours, pages, prolific, turk};
 use crate::people::{Care, Said, answer, by_task, care, of, people, truth};
 use crate::runs::{QUESTIONS, collect, fresh, mined, tasks, verdicts, with_secret, write_all};
@@ -132,6 +132,7 @@ pub fn quality(verdicts: &BTreeMap<u32, String>) -> (f64, f64) {
 /// People whose assignments were set aside, by care, of how many.
 pub fn set_aside(run: &Path) -> BTreeMap<Care, (usize, usize)> {
     let key = fs::read_to_string(run.join("batches/secret")).expect("there is a secret");
+    let key = unsealed_toml(&key).split('"').nth(1).expect("secret = \"…\"");
     let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).expect("hex")).collect();
     let secret = hardset::domain::Secret::new(bytes.try_into().expect("32 bytes"));
     let names: HashMap<String, usize> =

@@ -7,7 +7,7 @@ use hardset::domain::Task;
 use hardset::table::tasks_table;
 use serde_json::Value;
 
-use crate::common::{Hardset, copy, fake_recipe, strings, table};
+use crate::common::{Hardset, copy, fake_recipe, secret_file, strings, table, unit_file};
 
 pub const QUESTIONS: [&str; 2] = ["recognise", "use"];
 
@@ -33,12 +33,12 @@ pub fn built(images_per_category: u32, annotate: &str) -> Hardset {
 
 /// A secret that is known, so that a test does the same each time.
 pub fn with_secret(hardset: &Hardset) {
-    hardset.write("run/batches/secret", "5e".repeat(32) + "\n");
+    hardset.write("run/batches/secret", secret_file(&"5e".repeat(32)));
 }
 
 pub fn tasks(run: &Path, round: usize) -> Vec<Task> {
     let file = |name: &str| run.join(format!("batches/{round:05}.{name}.parquet"));
-    tasks_table::decode(&file("tasks"), &file("sentinels")).expect("the round is there")
+    tasks_table::decode(&unit_file(&file("tasks")), &unit_file(&file("sentinels"))).expect("the round is there")
 }
 
 /// A copy of the run without answers, so that each format starts from nothing.

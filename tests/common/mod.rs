@@ -138,6 +138,17 @@ fn collect(dir: &Path, inside: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Names of all files below `dir`, without their folders; files may come and go while it looks.
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() { names(&entry.path()) } else { vec![name] }
+        })
+        .collect()
+}
+
 /// Sizes of all files below `dir`, in bytes; none where there is no such folder.
 pub fn sizes(dir: &Path) -> Vec<u64> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
@@ -175,8 +186,84 @@ pub fn assert_same(ours: &Path, undisturbed: &Path) {
     assert!(differing.is_empty(), "these files differ or stand on one side only: {differing:?}");
 }
 
+/// The file that a run has at `path`, whose name has the hash of its content before the extension:
+/// `images/000/000001.tar` is `images/000/000001.0123abcd.tar`. A file that has exactly this name is itself.
+#[track_caller]
+pub fn unit_file(path: &Path) -> PathBuf {
+    if path.exists() {
+        return path.to_owned();
+    }
+    let named = named_files(path);
+    assert_eq!(named.len(), 1, "{} stands for one file: {named:?}", path.display());
+    named[0].clone()
+}
+
+/// As [`unit_file`]: whether there is such a file.
+pub fn has_unit_file(path: &Path) -> bool {
+    path.exists() || !named_files(path).is_empty()
+}
+
+fn named_files(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+    let is_this = |found: &str| {
+        let parts: Vec<&str> = found.split('.').collect();
+        (1..parts.len()).any(|at| {
+            let hash = parts[at];
+            let is_hash = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+            is_hash && [&parts[..at], &parts[at + 1..]].concat().join(".") == name
+        })
+    };
+    let entries = fs::read_dir(path.parent().expect("it has a folder")).into_iter().flatten().flatten();
+    entries.filter(|entry| is_this(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
+}
+
+/// The hash of the file that [`hashes`] lists under a name with the hash of its content: `images/000/000001.tar`.
+#[track_caller]
+pub fn hash_of(hashes: &BTreeMap<String, String>, name: &str) -> String {
+    let (stem, extension) = name.rsplit_once('.').expect("it has an extension");
+    let is_this = |found: &str| {
+        let rest = found.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.'));
+        rest.and_then(|rest| rest.split_once('.')).is_some_and(|(_, found)| found == extension)
+    };
+    let found: Vec<_> = hashes.iter().filter(|(found, _)| *found == name || is_this(found)).collect();
+    assert_eq!(found.len(), 1, "{name} stands for one of {:?}", hashes.keys());
+    found[0].1.clone()
+}
+
+/// Puts the hash of the rest into the first line of a spec or a table of names, as the program does.
+pub fn sealed_toml(document: &str) -> String {
+    format!("sha256 = \"{}\"\n{document}", sha256(document.as_bytes()))
+}
+
+/// A sealed file's document, without the line of the hash.
+pub fn unsealed_toml(text: &str) -> &str {
+    text.split_once('\n').expect("the first line has the hash").1
+}
+
+/// Gives a sealed file other content and its hash, as a program that writes it would.
+pub fn reseal(path: &Path, change: impl FnOnce(&str) -> String) {
+    let text = fs::read_to_string(path).expect("it is text");
+    fs::write(path, sealed_toml(&change(unsealed_toml(&text)))).expect("it can be written");
+}
+
+/// As [`reseal`], for a record: `change` gets the lines below the hash.
+pub fn reseal_json(path: &Path, change: impl FnOnce(&str) -> String) {
+    let text = fs::read_to_string(path).expect("it is text");
+    let (_, rest) = text.strip_prefix("{\n").and_then(|text| text.split_once('\n')).expect("it has a hash");
+    let rest = change(rest);
+    let sealed = format!("{{\n  \"sha256\": \"{}\",\n{rest}", sha256(rest.as_bytes()));
+    fs::write(path, sealed).expect("it can be written");
+}
+
+/// The file of a run's secret, for 32 bytes as hexadecimal digits.
+pub fn secret_file(digits: &str) -> String {
+    sealed_toml(&format!("secret = \"{digits}\"\n"))
+}
+
 /// A whole Parquet table, read as a user would.
+#[track_caller]
 pub fn table(path: &Path) -> DataFrame {
+    let path = &unit_file(path);
     let file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     ParquetReader::new(file).finish().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

@@ -8,15 +8,16 @@ use hardset::stage::release::release_columns;
 use hardset::table::{ReleaseFile, ReleaseWriter};
 use serde_json::Value;
 
-use crate::common::{Hardset, copy, hashes, sha256};
+use crate::common::{Hardset, copy, hashes, reseal, reseal_json, sha256};
 use crate::pages::{ALSO, fake_run, release};
 
 /// Place of the hash among the columns; image, label and item are the first three.
 const HASH: usize = 5;
-const DATA: &str = "data/test-00000-of-00001.parquet";
+/// The one data file.
+pub const DATA: &str = "data/test-00000-of-00001.parquet";
 
 /// A good release in `good`, to be copied and damaged.
-fn good() -> Hardset {
+pub fn good() -> Hardset {
     let hardset = fake_run();
     hardset.line(&format!("release run --out good {ALSO} -q")).ok();
     hardset
@@ -24,7 +25,7 @@ fn good() -> Hardset {
 
 /// Damages a copy of the release: `verify` says so with this exit code and these parts, one of them the file's name.
 #[track_caller]
-fn found(hardset: &Hardset, code: i32, parts: &[&str], damage: impl FnOnce(&Path)) {
+pub fn found(hardset: &Hardset, code: i32, parts: &[&str], damage: impl FnOnce(&Path)) {
     let bad = hardset.path("bad");
     let _ = fs::remove_dir_all(&bad);
     copy(&hardset.path("good"), &bad);
@@ -38,25 +39,31 @@ fn found(hardset: &Hardset, code: i32, parts: &[&str], damage: impl FnOnce(&Path
     assert_eq!(hashes(&bad), before, "verify changes nothing");
 }
 
-fn change(path: &Path, change: impl FnOnce(String) -> String) {
+pub fn change(path: &Path, change: impl FnOnce(String) -> String) {
     let text = fs::read_to_string(path).expect("it is text");
     let changed = change(text.clone());
     assert_ne!(text, changed, "{} has what is to be changed", path.display());
     fs::write(path, changed).expect("it can be written");
+    if text.starts_with("sha256 = ") {
+        reseal(path, str::to_owned);
+    }
 }
 
 /// Writes the sums anew: what is wrong now is wrong in itself.
-fn with_sums(folder: &Path) {
+pub fn with_sums(folder: &Path) {
     let sums = hashes(folder).into_iter().filter(|(name, _)| name != "SHA256SUMS");
     let lines: String = sums.map(|(name, hash)| format!("{hash}  {name}\n")).collect();
     fs::write(folder.join("SHA256SUMS"), lines).expect("it can be written");
 }
 
-fn edit_record(folder: &Path, edit: impl FnOnce(&mut Value)) {
+pub fn edit_record(folder: &Path, edit: impl FnOnce(&mut Value)) {
     let path = folder.join("release.json");
-    let mut record: Value = serde_json::from_slice(&fs::read(&path).expect("it is there")).expect("JSON");
-    edit(&mut record);
-    fs::write(path, serde_json::to_string_pretty(&record).expect("JSON")).expect("it can be written");
+    reseal_json(&path, |rest| {
+        let mut record: Value = serde_json::from_str(&format!("{{{rest}")).expect("JSON");
+        edit(&mut record);
+        let text = serde_json::to_string_pretty(&record).expect("JSON");
+        text.strip_prefix("{\n").expect("an object").to_owned() + "\n"
+    });
     with_sums(folder);
 }
 
@@ -113,15 +120,18 @@ fn a_record_that_cannot_be_read_is_said() {
     let record = release(&hardset, "good").text("release.json");
     for (text, part) in [
         (record[..record.len() / 2].to_owned(), "damaged"),
-        (record.replace("\"format\": 1,", "\"format\": 2,"), "format 2"),
+        (record.replace("\"major\": 2,", "\"major\": 3,"), "format 3.0"),
         (String::new(), "damaged"),
         ("[]".to_owned(), "damaged"),
-        (record.replace("\"verified\"", "\"veriified\""), "veriified"),
+        (record.replace("\"verified\": false", "\"verified\": true"), "was changed after hardset wrote it"),
     ] {
         found(&hardset, 2, &["bad/release.json", part], |bad| {
             fs::write(bad.join("release.json"), text).expect("it can be written");
         });
     }
+    found(&hardset, 2, &["bad/release.json", "missing field `verified`"], |bad| {
+        reseal_json(&bad.join("release.json"), |rest| rest.replace("\"verified\"", "\"veriified\""));
+    });
 }
 
 #[test]
@@ -196,7 +206,7 @@ fn a_record_that_counts_otherwise_is_found_though_its_sums_are_right() {
     });
 }
 
-/// Writes the data file anew with what a check looks at, after `edit` of its rows (item, label, category, hash, image).
+/// Writes the data file anew after `edit` of its rows, and says its size and hash everywhere.
 fn rewritten(bad: &Path, edit: impl FnOnce(&mut Vec<Vec<Cell>>)) {
     let recipe = fs::read_to_string(bad.join("recipe.toml")).expect("it is there");
     let columns = release_columns(&toml::from_str(&recipe).expect("it is a recipe"), false);
@@ -206,28 +216,31 @@ fn rewritten(bad: &Path, edit: impl FnOnce(&mut Vec<Vec<Cell>>)) {
     let classes: Vec<String> = classes.map(|row| row["class"].as_str().expect("a name").to_owned()).collect();
     let path: PathBuf = bad.join(DATA);
     let mut rows: Vec<Vec<Cell>> = Vec::new();
-    let read = ReleaseFile::open(&path).expect("it is there").rows(true, |row| {
-        let cell = |name: &str| match name {
-            "image" => Cell::Image(row.image.clone(), format!("{}.png", row.item_id)),
-            "label" => Cell::Int64(row.label),
-            "item_id" => Cell::UInt32(row.item_id),
-            "category" => Cell::Text(row.category.clone()),
-            "sha256" => Cell::Text(row.sha256.clone()),
-            _ => Cell::Null,
-        };
-        rows.push(columns.iter().map(|column| cell(&column.name)).collect());
-    });
+    let read = ReleaseFile::open(&path).expect("it is there").cells(&columns, |row| rows.push(row));
     read.expect("its rows can be read");
     edit(&mut rows);
     let mut bytes = Vec::new();
     let mut writer = ReleaseWriter::new(&mut bytes, &columns, &classes).expect("it can be written");
-    writer.group(&rows).expect("rows can be written");
+    rows.chunks(100).for_each(|group| writer.group(group).expect("rows can be written"));
     writer.finish().expect("it can be finished");
-    let (old, new) = (sha256(&fs::read(&path).expect("it is there")), sha256(&bytes));
+    replace_data(bad, &bytes);
+}
+
+/// Replaces the data file, and says its size and hash everywhere.
+fn replace_data(bad: &Path, bytes: &[u8]) {
+    let path = bad.join(DATA);
+    let old = fs::read(&path).expect("it is there");
     fs::write(&path, bytes).expect("it can be written");
-    let croissant = fs::read_to_string(bad.join("croissant.json")).expect("it is there");
-    fs::write(bad.join("croissant.json"), croissant.replace(&old, &new)).expect("it can be written");
-    with_sums(bad);
+    for name in ["croissant.json", "README.md"] {
+        let text = fs::read_to_string(bad.join(name)).expect("it is there");
+        let text =
+            text.replace(&sha256(&old), &sha256(bytes)).replace(&old.len().to_string(), &bytes.len().to_string());
+        fs::write(bad.join(name), text).expect("it can be written");
+    }
+    edit_record(bad, |record| {
+        record["files"][0]["bytes"] = bytes.len().into();
+        record["files"][0]["sha256"] = sha256(bytes).into();
+    });
 }
 
 #[test]
@@ -249,16 +262,42 @@ fn rows_that_are_wrong_in_themselves_are_found_though_all_sums_are_right() {
     check("the label is not that of its category", |rows| rows[5][1] = Cell::Int64(112));
     check("the label is not that of its category", |rows| rows[5][1] = Cell::Int64(-1));
     check("rows, but release.json says", |rows| rows.truncate(9));
+    check("the image's path is not that of its category and item", |rows| {
+        if let Cell::Image(_, path) = &mut rows[3][0] {
+            *path = path.replace("noise/", "noise/../");
+        }
+    });
+    check("it lacks a value that every row has", |rows| rows[7][HASH] = Cell::Null);
+    found(&hardset, 3, &["bad/data", "begins with \"other\""], |bad| {
+        rewritten(bad, |rows| {
+            if let Cell::Image(_, path) = &mut rows[3][0] {
+                *path = path.replace("noise/", "other/");
+            }
+        });
+    });
+}
+
+#[test]
+fn a_data_file_has_the_size_and_the_hash_of_the_record_as_well() {
+    let hardset = good();
+    let name = format!("bad/{DATA}");
+    found(&hardset, 3, &[&name, "its SHA-256 is not the one in release.json", "1 problem(s)"], |bad| {
+        edit_record(bad, |record| record["files"][0]["sha256"] = "ab".repeat(32).into());
+    });
+    found(&hardset, 3, &[&name, "bytes, but release.json says 17", "1 problem(s)"], |bad| {
+        edit_record(bad, |record| record["files"][0]["bytes"] = 17.into());
+    });
+    found(&hardset, 3, &[&name, "its SHA-256 in SHA256SUMS is not the one in release.json"], |bad| {
+        let hash = sha256(&fs::read(bad.join(DATA)).expect("it is there"));
+        change(&bad.join("SHA256SUMS"), |text| text.replace(&hash, &"ab".repeat(32)));
+    });
 }
 
 #[test]
 fn a_data_file_that_is_no_parquet_is_named_though_its_sum_is_right() {
     let hardset = good();
     for bytes in [b"".to_vec(), b"PAR1 and nothing PAR1".to_vec(), vec![0; 4096]] {
-        found(&hardset, 3, &[&format!("bad/{DATA}")], |bad| {
-            fs::write(bad.join(DATA), bytes).expect("it can be written");
-            with_sums(bad);
-        });
+        found(&hardset, 3, &[&format!("bad/{DATA}"), "data file"], |bad| replace_data(bad, &bytes));
     }
 }
 

@@ -10,9 +10,12 @@ mod common;
 
 mod contents;
 mod damage;
+mod forged;
 mod hostile;
+mod lost;
 mod pages;
 mod people;
 mod photographs;
 mod same;
+mod unfit;
 mod versions;

@@ -9,7 +9,7 @@ use hardset::domain::{Answer, ItemId, Secret, Task, TaskImage, TaskKind};
 use hardset::table::tasks_table;
 use serde_json::json;
 
-use crate::common::{Hardset, fake_recipe, hashes, strings, table};
+use crate::common::{Hardset, fake_recipe, hashes, secret_file, strings, table, unit_file};
 use crate::pages::{ALSO, Release, hard_items, lists, numbers, release};
 
 const QUESTIONS: [&str; 2] = ["recognise", "use"];
@@ -60,7 +60,7 @@ fn shown(tasks: &[Task]) -> Vec<u32> {
 
 fn tasks(run: &Path) -> Vec<Task> {
     let file = |name: &str| run.join(format!("batches/00000.{name}.parquet"));
-    tasks_table::decode(&file("tasks"), &file("sentinels")).expect("the round is there")
+    tasks_table::decode(&unit_file(&file("tasks")), &unit_file(&file("sentinels"))).expect("the round is there")
 }
 
 /// A mined run in `run` for which people have answered.
@@ -72,7 +72,7 @@ pub fn answered() -> Hardset {
     );
     hardset.write("recipe.toml", format!("{recipe}\n{annotate}"));
     hardset.line("build recipe.toml --run-dir run -q").ok();
-    hardset.write("run/batches/secret", SECRET.repeat(32) + "\n");
+    hardset.write("run/batches/secret", secret_file(&SECRET.repeat(32)));
     hardset.line("annotate export run --to csv --out sheets -q").ok();
     let tasks = tasks(&hardset.path("run"));
     let places: BTreeMap<u32, usize> = shown(&tasks).into_iter().zip(0..).collect();
@@ -95,7 +95,7 @@ pub fn answered() -> Hardset {
     hardset
 }
 
-fn released() -> (Hardset, Release) {
+pub fn released() -> (Hardset, Release) {
     let hardset = answered();
     hardset.line(&format!("release run --out out {ALSO} -q")).ok();
     let out = release(&hardset, "out");
