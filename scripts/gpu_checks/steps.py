@@ -376,14 +376,16 @@ def apart(here, there):
     """How far the predictions of two runs are apart."""
     changed = predictions = images = 0
     most = 0.0
-    tables = sorted((here / "predictions").glob("*/*.parquet"))
+    tables = sorted((here / "predictions").glob("*/*/*.parquet"))
     for table in tables:
+        # The name has the hash of the content, which other numbers change.
+        shard = table.name.split(".")[0]
         ours = parquet.read(table, NUMBERS)
-        theirs = parquet.read(there / table.relative_to(here), NUMBERS)
+        theirs = parquet.read(next((there / table.relative_to(here).parent).glob(f"{shard}.*.parquet")), NUMBERS)
         if ours["item_id"] != theirs["item_id"]:
             raise Fail(f"{table.relative_to(here)}: other items were scored")
         predictions += len(ours["item_id"])
-        images += len(ours["item_id"]) if table.parent == tables[0].parent else 0
+        images += len(ours["item_id"]) if table.parent.parent == tables[0].parent.parent else 0
         changed += sum(a != b for a, b in zip(ours["top1_id"], theirs["top1_id"]))
         for name in NUMBERS[2:]:
             most = max([most, *(abs(a - b) for a, b in zip(ours[name], theirs[name]))])
