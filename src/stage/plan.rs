@@ -10,9 +10,9 @@ use crate::config::Recipe;
 use crate::domain::{RunSpec, Sha256};
 use crate::pool::{images_key, plan_key, shard_ranges};
 use crate::source::{Listing, Rows, SourceError, source};
-use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, UnitState, measured_rates};
+use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, measured_rates};
 use crate::table::{PlanTable, TableError};
-use crate::work::Context;
+use crate::work::{Context, finished};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +90,7 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
     let source_of_recipe = source(&recipe.generate);
     let (unit, key) = (ctx.run.plan(), plan_key(recipe.seed, &recipe.categories, &recipe.generate));
     let stored = ctx.run.spec_if_any()?;
-    let is_planned = stored.is_some() && is_done(ctx, &unit, key)?;
+    let is_planned = stored.is_some() && finished(ctx, &unit, key, Check::Hashes)?.is_some();
     let listing = if is_planned { None } else { Some(source_of_recipe.list(&recipe.categories, recipe.seed)?) };
     let items = listing.as_ref().map_or(0, |listing| listing.rows.len());
     let shard_items =
@@ -107,18 +107,6 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
         commit(ctx, &spec, &unit, key, listing)?;
     }
     Ok(spec)
-}
-
-/// Whether the plan is there. A damaged one is made again, because its inputs are there.
-fn is_done(ctx: &Context, unit: &Unit, key: Sha256) -> Result<bool, StoreError> {
-    Ok(match unit.state(key, Check::Hashes)? {
-        UnitState::Done(_) => true,
-        UnitState::ToDo => false,
-        UnitState::Damaged(path, problem) => {
-            ctx.progress.note(&format!("{} is damaged: {problem}; it is made again", path.display()));
-            false
-        }
-    })
 }
 
 /// An error if the plan is made again, because it was damaged or lost, and would come out otherwise than when the

@@ -140,15 +140,22 @@ impl Unit {
     /// Writes the files (extension, bytes) and then the record that vouches for them; returns the record that is there
     /// then: that of another process if it was first, has the same key, and its files are whole.
     pub fn commit(&self, files: &[(&str, Vec<u8>)], record: NewRecord) -> Result<ShardRecord, StoreError> {
-        let mut named = Vec::with_capacity(files.len());
-        for (extension, bytes) in files {
-            let sha256 = Sha256::of(bytes);
-            let name = self.name(sha256, extension);
-            write_whole(&self.dir.join(&name), bytes)?;
-            written(&self.dir.join(&name), sha256);
-            named.push(FileRecord { name, bytes: bytes.len() as u64, sha256 });
+        let named = self.records(files);
+        for (file, (_, bytes)) in named.iter().zip(files) {
+            let path = self.dir.join(&file.name);
+            write_whole(&path, bytes)?;
+            written(&path, file.sha256);
         }
         self.commit_record(named, record)
+    }
+
+    fn records(&self, files: &[(&str, Vec<u8>)]) -> Vec<FileRecord> {
+        let mut records = Vec::with_capacity(files.len());
+        for (extension, bytes) in files {
+            let sha256 = Sha256::of(bytes);
+            records.push(FileRecord { name: self.name(sha256, extension), bytes: bytes.len() as u64, sha256 });
+        }
+        records
     }
 
     /// As [`Unit::commit`], for a unit that is never replaced, because people have seen what is in it. Files without a
@@ -190,13 +197,9 @@ impl Unit {
 
     /// The record that [`Unit::commit`] would write.
     pub fn preview(&self, files: &[(&str, Vec<u8>)], record: NewRecord) -> Result<ShardRecord, StoreError> {
-        let mut named = Vec::with_capacity(files.len());
-        for (extension, bytes) in files {
-            let sha256 = Sha256::of(bytes);
-            named.push(FileRecord { name: self.name(sha256, extension), bytes: bytes.len() as u64, sha256 });
-        }
         let path = self.record_path();
-        let (record, _) = ShardRecord::new(record, named).map_err(|e| StoreError::io("write", &path)(e.into()))?;
+        let (record, _) =
+            ShardRecord::new(record, self.records(files)).map_err(|e| StoreError::io("write", &path)(e.into()))?;
         Ok(record)
     }
 

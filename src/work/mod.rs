@@ -13,4 +13,4 @@ mod shards;
 
 pub use context::{Context, Progress};
 pub use error::WorkError;
-pub use shards::{Part, ShardRecords, ShardResult, ShardTarget, ShardWork, for_each_shard};
+pub use shards::{Part, ShardRecords, ShardResult, ShardTarget, ShardWork, finished, for_each_shard};

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::{Context, WorkError};
 use crate::domain::{DropRow, Sha256};
-use crate::store::{Check, NewRecord, RowCounts, ShardRecord, Unit, UnitState};
+use crate::store::{Check, NewRecord, RowCounts, ShardRecord, StoreError, Unit, UnitState};
 
 /// Every `of`-th shard from the `index`-th on: one process's share of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub fn for_each_shard<W: ShardWork>(
         results.resize(outputs.len(), ShardRecords::default());
         let mut records = Vec::with_capacity(outputs.len());
         for output in &outputs {
-            records.push(done(ctx, output, check)?);
+            records.push(finished(ctx, &output.unit, output.key, check).map_err(WorkError::from)?);
         }
         let pending: Vec<usize> = (0..outputs.len()).filter(|&at| records[at].is_none()).collect();
         if pending.is_empty() {
@@ -136,9 +136,10 @@ pub fn for_each_shard<W: ShardWork>(
     Ok(results)
 }
 
-/// The record of a result that is done. One of which a file was damaged is made again, because its inputs are there.
-fn done(ctx: &Context, output: &ShardTarget, check: Check) -> Result<Option<ShardRecord>, WorkError> {
-    match output.unit.state(output.key, check)? {
+/// The record of a unit that is done with this key. One of which a file was damaged is not: it is made again, because
+/// its inputs are there, and people are told.
+pub fn finished(ctx: &Context, unit: &Unit, key: Sha256, check: Check) -> Result<Option<ShardRecord>, StoreError> {
+    match unit.state(key, check)? {
         UnitState::Done(record) => Ok(Some(record)),
         UnitState::ToDo => Ok(None),
         UnitState::Damaged(path, problem) => {
