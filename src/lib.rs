@@ -5,6 +5,8 @@
 
 pub mod domain;
 
+pub mod input;
+
 pub mod answers;
 pub mod config;
 pub mod imaging;

@@ -118,7 +118,11 @@ fn serve(session: &Session, args: &ServeArgs) -> Result<Output, Error> {
     let spec = ctx.run.spec()?;
     let listen = SocketAddr::new(args.bind, args.port);
     let at = ServeAt { listen, hosts: args.host.clone(), people };
-    annotate::serve(&Pool::open(&ctx, &spec)?, at, |links| session.announce(&opened(links)))?;
+    annotate::serve(&Pool::open(&ctx, &spec)?, at, |links| {
+        if let Err(error) = session.announce(&opened(links)) {
+            ctx.progress.note(&error.to_string());
+        }
+    })?;
     // With JSON the links were this command's only object.
     let text = format!("stopped; the answers are in {}", ctx.run.ballots().display());
     Ok(Output::new(text, serde_json::Value::Null))

@@ -3,9 +3,10 @@
 //! Holds always: every kind of failure of a verb has its exit code in a `match` without `_`, because the codes are a
 //! contract with other people's scripts: a new kind does not compile until it has a code.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use super::quote::shortened;
 use crate::assets::AssetError;
 use crate::config::ConfigError;
 use crate::domain::RuleError;
@@ -65,6 +66,13 @@ pub enum Error {
     Release(#[from] ReleaseError),
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    #[error("--data-dir {0} is not a folder; correct the path, or leave it out")]
+    DataDir(String),
+    #[error(
+        "the result cannot be written to stdout: {0}; the work is done, and the same command shows it again without \
+         doing it again"
+    )]
+    Stdout(std::io::Error),
     #[error("cannot handle signals: {0}")]
     Signals(std::io::Error),
 }
@@ -72,13 +80,15 @@ pub enum Error {
 impl Error {
     /// Prints the error and returns its exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("error: {self}");
+        // A closed stderr must not become another error.
+        let _ = writeln!(std::io::stderr(), "error: {}", shortened(&self.to_string()));
         ExitCode::from(self.code())
     }
 
     fn code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Rule(_) => BAD_INPUT,
+            Self::Config(_) | Self::Rule(_) | Self::DataDir(_) => BAD_INPUT,
+            Self::Stdout(_) => MISSING,
             Self::Store(error) => store(error),
             Self::Work(error) => work(error),
             Self::Pool(error) => pool(error),
@@ -108,6 +118,8 @@ fn prepare(error: &PrepareError) -> u8 {
     match error {
         PrepareError::Config(_)
         | PrepareError::TargetVotes { .. }
+        | PrepareError::NotAModel { .. }
+        | PrepareError::HashOfGraph { .. }
         | PrepareError::OtherPool { .. }
         | PrepareError::OtherModel { .. }
         | PrepareError::OtherEngine { .. }
@@ -117,7 +129,7 @@ fn prepare(error: &PrepareError) -> u8 {
         PrepareError::Asset(error) => asset(error),
         PrepareError::Weights { source, .. } => asset(source),
         PrepareError::Generator(error) => generator(error),
-        PrepareError::Runtime(_) => MISSING,
+        PrepareError::Runtime(_) | PrepareError::NoData { .. } => MISSING,
     }
 }
 

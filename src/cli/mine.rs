@@ -13,7 +13,7 @@ use super::output::Output;
 use super::session::Session;
 use crate::config::SurrogateDef;
 use crate::domain::{Device, RunSpec, SelectSpec};
-use crate::pool::Pool;
+use crate::pool::{Pool, ScorerWarning};
 use crate::render::numbers::share;
 use crate::stage::generate::generate;
 use crate::stage::mine::{Mining, Scored, mine, score, score_on};
@@ -92,6 +92,11 @@ fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, 
     Ok(spec)
 }
 
+/// Warnings as people read them.
+pub fn texts(warnings: &[ScorerWarning]) -> Vec<String> {
+    warnings.iter().map(ToString::to_string).collect()
+}
+
 /// The result as text and as JSON.
 pub fn output(run: &Path, mining: &Mining) -> Output {
     let selected = &mining.selected;
@@ -122,7 +127,7 @@ pub fn output(run: &Path, mining: &Mining) -> Output {
     let json = json!({
         "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard,
         "near_ties": selected.near_ties, "histogram": selected.histogram, "dropped": mining.dropped,
-        "scored": scored_json,
+        "scored": scored_json, "warnings": texts(&mining.warnings),
     });
     Output::new(text, json).lost(mining.dropped)
 }

@@ -14,6 +14,7 @@ mod mine;
 mod output;
 mod plan;
 mod progress;
+mod quote;
 mod release;
 mod report;
 mod session;
@@ -26,11 +27,14 @@ use clap::Parser;
 
 use crate::onnx::Runtime;
 use args::{Cli, Command};
-use session::Session;
+use session::{Session, unless_closed};
 
 /// Runs the program; the exit codes are those of `error.rs`.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => return print_usage(&shown),
+    };
     let session = match Session::start(&cli.common) {
         Ok(session) => session,
         Err(error) => return error.report(),
@@ -51,6 +55,14 @@ pub fn run() -> ExitCode {
     Runtime::release();
     match outcome {
         Ok(output) => session.print(output),
+        Err(error) => error.report(),
+    }
+}
+
+/// Prints help, the version or what is wrong with the arguments.
+fn print_usage(shown: &clap::Error) -> ExitCode {
+    match unless_closed(shown.print()) {
+        Ok(()) => ExitCode::from(shown.exit_code() as u8),
         Err(error) => error.report(),
     }
 }

@@ -3,7 +3,7 @@
 //! Does not know the commands. Holds always: a signal first asks the work to stop at a safe place, and only a second
 //! one ends the process at once, because finished work must not be lost.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ impl Session {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = common.threads.map_or(cores, usize::from);
         table::limit_threads(threads);
+        if let Some(folder) = common.data_dir.iter().find(|folder| !folder.is_dir()) {
+            return Err(Error::DataDir(folder.display().to_string()));
+        }
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop)).map_err(Error::Signals)?;
@@ -105,18 +108,28 @@ impl Session {
 
     /// Prints a result and returns the exit code.
     pub fn print(&self, output: Output) -> ExitCode {
-        self.announce(&output);
-        ExitCode::from(output.code)
+        match self.announce(&output) {
+            Ok(()) => ExitCode::from(output.code),
+            Err(error) => error.report(),
+        }
     }
 
     /// Prints a result before the end of the command; JSON as one line.
-    pub fn announce(&self, output: &Output) {
+    pub fn announce(&self, output: &Output) -> Result<(), Error> {
         let text = match self.format {
             Format::Text => output.text.clone(),
-            Format::Json if output.json.is_null() => return,
+            Format::Json if output.json.is_null() => return Ok(()),
             Format::Json => output.json.to_string(),
         };
-        // A reader that has closed its end (`| head`) is not an error.
-        let _ = writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
+        let written = writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
+        unless_closed(written)
+    }
+}
+
+/// A reader that has closed its end (`| head`) is not an error.
+pub fn unless_closed(written: std::io::Result<()>) -> Result<(), Error> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::args::RunArgs;
 use super::error::Error;
+use super::mine::texts;
 use super::output::Output;
 use super::session::Session;
 use crate::domain::ReleaseRecord;
@@ -25,7 +26,7 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     for s in &status.surrogates {
         surrogates.push(json!({
             "name": s.name, "shards": s.shards, "scored": s.scored, "selected": s.selected, "target": s.target,
-            "runtime": s.runtime,
+            "runtime": s.runtime, "warnings": texts(&s.warnings),
         }));
     }
     let json = json!({
@@ -69,6 +70,7 @@ fn text(status: &Status) -> String {
             "scored    {} of {} shards, {} images by {} ({}){mark}\n",
             s.shards, status.shards, s.scored, s.name, s.runtime
         );
+        texts(&s.warnings).iter().for_each(|warning| text += &format!("warning   {warning}\n"));
     }
     text += &format!("mining    {}\n", status.spec.mining_id());
     text += &format!("hard      {}\ndropped   {}", count(status.hard), count(status.dropped));

@@ -9,6 +9,7 @@ use crate::domain::{
     DiffusionModel, DiffusionSource, FakeImages, FolderSource, GenerateSpec, LabelSource, PinnedFile, Precision,
     PromptGrid, SamplerKind, Sha256,
 };
+use crate::input;
 
 /// The largest picture that is decoded by default: above it, Pillow warns of a decompression bomb.
 const MAX_PIXELS: u64 = 89_478_485;
@@ -105,7 +106,8 @@ fn folder(raw: RawFolder, found: &TomlFile) -> Result<GenerateSpec, ConfigError>
 }
 
 fn hashed(path: &Path) -> Result<PinnedFile, ConfigError> {
-    let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
+    let bytes = input::read(path, input::TABLE_BYTES)
+        .map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
     Ok(PinnedFile { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
 }
 

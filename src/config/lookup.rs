@@ -7,6 +7,7 @@ use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use crate::input;
 
 static CATEGORIES: Dir = include_dir!("$CARGO_MANIFEST_DIR/categories");
 static NUISANCES: Dir = include_dir!("$CARGO_MANIFEST_DIR/nuisances");
@@ -30,7 +31,8 @@ impl TomlFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { file: file.clone(), source })?;
+        let text = input::read_text(path, input::TOML_BYTES)
+            .map_err(|source| ConfigError::Read { file: file.clone(), source })?;
         let dir = match path.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
             _ => PathBuf::from("."),

@@ -62,12 +62,26 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_text_or_tomls_own() {
+        for text in ["date = '2026-12-01'", "date = 2026-12-01"] {
+            assert_eq!(checked(text).unwrap().date.as_deref(), Some("2026-12-01"));
+        }
+        let change: Override = "release.date=2026-12-02".parse().unwrap();
+        let spec = Override::release(&ReleaseSpec::default(), &[change], "spec.toml").unwrap();
+        assert_eq!(spec.date.as_deref(), Some("2026-12-02"));
+        assert!(toml::to_string(&spec).unwrap().contains("date = \"2026-12-02\""), "it is stored as text");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_by_key() {
         for (text, key) in [
             ("version = '1.0'", "release.version"),
             ("version = '../1'", "release.version"),
             ("license = ' '", "release.license"),
             ("date = '2026-02-30'", "release.date"),
+            ("date = 2026-12-01T10:00:00Z", "release.date"),
+            ("date = 7", "a date or time"),
+            ("date = { a = '2026-12-01' }", "a table is not a date"),
             ("homepage = 'javascript:x'", "release.homepage"),
             ("homepage = 'https://a b'", "release.homepage"),
             ("max_distance = 17", "release.max_distance"),

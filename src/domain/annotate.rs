@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::time::text_of_time;
+
 /// The section `[annotate]` of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -165,7 +167,7 @@ pub struct CheckSpec {
     /// The share of repeated images that get the same answer both times.
     pub repeats: f64,
     /// The closing time (RFC 3339); later answers do not count.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "text_of_time", skip_serializing_if = "Option::is_none")]
     pub closes: Option<String>,
 }
 

@@ -121,9 +121,10 @@ impl SurrogateModel {
             Self::Fake(FakeModel { seed, accuracy }) => {
                 Key::new("fake model", 1).field("seed", *seed).field("accuracy", *accuracy).finish()
             }
-            Self::Onnx(OnnxModel { weights, preprocess, input: inputs, output: outputs, licence: _ }) => {
+            Self::Onnx(model) => {
+                let OnnxModel { weights: _, data: _, preprocess, input: inputs, output: outputs, licence: _ } = model;
                 Key::new("onnx model", 1)
-                    .field("weights", weights.sha256)
+                    .field("weights", model.sha256())
                     .field("preprocess", geometry(*preprocess))
                     .field("input", input(inputs))
                     .field("output", output(outputs))

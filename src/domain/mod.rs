@@ -22,6 +22,7 @@ mod release;
 mod rng;
 mod rule;
 mod sampler_kind;
+mod score_sums;
 mod secret;
 mod spec;
 mod task;
@@ -50,6 +51,7 @@ pub use release::{
 pub use rng::Philox;
 pub use rule::{LabelSpace, Rule, RuleError, SelectSpec};
 pub use sampler_kind::{SamplerKind, UnknownSampler};
+pub use score_sums::{CommonClass, ScoreSums};
 pub use secret::Secret;
 pub use spec::{
     ChannelOrder, Device, Devices, Dtype, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec,

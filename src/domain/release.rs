@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::time::text_of_time;
 use super::{FormatVersion, Sha256};
 
 /// The section `[release]` of a recipe.
@@ -28,7 +29,7 @@ pub struct ReleaseSpec {
     /// Other works to cite with it.
     pub cite: Vec<String>,
     /// Date as `YYYY-MM-DD`. It is never taken from the clock, because the same run must give the same release.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "text_of_time", skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// What happens to near duplicates.
     pub near_duplicates: NearDuplicates,

@@ -127,7 +127,7 @@ impl SurrogateSpec {
     /// Hash of its weights; `None` for a fake surrogate.
     pub fn weights_sha256(&self) -> Option<Sha256> {
         match &self.model {
-            SurrogateModel::Onnx(onnx) => Some(onnx.weights.sha256),
+            SurrogateModel::Onnx(onnx) => Some(onnx.sha256()),
             SurrogateModel::Fake(_) => None,
         }
     }
@@ -239,8 +239,11 @@ pub struct FakeModel {
 /// A classifier in ONNX format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OnnxModel {
-    /// The file.
+    /// The graph, with its own hash; see [`OnnxModel::sha256`].
     pub weights: PinnedFile,
+    /// Files of weights that the graph names, relative to its folder, sorted by path; none for a model of one file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<PinnedFile>,
     /// From a picture to the model's size.
     pub preprocess: Geometry,
     /// From pixels to the input tensor.
@@ -250,6 +253,21 @@ pub struct OnnxModel {
     /// Licence of the weights, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+}
+
+impl OnnxModel {
+    /// Hash of the model: that of its file; of several files the hash of what `sha256sum` prints about them, the graph
+    /// from standard input: `(sha256sum < net.onnx; sha256sum net.onnx.data) | sha256sum`.
+    pub fn sha256(&self) -> Sha256 {
+        if self.data.is_empty() {
+            return self.weights.sha256;
+        }
+        let mut lines = format!("{}  -\n", self.weights.sha256);
+        for file in &self.data {
+            lines += &format!("{}  {}\n", file.sha256, file.path.display());
+        }
+        Sha256::of(lines.as_bytes())
+    }
 }
 
 /// The input tensor.

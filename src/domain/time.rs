@@ -1,6 +1,9 @@
 //! Times, as answers carry them, and dates.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 /// How a time is written, after `T`s and blanks were made the same; an offset may follow.
 const FORMATS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
@@ -36,6 +39,33 @@ pub fn is_date(text: &str) -> bool {
 fn has_shape_of_date(text: &str) -> bool {
     let is_right = |at: usize, byte: u8| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
     text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| is_right(at, byte))
+}
+
+/// Reads a date or time that is written as text, or as TOML's own type, which the crate `toml` hands over as a map of
+/// one entry.
+pub(super) fn text_of_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    deserializer.deserialize_any(TextOfTime).map(Some)
+}
+
+struct TextOfTime;
+
+impl<'de> Visitor<'de> for TextOfTime {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a date or time")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
+        match map.next_entry::<String, String>()? {
+            Some((key, text)) if key.starts_with("$__toml") => Ok(text),
+            Some(_) | None => Err(A::Error::custom("a table is not a date or time")),
+        }
+    }
 }
 
 #[cfg(test)]

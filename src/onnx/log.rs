@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use super::plain::plain;
+
 /// Lines that are kept.
 const KEPT: usize = 4;
 
@@ -36,10 +38,9 @@ pub fn explained(problem: &str) -> String {
 }
 
 fn joined<'a>(problem: &str, lines: impl Iterator<Item = &'a str>) -> String {
-    // Some errors end in a separator.
-    let mut text = problem.trim_end_matches([' ', ';', '\n']).to_owned();
-    for line in lines {
-        if !text.contains(line) {
+    let mut text = plain(problem);
+    for line in lines.map(plain) {
+        if !text.contains(&line) {
             text += &format!(" [ONNX Runtime's log: {line}]");
         }
     }

@@ -14,12 +14,15 @@
 mod absent;
 mod cuda;
 mod error;
+mod external;
 #[cfg(feature = "onnx")]
 mod library;
 #[cfg(feature = "onnx")]
 mod log;
 #[cfg(feature = "onnx")]
 mod placement;
+#[cfg(feature = "onnx")]
+mod plain;
 mod python;
 #[cfg(feature = "onnx")]
 mod runtime;
@@ -34,8 +37,11 @@ use crate::domain::Device;
 pub use absent::Runtime;
 pub use cuda::{Driver, Missing, PACKAGE_VERSION, Survey, driver_is_here, has_provider, survey};
 pub use error::RuntimeError;
+pub use external::{ExternalError, external_files};
 #[cfg(feature = "onnx")]
 pub use log::explained;
+#[cfg(feature = "onnx")]
+pub use plain::plain;
 pub use python::libraries_of_python;
 #[cfg(feature = "onnx")]
 pub use runtime::{OnGpu, Runtime};

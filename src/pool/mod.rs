@@ -13,6 +13,7 @@ mod judged;
 mod keys;
 mod plan;
 mod thumbnails;
+mod warnings;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use judged::JudgedShard;
 pub use keys::{dropped_key, images_key, mining_key, plan_key, predictions_key};
 pub use plan::{Plan, generated, planned_shards, shard_ranges};
 use thumbnails::Thumbnails;
+pub use warnings::ScorerWarning;
 
 /// Images whose rows stay in memory, over all shards: about 40 MB.
 const CACHED_ROWS: usize = 1 << 17;

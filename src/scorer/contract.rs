@@ -8,6 +8,11 @@ use crate::imaging::RgbImage;
 
 /// Scores images.
 pub trait Scorer: Send {
+    /// Whether it scores one image at a time, because its scores would depend on the images beside one.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     /// One outcome per image, in order. Images are scored in one call of the model if it allows that. `Err` only if the
     /// scorer cannot work at all.
     fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError>;

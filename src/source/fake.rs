@@ -4,9 +4,10 @@
 //! Holds always: the noise depends on the item's seed only, so that a run can be repeated.
 
 use super::error::SourceError;
+use super::fake_rows::FakeRows;
 use super::kind::Source;
 use super::listing::{Listing, Rows};
-use crate::domain::{CategorySet, EngineChoice, FakeImages, ItemId, Outcome, Philox, PlanRow, fake_pixel};
+use crate::domain::{CategorySet, EngineChoice, FakeImages, Outcome, Philox, PlanRow, fake_pixel};
 use crate::generator::{Generator, GeneratorError, Means, Picture, Pictures};
 use crate::imaging::RgbImage;
 use crate::render::release::SourceFacts;
@@ -16,7 +17,8 @@ const NOISE: u64 = 1;
 
 impl Source for FakeImages {
     fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
-        list(self, categories, seed)
+        let rows = FakeRows::new(self, categories, seed).ok_or(SourceError::TooMany)?;
+        Ok(Listing { rows: Rows::Fake(rows), lost: Vec::new() })
     }
 
     fn generator(&self, _means: &Means) -> Result<Box<dyn Generator>, SourceError> {
@@ -68,28 +70,6 @@ fn pixels(size_px: u32, seed: u64, class: i32) -> Vec<u8> {
     pixels
 }
 
-fn list(spec: &FakeImages, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
-    let total = categories.entries.len() as u64 * u64::from(spec.images_per_category);
-    let total = u32::try_from(total).map_err(|_| SourceError::TooMany)?;
-    let seeds = Philox::new(seed, 0);
-    let rows = (0..total).map(|item| {
-        let category = &categories.entries[(item / spec.images_per_category) as usize];
-        PlanRow {
-            item_id: ItemId(item),
-            category: category.id.clone(),
-            label_ids: category.imagenet_ids.iter().map(|&id| id as i32).collect(),
-            nuisance_kind: Some("noise".to_owned()),
-            nuisance: Some(format!("noise {}", item % spec.images_per_category)),
-            template: None,
-            prompt: None,
-            negative_prompt: None,
-            seed: seeds.u64(u64::from(item)),
-            source: None,
-        }
-    });
-    Ok(Listing { rows: Rows::Listed(rows.collect()), lost: Vec::new() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +79,7 @@ mod tests {
         let entries = vec![Category::new("mug", &[504])];
         let categories = CategorySet { name: "x".into(), sha256: Sha256::of(b""), entries };
         let fake = FakeImages { images_per_category: n, size_px: 8, fail_every: None };
-        list(&fake, &categories, 7).unwrap().rows.part(0..n as usize)
+        fake.list(&categories, 7).unwrap().rows.part(0..n as usize)
     }
 
     fn generate(requests: &[PlanRow], fail_every: Option<u32>) -> Vec<Outcome<Picture>> {

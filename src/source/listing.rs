@@ -1,9 +1,10 @@
-//! The items that a source lists for a plan: as a list, or as a grid that computes any row by its number.
+//! The items that a source lists for a plan: as a list, or computed one by one by their numbers.
 //!
 //! Does not read folders or make prompts: each source lists its own items.
 
 use std::ops::Range;
 
+use super::fake_rows::FakeRows;
 use super::grid::Grid;
 use crate::domain::{DropRow, PlanRow};
 
@@ -21,8 +22,10 @@ pub struct Listing {
 pub enum Rows {
     /// One by one.
     Listed(Vec<PlanRow>),
-    /// By number.
+    /// Prompts, by number.
     Grid(Grid),
+    /// Fake images, by number.
+    Fake(FakeRows),
 }
 
 impl Rows {
@@ -31,6 +34,7 @@ impl Rows {
         match self {
             Self::Listed(rows) => rows.len(),
             Self::Grid(grid) => grid.len() as usize,
+            Self::Fake(rows) => rows.len() as usize,
         }
     }
 
@@ -44,6 +48,7 @@ impl Rows {
         match self {
             Self::Listed(rows) => rows[range].to_vec(),
             Self::Grid(grid) => range.map(|at| grid.row(at as u32)).collect(),
+            Self::Fake(rows) => range.map(|at| rows.row(at as u32)).collect(),
         }
     }
 
@@ -57,6 +62,7 @@ impl Rows {
                 categories.len() as u64
             }
             Self::Grid(grid) => grid.categories(),
+            Self::Fake(rows) => rows.categories(),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod diffusion;
 mod error;
 mod fake;
+mod fake_rows;
 mod folder;
 mod grid;
 mod kind;

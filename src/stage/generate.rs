@@ -185,8 +185,7 @@ impl Shard {
     fn new(run: &RunDir, shard: usize, spec: &RunSpec, facts: &BTreeMap<String, String>) -> Self {
         let unit = run.images(shard);
         let folder = unit.dir.strip_prefix(run.path()).unwrap_or(&unit.dir).to_string_lossy().into_owned();
-        let made =
-            ShardResult { files: Vec::new(), rows: Default::default(), lost: Vec::new(), facts: Default::default() };
+        let made = ShardResult::default();
         let provenance = source(&spec.generate).provenance(facts);
         Self { unit, folder, provenance, tar: None, kept: Vec::new(), made }
     }

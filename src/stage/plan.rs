@@ -132,7 +132,7 @@ fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: List
     let Listing { rows, lost } = listing;
     let (kept, dropped) = (rows.len() as u64, lost.len() as u64);
     let counts = store::RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
-    let record = NewRecord { key, rows: counts, lost, facts: BTreeMap::new() };
+    let record = NewRecord { key, rows: counts, lost, facts: BTreeMap::new(), sums: None };
     let table = PlanTable::encode(rows.len(), spec.shard_items, |part| rows.part(part))?;
     let files = [("parquet", table)];
     check_again(ctx, spec, &unit.preview(&files, record.clone())?)?;

@@ -5,7 +5,7 @@
 use super::mine::HARD;
 use super::prepare::all_described;
 use crate::domain::RunSpec;
-use crate::pool::{PoolError, planned_shards};
+use crate::pool::{PoolError, ScorerWarning, planned_shards};
 use crate::store::{Check, RunDir, ShardRecord, StoreError, Unit};
 
 /// The progress of a run.
@@ -32,7 +32,7 @@ pub struct Status {
 }
 
 /// The progress of one surrogate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SurrogateStatus {
     /// Its name.
     pub name: String,
@@ -46,6 +46,8 @@ pub struct SurrogateStatus {
     pub target: bool,
     /// What made its predictions: runtime, version, device.
     pub runtime: String,
+    /// What is noticed of it.
+    pub warnings: Vec<ScorerWarning>,
 }
 
 /// Reads the progress of the run. What was there and is gone is an error, not less progress.
@@ -149,6 +151,7 @@ fn surrogate(
         selected,
         target,
         runtime: all_described(&records),
+        warnings: ScorerWarning::of(spec, &name, &records),
         name,
     })
 }

@@ -7,6 +7,7 @@ mod agreement;
 mod interval;
 mod near;
 mod predict;
+mod score_warnings;
 mod select;
 mod summary;
 mod votes;
@@ -15,6 +16,7 @@ pub use agreement::PairCounts;
 pub use interval::{Interval, wilson, wilson_mean};
 pub use near::{NearDuplicate, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
+pub use score_warnings::{ScoreWarning, score_sums, score_warnings};
 pub use select::{ItemResult, SurrogateVotes, align, judge};
 pub use summary::{MinedWithoutOne, Summary};
 pub use votes::{

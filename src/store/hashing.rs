@@ -1,16 +1,16 @@
 //! Hashes files, each only once in a process while nobody writes to it.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::domain::Sha256;
+use crate::input;
 
-/// The size in bytes and the SHA-256 of the file at `path`, whose bytes are never all in memory.
+/// The size in bytes and the SHA-256 of the regular file at `path`, whose bytes are never all in memory.
 pub fn hash_file(path: &Path) -> std::io::Result<(u64, Sha256)> {
-    let mut file = File::open(path)?;
+    let mut file = input::open(path)?;
     let sha256 = Sha256::of_reader(&mut file)?;
     Ok((file.metadata()?.len(), sha256))
 }
@@ -59,6 +59,8 @@ fn remember(path: &Path, hash: Remembered) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::seal;
-use crate::domain::{DropRow, Sha256};
+use crate::domain::{DropRow, ScoreSums, Sha256};
 
 /// How many rows went in, and the outcomes of their items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct NewRecord {
     pub lost: Vec<DropRow>,
     /// Further facts for people, such as runtime and device.
     pub facts: BTreeMap<String, String>,
+    /// Of predictions: their sums.
+    pub sums: Option<ScoreSums>,
 }
 
 /// The record of one finished unit.
@@ -80,6 +82,9 @@ pub struct ShardRecord {
     pub lost: Vec<DropRow>,
     /// Further facts for people, such as runtime and device.
     pub facts: BTreeMap<String, String>,
+    /// Of predictions: their sums; `None` in records of format 2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<ScoreSums>,
     /// Hash of the record as it was written.
     #[serde(skip, default = "unwritten")]
     hash: Sha256,
@@ -97,8 +102,8 @@ impl ShardRecord {
 
     /// The record of these files, and its text.
     pub(super) fn new(record: NewRecord, files: Vec<FileRecord>) -> serde_json::Result<(Self, String)> {
-        let NewRecord { key, rows, lost, facts } = record;
-        let mut record = Self { key, rows, files, lost, facts, hash: unwritten() };
+        let NewRecord { key, rows, lost, facts, sums } = record;
+        let mut record = Self { key, rows, files, lost, facts, sums, hash: unwritten() };
         let (text, hash) = seal::seal_json(&(serde_json::to_string_pretty(&record)? + "\n"));
         record.hash = hash;
         Ok((record, text))

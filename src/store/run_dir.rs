@@ -79,9 +79,9 @@ impl RunDir {
         spec_file::read(&path)
     }
 
-    /// Stores the spec, unless the same spec is stored already.
+    /// Stores the spec, unless the same spec is stored already; it has this program's format from now on.
     pub fn write_spec(&self, spec: &RunSpec) -> Result<(), StoreError> {
-        spec_file::write(&self.spec_path(), spec)
+        spec_file::write(&self.spec_path(), &RunSpec { format: FORMAT, ..spec.clone() })
     }
 
     /// An error for a run of a newer minor version, which this program could read but not change.

@@ -390,7 +390,7 @@ mod tests {
     use crate::store::RowCounts;
 
     fn record(key: &[u8]) -> NewRecord {
-        NewRecord { key: Sha256::of(key), rows: RowCounts::default(), lost: vec![], facts: BTreeMap::new() }
+        NewRecord { key: Sha256::of(key), rows: RowCounts::default(), lost: vec![], facts: BTreeMap::new(), sums: None }
     }
 
     fn unit(dir: &Path) -> Unit {

@@ -11,6 +11,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 
 use super::TextError;
+use crate::input;
 
 const BEGIN: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
@@ -116,7 +117,7 @@ fn padding(root: &Path) -> Result<String, TextError> {
         if !path.is_file() {
             continue;
         }
-        let text = std::fs::read_to_string(&path)
+        let text = input::read_text(&path, input::JSON_BYTES)
             .map_err(|source| TextError::Read { file: path.display().to_string(), source })?;
         let map: Map<String, Value> = serde_json::from_str(&text)
             .map_err(|error| TextError::file(&path, format!("is not a JSON object: {error}")))?;

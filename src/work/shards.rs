@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::{Context, WorkError};
-use crate::domain::{DropRow, Sha256};
+use crate::domain::{DropRow, ScoreSums, Sha256};
 use crate::store::{Check, NewRecord, RowCounts, ShardRecord, StoreError, Unit, UnitState};
 
 /// Every `of`-th shard from the `index`-th on: one process's share of a stage.
@@ -57,6 +57,7 @@ pub struct ShardTarget {
 }
 
 /// The result for one shard, not yet committed.
+#[derive(Default)]
 pub struct ShardResult {
     /// Extension and bytes of each file.
     pub files: Vec<(&'static str, Vec<u8>)>,
@@ -66,6 +67,8 @@ pub struct ShardResult {
     pub lost: Vec<DropRow>,
     /// Facts for the record.
     pub facts: BTreeMap<String, String>,
+    /// The sums of predictions.
+    pub sums: Option<ScoreSums>,
 }
 
 /// The records of all shards of one output, and how many rows were worked on in this call.
@@ -155,6 +158,6 @@ fn commit<W: ShardWork>(shard: usize, output: &ShardTarget, made: ShardResult) -
     if given != accounted || made.lost.len() as u64 != dropped + failed {
         return Err(WorkError::Accounting { stage: W::NAME, shard, given, accounted });
     }
-    let record = NewRecord { key: output.key, rows: made.rows, lost: made.lost, facts: made.facts };
+    let record = NewRecord { key: output.key, rows: made.rows, lost: made.lost, facts: made.facts, sums: made.sums };
     Ok(output.unit.commit(&made.files, record)?)
 }

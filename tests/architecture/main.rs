@@ -22,6 +22,7 @@ use tree::{File, Place, Tree};
 /// Rooms, lowest layer first. A folder inside a room may have a layer of its own: `stage/release`.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
+    &["input"],
     &["imaging", "stats", "config", "answers", "text", "table", "store", "onnx"],
     &["people", "assets", "generator", "scorer", "render"],
     &["source"],

@@ -12,6 +12,8 @@ pub struct Report {
     pub title: String,
     /// The settings of the run, as (name, value), in this order: recipe, rule, label space, version, seed, runtime …
     pub facts: Vec<(String, String)>,
+    /// What is noticed of the scorers, one sentence each.
+    pub warnings: Vec<String>,
     /// Images in the pool: the denominator of the hard set's share.
     pub pool_items: u64,
     /// Images in the hard set, shown here or not.

@@ -52,6 +52,12 @@ fn header(report: &Report) -> Markup {
             p.kind { "Hard set report" }
             h1 { (text::phrase(title(report))) }
             p.summary { (summary(report)) }
+            @if !report.warnings.is_empty() {
+                div.warnings role="note" {
+                    h2 { "Before you trust these figures" }
+                    ul { @for warning in &report.warnings { li { (text::phrase(warning)) } } }
+                }
+            }
             @if !report.facts.is_empty() {
                 dl.facts {
                     @for (name, value) in &report.facts {

@@ -80,6 +80,7 @@ fn report(text: &str) -> Report {
         people: None,
         title: text.into(),
         facts: vec![(text.into(), text.into())],
+        warnings: vec![text.into()],
         pool_items: 4321,
         hard_items: 2,
         dropped_items: 1,

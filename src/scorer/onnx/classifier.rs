@@ -8,11 +8,13 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor};
 
 use super::bound::{Bound, BoundError};
+use super::neighbours;
 use super::output::rows_of;
 use super::shape::{self, Call};
 use super::tensor::Filler;
 use crate::domain::{Device, Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
 use crate::imaging::{self, RgbImage};
+use crate::onnx::plain;
 use crate::scorer::contract::Scorer;
 use crate::scorer::error::ScorerError;
 use crate::stats::softmax;
@@ -23,6 +25,11 @@ pub struct Classifier {
     model: OnnxModel,
     /// Whether neither the model nor the recipe fixes the batch.
     takes_any: bool,
+    /// Pictures in every call: a call with fewer is filled up with copies of the last, because other batches round
+    /// otherwise.
+    batch: usize,
+    /// Whether every call is filled with copies of one picture.
+    alone: bool,
     call: Call,
     filler: AnyFiller,
     session: AnySession,
@@ -42,46 +49,54 @@ enum AnyFiller {
 }
 
 impl Classifier {
-    /// Checks the session against the spec.
-    pub fn new(name: &str, model: &OnnxModel, session: Session) -> Result<Self, ScorerError> {
-        let call = checked(name, model, &session)?;
-        Ok(Self::of(name, model, call, AnySession::Free(session)))
+    /// Checks the session against the spec. `batch`: pictures in a call, unless the model or the recipe fixes them.
+    pub fn new(name: &str, model: &OnnxModel, session: Session, batch: usize) -> Result<Self, ScorerError> {
+        let call = checked(name, model, &session, batch)?;
+        Ok(Self::of(name, model, call, batch, AnySession::Free(session)))
     }
 
-    /// As [`Classifier::new`], for a session that is always called with `batch` pictures on `device`.
-    pub fn with_batch(
+    /// As [`Classifier::new`], for a session whose input is the same tensor in every call, on `device`.
+    pub fn bound(
         name: &str,
         model: &OnnxModel,
         session: Session,
         batch: usize,
         device: Device,
     ) -> Result<Self, ScorerError> {
-        let mut call = checked(name, model, &session)?;
-        let takes_any = call.batch.is_none();
-        let batch = *call.batch.get_or_insert(batch);
+        let call = checked(name, model, &session, batch)?;
         let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
-        shape[0] = batch as i64;
+        shape[0] = call.batch.unwrap_or(batch) as i64;
         let bound = Bound::new(session, &call, shape, model.input.dtype, device);
         let bound = bound.map_err(|error| run_error(name, &error))?;
-        Ok(Self { takes_any, ..Self::of(name, model, call, AnySession::Bound(Box::new(bound))) })
+        Ok(Self::of(name, model, call, batch, AnySession::Bound(Box::new(bound))))
     }
 
-    fn of(name: &str, model: &OnnxModel, call: Call, session: AnySession) -> Self {
+    fn of(name: &str, model: &OnnxModel, call: Call, batch: usize, session: AnySession) -> Self {
         let filler = match model.input.dtype {
             Dtype::F32 => AnyFiller::F32(Filler::new(&model.input, |x| x as f32)),
             Dtype::F16 => AnyFiller::F16(Filler::new(&model.input, f16::from_f64)),
             Dtype::U8 => AnyFiller::U8(Filler::new(&model.input, |x| x as u8)),
         };
-        let takes_any = call.batch.is_none();
-        Self { name: name.to_owned(), model: model.clone(), takes_any, call, filler, session }
+        let (takes_any, batch) = (call.batch.is_none(), call.batch.unwrap_or(batch).max(1));
+        Self { name: name.to_owned(), model: model.clone(), takes_any, batch, alone: false, call, filler, session }
     }
 
-    /// Scores `batch` grey pictures, so that a wrong model is found before any image is scored.
-    pub fn try_out(&mut self, batch: usize) -> Result<(), ScorerError> {
-        let side = self.model.preprocess.crop_px;
+    /// Whether neither the model nor the recipe fixes the batch.
+    pub fn takes_any(&self) -> bool {
+        self.takes_any
+    }
+
+    /// Scores each picture in a call of its own from now on.
+    pub fn score_alone(&mut self) {
+        self.alone = true;
+    }
+
+    /// Scores grey pictures, so that a wrong model is found before any image is scored.
+    pub fn try_out(&mut self) -> Result<(), ScorerError> {
+        let (side, batch) = (self.model.preprocess.crop_px, self.batch);
         let grey = RgbImage::new(side, side, vec![128; 3 * (side as usize).pow(2)]);
         let grey = grey.map_err(|e| self.mismatch(e.to_string()))?;
-        let scores = match self.scores_of(&vec![grey; batch.max(1)]) {
+        let scores = match self.scores_of(&vec![grey; batch]) {
             Err(ScorerError::Run { problem, .. }) if self.takes_any && batch > 1 => {
                 let advice = "if it takes one picture at a time, write input.batch = 1";
                 return Err(self.mismatch(format!("it cannot score {batch} pictures at once: {problem}; {advice}")));
@@ -99,27 +114,35 @@ impl Classifier {
         }
     }
 
+    /// Whether its numbers for a picture depend on the pictures beside it ([`neighbours`]).
+    pub fn depends_on_neighbours(&mut self, device: Device) -> Result<bool, ScorerError> {
+        if self.batch < 2 {
+            return Ok(false);
+        }
+        neighbours::depend(device, self.model.preprocess.crop_px, self.batch, |pictures| self.rows_of(pictures))
+    }
+
     fn mismatch(&self, problem: String) -> ScorerError {
         ScorerError::Mismatch { name: self.name.clone(), problem }
     }
 
     /// Scores pictures of the model's size.
     fn scores_of(&mut self, fitted: &[RgbImage]) -> Result<Vec<Scores>, ScorerError> {
-        let batch = self.call.batch.unwrap_or(fitted.len()).max(1);
-        let mut scores = Vec::with_capacity(fitted.len());
-        for chunk in fitted.chunks(batch) {
+        Ok(self.rows_of(fitted)?.iter().map(|row| self.scores(row)).collect())
+    }
+
+    /// The model's numbers for each of these pictures, one for each class.
+    fn rows_of(&mut self, fitted: &[RgbImage]) -> Result<Vec<Vec<f32>>, ScorerError> {
+        let (batch, classes) = (self.batch, self.model.output.classes as usize);
+        let mut found = Vec::with_capacity(fitted.len());
+        for chunk in fitted.chunks(if self.alone { 1 } else { batch }) {
             let rows = self.rows(chunk, batch)?;
-            let classes = self.model.output.classes as usize;
             if rows.len() != batch * classes {
-                let problem = format!(
-                    "the output has {} numbers for {batch} picture(s), not {batch} x {classes} classes",
-                    rows.len()
-                );
-                return Err(self.mismatch(problem));
+                return Err(self.mismatch(shape::other_classes(rows.len(), batch, classes)));
             }
-            scores.extend(rows.chunks(classes).take(chunk.len()).map(|row| self.scores(row)));
+            found.extend(rows.chunks(classes).take(chunk.len()).map(<[f32]>::to_vec));
         }
-        Ok(scores)
+        Ok(found)
     }
 
     /// All numbers of the output for one call of the model; `chunk` has at most `batch` pictures.
@@ -165,20 +188,20 @@ impl Classifier {
     }
 }
 
-fn checked(name: &str, model: &OnnxModel, session: &Session) -> Result<Call, ScorerError> {
+fn checked(name: &str, model: &OnnxModel, session: &Session, batch: usize) -> Result<Call, ScorerError> {
     let mismatch = |problem: String| ScorerError::Mismatch { name: name.to_owned(), problem };
-    shape::check(session, model).map_err(mismatch)
+    shape::check(session, model, batch).map_err(mismatch)
 }
 
 fn run_error(name: &str, error: &ort::Error) -> ScorerError {
-    let mut problem = error.to_string();
+    let mut problem = plain(&error.to_string());
     if problem.contains("Failed to allocate memory") || problem.contains("out of memory") {
         problem += "; there is too little memory for this batch: lower mine.batch";
     }
     ScorerError::Run { name: name.to_owned(), problem }
 }
 
-/// The tensor for one call; for a model with a fixed batch, the last picture is repeated until the batch is full.
+/// The tensor for one call; the last picture is repeated until the batch is full.
 fn input(model: &OnnxModel, filler: &AnyFiller, chunk: &[RgbImage], batch: usize) -> ort::Result<DynValue> {
     let mut shape = shape::expected_shape(&model.input, model.preprocess.crop_px);
     shape[0] = batch as i64;
@@ -207,6 +230,10 @@ fn filled<'a, T: Copy>(filler: &Filler<T>, images: impl Iterator<Item = &'a RgbI
 }
 
 impl Scorer for Classifier {
+    fn is_alone(&self) -> bool {
+        self.alone
+    }
+
     fn score(&mut self, images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
         let fitted: Vec<_> = images.iter().map(|image| imaging::fit(image, &self.model.preprocess)).collect();
         let good: Vec<RgbImage> = fitted.iter().filter_map(|image| image.as_ref().ok().cloned()).collect();

@@ -6,10 +6,11 @@
 //! On a GPU, there is one session for each model, with a batch that never changes (ADR 0016), so that every call uses
 //! the same algorithms and the graph has no arithmetic on shapes.
 //!
-//! Holds always: the scores of an image do not depend on the number of threads.
+//! Holds always: the scores of an image depend neither on the number of threads nor on the images beside it.
 
 mod bound;
 mod classifier;
+mod neighbours;
 mod output;
 mod shape;
 mod tensor;
@@ -32,30 +33,59 @@ pub struct Classifiers {
     device: Device,
     instances: Instances,
     packed: Mutex<BTreeMap<Sha256, PrepackedWeights>>,
+    /// Models by name: whether their scores depend on the pictures beside one, once that is known.
+    dependent: Mutex<BTreeMap<String, Arc<Mutex<Option<bool>>>>>,
 }
 
 impl Classifiers {
     /// Classifiers on a device that `runtime` chose.
     pub fn new(runtime: Arc<Runtime>, device: Device, instances: Instances) -> Self {
-        Self { runtime, device, instances, packed: Mutex::default() }
+        Self { runtime, device, instances, packed: Mutex::default(), dependent: Mutex::default() }
     }
 
-    /// Loads one instance of a classifier and tries it on `batch` grey pictures.
+    /// Loads one instance of a classifier that is called with `batch` pictures, and tries it. One whose scores depend
+    /// on the pictures beside one is called with one picture.
     pub fn build(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Classifier, ScorerError> {
-        let mut classifier = match self.instances {
-            Instances::PerCore => Classifier::new(name, model, self.session(name, model)?)?,
+        let mut classifier = self.instance(name, model, batch)?;
+        classifier.try_out()?;
+        if !self.depends_on_neighbours(name, &mut classifier)? {
+            return Ok(classifier);
+        }
+        if classifier.takes_any() {
+            classifier = self.instance(name, model, 1)?;
+            classifier.try_out()?;
+        }
+        classifier.score_alone();
+        Ok(classifier)
+    }
+
+    fn instance(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Classifier, ScorerError> {
+        match self.instances {
+            Instances::PerCore => Classifier::new(name, model, self.session(name, model)?, batch),
             Instances::PerModel => {
                 let batch = model.input.batch.map_or(batch, |fixed| fixed as usize);
                 let session = self.session_for(name, model, batch)?;
-                Classifier::with_batch(name, model, session, batch, self.device)?
+                Classifier::bound(name, model, session, batch, self.device)
             }
+        }
+    }
+
+    /// Finds it out once for each model; its other instances wait.
+    fn depends_on_neighbours(&self, name: &str, classifier: &mut Classifier) -> Result<bool, ScorerError> {
+        let known = {
+            let mut models = self.dependent.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(models.entry(name.to_owned()).or_default())
         };
-        classifier.try_out(batch).map(|()| classifier)
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some(depends) => Ok(depends),
+            None => Ok(*known.insert(classifier.depends_on_neighbours(self.device)?)),
+        }
     }
 
     /// A session for one core.
     fn session(&self, name: &str, model: &OnnxModel) -> Result<Session, ScorerError> {
-        let packed = self.packed_weights(model.weights.sha256);
+        let packed = self.packed_weights(model.sha256());
         let made = self.runtime.explain(|| {
             let options = self.runtime.options(self.device, 1)?;
             options.with_prepacked_weights(&packed)?.commit_from_file(&model.weights.path)
@@ -102,6 +132,10 @@ impl Classifiers {
     }
 }
 
-fn cannot_load(name: &str, model: &OnnxModel, problem: String) -> ScorerError {
+fn cannot_load(name: &str, model: &OnnxModel, mut problem: String) -> ScorerError {
+    let lower = problem.to_lowercase();
+    if lower.contains("ir version") || lower.contains("opset") {
+        problem += "; export the model for older versions of ONNX, or set ORT_DYLIB_PATH to a newer ONNX Runtime";
+    }
     ScorerError::Load { name: name.to_owned(), file: model.weights.path.display().to_string(), problem }
 }

@@ -18,8 +18,14 @@ pub struct Call {
     pub batch: Option<usize>,
 }
 
-/// Checks the session's declarations; the error says what differs and what to write.
-pub fn check(session: &Session, model: &OnnxModel) -> Result<Call, String> {
+/// Most pictures in one call. A model asks for the memory of its batch.
+const MOST_BATCH: usize = 1024;
+/// Most bytes of one call's pictures.
+const MOST_BYTES: u64 = 4 << 30;
+
+/// Checks the session's declarations; the error says what differs and what to write. `batch`: pictures in a call,
+/// unless the model or the recipe fixes them.
+pub fn check(session: &Session, model: &OnnxModel, batch: usize) -> Result<Call, String> {
     let inputs = session.inputs();
     let [input] = inputs else {
         return Err(format!(
@@ -28,9 +34,10 @@ pub fn check(session: &Session, model: &OnnxModel) -> Result<Call, String> {
             names(inputs)
         ));
     };
-    let batch = check_input(input, model)?;
+    let fixed = check_input(input, model)?;
+    check_size(fixed.unwrap_or(batch), fixed.is_some(), model)?;
     let output = pick_output(session.outputs(), model.output.name.as_deref())?;
-    Ok(Call { input: input.name().to_owned(), output, batch })
+    Ok(Call { input: input.name().to_owned(), output, batch: fixed })
 }
 
 /// The name of an input's batch dimension, if it is open and has one: `batch_size`.
@@ -92,6 +99,44 @@ fn check_batch(declared: i64, said: Option<u32>) -> Result<Option<usize>, String
     }
 }
 
+fn check_size(batch: usize, is_fixed: bool, model: &OnnxModel) -> Result<(), String> {
+    let remedy = if is_fixed { "export the model with an open batch, or a small one" } else { "lower mine.batch" };
+    if batch > MOST_BATCH {
+        return Err(format!("a call of it has {batch} pictures, but at most {MOST_BATCH} are possible; {remedy}"));
+    }
+    let side = u64::from(model.preprocess.crop_px);
+    let number = match model.input.dtype {
+        Dtype::F32 => 4,
+        Dtype::F16 => 2,
+        Dtype::U8 => 1,
+    };
+    let bytes = batch as u64 * 3 * side * side * number;
+    if bytes > MOST_BYTES {
+        let gib = bytes >> 30;
+        return Err(format!(
+            "a call of {batch} pictures of {side} px takes {gib} GiB, but at most 4 are taken; {remedy}"
+        ));
+    }
+    Ok(())
+}
+
+/// What is wrong with an output of `numbers` numbers for `batch` pictures, where there should be `classes` for each.
+pub fn other_classes(numbers: usize, batch: usize, classes: usize) -> String {
+    let each = numbers / batch;
+    if !numbers.is_multiple_of(batch) {
+        let problem = format!("it gives {numbers} numbers for {batch} picture(s), not {batch} x {classes} classes");
+        return format!("{problem}; name another output with output.name");
+    }
+    let problem = format!("it gives {each} numbers for a picture, but output.classes is {classes}");
+    let remedy = match each {
+        1001 => "write output.classes = 1001 and output.offset = 1: it has a background class before ImageNet's 1000",
+        1000 => "write output.classes = 1000 and no output.offset",
+        1002.. => "write that number, and with output.offset which of them is ImageNet's first class",
+        _ => "a surrogate needs ImageNet's 1000 classes; is it another model, or another output (output.name)?",
+    };
+    format!("{problem}; {remedy}")
+}
+
 /// The name in recipes.
 fn word(dtype: Dtype) -> &'static str {
     match dtype {
@@ -115,5 +160,23 @@ pub fn expected_shape(input: &InputSpec, side: u32) -> [i64; 4] {
     match input.layout {
         Layout::Nchw => [-1, 3, side, side],
         Layout::Nhwc => [-1, side, side, 3],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_classes;
+
+    #[test]
+    fn an_output_of_another_width_is_named_with_what_to_write() {
+        let check = |numbers, batch, classes, part: &str| {
+            let text = other_classes(numbers, batch, classes);
+            assert!(text.contains(part), "{text}");
+        };
+        check(2002, 2, 1000, "write output.classes = 1001 and output.offset = 1");
+        check(1000, 1, 1001, "write output.classes = 1000 and no output.offset");
+        check(2 * 21843, 2, 1000, "it gives 21843 numbers for a picture, but output.classes is 1000");
+        check(10, 1, 1000, "needs ImageNet's 1000 classes");
+        check(1001, 2, 1000, "1001 numbers for 2 picture(s)");
     }
 }

@@ -15,6 +15,7 @@ use super::rounds;
 use crate::answers::{self, MAX_BYTES};
 use crate::config::ConfigError;
 use crate::domain::{Agreement, Answer, AnswerRow, Key, RawAnswer, RunSpec, Secret, Sha256, parse_time};
+use crate::input;
 use crate::people::{Candidate, CheckedAnswers, Decisions, Round, check_answers, decide, lacking, still_hard};
 use crate::pool::Pool;
 use crate::store::{self, Check, NewRecord, RowCounts, RunDir, ShardRecord, StoreError, UnitState};
@@ -150,11 +151,7 @@ struct Parsed {
 fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, AnnotateError> {
     let name = file.display().to_string();
     let cannot = |problem: String| AnnotateError::Answers { file: name.clone(), problem };
-    let size = fs::metadata(file).map_err(|e| cannot(format!("cannot be read: {e}")))?.len();
-    if size > MAX_BYTES {
-        return Err(cannot(format!("has {size} bytes, more than {MAX_BYTES}; split it")));
-    }
-    let bytes = fs::read(file).map_err(|e| cannot(format!("cannot be read: {e}")))?;
+    let bytes = input::read(file, MAX_BYTES).map_err(|e| cannot(format!("cannot be read: {e}")))?;
     if answers::is_database(&bytes) {
         let own = if same(file, &ctx.run.ballots()) { ctx.run.ballots_id()? } else { None };
         let (id, given) = store::read_ballots(file, own.as_deref())?;
@@ -229,7 +226,7 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
         None => next_order(ctx)?,
     };
     let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
-    let record = NewRecord { key, rows: counts, lost: Vec::new(), facts };
+    let record = NewRecord { key, rows: counts, lost: Vec::new(), facts, sums: None };
     unit.commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
     unit.tidy()?;
     Ok(Input { file, rows: counts.given, problems, first_problem, known: false })
@@ -282,7 +279,7 @@ fn write(ctx: &Context, spec: &RunSpec, checked: &CheckedAnswers, decisions: &De
     let questions: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     let rows = RowCounts::all_kept(decisions.items.len() as u64);
     let facts = BTreeMap::from([(RunDir::INPUTS.to_owned(), ctx.run.answered()?.join(" "))]);
-    let record = NewRecord { key: key(ctx, spec)?, rows, lost: Vec::new(), facts };
+    let record = NewRecord { key: key(ctx, spec)?, rows, lost: Vec::new(), facts, sums: None };
     let files = [
         ("votes.parquet", verdicts_table::encode_votes(&checked.votes)?),
         ("assignments.parquet", verdicts_table::encode_assignments(&checked.assignments)?),

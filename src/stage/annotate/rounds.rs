@@ -188,7 +188,7 @@ fn make(pool: &Pool, new: NewRound, earlier: &[Round]) -> Result<Round, Annotate
     let rows = RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
     let images = images_on(pool, &tasks)?.to_string();
     let facts = [(KIND.to_owned(), kind.to_owned()), (IMAGES.to_owned(), images)].into();
-    let record = NewRecord { key, rows, lost, facts };
+    let record = NewRecord { key, rows, lost, facts, sums: None };
     // Before the first round, so that a list that is missing later is damage.
     ctx.run.start_blanks()?;
     ctx.run.round(index).commit_once(&[("sentinels.parquet", sentinels), ("tasks.parquet", all)], record)?;

@@ -23,7 +23,8 @@ pub fn write_dropped(pool: &Pool, images: &ShardRecords, scored: &[Scored]) -> R
     rows.dedup();
     let hashes: Vec<_> = records.iter().map(|record| record.hash()).collect();
     let counts = RowCounts::all_kept(rows.len() as u64);
-    let record = NewRecord { key: dropped_key(&hashes), rows: counts, lost: Vec::new(), facts: BTreeMap::new() };
+    let record =
+        NewRecord { key: dropped_key(&hashes), rows: counts, lost: Vec::new(), facts: BTreeMap::new(), sums: None };
     let run = &pool.ctx().run;
     let record = run.dropped().commit(&[("parquet", dropped_table::encode(&rows)?)], record)?;
     run.set_dropped(&record)?;

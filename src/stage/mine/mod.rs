@@ -11,7 +11,7 @@ mod select;
 
 use crate::config::ConfigError;
 use crate::domain::{Device, LabelSpace, RunSpec};
-use crate::pool::Pool;
+use crate::pool::{Pool, ScorerWarning};
 use crate::store::{Check, ShardRecord};
 use crate::work::processes::{self, Job};
 use crate::work::{Part, ShardRecords};
@@ -29,6 +29,8 @@ pub struct Mining {
     pub selected: Selected,
     /// Rows of `dropped.parquet`.
     pub dropped: u64,
+    /// What is noticed of the scorers.
+    pub warnings: Vec<ScorerWarning>,
 }
 
 /// Mines by the pool's recipe; `images` is what `generate` returned. The caller holds the run's lock.
@@ -41,7 +43,18 @@ pub fn mine(pool: &Pool, images: &ShardRecords, check: Check) -> Result<Mining, 
     let selected = select::select(pool, images, &scored)?;
     // Predictions that gave way to new ones go at once: people read all tables of a folder together.
     pool.ctx().run.sweep()?;
-    Ok(Mining { scored, selected, dropped })
+    let warnings = warnings(pool, &scored);
+    Ok(Mining { scored, selected, dropped, warnings })
+}
+
+/// Finds and says what is wrong with all scores of a scorer together.
+fn warnings(pool: &Pool, scored: &[Scored]) -> Vec<ScorerWarning> {
+    let mut warnings = Vec::new();
+    for scored in scored {
+        warnings.extend(ScorerWarning::of(pool.spec(), &scored.surrogate, &scored.records.records));
+    }
+    warnings.iter().for_each(|warning| pool.ctx().progress.note(&format!("warning: {warning}")));
+    warnings
 }
 
 /// Makes the missing predictions on all `devices` at once, if there are several; `images`: the records of all shards.

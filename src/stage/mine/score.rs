@@ -15,15 +15,15 @@ use rayon::prelude::*;
 
 use super::MineError;
 use super::queue::{self, Prepared, Queued};
-use crate::assets::Located;
 use crate::domain::{
-    Device, DropRow, ImageRow, Outcome, PlanRow, Prediction, RunSpec, Scores, Stage, SurrogateModel, SurrogateSpec,
+    Device, DropRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, ScoreSums, Scores, Stage, SurrogateModel,
+    SurrogateSpec,
 };
 use crate::imaging::RgbImage;
 use crate::pool::{Pool, predictions_key};
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
 use crate::stage::prepare::{self, PrepareError};
-use crate::stats::{ClassMask, predict};
+use crate::stats::{ClassMask, predict, score_sums};
 use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
 use crate::table::predictions_table;
 use crate::work::processes::WorkCount;
@@ -53,6 +53,8 @@ struct Score<'a> {
     runtime_loaded: bool,
     /// For each surrogate, whether it has scored any image yet.
     proven: Vec<bool>,
+    /// For each surrogate, whether it scores one image at a time ([`Scorer::is_alone`]).
+    alone: Vec<bool>,
     engines: Mutex<Vec<Engine>>,
 }
 
@@ -84,6 +86,7 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
         factory: None,
         runtime_loaded: false,
         proven: vec![false; names.len()],
+        alone: vec![false; names.len()],
         engines: Mutex::default(),
     };
     let mut records = for_each_shard(ctx, &pool.plan().ranges, check, work)?;
@@ -114,11 +117,10 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, Store
 
 /// An error if the weights are not the ones that the spec names.
 fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
-    let SurrogateModel::Onnx(model) = &surrogate.model else { return Ok(()) };
-    let checked = Located::at(&model.weights.path, &surrogate.name, Some(model.weights.sha256));
-    checked
-        .map(|_| ())
-        .map_err(|source| PrepareError::Weights { name: surrogate.name.clone(), source: Box::new(source) })
+    match &surrogate.model {
+        SurrogateModel::Onnx(model) => prepare::check_weights(&surrogate.name, model),
+        SurrogateModel::Fake(_) => Ok(()),
+    }
 }
 
 /// An error if the requested device is of another kind (CPU, CUDA) than the one that made the predictions of the run.
@@ -169,7 +171,8 @@ impl ShardWork for Score<'_> {
         };
         // Items that an earlier stage lost count as done.
         self.ctx.progress.advance((labels.len() - images.len()) as u64);
-        let made = pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, outcomes));
+        let made =
+            pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, &labels, outcomes));
         let made = made.collect::<Result<Vec<ShardResult>, MineError>>()?;
         pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
         Ok(made)
@@ -195,7 +198,8 @@ impl Score<'_> {
             engines.resize_with(count, Engine::new);
         }
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
-        fresh.copied().try_for_each(|at| check_weights(surrogates[at]))?;
+        let fresh: Vec<usize> = fresh.copied().collect();
+        fresh.iter().try_for_each(|&at| check_weights(surrogates[at]))?;
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
@@ -206,7 +210,14 @@ impl Score<'_> {
         };
         // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
         // 26610).
-        Ok(self.pool.install(|| engines.par_iter_mut().try_for_each(load))?)
+        self.pool.install(|| engines.par_iter_mut().try_for_each(load))?;
+        for at in fresh {
+            self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
+            if self.alone[at] {
+                self.ctx.progress.note(&alone_note(&surrogates[at].name));
+            }
+        }
+        Ok(())
     }
 
     fn instances(&self) -> Instances {
@@ -344,8 +355,9 @@ impl Score<'_> {
     }
 
     fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
-        let label = labels.binary_search_by_key(&row.item_id, |label| label.item_id).map(|at| &labels[at].label_ids);
-        let Ok(label_ids) = label else { return Outcome::Failed("the item is not in the plan".to_owned()) };
+        let Some(label_ids) = label_ids(labels, row.item_id) else {
+            return Outcome::Failed("the item is not in the plan".to_owned());
+        };
         match predict(row.item_id, scores, label_ids, &self.mask) {
             Ok(prediction) => Outcome::Kept(prediction),
             Err(error) => Outcome::Failed(error.to_string()),
@@ -353,11 +365,14 @@ impl Score<'_> {
     }
 
     /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
-    fn facts(&self) -> BTreeMap<String, String> {
+    fn facts(&self, at: usize) -> BTreeMap<String, String> {
         let Some(factory) = &self.factory else { return BTreeMap::new() };
         let mut facts = factory.facts().clone();
         if factory.instances() == Instances::PerModel {
             facts.insert("batch".to_owned(), self.batch().to_string());
+        }
+        if self.alone[at] {
+            facts.insert("one_by_one".to_owned(), "yes".to_owned());
         }
         facts
     }
@@ -367,6 +382,7 @@ impl Score<'_> {
         shard: usize,
         at: usize,
         images: &[ImageRow],
+        labels: &[PlanRow],
         outcomes: Vec<Outcome<Prediction>>,
     ) -> Result<ShardResult, MineError> {
         let name = &self.surrogates[at].name;
@@ -397,10 +413,30 @@ impl Score<'_> {
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
-            SurrogateModel::Onnx(_) => self.facts(),
+            SurrogateModel::Onnx(_) => self.facts(at),
         };
-        Ok(ShardResult { files: vec![("parquet", predictions_table::encode(&kept)?)], rows, lost, facts })
+        let files = vec![("parquet", predictions_table::encode(&kept)?)];
+        Ok(ShardResult { files, rows, lost, facts, sums: Some(sums_of(&kept, labels)) })
     }
+}
+
+fn alone_note(name: &str) -> String {
+    format!(
+        "surrogate `{name}`: its scores of an image depend on the images beside it in a batch, so it scores one image \
+         at a time, which is slower; the cause is dynamic quantisation, or batch normalisation left in training mode: \
+         then export the model in evaluation mode"
+    )
+}
+
+/// The classes that are accepted for an item.
+fn label_ids(labels: &[PlanRow], item: ItemId) -> Option<&[i32]> {
+    let at = labels.binary_search_by_key(&item, |label| label.item_id).ok()?;
+    Some(&labels[at].label_ids)
+}
+
+fn sums_of(predictions: &[Prediction], labels: &[PlanRow]) -> ScoreSums {
+    let classes = |row: &'_ Prediction| label_ids(labels, row.item_id).unwrap_or_default();
+    score_sums(predictions.iter().map(|row| (row, classes(row))))
 }
 
 /// An image fitted for a surrogate; an image that could not be read keeps its reason.

@@ -64,7 +64,7 @@ pub fn select(pool: &Pool, images: &ShardRecords, scored: &[Scored]) -> Result<S
     };
     let facts = BTreeMap::from([(HARD.to_owned(), selected.hard.to_string())]);
     let rows = RowCounts::all_kept(selected.items);
-    let record = NewRecord { key: key(pool, images, scored), rows, lost: Vec::new(), facts };
+    let record = NewRecord { key: key(pool, images, scored), rows, lost: Vec::new(), facts, sums: None };
     let record = unit.commit_started(target, record)?;
     run.set_manifest(&selected.id, &record)?;
     unit.tidy()?;

@@ -4,8 +4,9 @@
 
 use crate::assets::AssetError;
 use crate::config::ConfigError;
+use crate::domain::Sha256;
 use crate::generator::GeneratorError;
-use crate::onnx::RuntimeError;
+use crate::onnx::{ExternalError, RuntimeError};
 use crate::store::StoreError;
 use crate::work::WorkError;
 
@@ -31,6 +32,44 @@ pub enum PrepareError {
         name: String,
         /// The cause.
         source: Box<AssetError>,
+    },
+    /// A surrogate's file is not an ONNX model, or names files that it must not.
+    #[error("surrogate `{name}`: {file} cannot be used: {problem}; export the model again, or fetch the file again")]
+    NotAModel {
+        /// The surrogate.
+        name: String,
+        /// Its graph.
+        file: String,
+        /// What is wrong.
+        problem: ExternalError,
+    },
+    /// A file of weights that the graph names is not there.
+    #[error(
+        "surrogate `{name}`: {missing} is missing; {graph} is a graph without weights, and they are in that file: put \
+         it beside the graph"
+    )]
+    NoData {
+        /// The surrogate.
+        name: String,
+        /// Its graph.
+        graph: String,
+        /// The file.
+        missing: String,
+    },
+    /// The recipe has the hash of the graph, but the model has more files.
+    #[error(
+        "surrogate `{name}`: weights.sha256 is the hash of {graph} alone, but its weights are in {count} other file(s) \
+         too; write {whole}, which is the hash of all"
+    )]
+    HashOfGraph {
+        /// The surrogate.
+        name: String,
+        /// Its graph.
+        graph: String,
+        /// Its files of weights.
+        count: usize,
+        /// The hash of all.
+        whole: Sha256,
     },
     /// The source of images cannot be used.
     #[error(transparent)]

@@ -6,8 +6,8 @@
 
 use super::PrepareError;
 use super::weights::find_weights;
-use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef, WeightsRef};
-use crate::domain::{MineSpec, OnnxModel, RunSpec, SurrogateModel, SurrogateSpec};
+use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef};
+use crate::domain::{MineSpec, RunSpec, SurrogateModel, SurrogateSpec};
 use crate::source::with_model;
 use crate::store::FORMAT;
 use crate::work::Context;
@@ -49,16 +49,7 @@ pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
 pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
     let model = match &def.model {
         ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
-        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(OnnxModel {
-            weights: find_weights(ctx, &def.name, &onnx.weights)?,
-            preprocess: onnx.preprocess,
-            input: onnx.input.clone(),
-            output: onnx.output.clone(),
-            licence: match &onnx.weights {
-                WeightsRef::Entry(entry) => Some(entry.licence.clone()),
-                WeightsRef::Path { .. } => None,
-            },
-        }),
+        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(find_weights(ctx, &def.name, onnx)?),
     };
     Ok(SurrogateSpec { name: def.name.clone(), model })
 }

@@ -1,23 +1,101 @@
-//! External files of a run: found on this machine, or fetched where the data manifest says how.
+//! External files of a run, graphs with their files of weights: found on this machine, or fetched where the data manifest says how.
 //!
 //! Holds always: a fetch is announced before it starts, and a hash that is pinned now is shown, because both change
 //! what the next run finds.
 
+use std::path::{Path, PathBuf};
+
 use super::PrepareError;
 use crate::assets::{self, AssetError, Located};
-use crate::config::{WeightsRef, real_path};
-use crate::domain::{DataEntry, PinnedFile};
+use crate::config::{OnnxDef, WeightsRef, real_path};
+use crate::domain::{DataEntry, OnnxModel, PinnedFile, Sha256};
+use crate::onnx::{ExternalError, external_files};
 use crate::work::Context;
 
-/// A surrogate's weights, found or fetched, and hashed. `name`: the surrogate.
-pub fn find_weights(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<PinnedFile, PrepareError> {
-    let found = match weights {
-        WeightsRef::Path { path, sha256 } => Located::at(path, name, *sha256),
+/// A surrogate's model with its files found, or fetched if the manifest has a source, and hashed. `name`: the surrogate.
+pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxModel, PrepareError> {
+    let found = match &def.weights {
+        WeightsRef::Path { path, .. } => Located::at(path, name, None),
         WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
     };
-    let Located { path, bytes, sha256 } =
-        found.map_err(|source| PrepareError::Weights { name: name.to_owned(), source: Box::new(source) })?;
-    Ok(PinnedFile { path: real_path(&path), bytes, sha256 })
+    let Located { path, bytes, sha256 } = found.map_err(|source| of_weights(name, source))?;
+    let names = names_in(name, &path)?;
+    let path = graph_path(&path, &names);
+    let data = pinned_beside(name, &path, &names)?;
+    let OnnxDef { weights, preprocess, input, output } = def.clone();
+    let weights_file = PinnedFile { path, bytes, sha256 };
+    let mut model = OnnxModel { weights: weights_file, data, preprocess, input, output, licence: None };
+    match weights {
+        WeightsRef::Entry(entry) => model.licence = Some(entry.licence),
+        WeightsRef::Path { sha256: Some(wanted), .. } => check_hash(name, &model, wanted)?,
+        WeightsRef::Path { sha256: None, .. } => {}
+    }
+    Ok(model)
+}
+
+/// An error if a file of the model is not the one that the spec names.
+pub fn check_weights(name: &str, model: &OnnxModel) -> Result<(), PrepareError> {
+    for file in std::iter::once(&model.weights).chain(&model.data) {
+        // The path of the graph is absolute and stays as it is.
+        let path = model.weights.path.with_file_name(&file.path);
+        Located::at(&path, name, Some(file.sha256)).map_err(|source| of_weights(name, source))?;
+    }
+    Ok(())
+}
+
+fn of_weights(name: &str, source: AssetError) -> PrepareError {
+    PrepareError::Weights { name: name.to_owned(), source: Box::new(source) }
+}
+
+/// The files of weights that the graph at `path` names.
+fn names_in(name: &str, path: &Path) -> Result<Vec<String>, PrepareError> {
+    external_files(path).map_err(|problem: ExternalError| {
+        let file = path.display().to_string();
+        PrepareError::NotAModel { name: name.to_owned(), file, problem }
+    })
+}
+
+/// The path under which the graph has its files of weights beside it: `path` itself, because in the hub's cache it is a
+/// link, and the target has no neighbours; else its target.
+fn graph_path(path: &Path, names: &[String]) -> PathBuf {
+    let target = real_path(path);
+    let has_all = |graph: &Path| names.iter().all(|name| graph.with_file_name(name).is_file());
+    if names.is_empty() || (has_all(&target) && !has_all(path)) {
+        return target;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(file)) => real_path(folder).join(file),
+        _ => target,
+    }
+}
+
+fn pinned_beside(name: &str, graph: &Path, names: &[String]) -> Result<Vec<PinnedFile>, PrepareError> {
+    let mut data = Vec::with_capacity(names.len());
+    for file in names {
+        let path = graph.with_file_name(file);
+        if !path.exists() {
+            let (graph, missing) = (graph.display().to_string(), path.display().to_string());
+            return Err(PrepareError::NoData { name: name.to_owned(), graph, missing });
+        }
+        let Located { bytes, sha256, .. } =
+            Located::at(&path, name, None).map_err(|source| of_weights(name, source))?;
+        data.push(PinnedFile { path: PathBuf::from(file), bytes, sha256 });
+    }
+    Ok(data)
+}
+
+/// Compares the hash in the recipe with that of the whole model.
+fn check_hash(name: &str, model: &OnnxModel, wanted: Sha256) -> Result<(), PrepareError> {
+    let (found, path) = (model.sha256(), model.weights.path.display().to_string());
+    if found == wanted {
+        return Ok(());
+    }
+    if wanted == model.weights.sha256 {
+        let count = model.data.len();
+        return Err(PrepareError::HashOfGraph { name: name.to_owned(), graph: path, count, whole: found });
+    }
+    let (id, found, wanted) = (name.to_owned(), format!("SHA-256 {found}"), wanted.to_string());
+    Err(of_weights(name, AssetError::WrongHash { id, path, found, wanted }))
 }
 
 /// The file of `entry`; fetched, with a note, if it is not on this machine and has a source.

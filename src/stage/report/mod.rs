@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::prepare::{all_described, made_by};
 use crate::config::class_names;
 use crate::domain::{DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec};
-use crate::pool::{JudgedShard, Pool};
+use crate::pool::{JudgedShard, Pool, ScorerWarning};
 use crate::render::report as page;
 use crate::source::source;
 use crate::stats::{ItemResult, Summary, SurrogateVotes, wilson};
@@ -86,6 +86,8 @@ struct Figures {
     runtimes: Vec<String>,
     /// Runtime of each target.
     target_runtimes: Vec<String>,
+    /// What is noticed of the scorers.
+    warnings: Vec<String>,
     /// By nuisance, and of targets.
     groups: Groups,
     /// Images that this mining lacks, with reasons; not images on which only a target or an unselected surrogate
@@ -104,6 +106,7 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
         engine: made_by(ctx, pool.shards())?,
         runtimes: runtimes(ctx, &select.surrogates, pool.shards())?,
         target_runtimes: runtimes(ctx, &spec.mine.targets, pool.shards())?,
+        warnings: ScorerWarning::of_run(&ctx.run, spec, pool.shards())?.iter().map(ToString::to_string).collect(),
         groups: Groups::new(spec),
         missing: 0,
         dropped: pool.dropped()?,
@@ -176,6 +179,7 @@ fn assemble(
         people,
         facts: facts(spec, figures.engine),
         pool_items: summary.items(),
+        warnings: figures.warnings.clone(),
         hard_items: summary.hard(),
         dropped_items: figures.missing as u64,
         near_ties: summary.near_ties(),

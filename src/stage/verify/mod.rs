@@ -10,8 +10,9 @@ mod verified;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{DropRow, RunSpec, Sha256};
+use crate::domain::{DropRow, RunSpec, Sha256, SurrogateModel};
 use crate::pool::{dropped_key, images_key, mining_key, plan_key, predictions_key, shard_ranges};
+use crate::stage::prepare::check_weights;
 use crate::store::{ShardRecord, StoreError};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::{Context, WorkError};
@@ -65,6 +66,7 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
         ctx.progress.advance(1);
     }
     ctx.progress.finish();
+    verify_weights(&spec, &mut verified);
     verify_others(ctx, &spec, ranges.len(), &mut verified);
     verify_dropped(ctx, &plan, &mut followed, &mut verified);
     verify_minings(ctx, &spec, &plan, &followed, &mut verified)?;
@@ -111,6 +113,21 @@ impl Run<'_> {
             }
             followed.predictions[at].push(record.hash());
             followed.lost.extend(record.lost);
+        }
+    }
+}
+
+/// Compares the weights of the scorers, where they still are, with those that made the predictions.
+fn verify_weights(spec: &RunSpec, verified: &mut Verified) {
+    for scorer in spec.scored() {
+        let SurrogateModel::Onnx(model) = &scorer.model else { continue };
+        if !model.weights.path.exists() {
+            continue;
+        }
+        if let Err(error) = check_weights(&scorer.name, model) {
+            let what =
+                "its predictions are of other weights; restore these, or run `hardset build` again to score anew";
+            verified.problems.push(format!("{error}: {what}"));
         }
     }
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::input;
+
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -35,7 +37,7 @@ pub enum ModelError {
     },
     /// There are no weights.
     #[error(
-        "{folder} has no {stem}.safetensors (nor an index of shards); \
+        "{folder} has no {stem}.safetensors, no index of shards and none of the variants fp16, bf16 or fp32; \
          convert other formats with diffusers' save_pretrained"
     )]
     NoWeights {
@@ -68,7 +70,7 @@ pub(super) struct Json {
 /// Name for messages and text of file `name` of a model.
 pub(super) fn read_text(root: &Path, name: &str) -> Result<(String, String), ModelError> {
     let file = root.join(name).display().to_string();
-    match std::fs::read_to_string(root.join(name)) {
+    match input::read_text(&root.join(name), input::JSON_BYTES) {
         Ok(text) => Ok((file, text)),
         Err(source) => Err(ModelError::Read { file, source }),
     }

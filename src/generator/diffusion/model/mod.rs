@@ -126,20 +126,26 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, ModelError> {
     Ok(files)
 }
 
-/// The safetensors of a part: one file, or the shards that its index lists.
+/// Variants of weights that are looked for after those without a name, in this order. `non_ema` is for training.
+const VARIANTS: [&str; 3] = ["fp16", "bf16", "fp32"];
+
+/// The safetensors of a part: one file, or the shards that its index lists; of several variants the first.
 fn weight_files(root: &Path, part: &'static str) -> Result<Vec<PathBuf>, ModelError> {
     let stem = PARTS.iter().find(|(name, _)| *name == part).map_or("model", |(_, stem)| stem);
     let folder = root.join(part);
-    for name in [format!("{stem}.safetensors"), format!("{stem}.fp16.safetensors")] {
-        if folder.join(&name).is_file() {
-            return Ok(vec![folder.join(name)]);
-        }
+    let (mut whole, mut indices) =
+        (vec![format!("{stem}.safetensors")], vec![format!("{stem}.safetensors.index.json")]);
+    for variant in VARIANTS {
+        whole.push(format!("{stem}.{variant}.safetensors"));
+        // The names of diffusers and transformers (`_add_variant`), and those that early versions wrote.
+        indices.push(format!("{stem}.safetensors.index.{variant}.json"));
+        indices.push(format!("{stem}.{variant}.safetensors.index.json"));
     }
-    for name in [format!("{stem}.safetensors.index.json"), format!("{stem}.fp16.safetensors.index.json")] {
-        if folder.join(&name).is_file() {
-            let index = Json::read(root, &format!("{part}/{name}"))?;
-            return index.shards(&folder);
-        }
+    if let Some(name) = whole.iter().find(|name| folder.join(name).is_file()) {
+        return Ok(vec![folder.join(name)]);
+    }
+    if let Some(name) = indices.iter().find(|name| folder.join(name).is_file()) {
+        return Json::read(root, &format!("{part}/{name}"))?.shards(&folder);
     }
     Err(ModelError::NoWeights { folder: folder.display().to_string(), stem: (*stem).to_owned() })
 }

@@ -3,13 +3,13 @@
 //! A mapped file must not be cut while the program runs: the operating system would then stop the program.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::PathBuf;
 
 use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::{Dtype, tensor::Metadata};
 
 use super::ModelError;
+use crate::input;
 
 /// Longest header that is read; safetensors' own limit.
 const MAX_HEADER: u64 = 100_000_000;
@@ -49,7 +49,7 @@ impl Weights {
         let mut weights = Self { files: Vec::new(), tensors: BTreeMap::new() };
         for path in paths {
             let read = |source| ModelError::Read { file: path.display().to_string(), source };
-            let file = File::open(path).map_err(read)?;
+            let file = input::open(path).map_err(read)?;
             // SAFETY: the map is only read; a file that is cut meanwhile stops the program, as the module says.
             let map = unsafe { Mmap::map(&file) }.map_err(read)?;
             let bad = |problem: String| ModelError::File { file: path.display().to_string(), problem };
