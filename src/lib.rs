@@ -3,6 +3,7 @@
 //! Modules in reading order, lowest layer first; nothing imports its own layer or a higher one (`ARCHITECTURE.md`,
 //! `tests/architecture/`).
 
+pub mod delimited;
 pub mod domain;
 
 pub mod answers;

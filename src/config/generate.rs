@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::TomlFile, nuisances};
+use super::{ConfigError, lookup, lookup::TomlFile, nuisances, read_file};
 use crate::domain::{
     DiffusionModel, DiffusionSource, FakeImages, FolderSource, GenerateSpec, LabelSource, PinnedFile, Precision,
     PromptGrid, SamplerKind, Sha256,
@@ -105,7 +105,7 @@ fn folder(raw: RawFolder, found: &TomlFile) -> Result<GenerateSpec, ConfigError>
 }
 
 fn hashed(path: &Path) -> Result<PinnedFile, ConfigError> {
-    let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
+    let bytes = read_file(path).map_err(|source| ConfigError::Read { file: path.display().to_string(), source })?;
     Ok(PinnedFile { path: lookup::real_path(path), bytes: bytes.len() as u64, sha256: Sha256::of(&bytes) })
 }
 

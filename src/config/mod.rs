@@ -15,6 +15,7 @@ mod manifest;
 mod nuisances;
 mod overrides;
 mod recipe;
+mod regular;
 mod release;
 mod surrogate;
 
@@ -24,4 +25,5 @@ pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
+pub use regular::read_file;
 pub use surrogate::{ModelDef, OnnxDef, SurrogateDef, WeightsRef};

@@ -87,7 +87,7 @@ fn list(spec: &FakeImages, categories: &CategorySet, seed: u64) -> Result<Listin
             source: None,
         }
     });
-    Ok(Listing { rows: Rows::Listed(rows.collect()), lost: Vec::new() })
+    Ok(Listing::of(Rows::Listed(rows.collect())))
 }
 
 #[cfg(test)]

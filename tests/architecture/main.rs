@@ -21,7 +21,7 @@ use tree::{File, Place, Tree};
 
 /// Rooms, lowest layer first. A folder inside a room may have a layer of its own: `stage/release`.
 const LAYERS: &[&[&str]] = &[
-    &["domain"],
+    &["domain", "delimited"],
     &["imaging", "stats", "config", "answers", "text", "table", "store", "onnx"],
     &["people", "assets", "generator", "scorer", "render"],
     &["source"],
@@ -66,6 +66,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio", "server"),
     ("hmac", "domain/secret"),
     ("chrono", "domain/time"),
+    ("unicode_normalization", "source/labels_csv"),
 ];
 
 const MOST_LINES: usize = 600;
