@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use common::test_data;
 use hardset::domain::{Geometry, Interpolation, Resize};
 use hardset::imaging::{DecodeLimits, RgbImage, decode, dimensions, fit, perceptual_hash, thumbnail};
@@ -51,6 +52,22 @@ struct GoldenHash {
     pattern: String,
     size: (u32, u32),
     hash: String,
+}
+
+/// `tests/golden/pictures.json`, made by `make_pictures.py` beside it.
+#[derive(Deserialize)]
+struct GoldenPictures {
+    pictures: Vec<GoldenPicture>,
+}
+
+/// A file, and what Pillow reads from it; without a hash Pillow refuses it.
+#[derive(Deserialize)]
+struct GoldenPicture {
+    name: String,
+    /// Base64.
+    file: String,
+    size: Option<(u32, u32)>,
+    rgb_sha256: Option<String>,
 }
 
 /// One entry of `edge/expected.json`: what Pillow sees, or the class of its error.
@@ -138,6 +155,20 @@ fn thumbnails_equal_pillows_lanczos() {
         let made = thumbnail(&synthetic(case.image), case.longest_px);
         assert_eq!((made.width_px(), made.height_px()), case.size);
         assert_eq!(sha256(&made), case.sha256, "{:?} at {} px", case.image, case.longest_px);
+    }
+}
+
+#[test]
+fn odd_pictures_are_read_or_refused_as_by_pillow() {
+    let limits = DecodeLimits::default();
+    let pictures = golden::<GoldenPictures>("pictures.json").pictures;
+    assert!(pictures.len() > 200);
+    for GoldenPicture { name, file, size, rgb_sha256 } in pictures {
+        let file = BASE64_STANDARD.decode(file).expect("the golden file is base64");
+        let read = decode(&file, &limits);
+        let pixels = read.as_ref().ok().map(sha256);
+        assert_eq!(pixels, rgb_sha256, "{name}: {read:?}");
+        assert!(size.is_none() || dimensions(&file, &limits).ok() == size, "{name}");
     }
 }
 

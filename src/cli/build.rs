@@ -40,6 +40,7 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let text = [mined.text, report::text(&page)].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
     let json = json!({
         "run": dir.display().to_string(), "mining": mined.json, "report": page.path.display().to_string(),
+        "passed_over": plan::passed_over(Some(&pool.plan().record)), "notes": plan::notes(Some(&pool.plan().record)),
         "sheets": sheets.iter().map(annotate::exported_json).collect::<Vec<_>>(),
     });
     let left_out: u64 = sheets.iter().map(|exported| exported.left_out).sum();

@@ -245,9 +245,12 @@ fn work(error: &WorkError) -> u8 {
 fn source(error: &SourceError) -> u8 {
     match error {
         SourceError::Folder { .. } | SourceError::Gone { .. } | SourceError::Compare { .. } => MISSING,
-        SourceError::Empty(_) | SourceError::NoLabel { .. } | SourceError::LabelsCsv { .. } | SourceError::TooMany => {
-            BAD_INPUT
-        }
+        SourceError::Empty { .. }
+        | SourceError::NoLabel { .. }
+        | SourceError::LabelsRead { .. }
+        | SourceError::LabelsCsv { .. }
+        | SourceError::CountsFromOne { .. }
+        | SourceError::TooMany => BAD_INPUT,
         SourceError::Generator(error) => generator(error),
     }
 }

@@ -11,6 +11,7 @@ use super::args::PlanArgs;
 use super::error::Error;
 use super::output::{Output, size};
 use super::session::Session;
+use crate::domain::PassedOver;
 use crate::stage::plan::{self, PlanCost};
 
 pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
@@ -22,17 +23,31 @@ pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     let ctx = session.context(&dir);
     let _lock = Session::for_making(&ctx)?;
     plan::plan(&ctx, &recipe)?;
-    let record = ctx.run.plan().existing()?.rows;
-    let text = format!("{}: {} items planned, {} files without a label", dir.display(), record.kept, record.dropped);
-    let json = json!({ "run": dir.display().to_string(), "items": record.kept, "lost": record.dropped });
-    Ok(Output::new(text, json).lost(record.dropped))
+    let record = ctx.run.plan().existing()?;
+    let passed_over = plan::passed_over(Some(&record));
+    let (items, lost, other) = (record.rows.kept, record.rows.dropped, in_words(&passed_over));
+    let text = format!("{}: {items} items planned, {lost} files without a label{other}", dir.display());
+    let json = json!({
+        "run": dir.display().to_string(), "items": items, "lost": lost, "passed_over": passed_over,
+        "notes": plan::notes(Some(&record)),
+    });
+    Ok(Output::new(text, json).lost(lost))
+}
+
+/// What a line about files says of those that were passed over.
+fn in_words(passed_over: &PassedOver) -> String {
+    if passed_over.is_empty() { String::new() } else { format!("; {}", passed_over.words()) }
 }
 
 fn counted(counts: &PlanCost) -> Output {
-    let PlanCost { pairs, items, lost, categories, shards, image_bytes, inferences, hours, sheets, cost } = counts;
+    let PlanCost { pairs, items, lost, passed_over, categories, shards, image_bytes, inferences, hours, sheets, cost } =
+        counts;
     let mut lines = Vec::new();
     lines.extend(pairs.map(|pairs| format!("{pairs} pairs of category and nuisance")));
-    lines.push(format!("{items} items of {categories} categories in {shards} shard(s); {lost} files without a label"));
+    let other = in_words(passed_over);
+    lines.push(format!(
+        "{items} items of {categories} categories in {shards} shard(s); {lost} files without a label{other}"
+    ));
     lines.push(format!("{} of images to store, {inferences} inferences", size(*image_bytes)));
     lines.extend(hours.iter().map(|(device, hours)| format!("{hours:.1} hours to make them on {device}, as measured")));
     if pairs.is_some() && hours.is_empty() {
@@ -44,7 +59,7 @@ fn counted(counts: &PlanCost) -> Output {
     let pay = cost.as_ref().map_or_else(String::new, |(cost, currency)| format!(" for {cost:.2} {currency}"));
     lines.push(format!("people: at most {sheets} task sheets to fill in{pay}, if every image were hard"));
     let json = json!({
-        "pairs": pairs, "items": items, "lost": lost, "categories": categories, "shards": shards,
+        "pairs": pairs, "items": items, "lost": lost, "passed_over": passed_over, "categories": categories, "shards": shards,
         "image_bytes": image_bytes, "inferences": inferences, "task_sheets_at_most": sheets,
         "cost_at_most": cost.as_ref().map(|(cost, _)| cost),
         "hours": hours.iter().map(|(device, hours)| (device.clone(), json!(hours))).collect::<serde_json::Map<_, _>>(),

@@ -31,7 +31,7 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     }
     let json = json!({
         "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool,
-        "planned": status.planned, "shards": status.shards, "image_shards": status.image_shards,
+        "planned": status.planned, "passed_over": status.passed_over, "notes": status.notes, "shards": status.shards, "image_shards": status.image_shards,
         "surrogates": surrogates,
         "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
@@ -59,6 +59,10 @@ fn text(status: &Status) -> String {
     let count = |count: Option<u64>| count.map_or_else(|| "not yet".to_owned(), |n| n.to_string());
     let mut text = format!("{} ({})\n", status.spec.name, status.spec.tool);
     text += &format!("planned   {}\n", count(status.planned));
+    if !status.passed_over.is_empty() {
+        text += &format!("passed    over {}\n", status.passed_over.count_words());
+    }
+    text += &status.notes.iter().map(|note| format!("note      {note}\n")).collect::<String>();
     text += &format!("images    {} of {} shards\n", status.image_shards, status.shards);
     for s in &status.surrogates {
         let mark = match (s.selected, s.target) {

@@ -36,6 +36,7 @@ fn folder(source: &FolderSource) -> Sha256 {
     let labels = match labels {
         LabelSource::WordnetId => "wordnet-id",
         LabelSource::ParentFolder => "parent-folder",
+        LabelSource::ClassIndex => "class-index",
         LabelSource::Csv => "csv",
     };
     Key::new("folder", 1)

@@ -15,6 +15,7 @@ mod item;
 mod key;
 mod manifest;
 mod outcome;
+mod passed_over;
 mod pinned_file;
 mod prediction;
 mod prompt;
@@ -41,6 +42,7 @@ pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class
 pub use key::{Key, KeyValue};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
+pub use passed_over::PassedOver;
 pub use pinned_file::PinnedFile;
 pub use prediction::{Prediction, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};

@@ -174,10 +174,12 @@ pub struct FolderSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelSource {
-    /// The WordNet id with which the file's name begins (`n01440764_tench.JPEG`).
+    /// The one WordNet id in the file's name (`n01440764_tench.JPEG`, `ILSVRC2012_val_00000293_n01440764.JPEG`).
     WordnetId,
     /// The name of the file's folder: a WordNet id or a category's id.
     ParentFolder,
+    /// The name of the file's folder: an index of ImageNet-1k's classes, 0 to 999, with or without zeros before it.
+    ClassIndex,
     /// A CSV with the columns `path,label`; the label is a WordNet id or a category's id.
     Csv,
 }

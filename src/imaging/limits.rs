@@ -54,3 +54,10 @@ pub enum DecodeError {
     #[error("the picture does not fit the limits of an image: {0}")]
     Pixels(#[from] PixelsError),
 }
+
+impl DecodeError {
+    /// Data of `format` that are broken, and how.
+    pub(super) fn corrupt(format: &'static str, reason: impl ToString) -> Self {
+        Self::Corrupt { format, reason: reason.to_string() }
+    }
+}

@@ -7,19 +7,17 @@
 //! taken for its pixels, because a small file can claim to be huge. The only module that knows the crates image, png
 //! and mozjpeg.
 //!
-//! In reading order: `pixels` (the type), `limits` (and errors), `decode` (which format), `jpeg` and `raster` (the
-//! formats), `weights`, `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash`
-//! (which pictures look alike).
+//! In reading order: `pixels` (the type), `limits` (and errors), `decode` (the formats, behind one guard), `weights`,
+//! `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash` (which pictures look
+//! alike).
 
 mod decode;
 mod encode;
 mod fit;
-mod jpeg;
 mod limits;
 mod passes;
 mod phash;
 mod pixels;
-mod raster;
 mod resample;
 mod sheet;
 mod weights;

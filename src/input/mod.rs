@@ -1,11 +1,15 @@
-//! Files that people give: regular files, read up to a limit.
+//! Files that people give: regular files, read up to a limit, and the text of tables in them.
 //!
 //! Does not know what a file is for. Holds always: no read waits for a writer, and none takes more memory than its
 //! limit, because a pipe would hold the program past every signal, and `/dev/zero` has no end.
 
+mod delimited;
+
 use std::fs::{File, FileType, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
+
+pub use delimited::{Delimited, NotText, cell, text};
 
 const MIB: u64 = 1 << 20;
 

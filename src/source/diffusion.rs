@@ -18,7 +18,7 @@ impl Source for DiffusionSource {
         if grid.len() > u64::from(u32::MAX) {
             return Err(SourceError::TooMany);
         }
-        Ok(Listing { rows: Rows::Grid(grid), lost: Vec::new() })
+        Ok(Listing::of(Rows::Grid(grid)))
     }
 
     fn check(&self) -> Result<(), SourceError> {

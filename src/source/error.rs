@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::domain::PassedOver;
 use crate::generator::GeneratorError;
 
 /// Why a source cannot be used at all. What costs one image only is not an error.
@@ -41,10 +42,36 @@ pub enum SourceError {
     },
     /// The folder has no images.
     #[error(
-        "no image (jpg, jpeg, png, webp, bmp) was found below {}; name another folder with --set generate.root=DIR",
-        .0.display()
+        "no image (jpg, jpeg, jpe, jfif, png, apng, webp, bmp, dib) was found below {}{}; name another folder with \
+         --set generate.root=DIR",
+        root.display(), instead(passed_over)
     )]
-    Empty(PathBuf),
+    Empty {
+        /// The folder.
+        root: PathBuf,
+        /// The files that are there.
+        passed_over: PassedOver,
+    },
+    /// Folders that are named by class indices have one too many.
+    #[error(
+        "`{path}`: class indices go from 0 to {}, so that these folders seem to count from 1; rename them, or give the \
+         labels in a CSV (labels = \"csv\")",
+        classes - 1
+    )]
+    CountsFromOne {
+        /// A file, relative to the folder of photographs.
+        path: String,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// The CSV of labels cannot be read.
+    #[error("cannot read {}: {source}; name a CSV with the columns path,label", path.display())]
+    LabelsRead {
+        /// The CSV.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// No image has a label.
     #[error("no image below {} has a label; the first one: {reason}", root.display())]
     NoLabel {
@@ -69,4 +96,8 @@ pub enum SourceError {
     /// What makes the images cannot be used.
     #[error(transparent)]
     Generator(#[from] GeneratorError),
+}
+
+fn instead(passed_over: &PassedOver) -> String {
+    if passed_over.is_empty() { String::new() } else { format!(" ({})", passed_over.words()) }
 }

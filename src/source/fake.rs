@@ -18,7 +18,7 @@ const NOISE: u64 = 1;
 impl Source for FakeImages {
     fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
         let rows = FakeRows::new(self, categories, seed).ok_or(SourceError::TooMany)?;
-        Ok(Listing { rows: Rows::Fake(rows), lost: Vec::new() })
+        Ok(Listing::of(Rows::Fake(rows)))
     }
 
     fn generator(&self, _means: &Means) -> Result<Box<dyn Generator>, SourceError> {

@@ -15,13 +15,15 @@ use super::kind::Source;
 use super::labels::Labels;
 use super::listing::{Listing, Rows};
 use crate::domain::{
-    Category, CategorySet, DropRow, EngineChoice, FolderSource, ItemId, Outcome, Philox, PlanRow, Sha256, Stage,
+    Category, CategorySet, DropRow, EngineChoice, FolderSource, ItemId, Outcome, PassedOver, Philox, PlanRow, Sha256,
+    Stage,
 };
 use crate::generator::{Generator, GeneratorError, Means, Picture, Pictures};
 use crate::imaging::{self, DecodeLimits};
 use crate::render::release::SourceFacts;
 
-const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
+/// Those under which Pillow knows the formats that are read.
+const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib"];
 
 impl Source for FolderSource {
     fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError> {
@@ -71,7 +73,8 @@ impl Folder {
         let Some(path) = request.source.clone() else {
             return Outcome::Failed("the plan names no file".to_owned());
         };
-        let bytes = match read_limited(&self.0.root.join(&path), self.0.max_file_bytes) {
+        let bytes = match read_picture_file(&self.0.root.join(&path), self.0.max_file_bytes, "generate.max_file_bytes")
+        {
             Ok(bytes) => bytes,
             Err(reason) => return Outcome::Dropped(reason),
         };
@@ -90,16 +93,22 @@ impl Generator for Folder {
     }
 }
 
-/// The file's bytes, or why they cannot be read; never reads more than `limit`.
-fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+/// The bytes of the picture file at `path`, or why they cannot be read; never reads more than `limit`, which people
+/// know by the name `limited_by`.
+///
+/// A name that leads to something else than a file (a pipe, a device) is refused, because reading it may never end.
+pub fn read_picture_file(path: &Path, limit: u64, limited_by: &str) -> Result<Vec<u8>, String> {
     let cannot = |e: io::Error| format!("the file cannot be read: {e}");
-    let file = File::open(path).map_err(cannot)?;
-    let size = file.metadata().map_err(cannot)?.len();
+    let about = fs::metadata(path).map_err(cannot)?;
+    if !about.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let size = about.len();
     if size > limit {
-        return Err(format!("the file has {size} bytes, more than generate.max_file_bytes = {limit}"));
+        return Err(format!("the file has {size} bytes, more than {limited_by} = {limit}"));
     }
     let mut bytes = Vec::with_capacity(size as usize);
-    file.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
+    File::open(path).map_err(cannot)?.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
 }
 
@@ -107,12 +116,15 @@ fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Li
     let labels = Labels::new(source, categories)?;
     let root = source.root.as_path();
     let found = search(root, source.recursive).map_err(|e| SourceError::Folder { path: root.to_owned(), source: e })?;
-    if found.is_empty() {
-        return Err(SourceError::Empty(root.to_owned()));
+    let Found { files, passed_over } = found;
+    if files.is_empty() {
+        return Err(SourceError::Empty { root: root.to_owned(), passed_over });
     }
-    u32::try_from(found.len()).map_err(|_| SourceError::TooMany)?;
+    u32::try_from(files.len()).map_err(|_| SourceError::TooMany)?;
+    labels.check(files.iter().map(|file| file.path.as_str()))?;
+    let notes = labels.notes(files.iter().map(|file| file.path.as_str()));
     let (mut rows, mut all_lost) = (Vec::new(), Vec::new());
-    for (FoundFile { path, problem }, item) in found.into_iter().zip(0..) {
+    for (FoundFile { path, problem }, item) in files.into_iter().zip(0..) {
         let item_id = ItemId(item);
         match problem.map_or_else(|| labels.of(&path), Err) {
             Ok(category) => rows.push(row(item_id, path, category, seed)),
@@ -120,9 +132,10 @@ fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Li
         }
     }
     if rows.is_empty() {
-        return Err(SourceError::NoLabel { root: root.to_owned(), reason: all_lost[0].reason.clone() });
+        let reason = [&[all_lost[0].reason.clone()][..], &notes].concat().join("; ");
+        return Err(SourceError::NoLabel { root: root.to_owned(), reason });
     }
-    Ok(Listing { rows: Rows::Listed(rows), lost: all_lost })
+    Ok(Listing { rows: Rows::Listed(rows), lost: all_lost, passed_over, notes })
 }
 
 fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
@@ -155,7 +168,7 @@ fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow
 /// Files that cannot be images of a run are ignored; a folder that cannot be read is an error.
 pub fn images_below(root: &Path) -> Result<Vec<String>, SourceError> {
     let found = search(root, true).map_err(|e| SourceError::Compare { path: root.to_owned(), source: e })?;
-    Ok(found.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect())
+    Ok(found.files.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect())
 }
 
 /// An image below a folder, or something that looks like one.
@@ -167,24 +180,37 @@ struct FoundFile {
     problem: Option<String>,
 }
 
+/// What is below a folder.
+#[derive(Debug, Default)]
+struct Found {
+    /// Images and what looks like one, by path.
+    files: Vec<FoundFile>,
+    /// The other files, without hidden ones.
+    passed_over: PassedOver,
+}
+
 /// All images below `root`, sorted. Links are followed, but not back to a folder around them.
 ///
-/// Hidden files and files without an image's extension are ignored. A root that cannot be read is an error, and so
-/// is a folder that cannot be named.
-fn search(root: &Path, recursive: bool) -> io::Result<Vec<FoundFile>> {
+/// Hidden files are ignored, files without an image's extension are counted. A root that cannot be read is an error,
+/// and so is a folder that cannot be named.
+fn search(root: &Path, recursive: bool) -> io::Result<Found> {
     fs::read_dir(root)?;
     let depth = if recursive { usize::MAX } else { 1 };
     let is_shown = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
-    let mut found = Vec::new();
+    let mut found = Found::default();
     for entry in WalkDir::new(root).follow_links(true).max_depth(depth).into_iter().filter_entry(is_shown) {
         match entry {
-            Ok(entry) => found.extend(image(root, entry.path())),
+            Ok(entry) => match image(root, entry.path()) {
+                Some(file) => found.files.push(file),
+                None if entry.file_type().is_file() => found.passed_over.add(&entry.file_name().to_string_lossy()),
+                None => {}
+            },
             // Some errors below the root name no path: without one there can be no row, and nothing may be lost.
             Err(error) if error.depth() == 0 || error.path().is_none() => return Err(error.into()),
-            Err(error) => found.extend(unreadable(root, &error)),
+            Err(error) => found.files.extend(unreadable(root, &error)),
         }
     }
-    found.sort();
+    found.files.sort();
     Ok(found)
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::fake_rows::FakeRows;
 use super::grid::Grid;
-use crate::domain::{DropRow, PlanRow};
+use crate::domain::{DropRow, PassedOver, PlanRow};
 
 /// The items of a source, and what it leaves out.
 #[derive(Debug, Clone)]
@@ -15,6 +15,17 @@ pub struct Listing {
     pub rows: Rows,
     /// What is left out of the plan, and why.
     pub lost: Vec<DropRow>,
+    /// Files that are no images by their names.
+    pub passed_over: PassedOver,
+    /// What people should know about it.
+    pub notes: Vec<String>,
+}
+
+impl Listing {
+    /// A listing of which there is nothing more to say.
+    pub fn of(rows: Rows) -> Self {
+        Self { rows, lost: Vec::new(), passed_over: PassedOver::default(), notes: Vec::new() }
+    }
 }
 
 /// The items of a source.

@@ -12,12 +12,13 @@ mod folder;
 mod grid;
 mod kind;
 mod labels;
+mod labels_csv;
 mod listing;
 
 use crate::domain::{DiffusionModel, GenerateSpec};
 
 pub use error::SourceError;
-pub use folder::images_below;
+pub use folder::{images_below, read_picture_file};
 pub use grid::Grid;
 pub use kind::Source;
 pub use listing::{Listing, Rows};

@@ -3,11 +3,9 @@
 //! Does not make or decode images. Holds always: the same spec and images give the same plan, because everything else
 //! in a run refers to items by their number in the plan.
 
-use std::collections::BTreeMap;
-
 use super::prepare::{self, PrepareError};
 use crate::config::Recipe;
-use crate::domain::{RunSpec, Sha256};
+use crate::domain::{PassedOver, RunSpec, Sha256};
 use crate::pool::{images_key, plan_key, shard_ranges};
 use crate::source::{Listing, Rows, SourceError, source};
 use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, measured_rates};
@@ -31,6 +29,9 @@ pub enum PlanError {
     Table(#[from] TableError),
 }
 
+/// The name of the fact in a plan's record.
+const NOTES: &str = "notes";
+
 /// The size and cost of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanCost {
@@ -40,6 +41,8 @@ pub struct PlanCost {
     pub items: u64,
     /// Files that the plan leaves out.
     pub lost: u64,
+    /// Files that are no images by their names.
+    pub passed_over: PassedOver,
     /// Categories with at least one item.
     pub categories: u64,
     /// Shards.
@@ -59,7 +62,9 @@ pub struct PlanCost {
 /// Lists the source and counts; writes nothing.
 pub fn count(ctx: &Context, recipe: &Recipe) -> Result<PlanCost, PlanError> {
     let source = source(&recipe.generate);
-    let Listing { rows, lost } = source.list(&recipe.categories, recipe.seed)?;
+    let listing = source.list(&recipe.categories, recipe.seed)?;
+    tell(ctx, &listing);
+    let Listing { rows, lost, passed_over, .. } = listing;
     let items = rows.len();
     let shard_items = recipe.shard_items.unwrap_or_else(|| source.default_shard_items(items));
     let rates =
@@ -74,6 +79,7 @@ pub fn count(ctx: &Context, recipe: &Recipe) -> Result<PlanCost, PlanError> {
         pairs,
         items: items as u64,
         lost: lost.len() as u64,
+        passed_over,
         categories: rows.categories(),
         shards: items.div_ceil(shard_items as usize) as u64,
         image_bytes: source.stored_bytes(items as u64),
@@ -104,9 +110,30 @@ pub fn plan(ctx: &Context, recipe: &Recipe) -> Result<RunSpec, PlanError> {
     let mine = stored.map_or_else(|| spec.mine.clone(), |stored| stored.mine);
     ctx.run.write_spec(&RunSpec { mine, ..spec.clone() })?;
     if let Some(listing) = listing {
+        tell(ctx, &listing);
         commit(ctx, &spec, &unit, key, listing)?;
     }
     Ok(spec)
+}
+
+/// Files that the plan of a run passed over; none if the run has no plan.
+pub fn passed_over(plan: Option<&ShardRecord>) -> PassedOver {
+    let fact = plan.and_then(|plan| plan.facts.get(PassedOver::FACT));
+    fact.and_then(|fact| serde_json::from_str(fact).ok()).unwrap_or_default()
+}
+
+/// What people should know about the plan of a run.
+pub fn notes(plan: Option<&ShardRecord>) -> Vec<String> {
+    let fact = plan.and_then(|plan| plan.facts.get(NOTES));
+    fact.and_then(|fact| serde_json::from_str(fact).ok()).unwrap_or_default()
+}
+
+/// Says what people should know about a listing, where it is made.
+fn tell(ctx: &Context, listing: &Listing) {
+    listing.notes.iter().for_each(|note| ctx.progress.note(note));
+    if !listing.passed_over.is_empty() {
+        ctx.progress.note(&format!("{}; images are known by their extensions", listing.passed_over.words()));
+    }
 }
 
 /// An error if the plan is made again, because it was damaged or lost, and would come out otherwise than when the
@@ -129,10 +156,14 @@ fn check_again(ctx: &Context, spec: &RunSpec, plan: &ShardRecord) -> Result<(), 
 }
 
 fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: Listing) -> Result<(), PlanError> {
-    let Listing { rows, lost } = listing;
+    let Listing { rows, lost, passed_over, notes } = listing;
     let (kept, dropped) = (rows.len() as u64, lost.len() as u64);
     let counts = store::RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
-    let record = NewRecord { key, rows: counts, lost, facts: BTreeMap::new(), sums: None };
+    // A plan of which there is nothing to say has no facts, so that its record is the one of programs that said nothing.
+    let other_files = (!passed_over.is_empty()).then(|| (PassedOver::FACT, serde_json::json!(passed_over)));
+    let notes = (!notes.is_empty()).then(|| (NOTES, serde_json::json!(notes)));
+    let facts = other_files.into_iter().chain(notes).map(|(name, fact)| (name.to_owned(), fact.to_string())).collect();
+    let record = NewRecord { key, rows: counts, lost, facts, sums: None };
     let table = PlanTable::encode(rows.len(), spec.shard_items, |part| rows.part(part))?;
     let files = [("parquet", table)];
     check_again(ctx, spec, &unit.preview(&files, record.clone())?)?;

@@ -3,8 +3,9 @@
 //! Holds always: reads records only and takes no lock, because people ask while another process works on the run.
 
 use super::mine::HARD;
+use super::plan::{notes, passed_over};
 use super::prepare::all_described;
-use crate::domain::RunSpec;
+use crate::domain::{PassedOver, RunSpec};
 use crate::pool::{PoolError, ScorerWarning, planned_shards};
 use crate::store::{Check, RunDir, ShardRecord, StoreError, Unit};
 
@@ -15,6 +16,10 @@ pub struct Status {
     pub spec: RunSpec,
     /// Items of the plan; `None` without a plan.
     pub planned: Option<u64>,
+    /// Files that the plan passed over, because they are no images by their names.
+    pub passed_over: PassedOver,
+    /// What people should know about the plan.
+    pub notes: Vec<String>,
     /// Shards in all.
     pub shards: u64,
     /// Shards whose images are done.
@@ -76,6 +81,8 @@ pub fn status(run: &RunDir) -> Result<Status, PoolError> {
         run.dropped().existing()?;
     }
     Ok(Status {
+        passed_over: passed_over(plan.as_ref()),
+        notes: notes(plan.as_ref()),
         planned: plan.map(|record| record.rows.kept),
         shards: shards as u64,
         image_shards,

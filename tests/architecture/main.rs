@@ -67,6 +67,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio", "server"),
     ("hmac", "domain/secret"),
     ("chrono", "domain/time"),
+    ("unicode_normalization", "source/labels_csv"),
 ];
 
 const MOST_LINES: usize = 600;

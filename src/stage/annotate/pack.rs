@@ -9,6 +9,7 @@ use super::AnnotateError;
 use crate::domain::{ItemId, Outcome, RunSpec, Secret, Task, TaskImage};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::pool::{FoundImage, Pool, RunImages};
+use crate::source::read_picture_file;
 
 /// Finds, reads and encodes the images of some tasks.
 pub struct Packer {
@@ -77,8 +78,9 @@ impl Packer {
 
     fn known(&self, path: &str) -> Result<RgbImage, String> {
         let folder = self.known_good.as_deref().ok_or("the recipe no longer names annotate.sentinels.known_good")?;
-        let bytes = std::fs::read(folder.join(path)).map_err(|e| format!("the file cannot be read: {e}"))?;
-        imaging::decode(&bytes, &DecodeLimits::default()).map_err(|e| e.to_string())
+        let limits = DecodeLimits::default();
+        let bytes = read_picture_file(&folder.join(path), limits.max_file_bytes, "the limit")?;
+        imaging::decode(&bytes, &limits).map_err(|e| e.to_string())
     }
 }
 

@@ -51,7 +51,9 @@ pub enum ReleaseError {
         answers: u64,
     },
     /// A folder to compare with has no images.
-    #[error("{folder} has no image (jpg, jpeg, png, webp, bmp); give --against a folder of images, or a release")]
+    #[error(
+        "{folder} has no image (jpg, jpeg, jpe, jfif, png, apng, webp, bmp, dib); give --against a folder of images, or a release"
+    )]
     NothingToCompare {
         /// The folder.
         folder: String,

@@ -10,13 +10,15 @@ use rayon::prelude::*;
 use super::ReleaseError;
 use crate::domain::ComparedRecord;
 use crate::imaging::{self, DecodeLimits};
-use crate::source::images_below;
+use crate::source::{images_below, read_picture_file};
 use crate::store::{ReleaseDir, StoreError};
 use crate::table::ReleaseFile;
 use crate::work::Context;
 
 /// Images that are hashed between two checks for a signal.
 const BLOCK: usize = 64;
+/// Images that cannot be compared and are named.
+const SHOWN: usize = 3;
 
 /// The images to compare with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,22 +55,33 @@ impl Others {
                 Some(release) => of_release(ctx, &release)?,
                 None => of_folder(ctx, folder)?,
             };
-            let read = found.iter().filter(|(_, hash)| hash.is_some()).count() as u64;
-            let unread = found.len() as u64 - read;
-            if unread > 0 {
-                ctx.progress
-                    .note(&format!("{}: {unread} image(s) cannot be read and were not compared", folder.display()));
+            let (all, mut unread) = (found.len() as u64, Vec::new());
+            for (path, hash) in found {
+                match hash {
+                    Ok(hash) => others.images.push((format!("{called}/{path}"), hash)),
+                    Err(reason) => unread.push(format!("{path}: {reason}")),
+                }
             }
-            let images = found.into_iter().filter_map(|(path, hash)| Some((format!("{called}/{path}"), hash?)));
-            others.images.extend(images);
-            others.folders.push(ComparedRecord { name: called, images: read, unread });
+            if !unread.is_empty() {
+                ctx.progress.note(&not_compared(folder, &unread));
+            }
+            let unread = unread.len() as u64;
+            others.folders.push(ComparedRecord { name: called, images: all - unread, unread });
         }
         Ok(others)
     }
 }
 
-/// Paths with their hashes; `None` where an image cannot be read.
-type Hashes = Vec<(String, Option<u64>)>;
+/// What is said of images that cannot be compared: how many, and the first of them with their reasons.
+fn not_compared(folder: &Path, unread: &[String]) -> String {
+    let more = if unread.len() > SHOWN { "; …" } else { "" };
+    let first = unread[..unread.len().min(SHOWN)].join("; ");
+    let (folder, count) = (folder.display(), unread.len());
+    format!("{folder}: {count} image(s) cannot be read and were not compared: {first}{more}")
+}
+
+/// Paths with their hashes, or why an image cannot be read.
+type Hashes = Vec<(String, Result<u64, String>)>;
 
 fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, ReleaseError> {
     let (pool, paths) = (ctx.thread_pool()?, images_below(folder)?);
@@ -98,14 +111,11 @@ fn of_release(ctx: &Context, release: &ReleaseDir) -> Result<Hashes, ReleaseErro
     Ok(hashes)
 }
 
-fn hash_of_file(path: &Path) -> Option<u64> {
-    let size = std::fs::metadata(path).ok()?.len();
-    if size > DecodeLimits::default().max_file_bytes {
-        return None;
-    }
-    hash(&std::fs::read(path).ok()?)
+fn hash_of_file(path: &Path) -> Result<u64, String> {
+    hash(&read_picture_file(path, DecodeLimits::default().max_file_bytes, "the limit")?)
 }
 
-fn hash(bytes: &[u8]) -> Option<u64> {
-    imaging::decode(bytes, &DecodeLimits::default()).ok().map(|picture| imaging::perceptual_hash(&picture))
+fn hash(bytes: &[u8]) -> Result<u64, String> {
+    let picture = imaging::decode(bytes, &DecodeLimits::default()).map_err(|e| e.to_string())?;
+    Ok(imaging::perceptual_hash(&picture))
 }

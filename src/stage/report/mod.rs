@@ -14,9 +14,12 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::plan::passed_over;
 use super::prepare::{all_described, made_by};
 use crate::config::class_names;
-use crate::domain::{DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PlanRow, Prediction, RunSpec};
+use crate::domain::{
+    DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PassedOver, PlanRow, Prediction, RunSpec,
+};
 use crate::pool::{JudgedShard, Pool, ScorerWarning};
 use crate::render::report as page;
 use crate::source::source;
@@ -94,6 +97,8 @@ struct Figures {
     /// failed.
     missing: usize,
     dropped: Vec<DropRow>,
+    /// Files of the source that are no images by their names.
+    passed_over: PassedOver,
 }
 
 fn figures(pool: &Pool) -> Result<Figures, ReportError> {
@@ -110,6 +115,7 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
         groups: Groups::new(spec),
         missing: 0,
         dropped: pool.dropped()?,
+        passed_over: passed_over(Some(&pool.plan().record)),
     };
     let mut missing: HashSet<u32> = figures.dropped.iter().map(|row| row.item_id.0).collect();
     ctx.progress.start("report", pool.plan().record.rows.kept);
@@ -177,7 +183,7 @@ fn assemble(
     page::Report {
         title: spec.name.clone(),
         people,
-        facts: facts(spec, figures.engine),
+        facts: facts(spec, figures.engine, &figures.passed_over),
         pool_items: summary.items(),
         warnings: figures.warnings.clone(),
         hard_items: summary.hard(),
@@ -206,10 +212,10 @@ fn assemble(
     }
 }
 
-fn facts(spec: &RunSpec, engine: Option<EngineChoice>) -> Vec<(String, String)> {
+fn facts(spec: &RunSpec, engine: Option<EngineChoice>, passed_over: &PassedOver) -> Vec<(String, String)> {
     let select = &spec.mine.select;
+    let other_files = (!passed_over.is_empty()).then(|| ("Passed over", passed_over.count_words()));
     let facts = [
-        ("Source", source(&spec.generate).words(engine)),
         ("Categories", format!("{} ({})", spec.categories.name, spec.categories.entries.len())),
         ("Rule", format!("{} of {} fail", select.rule, select.surrogates.len())),
         ("Label space", select.label_space.to_string()),
@@ -220,7 +226,9 @@ fn facts(spec: &RunSpec, engine: Option<EngineChoice>) -> Vec<(String, String)> 
         ("Seed", spec.seed.to_string()),
         ("Made by", spec.tool.clone()),
     ];
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let source = ("Source", source(&spec.generate).words(engine));
+    let facts = [source].into_iter().chain(other_files).chain(facts);
+    facts.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn bound(value: f64, none: f64) -> String {

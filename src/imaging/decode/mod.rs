@@ -2,34 +2,55 @@
 //!
 //! Tells the format by content, never by a name; applies no colour profile and no EXIF rotation, and drops alpha
 //! without compositing, all as Pillow does and as ImageNet is evaluated.
-//! Holds always: a file over [`DecodeLimits`] is refused from its header, before memory is taken for its pixels; of
-//! an animation the first frame is read; a file that ends too early is an error, not a picture with a grey bottom.
+//! Holds always: this folder is the one place where bytes of pictures meet decoders, and [`guarded`] its one door:
+//! the decoders are private to it, so that nothing can go round the guard, and a picture that makes a decoder panic
+//! costs itself alone. A file over [`DecodeLimits`] is refused from its header, before memory is taken for its pixels;
+//! of an animation the first frame is read; a file that ends too early is an error, not a picture with a grey bottom.
+
+mod chunks;
+mod frames;
+mod guard;
+mod jpeg;
+mod png;
+mod raster;
+mod scans;
+mod webp;
 
 use super::limits::{DecodeError, DecodeLimits};
 use super::pixels::RgbImage;
-use super::{jpeg, raster};
 
 /// The pixels of the first picture in `bytes`, exactly Pillow's `convert("RGB")`.
 ///
 /// JPEG (grey, YCbCr, RGB, CMYK, YCCK; baseline and progressive), PNG (all kinds), WebP and BMP. 16-bit channels keep
 /// their high byte, but 16-bit grey without alpha is clipped at 255, as Pillow's `I;16` is.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, DecodeError> {
-    match identify(bytes, limits)? {
+    guarded(bytes, limits, |format| match format {
         Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Png => raster::decode(raster::png(bytes, limits)?, limits, "PNG"),
-        Format::WebP => raster::decode(raster::webp(bytes)?, limits, "WebP"),
+        Format::Png => png::decode(bytes, limits),
+        Format::WebP => webp::decode(bytes, limits),
         Format::Bmp => raster::decode(raster::bmp(bytes)?, limits, "BMP"),
-    }
+    })
 }
 
 /// (width_px, height_px) from the header alone, checked against the same limits; the pixels may still be broken.
 pub fn dimensions(bytes: &[u8], limits: &DecodeLimits) -> Result<(u32, u32), DecodeError> {
-    match identify(bytes, limits)? {
+    guarded(bytes, limits, |format| match format {
         Format::Jpeg => jpeg::dimensions(bytes, limits),
-        Format::Png => raster::dimensions(&raster::png(bytes, limits)?, limits),
-        Format::WebP => raster::dimensions(&raster::webp(bytes)?, limits),
+        Format::Png => png::dimensions(bytes, limits),
+        Format::WebP => webp::dimensions(bytes, limits),
         Format::Bmp => raster::dimensions(&raster::bmp(bytes)?, limits),
-    }
+    })
+}
+
+/// Has `decoder` work on `bytes`; a panic of it becomes a reason like any other.
+fn guarded<T>(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    decoder: impl FnOnce(Format) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let format = identify(bytes, limits)?;
+    let panicked = |said: String| DecodeError::corrupt(format.name(), format!("its decoder broke down: {said}"));
+    guard::caught(|| decoder(format)).unwrap_or_else(|said| Err(panicked(said)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +59,17 @@ enum Format {
     Png,
     WebP,
     Bmp,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+        }
+    }
 }
 
 /// The extension for a file with these bytes: `jpg`, `png`, `webp` or `bmp`; `img` for bytes that are not a picture.

@@ -7,24 +7,23 @@
 //! Sources: Pillow 13, `JpegDecode.c` (suspends at the end of data, which `ImageFile.load` reports as truncation),
 //! `JpegImagePlugin.py` (four channels are read as `CMYK;I`, inverted) and `Convert.c` (`cmyk2rgb`).
 
-use std::any::Any;
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::limits::{DecodeError, DecodeLimits};
-use super::pixels::RgbImage;
+use super::guard::caught;
+use super::scans::{MOST_SCANS, scans};
+use crate::imaging::limits::{DecodeError, DecodeLimits};
+use crate::imaging::pixels::RgbImage;
 
 /// See [`super::decode()`].
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, DecodeError> {
-    let at_end = Cell::new(false);
-    let decoded = guarded(&at_end, || read_pixels(open(bytes, &at_end)?, limits))?;
-    if at_end.get() {
-        return Err(DecodeError::Truncated { format: "JPEG" });
+    if scans(bytes) > MOST_SCANS {
+        return Err(corrupt(format!("more than {MOST_SCANS} scans")));
     }
-    Ok(decoded)
+    let at_end = Cell::new(false);
+    guarded(&at_end, || read_pixels(open(bytes, &at_end)?, limits, &at_end))
 }
 
 /// See [`super::dimensions`].
@@ -33,24 +32,22 @@ pub(super) fn dimensions(bytes: &[u8], limits: &DecodeLimits) -> Result<(u32, u3
     guarded(&at_end, || admitted_size(&open(bytes, &at_end)?, limits))
 }
 
-/// Runs libjpeg; its fatal errors unwind (without a message on stderr) and become values here.
+/// Runs libjpeg; its fatal errors unwind and become values here.
 fn guarded<T>(at_end: &Cell<bool>, work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     // Nothing that `work` can leave half-changed is used after an unwind: the decompressor is dropped with it.
-    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(corrupt(reason(&*payload))));
+    let outcome = caught(work).unwrap_or_else(|said| Err(corrupt(without_name(&said))));
     match outcome {
         Err(DecodeError::Corrupt { .. }) if at_end.get() => Err(DecodeError::Truncated { format: "JPEG" }),
         other => other,
     }
 }
 
-fn reason(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("libjpeg gave up");
-    text.trim_start_matches("libjpeg fatal error: ").to_owned()
+fn without_name(said: &str) -> &str {
+    said.trim_start_matches("libjpeg fatal error: ")
 }
 
 fn corrupt(reason: impl ToString) -> DecodeError {
-    DecodeError::Corrupt { format: "JPEG", reason: reason.to_string() }
+    DecodeError::corrupt("JPEG", reason)
 }
 
 type Source<'a> = Decompress<WatchedBytes<'a>>;
@@ -66,22 +63,30 @@ fn admitted_size(source: &Source<'_>, limits: &DecodeLimits) -> Result<(u32, u32
     Ok((width_px, height_px))
 }
 
-fn read_pixels(source: Source<'_>, limits: &DecodeLimits) -> Result<RgbImage, DecodeError> {
+fn read_pixels(source: Source<'_>, limits: &DecodeLimits, at_end: &Cell<bool>) -> Result<RgbImage, DecodeError> {
     let (width_px, height_px) = admitted_size(&source, limits)?;
     let pixels = match source.components().len() {
-        1 | 3 => read_rows(source, ColorSpace::JCS_RGB)?,
-        4 => rgb_of_inverted_cmyk(&read_rows(source, ColorSpace::JCS_CMYK)?),
+        1 | 3 => read_rows(source, ColorSpace::JCS_RGB, at_end)?,
+        4 => rgb_of_inverted_cmyk(&read_rows(source, ColorSpace::JCS_CMYK, at_end)?),
         channels => return Err(corrupt(format!("{channels} channels"))),
     };
     Ok(RgbImage::new(width_px, height_px, pixels)?)
 }
 
-/// `[height, width, channels]` u8. `finish` is not called: what follows the last row is of no interest to Pillow.
-fn read_rows(source: Source<'_>, space: ColorSpace) -> Result<Vec<u8>, DecodeError> {
+/// `[height, width, channels]` u8.
+///
+/// As Pillow, reads on to the end of the picture: that the data end before it is no error, another scan is.
+fn read_rows(source: Source<'_>, space: ColorSpace, at_end: &Cell<bool>) -> Result<Vec<u8>, DecodeError> {
     let mut rows = source.to_colorspace(space).map_err(corrupt)?;
     let mut pixels = vec![0; rows.width() * rows.height() * space_channels(space)];
     rows.read_scanlines_into::<u8>(&mut pixels).map_err(corrupt)?;
-    Ok(pixels)
+    if at_end.get() {
+        return Err(DecodeError::Truncated { format: "JPEG" });
+    }
+    match caught(|| rows.finish()) {
+        Err(said) if !at_end.get() => Err(corrupt(without_name(&said))),
+        _ => Ok(pixels),
+    }
 }
 
 fn space_channels(space: ColorSpace) -> usize {
