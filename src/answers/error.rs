@@ -7,18 +7,20 @@ pub enum AnswersError {
     #[error("it is empty")]
     Empty,
     /// The JSON is cut off or malformed.
-    #[error("it is not JSON as Label Studio exports it: {0}; export it again, as JSON")]
+    #[error("it is not JSON of answers: {0}; export it again, from Label Studio as JSON or JSON-MIN")]
     Json(String),
     /// The table lacks a column.
     #[error(
         "it has no column for {missing}; known names are {known}. A table of answers has a column for the task, \
-         one for the person, and one for each question (or `question` and `answer`)"
+         one for the person, and one for each question (or `question` and `answer`); its first line is `{header}`"
     )]
     Columns {
         /// What the column would hold.
         missing: &'static str,
         /// The names that such a column may have.
         known: String,
+        /// The first line, as it was split, cut off.
+        header: String,
     },
     /// The file is not a table of text.
     #[error("it is not a table: {0}")]

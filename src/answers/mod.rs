@@ -1,33 +1,54 @@
 //! Files of answers -> rows, for every tool that writes them.
 //!
 //! Bytes in, rows out: opens no file and knows neither runs nor tasks. Holds always: a row that is not valid is
-//! returned with its problem, because every answer must be accounted for; only a file without any recognisable row is
-//! an error; no input causes a panic, because the files come from outside.
+//! returned with its problem and costs no other, because every answer must be accounted for; only a file without any
+//! recognisable row is an error; no input causes a panic, because the files come from outside.
 
 mod error;
+mod json;
 mod label_studio;
-mod lines;
+mod records;
 mod row;
 mod table;
 
+use std::borrow::Cow;
+
 use crate::domain::RawAnswer;
+use crate::input::{self, NotText};
 
 pub use error::AnswersError;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Reads a file of answers to `questions` (their ids): Label Studio's JSON, our lines of JSON, or a CSV of ours, of
-/// Prolific or of Mechanical Turk. The first byte that is not white space decides the format.
-pub fn read(bytes: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, AnswersError> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let start = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    match start {
-        None => Err(AnswersError::Empty),
-        Some(b'[') => label_studio::read(text, questions),
-        Some(b'{') => Ok(lines::read(text)),
-        Some(_) => table::read(text, questions),
-    }
+/// Reads a file of answers to `questions` (their ids): JSON of Label Studio or our lines of it, or a table of ours, of
+/// Label Studio, of Prolific or of Mechanical Turk. The first character that is not white space decides the format.
+/// `person`: who gave all answers, whatever the file says.
+pub fn read(bytes: &[u8], questions: &[String], person: Option<&str>) -> Result<Vec<RawAnswer>, AnswersError> {
+    let text = match input::text(bytes) {
+        Ok(text) => text,
+        // A name in an old encoding must not cost the other cells.
+        Err(NotText::Utf8 { .. }) => String::from_utf8_lossy(bytes),
+        Err(problem) => return Err(AnswersError::Table(problem.to_string())),
+    };
+    let text: Cow<str> = text;
+    let rows = match text.trim_start().chars().next() {
+        None => return Err(AnswersError::Empty),
+        Some('[' | '{') => json::read(&text, questions)?,
+        Some(_) => table::read(&text, questions, person.is_some())?,
+    };
+    Ok(match person {
+        Some(person) => rows.into_iter().map(|row| given_by(row, person)).collect(),
+        None => rows,
+    })
+}
+
+/// The row as an answer of this person. Another installation of a tool has other annotations of the same number.
+fn given_by(row: RawAnswer, person: &str) -> RawAnswer {
+    let problem = row.problem.filter(|problem| problem != row::NO_PERSON);
+    let is_open = problem.is_none();
+    let row = RawAnswer { person: person.to_owned(), annotation: None, problem, ..row };
+    if is_open { row::checked(row) } else { row }
 }
 
 /// Whether the file is a database of `annotate serve`.
@@ -46,8 +67,9 @@ mod tests {
 
     /// Rows as `person task question answer`, or the problem.
     fn check(text: &str, expected: &[&str]) {
-        let rows = read(text.as_bytes(), &questions()).unwrap();
+        let rows = read(text.as_bytes(), &questions(), None).unwrap();
         let plain = |row: &RawAnswer| match &row.problem {
+            Some(problem) if row.is_excused => format!("({problem})"),
             Some(problem) => format!("! {problem}"),
             None => format!("{} {} {} {}", row.person, row.task, row.question, row.answer),
         };
@@ -81,10 +103,10 @@ not json
         check(
             LABEL_STUDIO,
             &[
-                "ada@x.org t1 recognise yes",
-                "ada@x.org t1 use not_sure",
-                "! the annotation was cancelled",
-                "! the annotation has no answer",
+                "3 t1 recognise yes",
+                "3 t1 use not_sure",
+                "(the person skipped the task)",
+                "(the person skipped the task)",
             ],
         );
         check(
@@ -112,14 +134,127 @@ not json
             (&b""[..], "empty"),
             (b"[{\"id\": ", "not JSON"),
             (b"[1, 2]", "not JSON"),
+            (b"{\"a\": 1,\n\"b\": ", "not JSON"),
+            (b"", "empty"),
             (b"a,b\n1,2\n", "no column for the task"),
             (b"task,use\nt1,yes\n", "no column for the person"),
             (b"task,person\nt1,ada\n", "no column for the answers"),
             (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no column"),
         ] {
-            let message = read(text, &questions()).unwrap_err().to_string();
+            let message = read(text, &questions(), None).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
+    }
+
+    #[test]
+    fn an_odd_annotation_costs_itself_alone() {
+        let note = |id: u32, odd: &str| {
+            format!(
+                r#"{{"id": {id}, "data": {{"task": "t{id}"}}, "annotations": [{{"id": {id}, "completed_by": 3, {odd}
+                "result": [{{"from_name": "use", "value": {{"choices": ["yes"]}}}},
+                           {{"from_name": "remark", "value": {{"text": ["blurred"]}}}}]}}]}}"#
+            )
+        };
+        let export = [note(1, ""), note(2, r#""was_cancelled": 7,"#), note(3, r#""created_at": null,"#)].join(",");
+        let other = r#"{"id": 4, "data": {"task": "t4"}, "annotations": "none"}, {"id": 5, "annotations": []}, 6"#;
+        let expected = [
+            "3 t1 use yes",
+            "(the recipe does not have this question)",
+            "! entry 2: annotation 1 cannot be read: invalid type: integer `7`, expected a boolean",
+            "3 t3 use yes",
+            "(the recipe does not have this question)",
+            "! entry 4: its annotations are not a list",
+            "! entry 6 is not a JSON object",
+        ];
+        check(&format!("[{export}, {other}]"), &expected);
+        check(&format!("{{\"total\": 3, \"tasks\": [{export}, {other}]}}"), &expected);
+        let one_a_line = [note(1, ""), note(3, "")].map(|task| task.replace('\n', " ")).join("\n");
+        check(&one_a_line, &[&expected[..2], &expected[3..5]].concat());
+    }
+
+    #[test]
+    fn objects_of_several_lines_are_objects_and_not_as_many_rows() {
+        let object =
+            "{\n  \"person\": \"ada\",\n  \"task\": \"t1\",\n  \"question\": \"use\",\n  \"answer\": \"yes\"\n}";
+        check(object, &["ada t1 use yes"]);
+        check(&format!("{object}\n{object}\n"), &["ada t1 use yes", "ada t1 use yes"]);
+        check(&format!("[{object}]"), &["ada t1 use yes"]);
+        check("{\n \"x\": 1\n}\n", &["! the task is empty"]);
+    }
+
+    #[test]
+    fn tables_of_spreadsheets_in_every_encoding() {
+        for delimiter in [",", ";", "\t"] {
+            let table = ["task", "person", "recognise", "use"].join(delimiter)
+                + "\r\n"
+                + &["t1", "ada", "yes", "no"].join(delimiter)
+                + "\r\n"
+                + &delimiter.repeat(3);
+            check(&table, &["ada t1 recognise yes", "ada t1 use no"]);
+            let wide: Vec<u8> =
+                [0xff, 0xfe].into_iter().chain(table.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+            assert_eq!(read(&wide, &questions(), None), read(table.as_bytes(), &questions(), None));
+        }
+        let old = b"task;person;use;remark\nt1;ada;yes;caf\xe9\n";
+        assert_eq!(read(old, &questions(), None).unwrap()[0].answer, "yes");
+        let unknown = read(b"a;b\n1;2\n", &questions(), None).unwrap_err().to_string();
+        assert!(unknown.contains("its first line is `a | b`"), "{unknown}");
+    }
+
+    #[test]
+    fn submissions_that_were_withdrawn_and_tasks_that_were_skipped_are_no_answers() {
+        let rows = ["APPROVED", "RETURNED", "TIMED-OUT", "Rejected", "awaiting review", ""];
+        let rows = rows.map(|status| format!("{status},p,t1,yes"));
+        let withdrawn = |status: &str| format!("(the submission has the status {status})");
+        let expected = [
+            "p t1 use yes".to_owned(),
+            withdrawn("RETURNED"),
+            withdrawn("TIMED-OUT"),
+            withdrawn("Rejected"),
+            "p t1 use yes".to_owned(),
+            "p t1 use yes".to_owned(),
+        ];
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        check(&format!("Status,person,task,use\n{}", rows.join("\n")), &expected);
+        check(
+            "task,person,recognise,use\nt1,ada,,\nt2,ada,yes,\n",
+            &["(the person skipped the task)", "ada t2 recognise yes", "! the answer is empty"],
+        );
+    }
+
+    #[test]
+    fn columns_that_belong_together_are_not_lost() {
+        let table = "WorkerId,Input.task_1,Input.task_10,Answer.use_1,Answer.use_2\nw,t1,t2,yes,no\nw,t3,,no,\n";
+        check(
+            table,
+            &[
+                "w t1 use yes",
+                "! line 2: the table has no columns of answers for input.task_10",
+                "! the column answer.use_2 belongs to no task of the table",
+                "w t3 use no",
+            ],
+        );
+        let ten = "WorkerId,Input.task_1,Input.task_10,Answer.use_1,Answer.use_10\nw,t1,t2,yes,no\n";
+        check(ten, &["w t1 use yes", "w t2 use no"]);
+        let both = "WorkerId,Input.task,Input.task_2,Answer.use,Answer.use_2\nw,t1,t2,yes,no\n";
+        check(both, &["w t1 use yes", "w t2 use no"]);
+        check(
+            "task,person,Answer.use.yes,Answer.use.no\nt1,w,true,true\n",
+            &["! line 2: several answers to one question"],
+        );
+    }
+
+    #[test]
+    fn a_person_can_be_named_for_a_whole_file() {
+        let named = |text: &str| read(text.as_bytes(), &questions(), Some("bob")).unwrap();
+        for text in
+            [LABEL_STUDIO, WIDE, TURK, LONG, "task,use\nt1,yes\n", r#"{"task":"t","question":"use","answer":"no"}"#]
+        {
+            let rows = named(text);
+            assert!(rows.iter().all(|row| row.person == "bob" && row.annotation.is_none()), "{rows:?}");
+            assert!(rows.iter().any(|row| row.problem.is_none()), "{rows:?}");
+        }
+        assert_eq!(named("task,person,question,answer\nt1,,use,\n")[0].problem.as_deref(), Some("the answer is empty"));
     }
 
     #[test]
@@ -139,7 +274,7 @@ not json
                         _ => bytes.truncate(at),
                     }
                 }
-                if let Ok(rows) = read(&bytes, &questions()) {
+                if let Ok(rows) = read(&bytes, &questions(), None) {
                     assert!(rows.len() < 1000);
                 }
             }

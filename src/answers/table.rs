@@ -1,4 +1,4 @@
-//! Answers in CSV: ours, Prolific's and, for old data, Mechanical Turk's.
+//! Answers in tables: ours, Label Studio's, Prolific's and, for old data, Mechanical Turk's.
 //!
 //! Columns are recognised by their names, in any case. Long tables have `question` and `answer`; wide ones a column for
 //! each question: its id, a text with the id in brackets (Prolific), or `Answer.<id>` (Mechanical Turk, which may
@@ -8,8 +8,10 @@
 use csv::StringRecord;
 
 use super::error::AnswersError;
+use super::records;
 use super::row::checked;
 use crate::domain::{RawAnswer, parse_time};
+use crate::input::{Delimited, cell};
 
 const TASK: [&str; 3] = ["task", "meta_task", "input.task"];
 const PERSON: [&str; 10] = [
@@ -29,19 +31,25 @@ const AT: [&str; 8] =
 const QUESTION: [&str; 3] = ["question", "question_id", "instruction"];
 const ANSWER: [&str; 3] = ["answer", "response", "value"];
 
-pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, AnswersError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    let mut records = reader.byte_records().map(|record| record.map(StringRecord::from_byte_record_lossy));
-    let header = match records.next() {
-        None => return Err(AnswersError::Empty),
-        Some(header) => header.map_err(|e| AnswersError::Table(e.to_string()))?,
-    };
-    let columns = Columns::find(&header, questions)?;
+/// Names of columns about a submission, and the words in them that say that it must not count (Prolific, Mechanical
+/// Turk).
+const STATUS: [&str; 4] = ["status", "assignmentstatus", "submission status", "submission_status"];
+const WITHDRAWN: [&str; 8] =
+    ["returned", "timed out", "rejected", "screened out", "expired", "abandoned", "active", "reserved"];
+
+/// Characters of the header that an error shows.
+const SHOWN: usize = 120;
+
+/// `is_known`: whether the person need not be in the table.
+pub(super) fn read(text: &str, questions: &[String], is_known: bool) -> Result<Vec<RawAnswer>, AnswersError> {
+    let table = Delimited::new(text.as_bytes()).map_err(|e| AnswersError::Table(e.to_string()))?;
+    let (header, records) = records::read(&table);
+    let columns = Columns::find(&header, questions, is_known)?;
     let mut rows = Vec::new();
-    for record in records {
+    for (number, record) in records {
         match record {
-            Ok(record) => columns.rows(&record, &mut rows),
-            Err(error) => rows.push(RawAnswer { problem: Some(error.to_string()), ..RawAnswer::default() }),
+            Ok(record) => columns.rows(number, &record, &mut rows),
+            Err(problem) => rows.push(RawAnswer::bad(problem)),
         }
     }
     Ok(rows)
@@ -49,14 +57,20 @@ pub(super) fn read(text: &[u8], questions: &[String]) -> Result<Vec<RawAnswer>, 
 
 /// The places of the columns in a row.
 struct Columns {
-    person: usize,
+    person: Option<usize>,
     at: Option<usize>,
+    status: Option<usize>,
+    annotation: Option<usize>,
     tasks: Vec<TaskColumns>,
+    /// Columns with answers of which no task is known.
+    strays: Vec<(usize, String)>,
 }
 
 /// The columns of one task in a row.
 struct TaskColumns {
     task: usize,
+    /// The name of its column.
+    name: String,
     answers: Answers,
 }
 
@@ -75,20 +89,23 @@ enum Cell {
 }
 
 impl Columns {
-    fn find(header: &StringRecord, questions: &[String]) -> Result<Self, AnswersError> {
-        let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
+    fn find(header: &StringRecord, questions: &[String], is_known: bool) -> Result<Self, AnswersError> {
+        let names: Vec<String> = header.iter().map(|name| cell(name).to_lowercase()).collect();
         let first = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
-        let missing = |missing, known: &[&str]| Err(AnswersError::Columns { missing, known: known.join(", ") });
+        let missing = |missing, known: String| Err(AnswersError::Columns { missing, known, header: shown(header) });
         // The column of each task, with the suffix in the names of its answer columns.
         let mut task_columns: Vec<(usize, &str)> = first(&TASK).map(|at| (at, "")).into_iter().collect();
-        if task_columns.is_empty() {
-            let numbered = names.iter().enumerate();
-            task_columns = numbered.filter_map(|(at, name)| Some((at, name.strip_prefix("input.task")?))).collect();
+        for (at, name) in names.iter().enumerate() {
+            let suffix = name.strip_prefix("input.task").filter(|suffix| !suffix.is_empty());
+            task_columns.extend(suffix.map(|suffix| (at, suffix)));
         }
         if task_columns.is_empty() {
-            return missing("the task", &TASK);
+            return missing("the task", TASK.join(", "));
         }
-        let Some(person) = first(&PERSON) else { return missing("the person", &PERSON) };
+        let person = first(&PERSON);
+        if person.is_none() && !is_known {
+            return missing("the person", PERSON.join(", "));
+        }
         let long = first(&QUESTION).zip(first(&ANSWER));
         let mut tasks = Vec::new();
         for (task, suffix) in task_columns {
@@ -96,40 +113,128 @@ impl Columns {
                 Some((question, answer)) => Answers::Long(question, answer),
                 None => Answers::Wide(questions.iter().map(|id| (id.clone(), cells(&names, id, suffix))).collect()),
             };
-            tasks.push(TaskColumns { task, answers });
+            tasks.push(TaskColumns { task, name: names[task].clone(), answers });
         }
         if !tasks.iter().any(TaskColumns::have_answers) {
-            return Err(AnswersError::Columns { missing: "the answers", known: questions.join(", ") });
+            return missing("the answers", questions.join(", "));
         }
-        Ok(Self { person, at: first(&AT), tasks })
+        let strays = strays(&names, questions, &tasks);
+        let (at, status, annotation) = (first(&AT), first(&STATUS), first(&["annotation_id"]));
+        Ok(Self { person, at, status, annotation, tasks, strays })
     }
 
-    fn rows(&self, record: &StringRecord, rows: &mut Vec<RawAnswer>) {
-        let text = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
+    /// The rows of a record, which begins in line `number`.
+    fn rows(&self, number: u64, record: &StringRecord, rows: &mut Vec<RawAnswer>) {
+        let text = |at: usize| cell(record.get(at).unwrap_or_default()).to_owned();
+        if record.iter().all(|found| cell(found).is_empty()) {
+            return;
+        }
+        let given = RawAnswer {
+            person: self.person.map(text).unwrap_or_default(),
+            at_ms: self.at.and_then(|at| parse_time(&text(at))),
+            annotation: self.annotation.map(text).filter(|id| !id.is_empty()),
+            ..RawAnswer::default()
+        };
+        let status = self.status.map(text).unwrap_or_default();
+        let withdrawn = is_withdrawn(&status).then(|| format!("the submission has the status {status}"));
         for task in &self.tasks {
-            let given = RawAnswer {
-                person: text(self.person),
-                task: text(task.task),
-                at_ms: self.at.and_then(|at| parse_time(&text(at))),
-                ..RawAnswer::default()
-            };
-            match &task.answers {
-                Answers::Long(question, answer) => {
-                    let (question, answer) = (bracketed(&text(*question)), text(*answer));
-                    rows.push(checked(RawAnswer { question, answer, ..given }));
-                }
-                Answers::Wide(questions) => {
-                    for (id, cells) in questions.iter().filter(|(_, cells)| !cells.is_empty()) {
-                        let (question, answer) = (id.clone(), answer(record, cells));
-                        rows.push(checked(RawAnswer { question, answer, ..given.clone() }));
-                    }
-                }
+            let given = RawAnswer { task: text(task.task), ..given.clone() };
+            let start = rows.len();
+            task.rows(number, record, given, rows);
+            if let Some(reason) = &withdrawn {
+                rows[start..].iter_mut().for_each(|row| *row = std::mem::take(row).excused(reason));
             }
+        }
+        for (at, name) in self.strays.iter().filter(|(at, _)| !text(*at).is_empty()) {
+            let problem = format!("the column {name} belongs to no task of the table");
+            rows.push(RawAnswer { answer: text(*at), problem: Some(problem), ..given.clone() });
         }
     }
 }
 
+/// Columns with answers to numbered tasks that the table does not have.
+fn strays(names: &[String], questions: &[String], tasks: &[TaskColumns]) -> Vec<(usize, String)> {
+    let of_tasks = |at: usize| tasks.iter().any(|task| task.has(at));
+    let mut strays = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let is_answer = |id: &String| name.strip_prefix("answer.").is_some_and(|rest| rest.starts_with(id.as_str()));
+        if questions.iter().any(is_answer) && !of_tasks(at) {
+            strays.push((at, name.clone()));
+        }
+    }
+    strays
+}
+
+fn is_withdrawn(status: &str) -> bool {
+    let plain = status.to_lowercase().replace(['-', '_'], " ");
+    WITHDRAWN.contains(&plain.as_str())
+}
+
+/// The header as an error shows it.
+fn shown(header: &StringRecord) -> String {
+    let line = header.iter().collect::<Vec<_>>().join(" | ");
+    let short: String = line.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
+    if short.len() < line.len() { short + "…" } else { short }
+}
+
 impl TaskColumns {
+    /// Whether the column at `at` is one of its answers.
+    fn has(&self, at: usize) -> bool {
+        let is_at = |cell: &Cell| match cell {
+            Cell::Answer(place) | Cell::Choice(place, _) => *place == at,
+        };
+        match &self.answers {
+            Answers::Long(..) => true,
+            Answers::Wide(questions) => questions.iter().flat_map(|(_, cells)| cells).any(is_at),
+        }
+    }
+
+    /// Whether a row has several tasks, some of which may be missing.
+    fn is_numbered(&self) -> bool {
+        !TASK.contains(&self.name.as_str())
+    }
+
+    /// The answers to this task in a record; `given`: all but question and answer.
+    fn rows(&self, number: u64, record: &StringRecord, given: RawAnswer, rows: &mut Vec<RawAnswer>) {
+        let questions = match &self.answers {
+            Answers::Wide(questions) => questions,
+            Answers::Long(question, answer) => {
+                let text = |at: usize| cell(record.get(at).unwrap_or_default()).to_owned();
+                let (question, answer) = (bracketed(&text(*question)), text(*answer));
+                return rows.push(checked(RawAnswer { question, answer, ..given }));
+            }
+        };
+        if !self.have_answers() {
+            // A row of a sheet that is not full.
+            if !given.task.is_empty() {
+                let problem = format!("line {number}: the table has no columns of answers for {}", self.name);
+                rows.push(RawAnswer { problem: Some(problem), ..given });
+            }
+            return;
+        }
+        let mut answers = Vec::new();
+        for (id, cells) in questions.iter().filter(|(_, cells)| !cells.is_empty()) {
+            answers.push((id, answer(record, cells)));
+        }
+        let is_skipped = answers.iter().all(|(_, answer)| *answer == Some(String::new()));
+        if is_skipped && !given.task.is_empty() {
+            return rows.push(given.excused("the person skipped the task"));
+        }
+        if is_skipped && self.is_numbered() {
+            return;
+        }
+        for (id, answer) in answers {
+            let question = id.clone();
+            rows.push(match answer {
+                Some(answer) => checked(RawAnswer { question, answer, ..given.clone() }),
+                None => {
+                    let problem = Some(format!("line {number}: several answers to one question"));
+                    RawAnswer { question, problem, ..given.clone() }
+                }
+            });
+        }
+    }
+
     fn have_answers(&self) -> bool {
         match &self.answers {
             Answers::Long(..) => true,
@@ -151,14 +256,14 @@ fn cells(names: &[String], id: &str, suffix: &str) -> Vec<Cell> {
     cells
 }
 
-/// The one answer in `cells`; empty if there is none, or if two cells hold different answers.
-fn answer(record: &StringRecord, cells: &[Cell]) -> String {
+/// The one answer in `cells`; empty if there is none, `None` if two cells hold different answers.
+fn answer(record: &StringRecord, cells: &[Cell]) -> Option<String> {
     let mut answers = Vec::new();
-    for cell in cells {
-        let answer = match cell {
-            Cell::Answer(at) => record.get(*at).unwrap_or_default().trim(),
+    for place in cells {
+        let answer = match place {
+            Cell::Answer(at) => cell(record.get(*at).unwrap_or_default()),
             Cell::Choice(at, choice) => {
-                let is_chosen = record.get(*at).is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
+                let is_chosen = record.get(*at).is_some_and(|text| cell(text).eq_ignore_ascii_case("true"));
                 if is_chosen { choice.as_str() } else { "" }
             }
         };
@@ -168,8 +273,9 @@ fn answer(record: &StringRecord, cells: &[Cell]) -> String {
     }
     answers.dedup();
     match answers.as_slice() {
-        [answer] => (*answer).to_owned(),
-        _ => String::new(),
+        [] => Some(String::new()),
+        [answer] => Some((*answer).to_owned()),
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::Override;
 use crate::domain::{Agreement, RunSpec, person_name};
 use crate::pool::Pool;
 use crate::server::Links;
-use crate::stage::annotate::{self, AnnotateError, Collected, ExportTo, Exported, ServeAt};
+use crate::stage::annotate::{self, AnnotateError, AnswersFile, Collected, ExportTo, Exported, ServeAt};
 use crate::work::Context;
 
 pub fn run(session: &Session, command: &AnnotateCommand) -> Result<Output, Error> {
@@ -75,10 +75,24 @@ fn collect(session: &Session, args: &CollectArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
     let _lock = Session::for_writing(&ctx)?;
     let spec = changed(&ctx, &args.set)?;
-    let collected = annotate::collect(&Pool::open(&ctx, &spec)?, &args.answers)?;
+    let collected = annotate::collect(&Pool::open(&ctx, &spec)?, &files(args)?)?;
     ctx.run.write_spec(&spec)?;
     let problems = collected.inputs.iter().filter(|input| !input.known).map(|input| input.problems).sum();
     Ok(Output::new(said(&collected, &args.run), as_json(&collected)).lost(problems))
+}
+
+/// The files that the arguments name; an error for a person without a name.
+fn files(args: &CollectArgs) -> Result<Vec<AnswersFile>, AnnotateError> {
+    let mut files: Vec<AnswersFile> =
+        args.answers.iter().map(|path| AnswersFile { path: path.clone(), person: None }).collect();
+    for pair in args.person.chunks_exact(2) {
+        if pair[0].trim().is_empty() {
+            let problem = "the name before it is empty; write --person NAME FILE".to_owned();
+            return Err(AnnotateError::Answers { file: pair[1].clone(), problem });
+        }
+        files.push(AnswersFile { path: PathBuf::from(&pair[1]), person: Some(pair[0].clone()) });
+    }
+    Ok(files)
 }
 
 fn said(collected: &Collected, run: &Path) -> String {
@@ -86,7 +100,12 @@ fn said(collected: &Collected, run: &Path) -> String {
     for input in &collected.inputs {
         let known = if input.known { ", read before" } else { "" };
         let first = input.first_problem.as_ref().map_or_else(String::new, |first| format!(" (the first: {first})"));
-        lines.push(format!("{}: {} answers, {} not usable{first}{known}", input.file, input.rows, input.problems));
+        let excused = match input.excused {
+            0 => String::new(),
+            n => format!(", {n} skipped or withdrawn"),
+        };
+        let (file, rows, problems) = (&input.file, input.rows, input.problems);
+        lines.push(format!("{file}: {rows} answers, {problems} not usable{first}{excused}{known}"));
     }
     lines.push(format!("{} answers in all; {} count as votes", collected.answers, collected.votes));
     lines.extend(collected.reasons.iter().map(|(reason, count)| format!("  {count} do not count: {reason}")));
@@ -155,7 +174,7 @@ fn agreement(agreement: &Agreement) -> String {
 fn as_json(collected: &Collected) -> serde_json::Value {
     let inputs = collected.inputs.iter().map(|input| {
         json!({
-            "file": input.file, "rows": input.rows, "problems": input.problems,
+            "file": input.file, "rows": input.rows, "problems": input.problems, "excused": input.excused,
             "first_problem": input.first_problem, "known": input.known,
         })
     });

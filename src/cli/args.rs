@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
 use crate::domain::{Devices, EngineChoice, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
@@ -238,9 +238,13 @@ impl From<Tool> for ExportFormat {
 pub struct CollectArgs {
     /// The run directory
     pub run: PathBuf,
-    /// Files of answers: JSON of Label Studio, CSV of Prolific, Mechanical Turk or hardset, saved pages, the database
-    /// of a server. The answers of the run's own server are always read
+    /// Files of answers: JSON of Label Studio, tables of Label Studio, Prolific, Mechanical Turk or hardset, saved
+    /// pages, the database of a server. The answers of the run's own server are always read
     pub answers: Vec<PathBuf>,
+    /// A file in which all answers are of one person, whatever it says; may be repeated. Two installations of a tool
+    /// number their people alike
+    #[arg(long, num_args = 2, value_names = ["NAME", "FILE"], action = ArgAction::Append)]
+    pub person: Vec<String>,
     /// Change one key of the run's section [annotate]; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Override>,

@@ -92,12 +92,27 @@ pub struct RawAnswer {
     pub at_ms: Option<i64>,
     /// Why the row cannot be used.
     pub problem: Option<String>,
+    /// Whether `problem` is no fault of the file: the person skipped the task, or the submission was withdrawn.
+    pub is_excused: bool,
+    /// The id that the tool gave to the annotation which the answer is part of.
+    pub annotation: Option<String>,
 }
 
 impl RawAnswer {
+    /// A row that cannot be used.
+    pub fn bad(problem: impl Into<String>) -> Self {
+        Self { problem: Some(problem.into()), ..Self::default() }
+    }
+
+    /// The row, which is no answer and says so: nothing is lost without it.
+    pub fn excused(self, reason: impl Into<String>) -> Self {
+        Self { problem: Some(reason.into()), is_excused: true, ..self }
+    }
+
     /// Hash of all of its fields.
     pub fn identity(&self) -> Sha256 {
-        let Self { person, task, question, answer, at_ms, problem } = self;
+        // Databases, whose answers this is for, have neither of the last two.
+        let Self { person, task, question, answer, at_ms, problem, is_excused: _, annotation: _ } = self;
         Key::new("answer", 1)
             .field("person", person)
             .field("task", task)
@@ -124,6 +139,8 @@ pub struct AnswerRow {
     pub at_ms: Option<i64>,
     /// Why the row cannot be used, as far as the row alone shows it.
     pub problem: Option<String>,
+    /// The annotation: a keyed hash of the id in the input, if it has one.
+    pub annotation: Option<String>,
 }
 
 /// One vote and whether it counts: a row of `verdicts/all.votes.parquet`.

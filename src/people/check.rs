@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::round::Round;
+use super::same_person::unite;
 use crate::domain::{
     AnnotateSpec, Answer, AnswerRow, Assignment, CheckSpec, ChecksPassed, ItemId, Task, TaskKind, VoteRow, parse_time,
 };
@@ -47,8 +48,9 @@ pub fn check_answers(
     spec: &AnnotateSpec,
     rounds: &[Round],
     blanks: &BTreeSet<String>,
-    rows: Vec<AnswerRow>,
+    mut rows: Vec<AnswerRow>,
 ) -> CheckedAnswers {
+    unite(&mut rows);
     let tasks = rounds.iter().flat_map(|round| &round.tasks);
     let sheets = Sheets {
         spec,
@@ -293,7 +295,15 @@ mod tests {
             let mut word = || words.next().unwrap();
             let (person, task) = (word(), word());
             let answer = Answer::read(&word());
-            AnswerRow { person, task, question: "recognise".into(), answer, at_ms: Some(at), problem: None }
+            AnswerRow {
+                person,
+                task,
+                question: "recognise".into(),
+                answer,
+                at_ms: Some(at),
+                problem: None,
+                annotation: None,
+            }
         };
         (0..).zip(text.split(',')).map(|(at, line)| row(at, line)).collect()
     }

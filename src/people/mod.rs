@@ -10,6 +10,7 @@ mod compose;
 mod decide;
 mod missing;
 mod round;
+mod same_person;
 mod shuffle;
 mod supply;
 

@@ -168,7 +168,7 @@ impl Ballots {
         let mut statement = self.0.prepare_cached(query)?;
         let rows = statement.query_map([], |row| {
             let (person, task, question, answer) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            let answer = RawAnswer { person, task, question, answer, at_ms: row.get(4)?, problem: None };
+            let answer = RawAnswer { person, task, question, answer, at_ms: row.get(4)?, ..RawAnswer::default() };
             if row.get::<_, i64>(5)? == seal(&answer) { Ok(answer) } else { Err(changed()) }
         });
         rows.and_then(Iterator::collect)
@@ -207,7 +207,7 @@ impl BallotChange {
                     question: question.clone(),
                     answer: answer.clone(),
                     at_ms: Some(now_ms),
-                    problem: None,
+                    ..RawAnswer::default()
                 };
                 execute(KEEP, params![person, batch, task, question, answer, now_ms, seal(&raw)])?;
                 person

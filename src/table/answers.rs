@@ -7,11 +7,15 @@ use polars::prelude::*;
 use super::frame::{self, TableError};
 use crate::domain::{Answer, AnswerRow};
 
-const COLUMNS: [&str; 6] = ["person", "task", "question", "answer", "at_ms", "problem"];
+/// Tables of format 2.0 have no `annotation`.
+const COLUMNS: [&str; 7] = ["person", "task", "question", "answer", "at_ms", "problem", "annotation"];
 
 /// The rows as Parquet.
 pub fn encode(rows: &[AnswerRow]) -> Result<Vec<u8>, TableError> {
-    frame::encode(columns(rows.iter()))
+    let annotations: Vec<Option<&str>> = rows.iter().map(|row| row.annotation.as_deref()).collect();
+    let mut columns = columns(rows.iter());
+    columns.push(Column::new("annotation".into(), annotations));
+    frame::encode(columns)
 }
 
 /// The columns of answers, which are also the first columns of votes.
@@ -38,6 +42,10 @@ pub fn decode(path: &Path) -> Result<Vec<AnswerRow>, TableError> {
         let mut questions = frame::full_strings(frame, "question")?;
         let answers = frame::strings(frame, "answer")?;
         let mut problems = frame::strings(frame, "problem")?;
+        let mut annotations = match frame.column("annotation") {
+            Ok(_) => frame::strings(frame, "annotation")?,
+            Err(_) => vec![None; frame.height()],
+        };
         let at_ms = frame.column("at_ms")?.i64()?;
         let row = |at: usize| AnswerRow {
             person: std::mem::take(&mut people[at]),
@@ -46,6 +54,7 @@ pub fn decode(path: &Path) -> Result<Vec<AnswerRow>, TableError> {
             answer: answers[at].as_deref().and_then(Answer::read),
             at_ms: at_ms.get(at),
             problem: problems[at].take(),
+            annotation: annotations[at].take(),
         };
         Ok((0..frame.height()).map(row).collect())
     })
@@ -64,8 +73,15 @@ mod tests {
             answer: Some(Answer::NotSure),
             at_ms: Some(5),
             problem: None,
+            annotation: Some("n1".into()),
         };
-        let bad = AnswerRow { answer: None, at_ms: None, problem: Some("the answer is empty".into()), ..good.clone() };
+        let bad = AnswerRow {
+            answer: None,
+            at_ms: None,
+            annotation: None,
+            problem: Some("the answer is empty".into()),
+            ..good.clone()
+        };
         for rows in [vec![], vec![good, bad]] {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();

@@ -181,6 +181,7 @@ pub fn decode_counting_votes(path: &Path) -> Result<Vec<VoteRow>, TableError> {
                 answer: answers[at].as_deref().and_then(Answer::read),
                 at_ms: times.get(at),
                 problem: None,
+                annotation: None,
             };
             let item_id = items.get(at).map(ItemId);
             // An answer to a sentinel never counts as a vote.
@@ -280,6 +281,7 @@ mod tests {
                 answer: Some(Answer::No),
                 at_ms: (task == "t1").then_some(7),
                 problem: None,
+                annotation: None,
             },
             batch: Some("b".into()),
             item_id: Some(ItemId(9)),

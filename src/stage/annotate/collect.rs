@@ -34,7 +34,9 @@ pub struct Input {
     pub rows: u64,
     /// Of these, rows that cannot be used whatever the rest says.
     pub problems: u64,
-    /// The problem of the first of them.
+    /// Rows that are no answers and say so: skipped tasks, submissions that were withdrawn.
+    pub excused: u64,
+    /// The problem of the first row that cannot be used.
     pub first_problem: Option<String>,
     /// Whether an earlier call read it.
     pub known: bool,
@@ -63,8 +65,18 @@ pub struct Collected {
     pub agreement: Vec<Agreement>,
 }
 
+/// A file of answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswersFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The person who gave all answers in it, whatever the file says: two installations of a tool number their people
+    /// alike.
+    pub person: Option<String>,
+}
+
 /// Reads `files` and the answers of the run's own server, and computes the verdicts.
-pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateError> {
+pub fn collect(pool: &Pool, files: &[AnswersFile]) -> Result<Collected, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     // First, because without sheets there is nothing to answer.
     some_rounds(ctx)?;
@@ -72,8 +84,8 @@ pub fn collect(pool: &Pool, files: &[PathBuf]) -> Result<Collected, AnnotateErro
     let secret = ctx.run.secret()?;
     let ids: Vec<String> = spec.annotate.questions.iter().map(|question| question.id.clone()).collect();
     let mut files = files.to_vec();
-    if ctx.run.ballots_id()?.is_some() && !files.iter().any(|file| same(file, &ctx.run.ballots())) {
-        files.push(ctx.run.ballots());
+    if ctx.run.ballots_id()?.is_some() && !files.iter().any(|file| same(&file.path, &ctx.run.ballots())) {
+        files.push(AnswersFile { path: ctx.run.ballots(), person: None });
     }
     ctx.progress.start("answers", files.len() as u64);
     // All files are read before any is stored, so that one bad file changes nothing.
@@ -148,36 +160,38 @@ struct Parsed {
 }
 
 /// Reads one file, unless an earlier call did.
-fn parse(ctx: &Context, file: &Path, questions: &[String]) -> Result<Parsed, AnnotateError> {
+fn parse(ctx: &Context, file: &AnswersFile, questions: &[String]) -> Result<Parsed, AnnotateError> {
+    let AnswersFile { path: file, person } = file;
     let name = file.display().to_string();
     let cannot = |problem: String| AnnotateError::Answers { file: name.clone(), problem };
     let bytes = input::read(file, MAX_BYTES).map_err(|e| cannot(format!("cannot be read: {e}")))?;
     if answers::is_database(&bytes) {
+        if person.is_some() {
+            return Err(cannot("is the database of a server, which knows its people; leave --person out".to_owned()));
+        }
         let own = if same(file, &ctx.run.ballots()) { ctx.run.ballots_id()? } else { None };
         let (id, given) = store::read_ballots(file, own.as_deref())?;
         let key = database_key(questions, &given);
         return Ok(Parsed { file: name, unit: format!("server-{id}"), key, given: Some(given) });
     }
     let input = Sha256::of(&bytes);
-    let key = key_of_input(questions).field("input", input).finish();
+    let key = Key::new("answers", 4).list("questions", questions).field("input", input);
+    let key = key.field("person", person.as_deref()).finish();
     let unit = input.to_string()[..16].to_owned();
     let known = ctx.run.answers(&unit).state(key, Check::Hashes)?;
     let given = if matches!(known, UnitState::Done(_)) {
         None
     } else {
-        Some(answers::read(&bytes, questions).map_err(|e| cannot(e.to_string()))?)
+        Some(answers::read(&bytes, questions, person.as_deref()).map_err(|e| cannot(e.to_string()))?)
     };
     Ok(Parsed { file: name, unit, key, given })
 }
 
-/// The questions decide which columns of a table are answers.
-fn key_of_input(questions: &[String]) -> Key {
-    Key::new("answers", 3).list("questions", questions)
-}
-
-/// The key of the answers in a database: not of its file, because the last ones may be in its write-ahead log.
+/// The key of the answers in a database: not of its file, because the last ones may be in its write-ahead log. The
+/// questions decide which columns of a table are answers, and are part of every key.
 fn database_key(questions: &[String], given: &[RawAnswer]) -> Sha256 {
-    key_of_input(questions).list("input", given.iter().map(RawAnswer::identity)).finish()
+    let answers = given.iter().map(RawAnswer::identity);
+    Key::new("answers", 3).list("questions", questions).list("input", answers).finish()
 }
 
 /// How many answers the run's own server has, if they are not the collected ones.
@@ -194,12 +208,14 @@ pub fn not_collected(ctx: &Context, spec: &RunSpec) -> Result<Option<u64>, Annot
 }
 
 /// An error if two databases are copies of one database with different answers, because nobody can tell which answers
-/// are the last.
+/// are the last; or if one file is given for two people.
 fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
     for (at, input) in parsed.iter().enumerate() {
         if let Some(other) = parsed[..at].iter().find(|other| other.unit == input.unit && other.given != input.given) {
-            let problem =
-                format!("is another copy of the database in {}, with other answers; collect one of them", other.file);
+            let problem = format!(
+                "is another copy of {}, with other answers or for another person; collect one of them",
+                other.file
+            );
             return Err(AnnotateError::Answers { file: input.file.clone(), problem });
         }
     }
@@ -213,11 +229,14 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
     let before = unit.record()?;
     let Some(given) = given else {
         let RowCounts { given, dropped, .. } = before.map(|record| record.rows).unwrap_or_default();
-        return Ok(Input { file, rows: given, problems: dropped, first_problem: None, known: true });
+        return Ok(Input { file, rows: given, problems: dropped, excused: 0, first_problem: None, known: true });
     };
+    let excused = given.iter().filter(|row| row.is_excused).count() as u64;
+    let is_bad: Vec<bool> = given.iter().map(|row| !row.is_excused).collect();
     let rows: Vec<AnswerRow> = given.into_iter().map(|given| row(given, secret)).collect();
-    let problems = rows.iter().filter(|row| row.problem.is_some()).count() as u64;
-    let first_problem = rows.iter().find_map(|row| row.problem.clone());
+    let mut bad = rows.iter().zip(is_bad).filter(|(row, is_bad)| *is_bad && row.problem.is_some());
+    let first_problem = bad.clone().find_map(|(row, _)| row.problem.clone());
+    let problems = bad.by_ref().count() as u64;
     let counts =
         RowCounts { given: rows.len() as u64, kept: rows.len() as u64 - problems, dropped: problems, failed: 0 };
     // An input that has grown, or is read again, keeps its place.
@@ -229,7 +248,7 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
     let record = NewRecord { key, rows: counts, lost: Vec::new(), facts, sums: None };
     unit.commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
     unit.tidy()?;
-    Ok(Input { file, rows: counts.given, problems, first_problem, known: false })
+    Ok(Input { file, rows: counts.given, problems, excused, first_problem, known: false })
 }
 
 fn order(record: &ShardRecord) -> u64 {
@@ -251,6 +270,7 @@ fn row(given: RawAnswer, secret: &Secret) -> AnswerRow {
     let id = given.person.trim().to_lowercase();
     AnswerRow {
         problem: given.problem.clone().or_else(unread),
+        annotation: given.annotation.map(|id| secret.name("annotation", &id)),
         person: if id.is_empty() { String::new() } else { secret.name("person", &id) },
         // Names are shorter than this; a longer text is not a name and is not stored whole.
         task: given.task.chars().take(64).collect(),

@@ -14,7 +14,7 @@ mod result;
 mod rounds;
 mod serve;
 
-pub use collect::{Collected, Input, collect, not_collected};
+pub use collect::{AnswersFile, Collected, Input, collect, not_collected};
 pub use error::AnnotateError;
 pub use export::{ExportTo, Exported, export, export_all};
 pub use result::{PeopleResult, people_result, rule_words};

@@ -1,0 +1,143 @@
+//! The rows of a table of answers, one by one.
+//!
+//! Holds always: a quotation mark that is never closed costs its own line alone. A cell may have several lines, but the
+//! row must then have as many cells as the header; otherwise the mark is a mistake, and what follows it are rows.
+
+use csv::StringRecord;
+
+use crate::input::Delimited;
+
+/// The most lines of one row: cells with texts have a few.
+const MOST_LINES: usize = 100;
+
+/// A row of the table with the number of its first line in the file, from 1; or what is wrong with it.
+pub(super) type Row = (u64, Result<StringRecord, String>);
+
+/// The header, and the rows that are not empty.
+pub(super) fn read(table: &Delimited) -> (StringRecord, Vec<Row>) {
+    let lines: Vec<&str> = table.text().split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+    let parse = |from: usize, count: usize| record(&lines[from..from + count], table.delimiter);
+    let mut header = None;
+    let mut rows = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let cells = header.as_ref().map(StringRecord::len);
+        let count = row_lines(&lines[at..], table.delimiter, cells);
+        let number = table.lines_before + at as u64 + 1;
+        match (count, &header) {
+            (Some(count), _) if lines[at..at + count].iter().all(|line| line.trim().is_empty()) => {}
+            (Some(count), None) => header = Some(parse(at, count)),
+            (Some(count), Some(_)) => rows.push((number, Ok(parse(at, count)))),
+            (None, None) => header = Some(parse(at, 1)),
+            (None, Some(_)) => rows.push((number, Err(format!("line {number}: a quotation mark is not closed")))),
+        }
+        at += count.unwrap_or(1);
+    }
+    (header.unwrap_or_default(), rows)
+}
+
+/// How many lines the row at the beginning of `lines` has; `None` if a quotation mark in it is not closed. `cells`: of
+/// the header.
+fn row_lines(lines: &[&str], delimiter: u8, cells: Option<usize>) -> Option<usize> {
+    let mut state = State::Start;
+    let mut is_clean = true;
+    for (at, line) in lines.iter().take(MOST_LINES).enumerate() {
+        (state, is_clean) = state.after(line, delimiter, is_clean);
+        if state == State::Quoted {
+            continue;
+        }
+        let is_row = at == 0 || (is_clean && cells.is_none_or(|cells| is_one_row(&lines[..=at], delimiter, cells)));
+        return is_row.then_some(at + 1);
+    }
+    None
+}
+
+/// Whether several lines are one row: they have the cells of one, and those after the first are not all rows themselves.
+fn is_one_row(lines: &[&str], delimiter: u8, cells: usize) -> bool {
+    let are_rows = cells > 2 && lines[1..].iter().all(|line| record(&[line], delimiter).len() == cells);
+    !are_rows && record(lines, delimiter).len() == cells
+}
+
+/// One row, of which every quotation mark is closed or literal.
+fn record(lines: &[&str], delimiter: u8) -> StringRecord {
+    let text = lines.join("\n");
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
+    reader.into_records().next().and_then(Result::ok).unwrap_or_default()
+}
+
+/// Where a reader of CSV (RFC 4180) is at the end of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the start of a cell.
+    Start,
+    /// In a cell, where quotation marks are letters.
+    Plain,
+    /// Between quotation marks.
+    Quoted,
+}
+
+impl State {
+    /// The state after another line; and whether every mark so far that closes a cell is the end of that cell.
+    fn after(self, line: &str, delimiter: u8, mut is_clean: bool) -> (Self, bool) {
+        let mut state = self;
+        let mut bytes = line.bytes().peekable();
+        while let Some(byte) = bytes.next() {
+            state = match (state, byte) {
+                (Self::Start, b'"') => Self::Quoted,
+                (Self::Quoted, b'"') if bytes.peek() == Some(&b'"') => {
+                    bytes.next();
+                    Self::Quoted
+                }
+                (Self::Quoted, b'"') => {
+                    is_clean &= bytes.peek().is_none_or(|next| *next == delimiter);
+                    Self::Plain
+                }
+                (Self::Quoted, _) => Self::Quoted,
+                (_, byte) if byte == delimiter => Self::Start,
+                _ => Self::Plain,
+            };
+        }
+        (state, is_clean)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows as cells joined by `|`, or `!` and what is wrong.
+    fn check(text: &str, expected: &[&str]) {
+        let table = Delimited::new(text.as_bytes()).unwrap();
+        let (_, rows) = read(&table);
+        let shown = |(_, row): &Row| match row {
+            Ok(row) => row.iter().collect::<Vec<_>>().join("|"),
+            Err(problem) => format!("! {problem}"),
+        };
+        assert_eq!(rows.iter().map(shown).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn cells_may_have_several_lines_and_quotation_marks() {
+        check("a,b\n1,\"x\ny \"\"z\"\"\"\n\n2,q\"q\r\n", &["1|x\ny \"z\"", "2|q\"q"]);
+        check("a;b\n\"1;2\";3\n", &["1;2|3"]);
+        check("a,b\n1\n1,2,3\n", &["1", "1|2|3"]);
+    }
+
+    #[test]
+    fn a_mark_that_is_not_closed_costs_its_line() {
+        check("a,b\n1,\"x\n2,y\n3,z\n", &["! line 2: a quotation mark is not closed", "2|y", "3|z"]);
+        // The next mark is the beginning of another cell.
+        check("a,b\n1,\"x\n2,y\n3,\"z\"\n4,w\n", &["! line 2: a quotation mark is not closed", "2|y", "3|z", "4|w"]);
+        // Two marks that are not closed look like one cell of several lines, but each line is a row.
+        let pair = ["1,b,\"x", "2,b,y", "3,b,z\""];
+        check(
+            &format!("a,b,c\n{}\n4,b,w\n", pair.join("\n")),
+            &["! line 2: a quotation mark is not closed", "2|b|y", "3|b|z\"", "4|b|w"],
+        );
+        check("sep=;\na;b\n\"1;x\n2;y", &["! line 3: a quotation mark is not closed", "2|y"]);
+        let long = format!("a,b\n1,\"x\n{}", "2,y\n".repeat(5000));
+        let (_, rows) = read(&Delimited::new(long.as_bytes()).unwrap());
+        assert_eq!(rows.iter().filter(|(_, row)| row.is_ok()).count(), 5000);
+    }
+}
