@@ -339,7 +339,7 @@ def main():
         slowest, largest = max(slowest, *(secs for _, _, secs, _ in calls)), max(largest, *(peak for *_, peak in calls))
         for code, *_ in calls:
             codes[code] = codes.get(code, 0) + 1
-        print(f"{number:03} exits {calls[0][0]} {calls[1][0]}, {scored} scored, {dropped} dropped, lost {lost}, {calls[0][2]:.1f} s", flush=True)
+        print(f"{number:03} exits {calls[0][0]} {calls[1][0]}, {scored} scored, {dropped} dropped, {len(lost)} lost {lost[:3]}, {calls[0][2]:.1f} and {calls[1][2]:.1f} s", flush=True)
         if not given.keep:
             shutil.rmtree(folder)
     print(", ".join(f"{count} {what}" for what, count in sums.items()) + f"; exits {codes}; slowest {slowest:.1f} s, most memory {largest >> 20} MiB")
