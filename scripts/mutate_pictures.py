@@ -32,8 +32,42 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 FOLDER, GOOD, PATIENCE_SECS = 500, 25, 120
-EDGES = [0, 1, 2, 3, 4, 7, 8, 9, 12, 15, 16, 31, 32, 64, 127, 128, 255, 256, 257, 1000, 9000, 16383, 16384, 32767, 32768, 65535, 65536,
-         10**6, 2**24 - 1, 2**24, 2**30, 2**31 - 1, 2**31, 2**32 - 1]
+EDGES = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    9,
+    12,
+    15,
+    16,
+    31,
+    32,
+    64,
+    127,
+    128,
+    255,
+    256,
+    257,
+    1000,
+    9000,
+    16383,
+    16384,
+    32767,
+    32768,
+    65535,
+    65536,
+    10**6,
+    2**24 - 1,
+    2**24,
+    2**30,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+]
 
 
 def encoded(image, kind, **options):
@@ -59,8 +93,17 @@ def seeds(dice):
     """(format, bytes) of good pictures."""
     found = []
     image = scene(dice)
-    for options in ({}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}, {"restart_marker_blocks": 1},
-                    {"optimize": True, "quality": 20}, {"keep_rgb": True}, {"comment": b"a comment"}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"}):
+    for options in (
+        {},
+        {"progressive": True},
+        {"subsampling": 0},
+        {"subsampling": 1},
+        {"restart_marker_blocks": 1},
+        {"optimize": True, "quality": 20},
+        {"keep_rgb": True},
+        {"comment": b"a comment"},
+        {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"},
+    ):
         found.append(("jpeg", encoded(image, "JPEG", **options)))
     found.append(("jpeg", encoded(image.convert("L"), "JPEG")))
     found.append(("jpeg", encoded(image.convert("CMYK"), "JPEG", progressive=True)))
@@ -70,13 +113,29 @@ def seeds(dice):
         found.append(("webp", encoded(image, "WEBP", lossless=lossless, exact=True)))
         image = image.convert("RGB")
     rows = dice.randbytes(24 * 18)
-    found += [("bmp", bmp(24, dice.randbytes(72 * 18), 24, 18)), ("bmp", bmp(32, dice.randbytes(96 * 18), 24, -18)), ("bmp", bmp(8, rows, 24, 18, colours=256)),
-              ("bmp", bmp(4, dice.randbytes(12 * 18), 24, 18, colours=16)), ("bmp", bmp(1, dice.randbytes(4 * 18), 24, 18, colours=2)),
-              ("bmp", bmp(16, dice.randbytes(48 * 18), 24, 18)), ("bmp", bmp(24, dice.randbytes(72 * 18), 24, 18, header=12)),
-              ("bmp", bmp(16, dice.randbytes(48 * 18), 24, 18, 3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))),
-              ("bmp", bmp(32, dice.randbytes(96 * 18), 24, 18, 3, header=108)),
-              ("bmp", bmp(8, b"".join(b"\x0c\x05\x00\x0c" + dice.randbytes(12) + b"\0\0" for _ in range(18)) + b"\0\1", 24, 18, 1, 256)),
-              ("bmp", bmp(4, b"".join(b"\x18\x5a\0\0" for _ in range(18)) + b"\0\1", 24, 18, 2, 16))]
+    found += [
+        ("bmp", bmp(24, dice.randbytes(72 * 18), 24, 18)),
+        ("bmp", bmp(32, dice.randbytes(96 * 18), 24, -18)),
+        ("bmp", bmp(8, rows, 24, 18, colours=256)),
+        ("bmp", bmp(4, dice.randbytes(12 * 18), 24, 18, colours=16)),
+        ("bmp", bmp(1, dice.randbytes(4 * 18), 24, 18, colours=2)),
+        ("bmp", bmp(16, dice.randbytes(48 * 18), 24, 18)),
+        ("bmp", bmp(24, dice.randbytes(72 * 18), 24, 18, header=12)),
+        ("bmp", bmp(16, dice.randbytes(48 * 18), 24, 18, 3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))),
+        ("bmp", bmp(32, dice.randbytes(96 * 18), 24, 18, 3, header=108)),
+        (
+            "bmp",
+            bmp(
+                8,
+                b"".join(b"\x0c\x05\x00\x0c" + dice.randbytes(12) + b"\0\0" for _ in range(18)) + b"\0\1",
+                24,
+                18,
+                1,
+                256,
+            ),
+        ),
+        ("bmp", bmp(4, b"".join(b"\x18\x5a\0\0" for _ in range(18)) + b"\0\1", 24, 18, 2, 16)),
+    ]
     for picture in json.loads((HERE.parent / "tests/golden/pictures.json").read_text())["pictures"]:
         if picture["size"]:
             found.append((picture["name"].split()[0].replace("apng", "png"), base64.b64decode(picture["file"])))
@@ -102,7 +161,13 @@ def cut(dice, data):
 
 def splice(dice, data):
     a, b, c = (dice.randrange(len(data) + 1) for _ in range(3))
-    return dice.choice([data[:a] + data[b:], data[:a] + dice.randbytes(dice.choice([1, 2, 4, 100])) + data[a:], data[:a] + data[min(b, c) : max(b, c)] + data[a:]])
+    return dice.choice(
+        [
+            data[:a] + data[b:],
+            data[:a] + dice.randbytes(dice.choice([1, 2, 4, 100])) + data[a:],
+            data[:a] + data[min(b, c) : max(b, c)] + data[a:],
+        ]
+    )
 
 
 def edge_number(dice, data):
@@ -160,7 +225,11 @@ def jpeg_parts(data):
 
 
 def jpeg_whole(parts):
-    return b"\xff\xd8" + b"".join(part[0] + struct.pack(">H", min(65535, len(part[1]) + 2)) + part[1] + part[2] for part in parts) + b"\xff\xd9"
+    return (
+        b"\xff\xd8"
+        + b"".join(part[0] + struct.pack(">H", min(65535, len(part[1]) + 2)) + part[1] + part[2] for part in parts)
+        + b"\xff\xd9"
+    )
 
 
 def change_parts(dice, parts):
@@ -193,8 +262,15 @@ def other_data(dice, data):
         rows = zlib.decompress(packed)
     except zlib.error:
         return flip_bits(dice, data)
-    rows = dice.choice([lambda: flip_bits(dice, rows), lambda: cut(dice, rows) if rows else rows, lambda: rows + dice.randbytes(50),
-                        lambda: rows + bytes(dice.choice([1 << 16, 1 << 24])), lambda: dice.randbytes(len(rows))])()
+    rows = dice.choice(
+        [
+            lambda: flip_bits(dice, rows),
+            lambda: cut(dice, rows) if rows else rows,
+            lambda: rows + dice.randbytes(50),
+            lambda: rows + bytes(dice.choice([1 << 16, 1 << 24])),
+            lambda: dice.randbytes(len(rows)),
+        ]
+    )()
     packed = zlib.compress(rows, dice.choice([0, 1, 9])) + dice.choice([b"", b"", packed])
     first = next(at for at, part in enumerate(parts) if part[0] == b"IDAT")
     rest = [part for part in parts if part[0] != b"IDAT"]
@@ -294,7 +370,11 @@ def lost_neighbours(run, names):
     plan = {row["item_id"]: row["source"] for row in table("plan*.parquet")}
     scored = {plan[row["item_id"]] for row in table("predictions/fake-a/**/*.parquet")}
     dropped = {row["source"] for row in table("dropped*.parquet")}
-    return [name for name, is_good in names.items() if (is_good and name not in scored) or name not in scored | dropped], len(scored), len(dropped)
+    return (
+        [name for name, is_good in names.items() if (is_good and name not in scored) or name not in scored | dropped],
+        len(scored),
+        len(dropped),
+    )
 
 
 def main():
@@ -326,8 +406,10 @@ def main():
             names[name] = is_good
             (folder / "p" / name).write_bytes(good(dice) if is_good else mutated(dice, by_format))
         recipe(folder, "p")
-        calls = [call(hardset, folder, "build", "m.toml", "--run-dir", "run", "-q"),
-                 call(hardset, folder, "release", "../base/run", "--out", "out", "--against", "p", "-q")]
+        calls = [
+            call(hardset, folder, "build", "m.toml", "--run-dir", "run", "-q"),
+            call(hardset, folder, "release", "../base/run", "--out", "out", "--against", "p", "-q"),
+        ]
         lost, scored, dropped = lost_neighbours(folder / "run", names)
         sums["pictures"] += FOLDER
         sums["panics"] += sum(panicked for _, panicked, _, _ in calls)
@@ -339,10 +421,16 @@ def main():
         slowest, largest = max(slowest, *(secs for _, _, secs, _ in calls)), max(largest, *(peak for *_, peak in calls))
         for code, *_ in calls:
             codes[code] = codes.get(code, 0) + 1
-        print(f"{number:03} exits {calls[0][0]} {calls[1][0]}, {scored} scored, {dropped} dropped, lost {lost}, {calls[0][2]:.1f} s", flush=True)
+        print(
+            f"{number:03} exits {calls[0][0]} {calls[1][0]}, {scored} scored, {dropped} dropped, {len(lost)} lost {lost[:3]}, {calls[0][2]:.1f} and {calls[1][2]:.1f} s",
+            flush=True,
+        )
         if not given.keep:
             shutil.rmtree(folder)
-    print(", ".join(f"{count} {what}" for what, count in sums.items()) + f"; exits {codes}; slowest {slowest:.1f} s, most memory {largest >> 20} MiB")
+    print(
+        ", ".join(f"{count} {what}" for what, count in sums.items())
+        + f"; exits {codes}; slowest {slowest:.1f} s, most memory {largest >> 20} MiB"
+    )
     if not given.keep:
         shutil.rmtree(work)
     sys.exit(any(sums[what] for what in ("panics", "hangs", "other exits", "lost")))

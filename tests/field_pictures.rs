@@ -108,7 +108,8 @@ fn dropped(hardset: &Hardset) -> Vec<(String, String)> {
 fn label_ids(hardset: &Hardset) -> Vec<(String, i32)> {
     let table = table(&hardset.path("run/plan.parquet"));
     let lists = table.column("label_ids").and_then(|column| column.list()).expect("it has labels").clone();
-    let ids = lists.into_iter().map(|list| list.and_then(|list| list.i32().ok()?.get(0)).expect("it has one"));
+    let first = |at| lists.get_as_series(at).and_then(|list| list.i32().ok()?.get(0)).expect("each has one");
+    let ids: Vec<i32> = (0..table.height()).map(first).collect();
     strings(&table, "source").into_iter().zip(ids).collect()
 }
 

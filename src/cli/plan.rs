@@ -59,7 +59,8 @@ fn counted(counts: &PlanCost) -> Output {
     let pay = cost.as_ref().map_or_else(String::new, |(cost, currency)| format!(" for {cost:.2} {currency}"));
     lines.push(format!("people: at most {sheets} task sheets to fill in{pay}, if every image were hard"));
     let json = json!({
-        "pairs": pairs, "items": items, "lost": lost, "passed_over": passed_over, "categories": categories, "shards": shards,
+        "pairs": pairs, "items": items, "lost": lost, "passed_over": passed_over, "categories": categories,
+        "shards": shards,
         "image_bytes": image_bytes, "inferences": inferences, "task_sheets_at_most": sheets,
         "cost_at_most": cost.as_ref().map(|(cost, _)| cost),
         "hours": hours.iter().map(|(device, hours)| (device.clone(), json!(hours))).collect::<serde_json::Map<_, _>>(),

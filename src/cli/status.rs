@@ -31,7 +31,8 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     }
     let json = json!({
         "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool,
-        "planned": status.planned, "passed_over": status.passed_over, "notes": status.notes, "shards": status.shards, "image_shards": status.image_shards,
+        "planned": status.planned, "passed_over": status.passed_over, "notes": status.notes,
+        "shards": status.shards, "image_shards": status.image_shards,
         "surrogates": surrogates,
         "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,

@@ -159,7 +159,7 @@ fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: List
     let Listing { rows, lost, passed_over, notes } = listing;
     let (kept, dropped) = (rows.len() as u64, lost.len() as u64);
     let counts = store::RowCounts { given: kept + dropped, kept, dropped, failed: 0 };
-    // A plan of which there is nothing to say has no facts, so that its record is the one of programs that said nothing.
+    // A plan of which there is nothing to say has no facts: its record is that of programs that said nothing.
     let other_files = (!passed_over.is_empty()).then(|| (PassedOver::FACT, serde_json::json!(passed_over)));
     let notes = (!notes.is_empty()).then(|| (NOTES, serde_json::json!(notes)));
     let facts = other_files.into_iter().chain(notes).map(|(name, fact)| (name.to_owned(), fact.to_string())).collect();

@@ -145,13 +145,24 @@ def png_checksums():
     keep("png wrong adler", png(header(8, 2), chunk(b"IDAT", bad)))
     keep("png wrong adler, stored", png(header(8, 2), chunk(b"IDAT", zlib.compress(raw(7, 8, 2), 0)[:-4] + b"abcd")))
     keep("png wrong crc of data", png(header(8, 2), chunk(b"IDAT", plain, 1)))
-    keep("png wrong crc of the second data", png(header(8, 2), chunk(b"IDAT", plain[:40]), chunk(b"IDAT", plain[40:], 1)))
-    for kind, data in ((b"tEXt", text), (b"gAMA", b"\0\0\xb1\x8f"), (b"prVt", b"?"), (b"PRVT", b"?"), (b"eXIf", b"MM\0*")):
+    keep(
+        "png wrong crc of the second data", png(header(8, 2), chunk(b"IDAT", plain[:40]), chunk(b"IDAT", plain[40:], 1))
+    )
+    for kind, data in (
+        (b"tEXt", text),
+        (b"gAMA", b"\0\0\xb1\x8f"),
+        (b"prVt", b"?"),
+        (b"PRVT", b"?"),
+        (b"eXIf", b"MM\0*"),
+    ):
         keep(f"png wrong crc of {kind.decode()}", png(header(8, 2), chunk(kind, data, 1), chunk(b"IDAT", plain)))
         keep(f"png wrong crc of late {kind.decode()}", png(header(8, 2), chunk(b"IDAT", plain), chunk(kind, data, 1)))
     broken_header = header(8, 2)[:-1] + b"?"
     keep("png wrong crc of IHDR", png(broken_header, chunk(b"IDAT", plain)))
-    keep("png wrong crc of PLTE", png(header(8, 3), palette(256)[:-1] + b"?", chunk(b"IDAT", zlib.compress(raw(1, 8, 3)))))
+    keep(
+        "png wrong crc of PLTE",
+        png(header(8, 3), palette(256)[:-1] + b"?", chunk(b"IDAT", zlib.compress(raw(1, 8, 3)))),
+    )
     keep("png wrong crc of IEND", png(header(8, 2), chunk(b"IDAT", plain))[:-1] + b"?")
     keep("png no IEND", png(header(8, 2), chunk(b"IDAT", plain))[:-12])
     for cut in (1, 4, 13, 15, 17, 20, 21, 40):
@@ -163,8 +174,14 @@ def png_chunks():
     data = zlib.compress(raw(7, 8, 2), 9)
     keep("png more data than rows", png(header(8, 2), chunk(b"IDAT", zlib.compress(raw(7, 8, 2) + bytes(900), 9))))
     keep("png data in bytes", png(header(8, 2), *(chunk(b"IDAT", data[at : at + 1]) for at in range(len(data)))))
-    keep("png empty data between", png(header(8, 2), chunk(b"IDAT", data[:9]), chunk(b"IDAT", b""), chunk(b"IDAT", data[9:])))
-    keep("png text within data", png(header(8, 2), chunk(b"IDAT", data[:9]), chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", data[9:])))
+    keep(
+        "png empty data between",
+        png(header(8, 2), chunk(b"IDAT", data[:9]), chunk(b"IDAT", b""), chunk(b"IDAT", data[9:])),
+    )
+    keep(
+        "png text within data",
+        png(header(8, 2), chunk(b"IDAT", data[:9]), chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", data[9:])),
+    )
     keep("png bytes after data", png(header(8, 2), chunk(b"IDAT", data + b"more")))
     keep("png a chunk with a bad name", png(header(8, 2), chunk(b"a-b!", b""), plain))
     keep("png a late chunk with a bad name", png(header(8, 2), plain, chunk(b"a-b!", b"")))
@@ -177,7 +194,10 @@ def png_chunks():
     keep("png 16 bits of palette", png(header(16, 3), palette(256), plain))
     keep("png no data", png(header(8, 2)))
     keep("png width 0", png(header(8, 2, size=(0, HEIGHT)), plain))
-    keep("png filter 5", png(header(8, 0), chunk(b"IDAT", zlib.compress(b"\5" + bytes(WIDTH) + raw(1, 8, 0)[WIDTH + 1 :]))))
+    keep(
+        "png filter 5",
+        png(header(8, 0), chunk(b"IDAT", zlib.compress(b"\5" + bytes(WIDTH) + raw(1, 8, 0)[WIDTH + 1 :]))),
+    )
     for kind, least in ((b"gAMA", 4), (b"cHRM", 32), (b"sRGB", 1), (b"pHYs", 9)):
         for size in (least - 1, least, least + 1):
             keep(f"png {kind.decode()} of {size}", png(header(8, 2), chunk(kind, bytes(size)), plain))
@@ -251,7 +271,11 @@ def webp():
     for seed, lossless in enumerate((False, True)):
         for alpha in (False, True):
             for bits in (0, 3):
-                for canvas, place, size in (((13, 9), (0, 0), (13, 9)), ((21, 17), (4, 6), (13, 9)), ((6, 40), (2, 30), (3, 10))):
+                for canvas, place, size in (
+                    ((13, 9), (0, 0), (13, 9)),
+                    ((21, 17), (4, 6), (13, 9)),
+                    ((6, 40), (2, 30), (3, 10)),
+                ):
                     chunks = picture_chunks(still(seed, size, lossless, alpha))
                     other = picture_chunks(still(seed + 9, (4, 4), True, True))
                     frames = [(place, size, bits, chunks), ((2, 0), (4, 4), 0, other)]
@@ -265,9 +289,19 @@ def webp():
     keep("webp with a frame that leaves the canvas", animation((13, 9), [((2, 0), (13, 9), 0, opaque)]))
     keep("webp whose frame states another size", animation((13, 9), [((0, 0), (5, 5), 0, opaque)]))
     keep("webp without frames", animation((13, 9), []))
+    keep(
+        "webp with a long header",
+        animation((13, 9), one).replace(b"VP8X\x0a\0\0\0", b"VP8X\x0c\0\0\0").replace(b"ANIM", b"\0\0ANIM", 1),
+    )
+    keep("webp whose last frame is empty", animation((13, 9), [*one, ((0, 0), (13, 9), 0, b"")]))
+    keep("webp whose first frame is empty", animation((13, 9), [((0, 0), (13, 9), 0, b""), *one]))
+    keep("webp with unknown flags", animation((13, 9), one, flags=0x52))
     keep("webp with a profile", animation((13, 9), one, flags=0x32, before=riff(b"ICCP", b"abc")))
     keep("webp with chunks that nobody knows", animation((13, 9), one, after=riff(b"XYZW", b"abc")))
-    keep("webp with alpha before a lossless frame", animation((13, 9), [((0, 0), (13, 9), 0, riff(b"ALPH", b"\0" * 9) + opaque)]))
+    keep(
+        "webp with alpha before a lossless frame",
+        animation((13, 9), [((0, 0), (13, 9), 0, riff(b"ALPH", b"\0" * 9) + opaque)]),
+    )
     keep("webp with a still picture beside its frames", animation((13, 9), one, after=opaque))
     for cut in (1, 2, 30, 300):
         keep(f"webp cut by {cut}", animation((13, 9), one + one)[:-cut])

@@ -208,7 +208,7 @@ impl<'a> Header<'a> {
 
 fn palette(found: Option<&[u8]>, depth: u8) -> Result<&[u8], DecodeError> {
     let palette = found.unwrap_or_default();
-    if palette.is_empty() || palette.len() % 3 != 0 || palette.len() > 3 * MOST_COLOURS {
+    if palette.is_empty() || !palette.len().is_multiple_of(3) || palette.len() > 3 * MOST_COLOURS {
         let bytes = palette.len();
         return Err(corrupt(format!(
             "its palette has {bytes} bytes, not three for each of 1 to {MOST_COLOURS} colours"

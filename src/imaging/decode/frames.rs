@@ -40,7 +40,7 @@ pub(super) fn canvas(bytes: &[u8]) -> Option<(u32, u32)> {
 /// The first frame of an animation; `bytes`: the whole file, up to the end that it states.
 pub(super) fn first<'a>(bytes: &'a [u8], canvas: (u32, u32)) -> Result<Frame<'a>, DecodeError> {
     let header = Chunk::first(bytes.get(HEAD..).unwrap_or_default())?;
-    if header.data.len() < HEADER || header.data[0] & !KNOWN_FLAGS != 0 {
+    if header.data.len() != HEADER || header.data[0] & !KNOWN_FLAGS != 0 {
         return Err(corrupt("its header is not that of an animation"));
     }
     let (mut rest, mut first, mut is_animated) = (header.rest, None, false);
@@ -74,6 +74,9 @@ pub(super) fn first<'a>(bytes: &'a [u8], canvas: (u32, u32)) -> Result<Frame<'a>
 fn read_frame<'a>(chunk: &Chunk<'a>) -> Result<(Option<Frame<'a>>, &'a [u8]), DecodeError> {
     let short = || corrupt("a frame of its animation is too short");
     let (header, mut inside) = chunk.padded.split_at_checked(FRAME_HEADER).ok_or_else(short)?;
+    if inside.is_empty() && chunk.rest.is_empty() {
+        return Err(short());
+    }
     let place = (2 * number_24(header, 0), 2 * number_24(header, 3));
     let (mut alpha, mut picture) = (None, None);
     while !inside.is_empty() {

@@ -6,9 +6,17 @@
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// A name from the data: escaped, isolated from the direction of its surroundings, breakable after `_ / - .`.
+/// A name from the data: escaped, isolated from the direction of its surroundings, breakable after `_ / - .`, but not
+/// after a `.` with which a word begins (`.tif`).
 pub fn name(text: &str) -> Markup {
-    html! { bdi { @for piece in text.split_inclusive(['_', '/', '-', '.']) { (piece) wbr; } } }
+    let begins_word = |piece: &str| piece == "." || piece.ends_with(" .");
+    html! {
+        bdi {
+            @for piece in text.split_inclusive(['_', '/', '-', '.']) {
+                (piece) @if !begins_word(piece) { wbr; }
+            }
+        }
+    }
 }
 
 /// A phrase from the data, such as a class or a reason: escaped and isolated, breakable at its spaces.
