@@ -4,6 +4,10 @@
 
 /// Longest quotation, in characters.
 const LONGEST: usize = 200;
+/// Longest word outside a quotation, in characters: paths may have thousands.
+const LONGEST_WORD: usize = 5000;
+/// What a quotation stands between.
+const MARKS: [char; 2] = ['`', '"'];
 /// Characters of a cut line before the place that a caret points at.
 const BEFORE: usize = 80;
 
@@ -50,19 +54,34 @@ fn window(text: &str, start: usize) -> String {
     format!("{}{kept}{}", if before { "…" } else { "" }, if after { "…" } else { "" })
 }
 
-/// The line with what stands between two marks cut, if it is long.
+/// The line with what stands between two equal marks cut, if it is long.
 fn without_long_quotes(line: &str) -> String {
-    if line.chars().count() <= LONGEST {
-        return line.to_owned();
+    let mut shown = String::new();
+    let mut rest = line;
+    while let Some(start) = rest.find(MARKS) {
+        let (before, quoted) = rest.split_at(start);
+        let mark = quoted.chars().next().unwrap_or_default();
+        let Some(end) = quoted[1..].find(mark) else { break };
+        shown += &without_long_words(before);
+        shown.push(mark);
+        shown += &cut(&quoted[1..=end], LONGEST);
+        shown.push(mark);
+        rest = &quoted[end + 2..];
     }
-    let pieces = line.split_inclusive(['`', '"']);
-    pieces.map(|piece| if piece.chars().count() > LONGEST { cut(piece) } else { piece.to_owned() }).collect()
+    shown + &without_long_words(rest)
 }
 
-/// The piece without its middle; its last character is a mark, or the end of the line.
-fn cut(piece: &str) -> String {
-    let chars: Vec<char> = piece.chars().collect();
-    let (head, tail) = (LONGEST - BEFORE, BEFORE);
+fn without_long_words(text: &str) -> String {
+    text.split_inclusive(' ').map(|word| cut(word, LONGEST_WORD)).collect()
+}
+
+/// The text without its middle, if it has more than `longest` characters.
+fn cut(text: &str, longest: usize) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= longest {
+        return text.to_owned();
+    }
+    let (head, tail) = (longest - BEFORE, BEFORE);
     let first: String = chars[..head].iter().collect();
     let last: String = chars[chars.len() - tail..].iter().collect();
     format!("{first}…{last}")
@@ -99,6 +118,8 @@ mod tests {
             shortened(&format!("a.toml: `version` is `{}`, which is no version; write 1.0.0", "9".repeat(10_000)));
         assert!(shown.chars().count() < 400 && shown.ends_with("`, which is no version; write 1.0.0"), "{shown}");
         assert!(shown.starts_with("a.toml: `version` is `999"), "{shown}");
-        assert!(shortened(&"a".repeat(100_000)).chars().count() < 300);
+        assert!(shortened(&"a".repeat(100_000)).chars().count() < 5100);
+        let prose = format!("`a` failed: {}and \"b\" too, and an odd ` mark", "word ".repeat(100));
+        assert_eq!(shortened(&prose), prose);
     }
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "every test program uses its own part of this file")]
 
 mod needs;
+pub mod tiny;
 pub mod tiny_onnx;
 
 use std::collections::BTreeMap;
@@ -107,6 +108,20 @@ impl Run {
             assert!(run.stderr.contains(part), "`{part}` is not in: {}", run.stderr);
         }
         run
+    }
+
+    /// Demands all these parts on stderr.
+    #[track_caller]
+    pub fn err(self, parts: &[&str]) -> Self {
+        parts.iter().for_each(|part| assert!(self.stderr.contains(part), "`{part}` is not in: {}", self.stderr));
+        self
+    }
+
+    /// Demands all these parts on stdout.
+    #[track_caller]
+    pub fn out(self, parts: &[&str]) -> Self {
+        parts.iter().for_each(|part| assert!(self.stdout.contains(part), "`{part}` is not in: {}", self.stdout));
+        self
     }
 
     /// The one JSON object on stdout.

@@ -69,17 +69,26 @@ impl Model {
         Self(self.0.message(5, &tensor.text(8, name).bytes(9, &raw)))
     }
 
-    /// `text`: `Op a b -> c`.
+    /// A tensor of f32 whose numbers are the whole file `location`, beside the model.
+    pub fn external(self, name: &str, dims: &[u64], location: &str) -> Self {
+        const EXTERNAL: u64 = 1;
+        let entry = Message::default().text(1, "location").text(2, location);
+        let tensor = Message::default().each(dims, |m, &dim| m.number(1, dim)).number(2, Type::F32 as u64);
+        Self(self.0.message(5, &tensor.text(8, name).message(13, &entry).number(14, EXTERNAL)))
+    }
+
+    /// `text`: `Op a b -> c`; several outputs are possible.
     pub fn node(self, text: &str) -> Self {
         self.node_with(text, &[])
     }
 
     /// As [`Model::node`], with attributes that are lists of integers, or one integer.
     pub fn node_with(self, text: &str, attributes: &[(&str, &[u64])]) -> Self {
-        let (left, output) = text.split_once(" -> ").expect("a node has an arrow");
+        let (left, outputs) = text.split_once(" -> ").expect("a node has an arrow");
         let mut words = left.split(' ');
         let op = words.next().unwrap_or_default();
-        let node = Message::default().each(words, |m, input| m.text(1, input)).text(2, output).text(4, op);
+        let node = Message::default().each(words, |m, input| m.text(1, input));
+        let node = node.each(outputs.split(' '), |m, output| m.text(2, output)).text(4, op);
         let node = node.each(attributes, |m, (name, numbers)| m.message(5, &attribute(name, numbers)));
         Self(self.0.message(1, &node))
     }
