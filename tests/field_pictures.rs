@@ -118,6 +118,7 @@ fn a_broken_picture_costs_itself_alone_wherever_it_lies() {
     let mut files = named(&["n01440764_a.png", "n01440764_m.png", "n01440764_z.png"]);
     let broken = broken();
     files.extend(broken.iter().map(|(name, bytes, _)| (format!("n01440764_{name}"), bytes.clone())));
+    files.extend(named(&["1.tif", "2.tif"]));
     let hardset = with_photos("wordnet-id", &files);
     hardset.line("build m.toml --run-dir run --set release.near_duplicates=keep").expect(3);
     let dropped = dropped(&hardset);
@@ -131,6 +132,7 @@ fn a_broken_picture_costs_itself_alone_wherever_it_lies() {
     let released = hardset.line("release run --out out --against photos");
     assert_ne!(released.code, Some(1), "{}", released.stderr);
     assert!(released.stderr.contains("8 image(s) cannot be read and were not compared: "), "{}", released.stderr);
+    assert!(released.stderr.contains("photos: 2 files were passed over: .tif 2"), "{}", released.stderr);
 }
 
 #[test]

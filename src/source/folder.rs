@@ -163,12 +163,20 @@ fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow
     }
 }
 
-/// Paths of all images below `root`, relative to it with `/` between parts, sorted: for comparing with other images.
-///
-/// Files that cannot be images of a run are ignored; a folder that cannot be read is an error.
-pub fn images_below(root: &Path) -> Result<Vec<String>, SourceError> {
+/// The images below a folder, for comparing with them.
+#[derive(Debug)]
+pub struct ImagesBelow {
+    /// Relative to the folder, with `/` between parts, sorted.
+    pub paths: Vec<String>,
+    /// The other files.
+    pub passed_over: PassedOver,
+}
+
+/// All images below `root`. Names that cannot be images of a run are ignored; a folder that cannot be read is an error.
+pub fn images_below(root: &Path) -> Result<ImagesBelow, SourceError> {
     let found = search(root, true).map_err(|e| SourceError::Compare { path: root.to_owned(), source: e })?;
-    Ok(found.files.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect())
+    let paths = found.files.into_iter().filter(|found| found.problem.is_none()).map(|found| found.path).collect();
+    Ok(ImagesBelow { paths, passed_over: found.passed_over })
 }
 
 /// An image below a folder, or something that looks like one.

@@ -18,7 +18,7 @@ mod listing;
 use crate::domain::{DiffusionModel, GenerateSpec};
 
 pub use error::SourceError;
-pub use folder::{images_below, read_picture_file};
+pub use folder::{ImagesBelow, images_below, read_picture_file};
 pub use grid::Grid;
 pub use kind::Source;
 pub use listing::{Listing, Rows};

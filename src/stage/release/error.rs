@@ -52,8 +52,8 @@ pub enum ReleaseError {
     },
     /// A folder to compare with has no images.
     #[error(
-        "{folder} has no image (jpg, jpeg, jpe, jfif, png, apng, webp, bmp, dib); give --against a folder of images, or \
-         a release"
+        "{folder} has no image (jpg, jpeg, jpe, jfif, png, apng, webp, bmp, dib); give --against a folder of images, \
+         or a release"
     )]
     NothingToCompare {
         /// The folder.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::ReleaseError;
 use crate::domain::ComparedRecord;
 use crate::imaging::{self, DecodeLimits};
-use crate::source::{images_below, read_picture_file};
+use crate::source::{ImagesBelow, images_below, read_picture_file};
 use crate::store::{ReleaseDir, StoreError};
 use crate::table::ReleaseFile;
 use crate::work::Context;
@@ -36,7 +36,7 @@ pub fn check(folders: &[PathBuf]) -> Result<(), ReleaseError> {
             // Its images must not be taken for a plain folder's, among which would be those of its other forms.
             return Err(StoreError::NotARelease { path: folder.display().to_string() }.into());
         }
-        if ReleaseDir::find(folder).is_none() && images_below(folder)?.is_empty() {
+        if ReleaseDir::find(folder).is_none() && images_below(folder)?.paths.is_empty() {
             return Err(ReleaseError::NothingToCompare { folder: folder.display().to_string() });
         }
     }
@@ -84,7 +84,10 @@ fn not_compared(folder: &Path, unread: &[String]) -> String {
 type Hashes = Vec<(String, Result<u64, String>)>;
 
 fn of_folder(ctx: &Context, folder: &Path) -> Result<Hashes, ReleaseError> {
-    let (pool, paths) = (ctx.thread_pool()?, images_below(folder)?);
+    let (pool, ImagesBelow { paths, passed_over }) = (ctx.thread_pool()?, images_below(folder)?);
+    if !passed_over.is_empty() {
+        ctx.progress.note(&format!("{}: {}", folder.display(), passed_over.words()));
+    }
     ctx.progress.start("compare", paths.len() as u64);
     let mut hashes = Hashes::with_capacity(paths.len());
     for block in paths.chunks(BLOCK) {
