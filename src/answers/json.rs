@@ -35,22 +35,23 @@ pub(super) fn read(text: &str, questions: &[String]) -> Result<Vec<RawAnswer>, A
 
 /// The values in the text, each with the reason if it is not JSON.
 fn objects(text: &str) -> Result<Vec<Result<Value, String>>, AnswersError> {
-    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let starts_with_a_whole_object = lines.clone().next().is_some_and(|(_, line)| is_whole(line));
-    if !starts_with_a_whole_object || lines.clone().nth(1).is_none() {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let starts_with_a_whole_object = lines.next().is_some_and(is_whole);
+    if !starts_with_a_whole_object || lines.next().is_none() {
         return documents(text);
     }
-    // The line is not quoted, because it may contain a person's id.
-    let read = |(at, line): (usize, &str)| serde_json::from_str(line).map_err(|_| not_an_object(at));
-    Ok(lines.by_ref().map(read).collect())
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if !line.trim().is_empty() {
+            // The line is not quoted, because it may contain a person's id.
+            found.push(serde_json::from_str(line).map_err(|_| format!("line {} is not a JSON object", at + 1)));
+        }
+    }
+    Ok(found)
 }
 
 fn is_whole(line: &str) -> bool {
     serde_json::from_str::<Map<String, Value>>(line).is_ok()
-}
-
-fn not_an_object(at: usize) -> String {
-    format!("line {} is not a JSON object", at + 1)
 }
 
 /// One document after another; the entries of an array, or of an object that only holds a list, count one by one.

@@ -52,7 +52,7 @@ fn row_lines(lines: &[&str], delimiter: u8, cells: Option<usize>) -> Option<usiz
     None
 }
 
-/// Whether several lines are one row: they have the cells of one, and those after the first are not all rows themselves.
+/// Whether several lines are one row: they have the cells of one, and those after the first are not all rows.
 fn is_one_row(lines: &[&str], delimiter: u8, cells: usize) -> bool {
     let are_rows = cells > 2 && lines[1..].iter().all(|line| record(&[line], delimiter).len() == cells);
     !are_rows && record(lines, delimiter).len() == cells
@@ -110,11 +110,14 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let table = Delimited::new(text.as_bytes()).unwrap();
         let (_, rows) = read(&table);
-        let shown = |(_, row): &Row| match row {
-            Ok(row) => row.iter().collect::<Vec<_>>().join("|"),
-            Err(problem) => format!("! {problem}"),
-        };
-        assert_eq!(rows.iter().map(shown).collect::<Vec<_>>(), expected, "{text}");
+        let mut shown = Vec::new();
+        for (_, row) in &rows {
+            shown.push(match row {
+                Ok(row) => row.iter().collect::<Vec<_>>().join("|"),
+                Err(problem) => format!("! {problem}"),
+            });
+        }
+        assert_eq!(shown, expected, "{text}");
     }
 
     #[test]

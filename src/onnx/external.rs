@@ -1,8 +1,8 @@
 //! The files of weights that an ONNX graph names: `net.onnx.data` beside `net.onnx`.
 //!
 //! Exporters write them for models above 2 GB, and torch for every model since 2.9. Reads the graph's own bytes,
-//! without a library, because a model's hash is needed where no model runs. Does not read the weights: whatever is not on the
-//! way to a name is passed over, so that time and memory depend on the structure of the graph alone.
+//! without a library, because a model's hash is needed where no model runs. Does not read the weights: whatever is not
+//! on the way to a name is passed over, so that time and memory depend on the structure of the graph alone.
 //!
 //! Holds always: a name leads to a file in the graph's folder or below it, because a model comes from somebody else.
 //!

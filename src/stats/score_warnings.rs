@@ -46,8 +46,8 @@ impl fmt::Display for ScoreWarning {
         match self {
             Self::LikeProbabilities => write!(
                 f,
-                "its scores look like probabilities, not like logits: all seem to lie between 0 and 1, so that no class \
-                 of any image stands out; write output.kind = \"probabilities\" in its TOML"
+                "its scores look like probabilities, not like logits: all seem to lie between 0 and 1, so that no \
+                 class of any image stands out; write output.kind = \"probabilities\" in its TOML"
             ),
             Self::Chance { right, scored, expected } => write!(
                 f,

@@ -1,4 +1,5 @@
-//! External files of a run, graphs with their files of weights: found on this machine, or fetched where the data manifest says how.
+//! External files of a run, a graph with its files of weights: found on this machine, or fetched where the data
+//! manifest says how.
 //!
 //! Holds always: a fetch is announced before it starts, and a hash that is pinned now is shown, because both change
 //! what the next run finds.
@@ -12,7 +13,8 @@ use crate::domain::{DataEntry, OnnxModel, PinnedFile, Sha256};
 use crate::onnx::{ExternalError, external_files};
 use crate::work::Context;
 
-/// A surrogate's model with its files found, or fetched if the manifest has a source, and hashed. `name`: the surrogate.
+/// A surrogate's model with its files found, or fetched if the manifest has a source, and hashed. `name`: the
+/// surrogate.
 pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxModel, PrepareError> {
     let found = match &def.weights {
         WeightsRef::Path { path, .. } => Located::at(path, name, None),
