@@ -7,6 +7,12 @@ use serde_json::{Value, json};
 use crate::people::{Said, by_task, of};
 use crate::runs::QUESTIONS;
 
+/// The number that a tool gives to the person `p07@x.org`.
+pub fn number(person: &str) -> u32 {
+    let digits: String = person.chars().filter(char::is_ascii_digit).collect();
+    100 + digits.parse::<u32>().expect("a name with a number")
+}
+
 /// Label Studio's export, as its version 1.23 writes it.
 pub fn label_studio(said: &[Said]) -> Vec<u8> {
     let mut annotations: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
@@ -16,7 +22,7 @@ pub fn label_studio(said: &[Said]) -> Vec<u8> {
                     "value": { "choices": [said.answer.name()] } })
         });
         annotations.entry(task).or_default().push(json!({
-            "id": 1, "completed_by": { "id": 1, "email": person }, "was_cancelled": false, "lead_time": 4.2,
+            "id": 1, "completed_by": { "id": number(person), "email": person }, "was_cancelled": false, "lead_time": 4.2,
             "result": result.collect::<Vec<_>>(),
         }));
     }

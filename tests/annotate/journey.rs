@@ -8,7 +8,7 @@ use hardset::domain::{Answer, ItemId, TaskImage, TaskKind};
 use serde_json::json;
 
 use crate::common::{Hardset, RealInput, hashes, strings, table, unsealed_toml};
-use crate::formats::{label_studio, ours, pages, prolific, turk};
+use crate::formats::{label_studio, number, ours, pages, prolific, turk};
 use crate::people::{Care, Said, answer, by_task, care, of, people, truth};
 use crate::runs::{QUESTIONS, collect, fresh, mined, tasks, verdicts, with_secret, write_all};
 use crate::server::Server;
@@ -135,8 +135,13 @@ pub fn set_aside(run: &Path) -> BTreeMap<Care, (usize, usize)> {
     let key = unsealed_toml(&key).split('"').nth(1).expect("secret = \"…\"");
     let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).expect("hex")).collect();
     let secret = hardset::domain::Secret::new(bytes.try_into().expect("32 bytes"));
-    let names: HashMap<String, usize> =
-        (0..30).map(|person| (secret.name("person", &format!("p{person:02}@x.org")), person)).collect();
+    // Label Studio knows people by numbers.
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for person in 0..30 {
+        let name = format!("p{person:02}@x.org");
+        names.insert(secret.name("person", &name), person);
+        names.insert(secret.name("person", &number(&name).to_string()), person);
+    }
     let rows = table(&run.join("verdicts/all.assignments.parquet"));
     let counts = rows.column("counts").expect("a column").bool().expect("of flags").iter().collect::<Vec<_>>();
     let mut found: BTreeMap<Care, (usize, usize)> = BTreeMap::new();

@@ -21,7 +21,13 @@ pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxMode
         WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
     };
     let Located { path, bytes, sha256 } = found.map_err(|source| of_weights(name, source))?;
-    let names = names_in(name, &path)?;
+    let names = match (names_in(name, &path), &def.weights) {
+        // Whatever the file is: it is not the one that is wanted.
+        (Err(_), WeightsRef::Path { sha256: Some(wanted), .. }) if *wanted != sha256 => {
+            return Err(other_hash(name, &path, sha256, *wanted));
+        }
+        (names, _) => names?,
+    };
     let path = graph_path(&path, &names);
     let data = pinned_beside(name, &path, &names)?;
     let OnnxDef { weights, preprocess, input, output } = def.clone();
@@ -88,16 +94,20 @@ fn pinned_beside(name: &str, graph: &Path, names: &[String]) -> Result<Vec<Pinne
 
 /// Compares the hash in the recipe with that of the whole model.
 fn check_hash(name: &str, model: &OnnxModel, wanted: Sha256) -> Result<(), PrepareError> {
-    let (found, path) = (model.sha256(), model.weights.path.display().to_string());
+    let found = model.sha256();
     if found == wanted {
         return Ok(());
     }
     if wanted == model.weights.sha256 {
-        let count = model.data.len();
-        return Err(PrepareError::HashOfGraph { name: name.to_owned(), graph: path, count, whole: found });
+        let (graph, count) = (model.weights.path.display().to_string(), model.data.len());
+        return Err(PrepareError::HashOfGraph { name: name.to_owned(), graph, count, whole: found });
     }
-    let (id, found, wanted) = (name.to_owned(), format!("SHA-256 {found}"), wanted.to_string());
-    Err(of_weights(name, AssetError::WrongHash { id, path, found, wanted }))
+    Err(other_hash(name, &model.weights.path, found, wanted))
+}
+
+fn other_hash(name: &str, path: &Path, found: Sha256, wanted: Sha256) -> PrepareError {
+    let (path, found) = (path.display().to_string(), format!("SHA-256 {found}"));
+    of_weights(name, AssetError::WrongHash { id: name.to_owned(), path, found, wanted: wanted.to_string() })
 }
 
 /// The file of `entry`; fetched, with a note, if it is not on this machine and has a source.
