@@ -1,11 +1,11 @@
 //! Image shards: WebDataset tars, written in memory and read by offset; and the tars of releases, written to disk as
 //! they are filled.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{PendingFile, StoreError};
+use crate::input;
 
 /// A tar being filled. Members carry no time or owner, so that equal images give equal bytes.
 pub struct TarShard(tar::Builder<Vec<u8>>);
@@ -83,7 +83,7 @@ fn header(bytes: &[u8]) -> tar::Header {
 /// Reads `bytes` bytes of the file at `path`, from `offset` on.
 pub fn read_member(path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
     let read = || {
-        let mut file = File::open(path)?;
+        let mut file = input::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
         let mut member = Vec::with_capacity(bytes as usize);
         file.take(bytes).read_to_end(&mut member)?;

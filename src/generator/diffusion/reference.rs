@@ -6,6 +6,10 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::engine::Array;
 use super::error::DiffusionError;
+use crate::input;
+
+/// The largest reference, in bytes: one step at full size has some megabytes.
+const MOST_BYTES: u64 = 8 << 30;
 
 /// A reference file, read whole.
 pub(super) struct Reference {
@@ -22,7 +26,7 @@ impl Reference {
     pub fn read(path: &Path) -> Result<Self, DiffusionError> {
         let file = path.display().to_string();
         let bad = |problem: String| DiffusionError::Reference { file: path.display().to_string(), problem };
-        let bytes = std::fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+        let bytes = input::read(path, MOST_BYTES).map_err(|error| bad(format!("cannot be read: {error}")))?;
         let (_, metadata) =
             SafeTensors::read_metadata(&bytes).map_err(|error| bad(format!("is not a safetensors file: {error}")))?;
         let names = metadata.tensors().into_keys().collect();

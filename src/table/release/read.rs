@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::super::frame::TableError;
 use super::{data_type, schema};
 use crate::domain::{Cell, ColumnFacts, ColumnKind, ReleaseRow};
+use crate::input;
 
 /// Rows that are read at a time: bounds memory.
 const BATCH: usize = 16;
@@ -51,7 +52,7 @@ impl ReleaseFile {
     /// Opens the file at `path`.
     pub fn open(path: &Path) -> Result<Self, TableError> {
         let cannot = |source| TableError::Open { file: path.display().to_string(), source };
-        let file = File::open(path).map_err(cannot)?;
+        let file = input::open(path).map_err(cannot)?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
         Ok(Self { path: path.to_owned(), builder })
     }
