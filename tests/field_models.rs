@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::tiny::{BY_PATH, CLASSES, F32, INPUTS, LOGITS, Tiny, check, good, linear, surrogate, weights};
 use common::tiny_onnx::{Model, Type};
-use common::{names, sha256, unit_file};
+use common::{names, sha256};
 
 /// Numbers as the bytes of a file of weights.
 fn bytes(numbers: &[f32]) -> Vec<u8> {
