@@ -5,6 +5,7 @@
 //! a place says nothing about the kind of its task, because people learn such patterns.
 
 use super::choose::Candidate;
+use super::missing::NotAsked;
 use super::shuffle::{Draws, shuffle};
 use super::supply::Supply;
 use crate::domain::{AnnotateSpec, Secret, Task, TaskImage, TaskKind};
@@ -19,10 +20,16 @@ const BATCH_LETTERS: usize = 10;
 pub enum SheetError {
     /// There is no item to judge.
     #[error(
-        "there is no image to judge: the current mining has no hard item, or every hard item already has enough votes, \
-         counting those expected from open sheets"
+        "there is no image to judge: the current mining has no hard item; mine by another rule or other surrogates \
+         (`hardset mine`)"
     )]
     NoCandidates,
+    /// No item that is to be judged can be shown.
+    #[error("none of the {0} images to judge can be read; restore them, then run the same command again")]
+    NoneReadable(u64),
+    /// There is no vote to ask for.
+    #[error("no vote is missing: {0}")]
+    NothingMissing(NotAsked),
     /// There are too few images of which the surrogates are sure.
     #[error(
         "a sheet needs {wanted} {kind} sentinels, but the run has {found} image(s) that can be one; lower \
@@ -247,8 +254,7 @@ mod tests {
 
     /// Whether a spreadsheet would read a cell as something else than text, and so write something else back.
     fn is_changed_by_a_spreadsheet(cell: &str) -> bool {
-        const MONTHS: [&str; 12] =
-            ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+        const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
         let lower = cell.trim().to_lowercase();
         let number = lower.replace(',', "").replace('d', "e").parse::<f64>().is_ok();
         let date = MONTHS.iter().any(|month| lower.contains(month)) && lower.contains(|c: char| c.is_ascii_digit())
@@ -266,8 +272,7 @@ mod tests {
         {
             assert!(is_changed_by_a_spreadsheet(cell), "the check does not know {cell}");
         }
-        let (spec, mut tasks, mut batches, mut sheets) =
-            (AnnotateSpec::default(), BTreeSet::new(), BTreeSet::new(), 0);
+        let (spec, mut tasks, mut batches, mut sheets) = (AnnotateSpec::default(), BTreeSet::new(), BTreeSet::new(), 0);
         for secret in 0..40 {
             let secret = Secret::new([secret; 32]);
             for round in 0..5 {

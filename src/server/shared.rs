@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
+use super::ahead::Ahead;
 use super::desk::Desk;
 use super::rate::RateLimiter;
 use super::writer::Writer;
@@ -16,8 +17,21 @@ use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::Ballots;
 
-/// Returns the JPEG of a task, or why it cannot be shown.
-pub type Images = Box<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
+/// The images of all sheets.
+///
+/// They are made sheet by sheet and before the sheet is given out: if each were made when it is asked for, the time that
+/// it takes would tell where the image comes from, and so which tasks are sentinels.
+pub trait Images: Send + Sync {
+    /// Makes all images of a sheet (by its place). What cannot be shown becomes a grey square.
+    fn prepare(&self, sheet: usize) -> Result<(), String>;
+
+    /// The same for a sheet that nobody has yet: if something cannot be shown or saved, that is left to the day when
+    /// somebody gets the sheet.
+    fn prepare_ahead(&self, sheet: usize);
+
+    /// The JPEG of a task. The images of its sheet are there, or are all made now.
+    fn jpeg(&self, task: &str) -> Result<Vec<u8>, String>;
+}
 
 /// The state that all requests share.
 pub(super) struct Shared {
@@ -26,7 +40,8 @@ pub(super) struct Shared {
     pub by_batch: HashMap<String, usize>,
     pub by_task: HashMap<String, usize>,
     pub wanted: Vec<u32>,
-    pub images: Images,
+    pub images: Arc<dyn Images>,
+    pub ahead: Ahead,
     pub secret: Secret,
     /// The database, for reading and for rare changes.
     pub ballots: Mutex<Ballots>,
