@@ -1,12 +1,12 @@
 //! Does the time of an image's first request tell which task is a sentinel?
 //!
-//! Usage: cargo bench --bench annotate_first_request [-- --sheets N]      makes a run of photographs-to-be in a temporary
-//! folder; HARDSET names another program, for example an older one
+//! Usage: cargo bench --bench annotate_first_request [-- --sheets N]      makes a run of photographs-to-be in a
+//! temporary folder; HARDSET names another program, for example an older one
 //!
-//! The pool has small pictures, the folder of images known to be good has large PNGs: the worst case for whoever makes an
-//! image when it is asked for. One person for each sheet asks for each of its images once, in the order of the sheet.
-//! Prints the area under the ROC curve of these times, sentinels against candidates, over all sheets and within each, with
-//! 95 % bootstrap intervals over sheets (2,000 resamples). Chance is 0.5.
+//! The pool has small pictures, the folder of images known to be good has large PNGs: the worst case for whoever makes
+//! an image when it is asked for. One person for each sheet asks for each of its images once, in the order of the
+//! sheet. Prints the area under the ROC curve of these times, sentinels against candidates, over all sheets and within
+//! each, with 95 % bootstrap intervals over sheets (2,000 resamples). Chance is 0.5.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -46,12 +46,14 @@ fn export(session: &Session, args: &ExportArgs) -> Result<Output, Error> {
 
 /// Where the other hard images are, and how to get their sheets; nothing if there are none.
 fn elsewhere(exported: &Exported, args: &ExportArgs) -> String {
-    let of = |(round, images): &(u64, u64)| format!("{images} on those of round {round}");
-    let rounds: Vec<String> = exported.others.iter().map(of).collect();
+    let mut rounds = Vec::with_capacity(exported.others.len());
+    for (round, images) in &exported.others {
+        rounds.push(format!("{images} on those of round {round}"));
+    }
     let (Some((first, _)), tool) = (exported.others.first(), args.to.name()) else { return String::new() };
     format!(
-        "\nother hard images are on sheets of other rounds: {}; `hardset annotate export {} --round {first} --to {tool} \
-         --out DIR` writes those of round {first}, and `annotate serve` shows all",
+        "\nother hard images are on sheets of other rounds: {}; `hardset annotate export {} --round {first} --to \
+         {tool} --out DIR` writes those of round {first}, and `annotate serve` shows all",
         rounds.join(", "),
         args.run.display(),
     )

@@ -84,8 +84,8 @@ mod tests {
     const CATEGORIES: [(&str, u32); 5] = [("mug", 504), ("cup", 968), ("chair", 423), ("vase", 883), ("plate", 923)];
     const ITEMS: u32 = 300;
 
-    /// A pool of items, some of which have one picture, and files that are known to be good; some are copies of items, and
-    /// some lie under two categories.
+    /// A pool of items, some of which have one picture, and files that are known to be good; some are copies of items,
+    /// and some lie under two categories.
     fn hashes() -> HashMap<TaskImage, Sha256> {
         let of = |number: u32| Sha256::of(&number.to_le_bytes());
         let items = (0..ITEMS).map(|item| (TaskImage::Item(ItemId(item)), of(item % 283)));

@@ -1,7 +1,7 @@
 //! Which items still lack votes, counting those expected from open sheets, because nobody should be paid twice.
 //!
-//! Holds always: every item on a sheet is either to be asked about or counted under the reason why not, because those who
-//! wait for votes must know what to do.
+//! Holds always: every item on a sheet is either to be asked about or counted under the reason why not, because those
+//! who wait for votes must know what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

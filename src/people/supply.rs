@@ -4,8 +4,8 @@
 //! for this image: near, and surely wrong. The nearness of two categories is the probability that images of one get for
 //! the other, summed over images and surrogates.
 //!
-//! Holds always: people are asked about an image under one category only, in all rounds, because candidates are, and two
-//! questions about it would give it away.
+//! Holds always: people are asked about an image under one category only, in all rounds, because candidates are, and
+//! two questions about it would give it away.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -111,8 +111,8 @@ impl<'a> Survey<'a> {
     }
 
     /// The images for sentinels, in the secret's order. An image that people were `asked` about stays what it was. Of
-    /// those that can serve as either kind, half are negative; more or fewer if a kind would lack some, and all if there
-    /// is a folder of known good images.
+    /// those that can serve as either kind, half are negative; more or fewer if a kind would lack some, and all if
+    /// there is a folder of known good images.
     pub fn supply(self, secret: &Secret, asked: &Asked) -> Supply {
         let id = |place: usize| self.categories.entries[place].id.clone();
         let near = self.near();

@@ -1,7 +1,7 @@
 //! Personal links: `/join/<token>` starts the session of the link's person.
 //!
-//! Holds always: who is logged in stays so until they themselves say otherwise, because a link that another site makes a
-//! browser follow would else put somebody's answers under another name.
+//! Holds always: who is logged in stays so until they themselves say otherwise, because a link that another site makes
+//! a browser follow would else put somebody's answers under another name.
 
 use axum::Form;
 use axum::extract::{Path, State};

@@ -9,8 +9,10 @@ mod ahead;
 mod clock;
 mod desk;
 mod guard;
+mod images;
 mod join;
 mod listener;
+mod locked;
 mod owner;
 mod people;
 mod places;
@@ -45,7 +47,7 @@ use rate::{Limit, RateLimiter};
 use shared::{App, Shared, lock, refused};
 use writer::Writer;
 
-pub use shared::Images;
+pub use images::Images;
 
 /// The largest body of a request, in bytes; an answer has about 200.
 const MAX_BODY: usize = 4096;
@@ -132,7 +134,6 @@ pub fn serve(
         let listener = tokio::net::TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr()?;
         let app = Arc::new(Shared::open(site, address)?);
-        app.ahead.follow(&app);
         ready(&app.links(address)?);
         let service = router(app.clone()).into_make_service_with_connect_info::<Peer>();
         let (stop_now, stopping) = oneshot::channel::<()>();
@@ -219,9 +220,12 @@ impl Shared {
         let batches = site.sheets.iter().enumerate().map(|(at, sheet)| (sheet.batch.clone(), at)).collect();
         let tasks = site.sheets.iter().enumerate();
         let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
-        let desk = Desk::new(&batches, &site.wanted, &site.judged, ballots.assignments()?).apart(&site.apart);
+        let desk = Arc::new(Mutex::new(
+            Desk::new(&batches, &site.wanted, &site.judged, ballots.assignments()?).apart(&site.apart),
+        ));
         Ok(Self {
-            desk: Mutex::new(desk),
+            ahead: Ahead::start(site.images.clone(), desk.clone()),
+            desk,
             by_batch: batches,
             by_task: tasks,
             writer: Writer::start(Ballots::open(&site.ballots)?),
@@ -235,7 +239,6 @@ impl Shared {
             title: site.title,
             sheets: site.sheets,
             wanted: site.wanted,
-            ahead: Ahead::start(site.images.clone()),
             images: site.images,
             secret: site.secret,
             script: page::script(),

@@ -16,7 +16,8 @@ use super::shared::lock;
 
 /// Connections at a time. Each takes a file handle, and a process often has only 1,024.
 const MOST: usize = 800;
-/// Connections from one address: a room of 40 people behind one address, with the six that a browser opens and two more.
+/// Connections from one address: a room of 40 people behind one address, with the six that a browser opens and two
+/// more.
 const FROM_ONE: usize = 320;
 /// An exchange with somebody who has a link is not cut off before this, if there is no place.
 const SLOW: Duration = Duration::from_secs(5);

@@ -4,34 +4,20 @@
 //! images of the run; the owner is told instead.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::ahead::Ahead;
 use super::desk::Desk;
+use super::images::Images;
+pub(super) use super::locked::lock;
 use super::rate::RateLimiter;
 use super::writer::Writer;
 use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::Ballots;
-
-/// The images of all sheets.
-///
-/// They are made sheet by sheet and before the sheet is given out: if each were made when it is asked for, the time that
-/// it takes would tell where the image comes from, and so which tasks are sentinels.
-pub trait Images: Send + Sync {
-    /// Makes all images of a sheet (by its place). What cannot be shown becomes a grey square.
-    fn prepare(&self, sheet: usize) -> Result<(), String>;
-
-    /// The same for a sheet that nobody has yet: if something cannot be shown or saved, that is left to the day when
-    /// somebody gets the sheet.
-    fn prepare_ahead(&self, sheet: usize);
-
-    /// The JPEG of a task. The images of its sheet are there, or are all made now.
-    fn jpeg(&self, task: &str) -> Result<Vec<u8>, String>;
-}
 
 /// The state that all requests share.
 pub(super) struct Shared {
@@ -47,7 +33,7 @@ pub(super) struct Shared {
     pub ballots: Mutex<Ballots>,
     /// Saves answers and which sheets are given out.
     pub writer: Writer,
-    pub desk: Mutex<Desk>,
+    pub desk: Arc<Mutex<Desk>>,
     pub people: Mutex<HashMap<String, String>>,
     pub rate: Mutex<RateLimiter>,
     /// Problems that only the owner is told.
@@ -61,11 +47,6 @@ pub(super) struct Shared {
 }
 
 pub(super) type App = Arc<Shared>;
-
-/// Locks the value, even after a thread that held the lock has panicked, because no change here is left half-done.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A page that says why a request is refused, and what to do.
 pub(super) fn refused(status: StatusCode, title: &str, text: &str) -> Response {

@@ -39,7 +39,8 @@ pub fn owner_page(owner: &Owner) -> String {
     owner::page(owner).into_string()
 }
 
-/// The page that asks somebody who is logged in and has opened another person's link; style from `/style.css`, no script.
+/// The page that asks somebody who is logged in and has opened another person's link; style from `/style.css`, no
+/// script.
 pub fn switch_page(switch: &Switch) -> String {
     page::switch(switch).into_string()
 }

@@ -39,8 +39,8 @@ pub fn serve(pool: &Pool, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(),
     let unasked = rounds::on_no_sheet(pool, &rounds).unwrap_or(0);
     if unasked > 0 {
         ctx.progress.note(&format!(
-            "{unasked} hard image(s) are on no sheet yet: stop, and run `hardset annotate export {} --to html --out DIR` \
-             to make sheets for them",
+            "{unasked} hard image(s) are on no sheet yet: stop, and run `hardset annotate export {} --to html --out \
+             DIR` to make sheets for them",
             ctx.run_name()
         ));
     }

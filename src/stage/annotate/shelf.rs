@@ -130,8 +130,8 @@ impl Images for Shelf {
         }
         let lacking: Vec<&Task> = tasks.iter().filter(|task| !self.is_saved(task)).collect();
         let made = self.make_all(&lacking)?;
-        let write = |(task, jpeg): (&&Task, &Vec<u8>)| write_whole(&self.path(task), jpeg).is_ok();
-        if lacking.iter().zip(&made).all(write) {
+        let write = |task: &Task, jpeg: &[u8]| write_whole(&self.path(task), jpeg).is_ok();
+        if lacking.iter().zip(&made).all(|(task, jpeg)| write(task, jpeg)) {
             *saved = true;
             return Ok(());
         }
