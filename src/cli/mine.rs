@@ -29,7 +29,8 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     let _lock = Session::for_writing(&ctx)?;
     let stored = ctx.run.spec()?;
     let spec = changed(&ctx, &stored, args)?;
-    let kept = Kept { args, select: &spec.mine.select, scored: spec.mine.surrogates.len() };
+    let can_vote = spec.mine.surrogates.iter().filter(|scorer| !spec.mine.targets.contains(&scorer.name)).count();
+    let kept = Kept { args, select: &spec.mine.select, can_vote };
     if let Some(text) = kept.text() {
         ctx.progress.note(&text);
     }
@@ -49,17 +50,17 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
 struct Kept<'a> {
     args: &'a MineArgs,
     select: &'a SelectSpec,
-    /// Surrogates of the run.
-    scored: usize,
+    /// Surrogates of the run; targets never vote.
+    can_vote: usize,
 }
 
 impl Kept<'_> {
     fn text(&self) -> Option<String> {
-        let Self { args, select, scored } = *self;
+        let Self { args, select, can_vote } = *self;
         let mut kept = Vec::new();
         if args.surrogates.is_none() {
             let names = select.surrogates.join(",");
-            kept.push(format!("--surrogates {names} ({} of the {scored} of this run)", select.surrogates.len()));
+            kept.push(format!("--surrogates {names} ({} of the {can_vote} of this run)", select.surrogates.len()));
         }
         if args.rule.is_none() {
             kept.push(format!("--rule {}", select.rule));

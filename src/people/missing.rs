@@ -39,13 +39,11 @@ impl fmt::Display for NotAsked {
     /// Each reason that holds, with what to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { enough, expected, not_hard, unreadable, answered } = *self;
-        let waits = if answered { "wait for them" } else { "no answer was collected yet" };
+        let waits =
+            if answered { "wait for them, then run" } else { "no answer was collected yet: when there are some, run" };
         let reasons = [
             (enough, "have enough votes".to_owned()),
-            (
-                expected,
-                format!("lack votes that open sheets will bring ({waits}; then run `hardset annotate collect`)"),
-            ),
+            (expected, format!("lack votes that open sheets will bring ({waits} `hardset annotate collect`)")),
             (
                 not_hard,
                 "lack votes, but are not hard by the current mining (mine by the earlier rule again)".to_owned(),
