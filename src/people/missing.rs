@@ -146,9 +146,17 @@ mod tests {
                 vec!["no answer"],
             ),
             (NotAsked { enough: 5, answered: true, ..NotAsked::default() }, vec!["of 5", "5 have"], vec!["lack"]),
-            (NotAsked { expected: 5, ..NotAsked::default() }, vec!["5 lack", "no answer was"], vec!["enough", "hard"]),
+            (
+                NotAsked { expected: 5, ..NotAsked::default() },
+                vec!["5 lack", "no answer was"],
+                vec!["enough", "not hard"],
+            ),
             (NotAsked { not_hard: 5, ..NotAsked::default() }, vec!["5 lack", "not hard"], vec!["open", "read"]),
-            (NotAsked { unreadable: 5, ..NotAsked::default() }, vec!["5 lack", "cannot be read"], vec!["open", "hard"]),
+            (
+                NotAsked { unreadable: 5, ..NotAsked::default() },
+                vec!["5 lack", "cannot be read"],
+                vec!["open", "not hard"],
+            ),
         ] {
             let text = others.to_string();
             assert!(said.iter().all(|part| text.contains(part)), "{text}");

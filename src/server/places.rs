@@ -199,24 +199,26 @@ mod tests {
     #[test]
     fn people_at_work_keep_their_places_and_idle_ones_go_first() {
         let places = Arc::new(Places::default());
-        let mut room = fill(&places, 0..FROM_ONE as u64, ROOM);
-        for place in &room {
+        let at_work = |place: &Place| {
             let mut state = lock(&place.state);
             (state.has_link, state.phase) = (true, Phase::Work);
-        }
+        };
+        let mut room = fill(&places, 0..FROM_ONE as u64, ROOM);
+        room.iter().for_each(at_work);
         assert!(places.take(1000, ROOM.into()).is_none(), "nobody who is being answered is cut off");
         lock(&room[7].state).phase = Phase::Head;
         lock(&room[9].state).phase = Phase::Idle;
-        let _more = fill(&places, 1001..1003, ROOM);
-        assert_eq!(leaving(&mut room), [7, 9]);
-        let past = Instant::now().checked_sub(2 * SLOW).unwrap();
-        lock(&room[5].state).since = past;
-        let _one = fill(&places, 1003..1004, [10, 0, 0, 9]);
-        assert!(leaving(&mut room).is_empty(), "another address has places of its own");
-        // What came in meanwhile are strangers.
-        let mut strangers = _more;
-        let _one = fill(&places, 1004..1005, ROOM);
-        assert_eq!((leaving(&mut room), leaving(&mut strangers)), (vec![], vec![1001]));
+        lock(&room[5].state).since = Instant::now().checked_sub(2 * SLOW).unwrap();
+        let mut later = Vec::new();
+        for (number, leaves) in [(1001, 9), (1002, 7), (1003, 5)] {
+            let place = places.take(number, ROOM.into()).unwrap();
+            at_work(&place);
+            later.push(place);
+            assert_eq!(leaving(&mut room), [leaves]);
+        }
+        assert!(places.take(1004, ROOM.into()).is_none());
+        let _elsewhere = fill(&places, 1005..1006, [10, 0, 0, 9]);
+        assert!(leaving(&mut room).is_empty() && leaving(&mut later).is_empty(), "another address has its own places");
     }
 
     #[test]
