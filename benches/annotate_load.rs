@@ -2,7 +2,7 @@
 //! be safe?
 //!
 //! Usage: cargo bench --bench annotate_load [-- --people N]      a mined run with made-up images is made in a temporary
-//! folder
+//! folder; HARDSET names another program, for example an older one
 //!
 //! Every person has one connection and sends the next answer when the last one is acknowledged. Prints the percentiles
 //! of the time from sending to acknowledgement, and compares what was sent with what `annotate collect` finds.
@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_hardset");
 const RECIPE: &str = r#"
 name = "load"
 categories = "imagenet-d"
@@ -31,6 +30,11 @@ people_per_batch = 1000
 max_items = 40
 sentinels = { min_prob = 0.3 }
 "#;
+
+/// The program: this build, or another one that HARDSET names.
+fn program() -> String {
+    std::env::var("HARDSET").unwrap_or_else(|_| env!("CARGO_BIN_EXE_hardset").to_owned())
+}
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -98,7 +102,7 @@ impl Person {
 }
 
 fn hardset(args: &[&str]) -> Result<String> {
-    let output = Command::new(PROGRAM).args(args).arg("-q").output()?;
+    let output = Command::new(program()).args(args).arg("-q").output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }
@@ -113,7 +117,7 @@ fn main() -> Result<()> {
     std::fs::write(&recipe, RECIPE)?;
     hardset(&["build", &recipe.display().to_string(), "--run-dir", &run])?;
     let names: Vec<String> = (0..people).map(|at| format!("p{at}")).collect();
-    let mut server = Command::new(PROGRAM)
+    let mut server = Command::new(program())
         .args(["annotate", "serve", &run, "--port", "0", "--format", "json", "-q", "--people", &names.join(",")])
         .stdout(Stdio::piped())
         .spawn()?;

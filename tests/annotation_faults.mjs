@@ -283,6 +283,31 @@ const checks = {
     await page.context().close();
   },
 
+  async "a sheet that lacks an answer cannot be finished, and says so"() {
+    const server = makeServer();
+    let finishes = 0;
+    server.fault = (kind) => { finishes += kind === "finish"; return null; };
+    const page = await open(server);
+    await answerOn(page, pattern);
+    await saved(page);
+    await page.waitForTimeout(300);
+    await page.keyboard.press("u");
+    await page.keyboard.press("ArrowRight");
+    assert.ok(await isEnd(page));
+    await saved(page);
+    assert.equal(await page.locator("#finish").textContent(), "Finish (1 answer missing)");
+    assert.equal(await page.locator("#finish").getAttribute("aria-disabled"), "true");
+    await page.locator("#finish").click({ force: true });
+    assert.ok(await isEnd(page));
+    assert.equal(finishes, 0);
+    await page.click("#end-back");
+    await page.keyboard.press("s");
+    await finish(page);
+    await message(page);
+    assert.deepEqual([server.saved.size, server.finished], [total, ["b1"]]);
+    await page.context().close();
+  },
+
   async "a queue of another run with the same names is left alone"() {
     const server = makeServer();
     const page = await open(server);

@@ -16,7 +16,7 @@ use crate::config::Override;
 use crate::domain::{Agreement, RunSpec, person_name};
 use crate::pool::Pool;
 use crate::server::Links;
-use crate::stage::annotate::{self, AnnotateError, AnswersFile, Collected, ExportTo, Exported, ServeAt};
+use crate::stage::annotate::{self, AnnotateError, AnswersFile, Collected, ExportTo, Exported, ServeAt, Sheets};
 use crate::work::Context;
 
 pub fn run(session: &Session, command: &AnnotateCommand) -> Result<Output, Error> {
@@ -32,15 +32,36 @@ fn export(session: &Session, args: &ExportArgs) -> Result<Output, Error> {
     let _lock = Session::for_writing(&ctx)?;
     let spec = changed(&ctx, &args.set)?;
     let to = ExportTo { format: args.to.into(), out: args.out.clone(), image_url: args.image_url.clone() };
-    let exported = annotate::export(&Pool::open(&ctx, &spec)?, &to, args.missing)?;
+    let sheets = match args.round {
+        Some(number) => Sheets::Round(number),
+        None if args.missing => Sheets::Missing,
+        None => Sheets::Hard,
+    };
+    let exported = annotate::export(&Pool::open(&ctx, &spec)?, &to, sheets)?;
     // Only now: changed settings are stored once they have led to sheets.
     ctx.run.write_spec(&spec)?;
-    Ok(Output::new(written(&exported, &spec), exported_json(&exported)).lost(exported.left_out))
+    let text = written(&exported, &spec) + &elsewhere(&exported, args);
+    Ok(Output::new(text, exported_json(&exported)).lost(exported.left_out))
+}
+
+/// Where the other hard images are, and how to get their sheets; nothing if there are none.
+fn elsewhere(exported: &Exported, args: &ExportArgs) -> String {
+    let mut rounds = Vec::with_capacity(exported.others.len());
+    for (round, images) in &exported.others {
+        rounds.push(format!("{images} on those of round {round}"));
+    }
+    let (Some((first, _)), tool) = (exported.others.first(), args.to.name()) else { return String::new() };
+    format!(
+        "\nother hard images are on sheets of other rounds: {}; `hardset annotate export {} --round {first} --to \
+         {tool} --out DIR` writes those of round {first}, and `annotate serve` shows all",
+        rounds.join(", "),
+        args.run.display(),
+    )
 }
 
 /// What was written, as text.
 pub fn written(exported: &Exported, spec: &RunSpec) -> String {
-    let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
+    let Exported { round, sheets, tasks, assignments, cost, left_out, out, .. } = exported;
     let pay = match *cost {
         0.0 => String::new(),
         cost => format!(", which cost {cost:.2} {}", spec.annotate.pay.currency),
@@ -54,10 +75,11 @@ pub fn written(exported: &Exported, spec: &RunSpec) -> String {
 
 /// What was written, as JSON.
 pub fn exported_json(exported: &Exported) -> serde_json::Value {
-    let Exported { round, sheets, tasks, assignments, cost, left_out, out } = exported;
+    let Exported { round, sheets, tasks, assignments, cost, left_out, others, out } = exported;
+    let others: Vec<_> = others.iter().map(|(round, images)| json!({ "round": round, "images": images })).collect();
     json!({
         "round": round, "sheets": sheets, "tasks": tasks, "assignments": assignments, "cost": cost,
-        "left_out": left_out, "out": out.display().to_string(),
+        "left_out": left_out, "others": others, "out": out.display().to_string(),
     })
 }
 

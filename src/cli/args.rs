@@ -209,6 +209,9 @@ pub struct ExportArgs {
     /// Ask for the votes that are still missing, in a further round
     #[arg(long)]
     pub missing: bool,
+    /// Write the sheets of this round again, numbered from 1
+    #[arg(long, value_name = "N", conflicts_with = "missing", value_parser = clap::value_parser!(u64).range(1..))]
+    pub round: Option<u64>,
     /// Change one key of the run's section [annotate]; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Override>,
@@ -221,6 +224,13 @@ pub enum Tool {
     Prolific,
     Csv,
     Html,
+}
+
+impl Tool {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        ExportFormat::from(self).name()
+    }
 }
 
 impl From<Tool> for ExportFormat {

@@ -173,6 +173,7 @@ fn annotate(error: &AnnotateError) -> u8 {
         AnnotateError::Config(_)
         | AnnotateError::Table(_)
         | AnnotateError::Sheets(_)
+        | AnnotateError::NoSuchRound { .. }
         | AnnotateError::TaskImage { .. }
         | AnnotateError::ImageUrl
         | AnnotateError::OutInside { .. }

@@ -29,6 +29,11 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     let _lock = Session::for_writing(&ctx)?;
     let stored = ctx.run.spec()?;
     let spec = changed(&ctx, &stored, args)?;
+    let can_vote = spec.mine.surrogates.iter().filter(|scorer| !spec.mine.targets.contains(&scorer.name)).count();
+    let kept = Kept { args, select: &spec.mine.select, can_vote };
+    if let Some(text) = kept.text() {
+        ctx.progress.note(&text);
+    }
     prepare(session, &args.run, &spec)?;
     // Sizes and keys only, because mining ten million predictions again must not read all of them; `verify` does.
     let images = generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
@@ -36,8 +41,59 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     score_on(&pool, session.devices(), &images.records)?;
     let mining = mine(&pool, &images, Check::Sizes)?;
     let mut output = output(&args.run, &mining);
+    output.json["kept"] = kept.json();
     output.text += &format!("\nthe page shows it after `hardset report {}`", args.run.display());
     Ok(output)
+}
+
+/// What this mining has from the last one, because no option says otherwise.
+struct Kept<'a> {
+    args: &'a MineArgs,
+    select: &'a SelectSpec,
+    /// Surrogates of the run; targets never vote.
+    can_vote: usize,
+}
+
+impl Kept<'_> {
+    fn text(&self) -> Option<String> {
+        let Self { args, select, can_vote } = *self;
+        let mut kept = Vec::new();
+        if args.surrogates.is_none() {
+            let names = select.surrogates.join(",");
+            kept.push(format!("--surrogates {names} ({} of the {can_vote} of this run)", select.surrogates.len()));
+        }
+        if args.rule.is_none() {
+            kept.push(format!("--rule {}", select.rule));
+        }
+        if args.label_space.is_none() {
+            kept.push(format!("--label-space {}", select.label_space));
+        }
+        // A bound that bounds nothing needs no mention.
+        if args.max_true_prob.is_none() && select.max_true_prob < 1.0 {
+            kept.push(format!("--max-true-prob {}", select.max_true_prob));
+        }
+        if args.max_margin.is_none() && select.max_margin < 0.0 {
+            kept.push(format!("--max-margin {}", select.max_margin));
+        }
+        (!kept.is_empty()).then(|| format!("as in the last mining: {}", kept.join(", ")))
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let Self { args, select, .. } = *self;
+        let mut kept = serde_json::Map::new();
+        let mut note = |name: &str, given: bool, value: serde_json::Value| {
+            if !given {
+                kept.insert(name.to_owned(), value);
+            }
+        };
+        note("surrogates", args.surrogates.is_some(), json!(select.surrogates));
+        note("rule", args.rule.is_some(), json!(select.rule.to_string()));
+        note("label_space", args.label_space.is_some(), json!(select.label_space.to_string()));
+        note("max_true_prob", args.max_true_prob.is_some(), json!(select.max_true_prob));
+        note("max_margin", args.max_margin.is_some(), json!(select.max_margin));
+        note("near_tie", args.near_tie.is_some(), json!(select.near_tie));
+        kept.into()
+    }
 }
 
 /// Checks that each of the session's devices can be used.

@@ -9,6 +9,12 @@ use hmac::{Hmac, KeyInit, Mac};
 
 use super::Sha256;
 
+/// The letters of names for people, one for each hexadecimal digit: consonants only.
+///
+/// A name without digits, signs and vowels is no number, date, truth value or formula to a spreadsheet, which would
+/// otherwise write `123e4` back as 1230000, `0012` as 12 and `dec1` as a date; and it is no word.
+const LETTERS: &[u8; 16] = b"bcdfghjklmnpqrst";
+
 /// 32 random bytes that never leave the run.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret([u8; 32]);
@@ -33,6 +39,13 @@ impl Secret {
     /// The first 16 digits of the tag: a name.
     pub fn name(&self, purpose: &str, value: &str) -> String {
         self.tag(purpose, value)[..16].to_owned()
+    }
+
+    /// A name of `letters` letters (16 at most are of use) for people: four bits of the tag in each.
+    pub fn word(&self, purpose: &str, value: &str, letters: usize) -> String {
+        let tag: [u8; 32] = self.mac(purpose, value).finalize().into_bytes().into();
+        let digits = tag.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.take(letters).map(|digit| char::from(LETTERS[usize::from(digit)])).collect()
     }
 
     /// 64 bits of the tag: the key of a stream of random numbers.

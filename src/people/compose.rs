@@ -5,19 +5,31 @@
 //! a place says nothing about the kind of its task, because people learn such patterns.
 
 use super::choose::Candidate;
+use super::missing::NotAsked;
 use super::shuffle::{Draws, shuffle};
 use super::supply::Supply;
 use crate::domain::{AnnotateSpec, Secret, Task, TaskImage, TaskKind};
+
+/// Letters of a task's name: 64 bits.
+const TASK_LETTERS: usize = 16;
+/// Letters of a sheet's name: 40 bits.
+const BATCH_LETTERS: usize = 10;
 
 /// Why there are no sheets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SheetError {
     /// There is no item to judge.
     #[error(
-        "there is no image to judge: the current mining has no hard item, or every hard item already has enough votes, \
-         counting those expected from open sheets"
+        "there is no image to judge: the current mining has no hard item; mine by another rule or other surrogates \
+         (`hardset mine`)"
     )]
     NoCandidates,
+    /// No item that is to be judged can be shown.
+    #[error("none of the {0} images to judge can be read; restore them, then run the same command again")]
+    NoneReadable(u64),
+    /// There is no vote to ask for.
+    #[error("no vote is missing: {0}")]
+    NothingMissing(NotAsked),
     /// There are too few images of which the surrogates are sure.
     #[error(
         "a sheet needs {wanted} {kind} sentinels, but the run has {found} image(s) that can be one; lower \
@@ -95,7 +107,7 @@ impl Design<'_> {
         let pairs = pairs(repeats, length, &mut draws);
         let free = (0..length).filter(|slot| !pairs.iter().any(|&(a, b)| a == *slot || b == *slot)).collect();
         let mut free = shuffle(free, self.secret.seed("order", &place)).into_iter();
-        let name = |slot: usize| self.secret.name("task", &format!("{place}.{slot}"));
+        let name = |slot: usize| self.secret.word("task", &format!("{place}.{slot}"), TASK_LETTERS);
         let mut slots: Vec<(usize, UnplacedTask)> = Vec::with_capacity(length);
         for (entry, number) in entries.into_iter().zip(0..) {
             let Some(pair) = twice.iter().position(|&candidate| candidate == number) else {
@@ -107,7 +119,7 @@ impl Design<'_> {
             slots.push((first, entry));
         }
         slots.sort_by_key(|(slot, _)| *slot);
-        let batch = self.secret.name("batch", &place)[..10].to_owned();
+        let batch = self.secret.word("batch", &place, BATCH_LETTERS);
         let people = candidates.iter().map(|candidate| candidate.people).max().unwrap_or(1);
         let mut tasks = Vec::with_capacity(length);
         for (slot, UnplacedTask { category, image, kind }) in slots {
@@ -238,6 +250,46 @@ mod tests {
         let items: Vec<_> = tasks.iter().filter_map(judged).collect();
         assert_eq!(items.iter().map(|image| format!("{image:?}")).collect::<BTreeSet<_>>().len(), 94);
         assert_eq!(tasks.iter().map(|task| &task.name).collect::<BTreeSet<_>>().len(), tasks.len());
+    }
+
+    /// Whether a spreadsheet would read a cell as something else than text, and so write something else back.
+    fn is_changed_by_a_spreadsheet(cell: &str) -> bool {
+        const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+        let lower = cell.trim().to_lowercase();
+        let number = lower.replace(',', "").replace('d', "e").parse::<f64>().is_ok();
+        let date = MONTHS.iter().any(|month| lower.contains(month)) && lower.contains(|c: char| c.is_ascii_digit())
+            || lower.starts_with(|c: char| c.is_ascii_digit()) && lower.contains(['-', '/', ':']);
+        let hexadecimal = lower.strip_prefix("0x").is_some_and(|rest| u64::from_str_radix(rest, 16).is_ok());
+        let word = ["true", "false", "yes", "no", "na", "n/a", "nan", "null", "none", "inf", ""].contains(&&*lower);
+        number || date || hexadecimal || word || lower.starts_with(['=', '+', '-', '@', '\'', '#', '%', '$'])
+    }
+
+    #[test]
+    fn no_name_is_a_number_or_a_date_or_anything_but_text_to_a_spreadsheet() {
+        for cell in ["123e4", "0012", "4711", "1d5", "dec1", "mar12", "1e05", "0x1f", "1-2", "1/2", "inf", "nan"]
+            .into_iter()
+            .chain(["1,000", "true", "FALSE", "=a1", "+a", "-a", "@a", "1:30", "1.5", "#name", "$1", "null", ""])
+        {
+            assert!(is_changed_by_a_spreadsheet(cell), "the check does not know {cell}");
+        }
+        let (spec, mut tasks, mut batches, mut sheets) = (AnnotateSpec::default(), BTreeSet::new(), BTreeSet::new(), 0);
+        for secret in 0..40 {
+            let secret = Secret::new([secret; 32]);
+            for round in 0..5 {
+                let design = Design { spec: &spec, secret: &secret, round };
+                for task in design.compose(candidates(200), &supply(20)).unwrap() {
+                    sheets += u32::from(task.position == 0);
+                    batches.insert(task.batch);
+                    assert!(tasks.insert(task.name), "a name comes twice");
+                }
+            }
+        }
+        assert_eq!((tasks.len(), batches.len(), sheets), (40 * 5 * 5 * 48, 1000, 1000));
+        for name in tasks.iter().chain(&batches) {
+            assert!(!is_changed_by_a_spreadsheet(name) && !name.contains(|c: char| !c.is_ascii_lowercase()), "{name}");
+            // Neither can any part of it be, if a tool cuts it: no digit, no sign, no vowel.
+            assert!(!name.contains(['a', 'e', 'i', 'o', 'u', 'y']), "{name}");
+        }
     }
 
     #[test]

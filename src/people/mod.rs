@@ -4,6 +4,7 @@
 //! Rows in, rows out. Holds always: no file is read or written here, because a verdict must depend on the answers only,
 //! not on when or where they are counted.
 
+mod asked;
 mod check;
 mod choose;
 mod compose;
@@ -14,11 +15,12 @@ mod same_person;
 mod shuffle;
 mod supply;
 
+pub use asked::{Asked, apart};
 pub use check::{CheckedAnswers, check_answers, is_done};
 pub use choose::{Candidate, choose};
 pub use compose::{Design, SheetError};
 pub use decide::{Decisions, decide};
-pub use missing::{lacking, still_hard};
+pub use missing::{Missing, NotAsked, lacking, missing, still_hard};
 pub use round::Round;
 pub use shuffle::shuffle;
 pub use supply::{Supply, Survey};

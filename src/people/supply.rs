@@ -4,10 +4,12 @@
 //! for this image: near, and surely wrong. The nearness of two categories is the probability that images of one get for
 //! the other, summed over images and surrogates.
 //!
-//! Holds always: an image serves as one kind of sentinel only, because two questions about it would give it away.
+//! Holds always: people are asked about an image under one category only, in all rounds, because candidates are, and
+//! two questions about it would give it away.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::asked::Asked;
 use super::shuffle::shuffle;
 use crate::domain::{CategorySet, ItemId, PlanRow, Prediction, Secret, Sentinels, TaskImage};
 
@@ -103,36 +105,47 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// The images for sentinels, in the secret's order. An image serves as one kind only. Of those that can serve as
-    /// either, half are negative; more or fewer if a kind would lack some, and all if there is a folder of known good
-    /// images.
-    pub fn supply(self, secret: &Secret) -> Supply {
+    /// All images that can be sentinels, by what the surrogates say.
+    pub fn images(&self) -> impl Iterator<Item = TaskImage> {
+        self.sure.values().flatten().map(|item| TaskImage::Item(item.item_id))
+    }
+
+    /// The images for sentinels, in the secret's order. An image that people were `asked` about stays what it was. Of
+    /// those that can serve as either kind, half are negative; more or fewer if a kind would lack some, and all if
+    /// there is a folder of known good images.
+    pub fn supply(self, secret: &Secret, asked: &Asked) -> Supply {
         let id = |place: usize| self.categories.entries[place].id.clone();
         let near = self.near();
-        let (mut positives, mut either) = (Vec::new(), Vec::new());
+        let (mut positives, mut negatives, mut either) = (Vec::new(), Vec::new(), Vec::new());
         for (&place, items) in &self.sure {
+            let own = id(place);
             for item in items {
                 let image = TaskImage::Item(item.item_id);
-                match near.get(&place).into_iter().flatten().find(|&&other| self.surely_not(item, other)) {
-                    Some(&other) => either.push((id(place), id(other), image)),
-                    None => positives.push((id(place), image)),
+                let may_ask = |other: &usize| self.surely_not(item, *other) && asked.allows(&image, &id(*other));
+                let other = near.get(&place).into_iter().flatten().copied().find(may_ask).map(id);
+                match (asked.allows(&image, &own), other) {
+                    (true, Some(other)) => either.push((own.clone(), other, image)),
+                    (true, None) => positives.push((own.clone(), image)),
+                    (false, Some(other)) => negatives.push((other, image)),
+                    (false, None) => {}
                 }
             }
         }
-        let negative = match self.rules.known_good {
+        let more = match self.rules.known_good {
             Some(_) => either.len(),
-            None => self.negatives_of(either.len(), positives.len()),
+            None => self.negatives_of(either.len(), positives.len(), negatives.len()),
         };
         let either = shuffle(either, secret.seed("kinds", ""));
-        let (first, rest) = either.split_at(negative);
+        let (first, rest) = either.split_at(more);
         positives.extend(rest.iter().map(|(own, _, image)| (own.clone(), image.clone())));
-        let negatives = first.iter().map(|(_, other, image)| (other.clone(), image.clone())).collect();
+        negatives.extend(first.iter().map(|(_, other, image)| (other.clone(), image.clone())));
         Supply { positives, negatives }.shuffled(secret)
     }
 
-    /// How many of `either` images are to be negative, beside images that can be positive only.
-    fn negatives_of(&self, either: usize, positive_only: usize) -> usize {
-        let (positives, negatives) = (self.rules.positives as usize, self.rules.negatives as usize);
+    /// How many of `either` images are to be negative, beside images that can be of one kind only.
+    fn negatives_of(&self, either: usize, positive_only: usize, negative_only: usize) -> usize {
+        let positives = self.rules.positives as usize;
+        let negatives = (self.rules.negatives as usize).saturating_sub(negative_only);
         let half = either.div_ceil(2).max(negatives).min(either);
         if positive_only + (either - half) < positives { negatives.min(either) } else { half }
     }
@@ -170,6 +183,15 @@ impl Supply {
             images.sort_by_key(|(_, image)| used.contains(image));
         }
         self
+    }
+
+    /// Removes images that people were or will be asked about under another category, those that show the picture of a
+    /// candidate of this round, and all but the first of one picture.
+    pub fn one_category_each(&mut self, asked: &Asked, candidates: &[TaskImage]) {
+        let mut shown: HashSet<_> = candidates.iter().map(|image| asked.picture(image)).collect();
+        for images in [&mut self.positives, &mut self.negatives] {
+            images.retain(|(category, image)| asked.allows(image, category) && shown.insert(asked.picture(image)));
+        }
     }
 
     /// Removes the images in `bad`.
@@ -240,7 +262,7 @@ mod tests {
         let plan: Vec<PlanRow> = (0..41).map(|item| row(item, "mug", 504)).collect();
         let one = (0..41).map(|item| if item == 40 { said(40, 504, 0.3, 0.6) } else { said(item, 504, prob, cup) });
         survey.add(&plan, &[one.collect(), (0..40).map(|item| said(item, 504, 0.9, 0.0)).collect()]);
-        survey.supply(&Secret::new([1; 32]))
+        survey.supply(&Secret::new([1; 32]), &Asked::default())
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Desk {
     holders: Vec<HashMap<String, Holding>>,
     /// The unfinished sheet of each person.
     open: HashMap<String, usize>,
+    /// For each sheet those that a person who has it should not get.
+    apart: HashMap<usize, HashSet<usize>>,
 }
 
 /// One person's copy of a sheet.
@@ -47,6 +49,7 @@ impl Desk {
             judged: judged.iter().map(|sheet| sheet.iter().copied().collect()).collect(),
             holders: vec![HashMap::new(); wanted.len()],
             open: HashMap::new(),
+            apart: HashMap::new(),
         };
         for row in given {
             let Some(&sheet) = batches.get(&row.batch) else { continue };
@@ -59,14 +62,35 @@ impl Desk {
         desk
     }
 
+    /// The same desk; a person who has one sheet of a pair gets the other one last.
+    pub fn apart(mut self, pairs: &[(usize, usize)]) -> Self {
+        for &(a, b) in pairs {
+            self.apart.entry(a).or_default().insert(b);
+            self.apart.entry(b).or_default().insert(a);
+        }
+        self
+    }
+
+    /// The sheets that people have or will get next, `count` of the latter.
+    pub fn upcoming(&self, count: usize, now_ms: i64) -> Vec<usize> {
+        let mut next: Vec<(usize, usize)> = (0..self.holders.len())
+            .map(|sheet| (self.holders_in_time(sheet, now_ms), sheet))
+            .filter(|&(holders, sheet)| holders < self.wanted[sheet] as usize)
+            .collect();
+        next.sort_unstable();
+        let open = self.open.values().copied();
+        open.chain(next.into_iter().map(|(_, sheet)| sheet).take(count)).collect()
+    }
+
     /// The sheet for a person; a new one is marked as given.
     pub fn next(&mut self, person: &str, now_ms: i64) -> NextSheet {
         if let Some(&sheet) = self.open.get(person) {
             return NextSheet::Has(sheet);
         }
         let seen = self.images_of(person);
-        // Free sheets by how many people have them, then by how many of their images the person has judged.
-        let mut best: Option<(usize, usize, usize)> = None;
+        // Free sheets by whether the person has seen an image of them under another category, then by how many people
+        // have them, then by how many of their images the person has judged.
+        let mut best: Option<(bool, usize, usize, usize)> = None;
         for sheet in 0..self.holders.len() {
             let holders = self.holders_in_time(sheet, now_ms);
             if self.has(person, sheet) || holders >= self.wanted[sheet] as usize {
@@ -77,10 +101,12 @@ impl Desk {
             if known > 0 && known == self.judged[sheet].len() {
                 continue;
             }
-            let candidate = (holders, known, sheet);
+            let apart =
+                self.apart.get(&sheet).is_some_and(|others| others.iter().any(|&other| self.has(person, other)));
+            let candidate = (apart, holders, known, sheet);
             best = Some(best.map_or(candidate, |best| best.min(candidate)));
         }
-        let Some((_, _, sheet)) = best else { return NextSheet::None };
+        let Some((_, _, _, sheet)) = best else { return NextSheet::None };
         self.holders[sheet].insert(person.to_owned(), Holding { given_ms: now_ms, finished: false });
         self.open.insert(person.to_owned(), sheet);
         NextSheet::New(sheet)
@@ -117,6 +143,11 @@ impl Desk {
         if self.open.get(person) == Some(&sheet) {
             self.open.remove(person);
         }
+    }
+
+    /// Whether the person has finished the sheet.
+    pub fn is_finished(&self, person: &str, sheet: usize) -> bool {
+        self.holders[sheet].get(person).is_some_and(|holding| holding.finished)
     }
 
     /// How many people have finished a sheet, and how many are at work on it.
@@ -162,6 +193,29 @@ mod tests {
         assert_eq!(desk.next("a", 0), NextSheet::New(0));
         desk.finish("a", 0);
         assert_eq!((desk.next("a", 1), desk.next("b", 1)), (NextSheet::None, NextSheet::New(1)));
+    }
+
+    #[test]
+    fn a_sheet_with_an_image_under_another_category_comes_last() {
+        let mut desk = desk(&[1, 1, 1]).apart(&[(0, 1)]);
+        let mut given = Vec::new();
+        for at in 0..3 {
+            let NextSheet::New(sheet) = desk.next("a", at) else { break };
+            desk.finish("a", sheet);
+            given.push(sheet);
+        }
+        assert_eq!(given, [0, 2, 1]);
+    }
+
+    #[test]
+    fn what_comes_next_is_what_people_have_and_then_what_they_get() {
+        let mut desk = desk(&[1, 2, 1, 1]);
+        assert_eq!(desk.next("a", 0), NextSheet::New(0));
+        assert_eq!(desk.next("b", 0), NextSheet::New(1));
+        assert_eq!(desk.upcoming(2, 0).into_iter().collect::<HashSet<_>>(), [0, 1, 2, 3].into());
+        desk.finish("a", 0);
+        desk.finish("b", 1);
+        assert_eq!(desk.upcoming(9, 0), [2, 3, 1]);
     }
 
     #[test]

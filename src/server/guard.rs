@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::Response;
 
-use super::shared::{Shared, lock};
+use super::shared::{Shared, lock, refused};
 use crate::domain::Secret;
 
 /// A session ends after 90 days; the link starts the next one.
@@ -83,6 +85,29 @@ impl Shared {
         token.len() == TAG && self.secret.verifies("owner", "", token)
     }
 
+    /// An error unless the request names one host, and that is this server.
+    ///
+    /// With two names, a proxy may have checked the one and a cache may remember the other.
+    pub(super) fn is_addressed(&self, request: &Request) -> Result<(), Box<Response>> {
+        let no = |status, title, text| Err(Box::new(refused(status, title, text)));
+        let mut names = request.headers().get_all(header::HOST).iter();
+        let (Some(name), None) = (names.next(), names.next()) else {
+            return no(
+                StatusCode::BAD_REQUEST,
+                "Which address?",
+                "A request must have one Host header, not more or less.",
+            );
+        };
+        let knows = |name: &str| self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+        // A request line may name a host too: `GET http://name/ HTTP/1.1`.
+        let target = request.uri().authority().is_none_or(|authority| knows(authority.as_str()));
+        if !target || !name.to_str().is_ok_and(knows) {
+            let text = "This server does not answer to that name. Its owner can allow it with --host.";
+            return no(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text);
+        }
+        Ok(())
+    }
+
     /// The person to whose session a request belongs.
     pub(super) fn session(&self, headers: &HeaderMap) -> Option<String> {
         self.person(cookie(headers, &self.cookies[0])?)
@@ -106,13 +131,17 @@ impl Shared {
         self.secret.tag("csrf", who)[..TAG].to_owned()
     }
 
+    /// Whether an `Origin` or a `Referer` is a page of this server.
+    pub(super) fn is_ours(&self, page: &str) -> bool {
+        let rest = page.split_once("://").map_or(page, |(_, rest)| rest);
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+    }
+
     /// Whether a request that changes something comes from a page of this server.
     pub(super) fn comes_from_our_page(&self, headers: &HeaderMap, who: &str, csrf: &str) -> bool {
         let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let origin = says("origin").is_none_or(|origin| {
-            let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-            self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
-        });
+        let origin = says("origin").is_none_or(|origin| self.is_ours(origin));
         let site = says("sec-fetch-site").is_none_or(|site| site == "same-origin");
         origin && site && csrf.len() == TAG && self.secret.verifies("csrf", who, csrf)
     }

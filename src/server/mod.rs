@@ -5,23 +5,29 @@
 //! nothing, not even an image; tokens are compared in constant time and written nowhere, because a token is all that
 //! identifies a person. The only module that knows axum and tokio.
 
+mod ahead;
 mod clock;
 mod desk;
 mod guard;
+mod images;
+mod join;
 mod listener;
+mod locked;
 mod owner;
 mod people;
+mod places;
 mod rate;
 mod shared;
 mod writer;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -32,14 +38,16 @@ use tokio::sync::oneshot;
 use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::{Ballots, StoreError};
+use ahead::Ahead;
 use clock::now_ms;
 use desk::Desk;
-use listener::{Limited, PeerAddress};
+use listener::{Limited, Peer, REQUEST};
+use places::{Phase, origin};
 use rate::{Limit, RateLimiter};
 use shared::{App, Shared, lock, refused};
 use writer::Writer;
 
-pub use shared::Images;
+pub use images::Images;
 
 /// The largest body of a request, in bytes; an answer has about 200.
 const MAX_BODY: usize = 4096;
@@ -63,8 +71,11 @@ pub struct Site {
     /// For each sheet the images to be judged, so that nobody judges an image twice: opaque numbers that can only be
     /// compared. The server is not told which tasks they belong to.
     pub judged: Vec<Vec<u64>>,
+    /// Pairs of sheets on which people are asked about one picture under two categories: nobody gets both, as long as
+    /// there are others.
+    pub apart: Vec<(usize, usize)>,
     /// JPEGs by task.
-    pub images: Images,
+    pub images: Arc<dyn Images>,
     /// The secret from which tokens are made.
     pub secret: Secret,
     /// The database of answers.
@@ -124,7 +135,7 @@ pub fn serve(
         let address = listener.local_addr()?;
         let app = Arc::new(Shared::open(site, address)?);
         ready(&app.links(address)?);
-        let service = router(app.clone()).into_make_service_with_connect_info::<PeerAddress>();
+        let service = router(app.clone()).into_make_service_with_connect_info::<Peer>();
         let (stop_now, stopping) = oneshot::channel::<()>();
         let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(async {
             let _ = stopping.await;
@@ -146,7 +157,8 @@ pub fn serve(
 fn router(app: App) -> Router {
     Router::new()
         .route("/", get(people::start))
-        .route("/join/{token}", get(people::join))
+        .route("/join/{token}", get(join::join))
+        .route("/join", post(join::switch))
         .route("/app.js", get(|State(app): State<App>| async move { text("text/javascript", app.script.clone()) }))
         .route("/style.css", get(|State(app): State<App>| async move { text("text/css", app.style.clone()) }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
@@ -165,21 +177,38 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Wraps every request: checks its host and its rate, and adds headers to the response.
+/// Wraps every request: checks its host and its rate, reads it whole, says on its connection what happens, and adds
+/// headers to the response.
 async fn checked(
     State(app): State<App>,
-    ConnectInfo(PeerAddress(from)): ConnectInfo<PeerAddress>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match app.admits(&request, from.ip()) {
-        Ok(()) => next.run(request).await,
+    lock(&peer.state).enter(Phase::Body);
+    let mut response = match app.admits(&request, &peer) {
+        Ok(()) => match whole(request).await {
+            Ok(request) => {
+                lock(&peer.state).enter(Phase::Work);
+                next.run(request).await
+            }
+            Err(status) => status.into_response(),
+        },
         Err(refusal) => *refusal,
     };
+    lock(&peer.state).enter(Phase::Response);
     for (name, value) in guard::HEADERS {
         response.headers_mut().entry(name).or_insert(header::HeaderValue::from_static(value));
     }
     response
+}
+
+/// The request with all of its body, if it comes in time and is not too large.
+async fn whole(request: Request) -> Result<Request, StatusCode> {
+    let (head, body) = request.into_parts();
+    let body = tokio::time::timeout(REQUEST, to_bytes(body, MAX_BODY)).await;
+    let body = body.map_err(|_| StatusCode::REQUEST_TIMEOUT)?.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    Ok(Request::from_parts(head, Body::from(body)))
 }
 
 impl Shared {
@@ -191,8 +220,12 @@ impl Shared {
         let batches = site.sheets.iter().enumerate().map(|(at, sheet)| (sheet.batch.clone(), at)).collect();
         let tasks = site.sheets.iter().enumerate();
         let tasks = tasks.flat_map(|(at, sheet)| sheet.tasks.iter().map(move |task| (task.task.clone(), at))).collect();
+        let desk = Arc::new(Mutex::new(
+            Desk::new(&batches, &site.wanted, &site.judged, ballots.assignments()?).apart(&site.apart),
+        ));
         Ok(Self {
-            desk: Mutex::new(Desk::new(&batches, &site.wanted, &site.judged, ballots.assignments()?)),
+            ahead: Ahead::start(site.images.clone(), desk.clone()),
+            desk,
             by_batch: batches,
             by_task: tasks,
             writer: Writer::start(Ballots::open(&site.ballots)?),
@@ -219,20 +252,17 @@ impl Shared {
         Ok(Links { address, owner: format!("{}/owner/join/{}", self.base, self.owner_token()), people })
     }
 
-    fn admits(&self, request: &Request, from: IpAddr) -> Result<(), Box<Response>> {
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        if !self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
-            let text = "This server does not answer to that name. Its owner can allow it with --host.";
-            return Err(Box::new(refused(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text)));
-        }
+    fn admits(&self, request: &Request, peer: &Peer) -> Result<(), Box<Response>> {
+        self.is_addressed(request)?;
         // A valid link counts for its person, not for the address, because all people of a lab may share an address.
         let path = request.uri().path();
         let joins = || self.person(path.strip_prefix("/join/")?);
         let owns = || path.strip_prefix("/owner/join/").is_some_and(|token| self.owns(token));
         let who = self.session(request.headers()).or_else(joins).map(|name| format!("person {name}"));
         let who = who.or_else(|| (self.is_owner(request.headers()) || owns()).then(|| "owner".to_owned()));
+        lock(&peer.state).has_link |= who.is_some();
         let limit = if who.is_some() { PERSON_LIMIT } else { STRANGER_LIMIT };
-        if !lock(&self.rate).admits(who.unwrap_or_else(|| from.to_string()), limit) {
+        if !lock(&self.rate).admits(who.unwrap_or_else(|| origin(peer.address.ip()).to_string()), limit) {
             let text = "Wait a moment, then try again.";
             return Err(Box::new(refused(StatusCode::TOO_MANY_REQUESTS, "Too many requests", text)));
         }

@@ -1,9 +1,11 @@
 //! The requests of people's pages: the page, the sheet, images, and the answers that they send.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,21 +14,13 @@ use super::desk::NextSheet;
 use super::shared::{App, Shared, failed, lock, refused};
 use crate::domain::Answer;
 use crate::render::annotate as page;
-use crate::store::BallotChange;
+use crate::store::{BallotChange, StoreError};
 
 /// `GET /`: the page, for a person with a session.
 pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Response {
     match app.session(&headers) {
         Some(name) => Html(page::app_page(&app.csrf(&name))).into_response(),
         None => refused(StatusCode::UNAUTHORIZED, "Who are you?", "Open the personal link that you were given."),
-    }
-}
-
-/// `GET /join/<token>`: starts a session for the person of this link.
-pub(super) async fn join(State(app): State<App>, Path(token): Path<String>) -> Response {
-    match app.person(&token) {
-        Some(name) => ([(header::SET_COOKIE, app.person_cookie(&name))], Redirect::to("/")).into_response(),
-        None => refused(StatusCode::FORBIDDEN, "This link is not valid", "Ask for a new one, and copy it whole."),
     }
 }
 
@@ -41,18 +35,33 @@ pub(super) async fn sheet(State(app): State<App>, headers: HeaderMap) -> Respons
 }
 
 impl Shared {
+    /// Makes the images of a sheet, if that was not done ahead.
+    async fn prepare(&self, sheet: usize) -> Result<(), String> {
+        let images = self.images.clone();
+        tokio::task::spawn_blocking(move || images.prepare(sheet)).await.map_err(|error| error.to_string())?
+    }
+
     async fn sheet_for(&self, name: &str) -> Result<Option<serde_json::Value>, String> {
         let now = now_ms();
         let work = lock(&self.desk).next(name, now);
         let at = match work {
             NextSheet::None => return Ok(None),
-            NextSheet::Has(at) => at,
+            NextSheet::Has(at) => {
+                self.prepare(at).await?;
+                at
+            }
             NextSheet::New(at) => {
+                // Nobody is given a sheet whose images could not be made.
+                if let Err(problem) = self.prepare(at).await {
+                    lock(&self.desk).forget(name, at);
+                    return Err(problem);
+                }
                 let given = BallotChange::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
                 if let Err(problem) = self.writer.save(given).await {
                     lock(&self.desk).forget(name, at);
                     return Err(problem);
                 }
+                self.ahead.glance();
                 at
             }
         };
@@ -93,7 +102,9 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap, Json(sent
     let SentAnswer { batch, task, question, answer } = sent;
     let answer = answer.map(|answer| answer.name().to_owned());
     match app.writer.save(BallotChange::Answer { person: name, batch, task, question, answer }).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => (StatusCode::CONFLICT, "this sheet is finished: an answer can be changed, but not taken back")
+            .into_response(),
         Err(problem) => failed(&app, problem),
     }
 }
@@ -126,7 +137,7 @@ pub(super) struct Finished {
     batch: String,
 }
 
-/// `POST /api/finish`: marks a sheet as finished.
+/// `POST /api/finish`: marks a sheet as finished, if it has every answer.
 pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent): Json<Finished>) -> Response {
     let name = match app.sender(&headers) {
         Ok(name) => name,
@@ -135,12 +146,39 @@ pub(super) async fn finish(State(app): State<App>, headers: HeaderMap, Json(sent
     let Some(&at) = app.by_batch.get(&sent.batch).filter(|&&at| lock(&app.desk).has(&name, at)) else {
         return (StatusCode::BAD_REQUEST, "this sheet is not yours").into_response();
     };
-    match app.writer.save(BallotChange::Finished { person: name.clone(), batch: sent.batch }).await {
-        Ok(()) => {
+    let all = app.sheets[at].tasks.len() * app.sheets[at].questions.len();
+    let missing = |count: usize| {
+        let text = format!("{count} of {all} answers to this sheet are missing; answer every question, then finish");
+        (StatusCode::CONFLICT, text).into_response()
+    };
+    match app.missing(&name, at) {
+        Ok(0) => {}
+        Ok(_) if lock(&app.desk).is_finished(&name, at) => return StatusCode::NO_CONTENT.into_response(),
+        Ok(count) => return missing(count),
+        Err(problem) => return failed(&app, problem),
+    }
+    let finished = BallotChange::Finished { person: name.clone(), batch: sent.batch, answers: all as u64 };
+    match app.writer.save(finished).await {
+        Ok(true) => {
             lock(&app.desk).finish(&name, at);
             StatusCode::NO_CONTENT.into_response()
         }
+        // An answer was withdrawn in between.
+        Ok(false) => missing(1),
         Err(problem) => failed(&app, problem),
+    }
+}
+
+impl Shared {
+    /// How many answers of a person to a sheet are missing.
+    fn missing(&self, name: &str, at: usize) -> Result<usize, StoreError> {
+        let sheet = &self.sheets[at];
+        let answers = lock(&self.ballots).sheet(name, &sheet.batch)?;
+        let given: HashSet<(&str, &str)> = answers.iter().map(|(task, question, _)| (&**task, &**question)).collect();
+        let is_missing = |task: &str| {
+            sheet.questions.iter().filter(|question| !given.contains(&(task, question.id.as_str()))).count()
+        };
+        Ok(sheet.tasks.iter().map(|task| is_missing(&task.task)).sum())
     }
 }
 
@@ -152,9 +190,9 @@ pub(super) async fn image(State(app): State<App>, headers: HeaderMap, Path(file)
     if !app.by_task.get(&task).is_some_and(|&at| lock(&app.desk).has(&name, at)) {
         return nothing();
     }
-    // Decoding takes milliseconds and would block the threads that serve requests.
-    let from = app.clone();
-    let made = tokio::task::spawn_blocking(move || (from.images)(&task)).await;
+    // Reading takes long on some disks and would block the threads that serve requests.
+    let images = app.images.clone();
+    let made = tokio::task::spawn_blocking(move || images.jpeg(&task)).await;
     match made {
         Ok(Ok(jpeg)) => {
             let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=86400")];

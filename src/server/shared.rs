@@ -4,20 +4,20 @@
 //! images of the run; the owner is told instead.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
+use super::ahead::Ahead;
 use super::desk::Desk;
+use super::images::Images;
+pub(super) use super::locked::lock;
 use super::rate::RateLimiter;
 use super::writer::Writer;
 use crate::domain::Secret;
 use crate::render::annotate::{self as page, Sheet};
 use crate::store::Ballots;
-
-/// Returns the JPEG of a task, or why it cannot be shown.
-pub type Images = Box<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// The state that all requests share.
 pub(super) struct Shared {
@@ -26,13 +26,14 @@ pub(super) struct Shared {
     pub by_batch: HashMap<String, usize>,
     pub by_task: HashMap<String, usize>,
     pub wanted: Vec<u32>,
-    pub images: Images,
+    pub images: Arc<dyn Images>,
+    pub ahead: Ahead,
     pub secret: Secret,
     /// The database, for reading and for rare changes.
     pub ballots: Mutex<Ballots>,
     /// Saves answers and which sheets are given out.
     pub writer: Writer,
-    pub desk: Mutex<Desk>,
+    pub desk: Arc<Mutex<Desk>>,
     pub people: Mutex<HashMap<String, String>>,
     pub rate: Mutex<RateLimiter>,
     /// Problems that only the owner is told.
@@ -46,11 +47,6 @@ pub(super) struct Shared {
 }
 
 pub(super) type App = Arc<Shared>;
-
-/// Locks the value, even after a thread that held the lock has panicked, because no change here is left half-done.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A page that says why a request is refused, and what to do.
 pub(super) fn refused(status: StatusCode, title: &str, text: &str) -> Response {

@@ -14,7 +14,7 @@ const MOST: usize = 512;
 /// A change, and the channel that reports whether it was saved.
 struct Request {
     change: BallotChange,
-    saved: oneshot::Sender<Result<(), String>>,
+    saved: oneshot::Sender<Result<bool, String>>,
 }
 
 /// The channel to the thread.
@@ -28,8 +28,8 @@ impl Writer {
         Self(sender)
     }
 
-    /// Saves a change; it is on the disk when this returns without an error.
-    pub async fn save(&self, change: BallotChange) -> Result<(), String> {
+    /// Saves a change; it is on the disk when this returns without an error. Whether it was possible.
+    pub async fn save(&self, change: BallotChange) -> Result<bool, String> {
         let gone = || "the writer has stopped".to_owned();
         let (saved, outcome) = oneshot::channel();
         self.0.send(Request { change, saved }).map_err(|_| gone())?;
@@ -46,9 +46,10 @@ fn run(mut ballots: Ballots, requests: &Receiver<Request>) {
             channels.push(saved);
         }
         let outcome = ballots.save(&changes, now_ms()).map_err(|error: StoreError| error.to_string());
-        for channel in channels {
+        for (at, channel) in channels.into_iter().enumerate() {
+            let possible = outcome.as_ref().map(|possible| possible.get(at).copied().unwrap_or(false));
             // A page that has gone away sends its answer again.
-            let _ = channel.send(outcome.clone());
+            let _ = channel.send(possible.map_err(String::clone));
         }
     }
 }

@@ -46,7 +46,7 @@ pub enum BallotChange {
         task: String,
         /// The question.
         question: String,
-        /// The answer; `None` withdraws the earlier one.
+        /// The answer; `None` withdraws the earlier one, but not from a finished sheet.
         answer: Option<String>,
     },
     /// A person is given a sheet.
@@ -62,6 +62,8 @@ pub enum BallotChange {
         person: String,
         /// The sheet.
         batch: String,
+        /// Answers that a finished sheet has; with fewer, it is not finished.
+        answers: u64,
     },
 }
 
@@ -145,16 +147,18 @@ impl Ballots {
         rows.and_then(Iterator::collect).map_err(|e| self.failed(e))
     }
 
-    /// Saves all changes or none; they are on the disk when this returns.
-    pub fn save(&mut self, changes: &[BallotChange], now_ms: i64) -> Result<(), StoreError> {
+    /// Saves all changes or none; they are on the disk when this returns. For each, whether it was possible: an answer
+    /// on a finished sheet is not withdrawn, and a sheet that lacks answers is not finished.
+    pub fn save(&mut self, changes: &[BallotChange], now_ms: i64) -> Result<Vec<bool>, StoreError> {
         let saved = self.save_all(changes, now_ms);
         saved.map_err(|e| self.failed(e))
     }
 
-    fn save_all(&mut self, changes: &[BallotChange], now_ms: i64) -> rusqlite::Result<()> {
+    fn save_all(&mut self, changes: &[BallotChange], now_ms: i64) -> rusqlite::Result<Vec<bool>> {
         let transaction = self.0.transaction()?;
-        changes.iter().try_for_each(|change| change.save(&transaction, now_ms))?;
-        transaction.commit()
+        let possible = changes.iter().map(|change| change.save(&transaction, now_ms)).collect::<Result<_, _>>()?;
+        transaction.commit()?;
+        Ok(possible)
     }
 
     /// All answers, oldest first.
@@ -196,9 +200,10 @@ impl Ballots {
 }
 
 impl BallotChange {
-    fn save(&self, to: &Connection, now_ms: i64) -> rusqlite::Result<()> {
-        let execute =
-            |text: &str, values: &[&dyn rusqlite::ToSql]| to.prepare_cached(text)?.execute(values).map(|_| ());
+    /// Whether it was possible.
+    fn save(&self, to: &Connection, now_ms: i64) -> rusqlite::Result<bool> {
+        let execute = |text: &str, values: &[&dyn rusqlite::ToSql]| to.prepare_cached(text)?.execute(values);
+        let mut possible = true;
         let person = match self {
             Self::Answer { person, batch, task, question, answer: Some(answer) } => {
                 let raw = RawAnswer {
@@ -212,20 +217,25 @@ impl BallotChange {
                 execute(KEEP, params![person, batch, task, question, answer, now_ms, seal(&raw)])?;
                 person
             }
-            Self::Answer { person, task, question, answer: None, .. } => {
-                execute(WITHDRAW, params![person, task, question])?;
+            Self::Answer { person, batch, task, question, answer: None } => {
+                let finished = to.prepare_cached(IS_FINISHED)?.exists(params![person, batch])?;
+                possible = !finished;
+                if possible {
+                    execute(WITHDRAW, params![person, task, question])?;
+                }
                 person
             }
             Self::Given { person, batch } => {
                 execute(GIVE, params![person, batch, now_ms])?;
                 person
             }
-            Self::Finished { person, batch } => {
-                execute(FINISH, params![person, batch, now_ms])?;
+            Self::Finished { person, batch, answers } => {
+                possible = execute(FINISH, params![person, batch, now_ms, *answers as i64])? == 1;
                 person
             }
         };
-        execute("UPDATE people SET seen_ms = ?2 WHERE name = ?1", params![person, now_ms])
+        execute("UPDATE people SET seen_ms = ?2 WHERE name = ?1", params![person, now_ms])?;
+        Ok(possible)
     }
 }
 
@@ -235,7 +245,10 @@ const KEEP: &str = "INSERT INTO answers (person, batch, task, question, answer, 
     WHERE answer <> excluded.answer";
 const WITHDRAW: &str = "DELETE FROM answers WHERE person = ?1 AND task = ?2 AND question = ?3";
 const GIVE: &str = "INSERT OR IGNORE INTO assignments (person, batch, given_ms) VALUES (?1, ?2, ?3)";
-const FINISH: &str = "UPDATE assignments SET finished_ms = ?3 WHERE person = ?1 AND batch = ?2 AND finished_ms IS NULL";
+const FINISH: &str = "UPDATE assignments SET finished_ms = coalesce(finished_ms, ?3)
+    WHERE person = ?1 AND batch = ?2 AND (finished_ms IS NOT NULL
+        OR (SELECT count(*) FROM answers WHERE person = ?1 AND batch = ?2) >= ?4)";
+const IS_FINISHED: &str = "SELECT 1 FROM assignments WHERE person = ?1 AND batch = ?2 AND finished_ms IS NOT NULL";
 
 /// What an answer's row holds beside it: the first eight bytes of its hash. SQLite's own check finds damage to the
 /// structure of a database, but not to a value in it.
@@ -350,13 +363,32 @@ mod tests {
         );
         let (person, batch) = ("ada".to_owned(), "b".to_owned());
         let given = BallotChange::Given { person: person.clone(), batch: batch.clone() };
-        ballots.save(&[given.clone(), given, BallotChange::Finished { person, batch }], 6).unwrap();
+        ballots.save(&[given.clone(), given, BallotChange::Finished { person, batch, answers: 2 }], 6).unwrap();
         let people = ballots.people().unwrap();
         assert_eq!((people[0].answers, people[0].finished, people[0].seen_ms), (2, 1, Some(6)));
         let (id, answers) = read_ballots(&path, None).unwrap();
         assert_eq!((id.len(), answers.len()), (8, 2));
         drop(ballots);
         assert_eq!(read_ballots(&path, None).unwrap(), (id, answers));
+    }
+
+    #[test]
+    fn a_sheet_that_lacks_answers_is_not_finished_and_a_finished_one_keeps_its_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ballots = Ballots::open(&dir.path().join("server.sqlite")).unwrap();
+        let (person, batch) = ("ada".to_owned(), "b".to_owned());
+        let finished = BallotChange::Finished { person: person.clone(), batch: batch.clone(), answers: 2 };
+        let mut save = |changes: &[BallotChange], at| ballots.save(changes, at).unwrap();
+        let first = answered("t1", Some("yes"));
+        assert_eq!(save(std::slice::from_ref(&finished), 1), [false], "nobody has it");
+        assert_eq!(save(&[BallotChange::Given { person, batch }, first, finished.clone()], 2), [true, true, false]);
+        // All in one write: what comes first counts.
+        let changes = [answered("t2", Some("no")), answered("t2", None), finished.clone()];
+        assert_eq!(save(&changes, 3), [true, true, false]);
+        let changes = [answered("t2", Some("no")), finished.clone(), answered("t2", None), finished];
+        assert_eq!(save(&changes, 4), [true, true, false, true], "finished once more is finished");
+        assert_eq!(save(&[answered("t2", Some("yes"))], 5), [true], "people correct themselves");
+        assert_eq!(ballots.sheet("ada", "b").unwrap().len(), 2);
     }
 
     #[test]

@@ -55,7 +55,8 @@ pub fn features(out: &Path, task: &Task) -> Vec<f64> {
     let header = &bytes[..bytes.len().min(4096)];
     let modified = fs::metadata(&path).and_then(|meta| meta.modified()).expect("a date");
     let since = modified.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
-    let mut features: Vec<f64> = task.name.chars().map(|c| f64::from(c.to_digit(16).unwrap_or(0)) / 15.0).collect();
+    let mut features: Vec<f64> =
+        task.name.chars().map(|c| f64::from(c.to_digit(36).expect("a letter") - 10) / 25.0).collect();
     features.extend((0..48).map(|place| f64::from(u8::from(task.position == place))));
     features.push(bytes.len() as f64 / 1e5);
     features.push((since - 946_684_800.0) / 1e6);

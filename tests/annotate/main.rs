@@ -7,11 +7,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod again;
 mod collecting;
 mod formats;
+mod giving;
+mod hosts;
 mod journey;
 mod leaks;
 mod people;
 mod runs;
 mod server;
 mod sheets;
+mod slow;

@@ -43,9 +43,14 @@ impl Server {
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
+        self.raw(&format!("{head}\r\n{body}"))
+    }
+
+    /// The bytes of a request on a new connection, as they are.
+    pub fn raw(&self, request: &str) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         // A server that refuses a body may hang up before it has read it.
-        let _ = stream.write_all(format!("{head}\r\n{body}").as_bytes());
+        let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());

@@ -338,8 +338,9 @@
     button.classList.toggle("main", !lacking);
     if (isDisk) return setText(button, lacking ? "Save answers so far" : "Save answers");
     const waits = keeper.waiting() > 0;
-    setText(button, finishing ? "Finishing …" : waits ? "Waiting until every answer is saved" : lacking ? `Finish with ${counted(lacking, "answer")} missing` : "Finish");
-    button.setAttribute("aria-disabled", String(waits || finishing));
+    // The server takes no sheet that lacks answers: an image that says nothing to somebody is answered with "not sure".
+    setText(button, finishing ? "Finishing …" : lacking ? `Finish (${counted(lacking, "answer")} missing)` : waits ? "Waiting until every answer is saved" : "Finish");
+    button.setAttribute("aria-disabled", String(lacking > 0 || waits || finishing));
     byId("end-back").disabled = finishing;
   }
 
@@ -354,7 +355,7 @@
   }
 
   async function finish() {
-    if (finishing || keeper.waiting() > 0) return;
+    if (finishing || missing() > 0 || keeper.waiting() > 0) return;
     finishing = true;
     setText(byId("end-note"), "");
     showEnd();

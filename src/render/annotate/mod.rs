@@ -16,6 +16,7 @@ mod words;
 mod tests;
 
 pub use owner::{Owner, OwnerPerson, OwnerSheet};
+pub use page::Switch;
 pub use sheet::{Sheet, SheetQuestion, SheetTask};
 pub use static_files::{script, style};
 
@@ -36,6 +37,12 @@ pub fn app_page(csrf: &str) -> String {
 /// The overview of the person who runs the annotation; style from `/style.css`, no script.
 pub fn owner_page(owner: &Owner) -> String {
     owner::page(owner).into_string()
+}
+
+/// The page that asks somebody who is logged in and has opened another person's link; style from `/style.css`, no
+/// script.
+pub fn switch_page(switch: &Switch) -> String {
+    page::switch(switch).into_string()
 }
 
 /// A page with one message, such as "this link is not valid"; style from `/style.css`, no script.

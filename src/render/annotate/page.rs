@@ -49,6 +49,38 @@ pub fn message(title: &str, text: &str) -> Markup {
     document(title, &linked_style(), &body)
 }
 
+/// What the page says that asks who somebody is.
+#[derive(Debug, Clone, Copy)]
+pub struct Switch<'a> {
+    /// The person who is logged in.
+    pub now: &'a str,
+    /// The person of the link.
+    pub other: &'a str,
+    /// The link's token.
+    pub token: &'a str,
+    /// The token that the form sends back.
+    pub csrf: &'a str,
+}
+
+/// The page that asks somebody who is logged in and has opened another person's link.
+pub fn switch(switch: &Switch) -> Markup {
+    let title = "Who are you?";
+    let body = html! {
+        main.plain {
+            h1 { (title) }
+            p { "This browser answers as " b { bdi { (switch.now) } } ". The link that was opened is that of "
+                b { bdi { (switch.other) } } ". If you did not open it yourself, stay who you are." }
+            p { a href="/" { "Stay " bdi { (switch.now) } } }
+            form method="post" action="/join" {
+                input type="hidden" name="token" value=(switch.token);
+                input type="hidden" name="csrf" value=(switch.csrf);
+                button type="submit" { "Go on as " bdi { (switch.other) } }
+            }
+        }
+    };
+    document(title, &linked_style(), &body)
+}
+
 /// The style as a server serves it.
 pub fn linked_style() -> Markup {
     html! { link rel="stylesheet" href="/style.css"; }

@@ -17,7 +17,7 @@ use crate::answers::{self, MAX_BYTES};
 use crate::config::ConfigError;
 use crate::domain::{Agreement, Answer, AnswerRow, Key, RawAnswer, RunSpec, Secret, Sha256, parse_time};
 use crate::input;
-use crate::people::{Candidate, CheckedAnswers, Decisions, Round, check_answers, decide, lacking, still_hard};
+use crate::people::{self, CheckedAnswers, Decisions, Missing, Round, check_answers, decide, lacking, still_hard};
 use crate::pool::Pool;
 use crate::store::{self, Check, NewRecord, RowCounts, RunDir, ShardRecord, StoreError, UnitState};
 use crate::table::{answers_table, verdicts_table};
@@ -356,7 +356,7 @@ fn summed(checked: &CheckedAnswers, decisions: Decisions) -> Collected {
 }
 
 /// Items that still lack votes.
-pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Vec<Candidate>, AnnotateError> {
+pub fn missing(ctx: &Context, spec: &RunSpec) -> Result<Missing, AnnotateError> {
     let Evaluation { rounds, checked, decisions } = evaluate(ctx, spec)?;
-    Ok(lacking(&spec.annotate, &rounds, &checked, &decisions.items))
+    Ok(people::missing(&spec.annotate, &rounds, &checked, &decisions.items))
 }

@@ -60,6 +60,16 @@ pub enum AnnotateError {
         /// The run directory.
         run: String,
     },
+    /// There is no such round.
+    #[error("{run} has no round {number} of task sheets; it has {rounds}: choose one of them with --round")]
+    NoSuchRound {
+        /// The run directory.
+        run: String,
+        /// The number asked for.
+        number: u64,
+        /// How many there are.
+        rounds: usize,
+    },
     /// A file of answers cannot be used.
     #[error("{file}: {problem}")]
     Answers {

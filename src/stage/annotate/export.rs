@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::AnnotateError;
 use super::collect::missing;
 use super::pack::Packer;
-use super::rounds::{self, Wanted};
+use super::rounds::{self, ChosenRound, Wanted};
 use crate::config::class_names;
 use crate::domain::{Category, ExportFormat, Question, RunSpec, Task, TaskImage};
 use crate::imaging::sheet_bytes;
@@ -53,15 +53,27 @@ pub struct Exported {
     pub cost: f64,
     /// Images that could not be shown.
     pub left_out: u64,
+    /// Hard images that are on sheets of other rounds: the round, from 1, and how many.
+    pub others: Vec<(u64, u64)>,
     /// The folder.
     pub out: PathBuf,
 }
 
-/// Writes the sheets for one tool. `only_missing`: sheets for missing votes, not for all items that the recipe asks
-/// for. After an interruption the same call continues where it stopped.
-pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported, AnnotateError> {
+/// Which sheets are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sheets {
+    /// Those for the items that the recipe asks for and that are on no sheet yet.
+    Hard,
+    /// Those for missing votes.
+    Missing,
+    /// Those of a round that exists, from 1.
+    Round(u64),
+}
+
+/// Writes sheets for one tool. After an interruption the same call continues where it stopped.
+pub fn export(pool: &Pool, to: &ExportTo, sheets: Sheets) -> Result<Exported, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
-    let wanted = if only_missing { Wanted::Missing(missing(ctx, spec)?) } else { Wanted::Hard };
+    let wanted = if sheets == Sheets::Missing { Wanted::Missing(missing(ctx, spec)?) } else { Wanted::Hard };
     if to.format == ExportFormat::Prolific && to.image_url.is_none() {
         return Err(AnnotateError::ImageUrl);
     }
@@ -70,9 +82,12 @@ pub fn export(pool: &Pool, to: &ExportTo, only_missing: bool) -> Result<Exported
     }
     // Before the round is made, because a round that cannot be written must not exist.
     HandOut::check(&to.out)?;
-    let round = rounds::round(pool, wanted)?;
-    let folder = HandOut::open(&to.out, &readme(pool, &round, to.format)?)?;
-    let mut exported = write(pool, &round, &[Target { to, folder }])?;
+    let chosen = match sheets {
+        Sheets::Round(number) => rounds::numbered(pool, number)?,
+        Sheets::Hard | Sheets::Missing => rounds::round(pool, wanted)?,
+    };
+    let folder = HandOut::open(&to.out, &readme(pool, &chosen.round, to.format)?)?;
+    let mut exported = write(pool, &chosen, &[Target { to, folder }])?;
     Ok(exported.remove(0))
 }
 
@@ -89,12 +104,12 @@ pub fn export_all(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
     for to in &places {
         HandOut::check(&to.out)?;
     }
-    let round = rounds::round(pool, Wanted::Hard)?;
+    let chosen = rounds::round(pool, Wanted::Hard)?;
     let mut targets = Vec::with_capacity(places.len());
     for to in &places {
-        targets.push(Target { to, folder: HandOut::renew(&to.out, &readme(pool, &round, to.format)?)? });
+        targets.push(Target { to, folder: HandOut::renew(&to.out, &readme(pool, &chosen.round, to.format)?)? });
     }
-    write(pool, &round, &targets)
+    write(pool, &chosen, &targets)
 }
 
 /// A folder that sheets are written to.
@@ -108,8 +123,8 @@ fn readme(pool: &Pool, round: &Round, format: ExportFormat) -> Result<String, An
     Ok(tasks::readme(format, &pool.spec().name, &format!("{}.{}", round.index + 1, look.short())))
 }
 
-fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>, AnnotateError> {
-    let (ctx, spec) = (pool.ctx(), pool.spec());
+fn write(pool: &Pool, chosen: &ChosenRound, targets: &[Target]) -> Result<Vec<Exported>, AnnotateError> {
+    let (ctx, spec, round) = (pool.ctx(), pool.spec(), &chosen.round);
     let threads = ctx.thread_pool()?;
     let jpegs = Jpegs::new(pool, round)?;
     ctx.progress.start("sheets", round.tasks.len() as u64);
@@ -135,6 +150,7 @@ fn write(pool: &Pool, round: &Round, targets: &[Target]) -> Result<Vec<Exported>
             assignments,
             cost: spec.annotate.cost(assignments),
             left_out: rounds::left_out(&ctx.run, round)? + blanks.len() as u64,
+            others: chosen.others.iter().map(|(&index, &images)| (index as u64 + 1, images)).collect(),
             out: folder.path().to_owned(),
         });
     }

@@ -12,10 +12,12 @@ mod known_good;
 mod pack;
 mod result;
 mod rounds;
+mod sentinels;
 mod serve;
+mod shelf;
 
 pub use collect::{AnswersFile, Collected, Input, collect, not_collected};
 pub use error::AnnotateError;
-pub use export::{ExportTo, Exported, export, export_all};
+pub use export::{ExportTo, Exported, Sheets, export, export_all};
 pub use result::{PeopleResult, people_result, rule_words};
 pub use serve::{ServeAt, serve};

@@ -7,16 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::pack::{self, Packer};
-use super::{AnnotateError, known_good};
+use super::{AnnotateError, sentinels};
 use crate::domain::{DropRow, ItemId, Key, Question, RunSpec, Secret, Sha256, Stage, Task, TaskImage};
-use crate::people::{Candidate, Design, Round, Supply, Survey, choose, shuffle, still_hard};
+use crate::people::{Candidate, Design, Missing, NotAsked, Round, SheetError, choose};
 use crate::pool::Pool;
 use crate::store::{NewRecord, RowCounts, RunDir, StoreError};
 use crate::table::tasks_table;
 use crate::work::Context;
-
-/// Largest number of shards in which sentinels are looked for.
-const SURVEYED: usize = 64;
 
 /// Items that could not be put on the sheets of a round.
 pub fn left_out(run: &RunDir, round: &Round) -> Result<u64, StoreError> {
@@ -38,24 +35,62 @@ pub enum Wanted {
     /// The hard items that the recipe asks for.
     Hard,
     /// Items that still lack votes.
-    Missing(Vec<Candidate>),
+    Missing(Missing),
+}
+
+/// A round, and where the images are that were asked for and are not on its sheets.
+pub struct ChosenRound {
+    /// The round.
+    pub round: Round,
+    /// Numbers of such images by the round on whose sheets they are, from 0.
+    pub others: BTreeMap<usize, u64>,
+}
+
+impl ChosenRound {
+    fn new(round: Round, wanted: &[ItemId], earlier: &[Round]) -> Self {
+        let own = round.judged();
+        let mut others = BTreeMap::new();
+        let mut places: BTreeMap<ItemId, usize> = BTreeMap::new();
+        for round in earlier {
+            round.judged().into_iter().for_each(|item| _ = places.entry(item).or_insert(round.index));
+        }
+        for index in wanted.iter().filter(|item| !own.contains(item)).filter_map(|item| places.get(item)) {
+            *others.entry(*index).or_default() += 1;
+        }
+        Self { round, others }
+    }
+}
+
+/// How many hard items that the recipe asks for are on no sheet.
+pub fn on_no_sheet(pool: &Pool, rounds: &[Round]) -> Result<u64, AnnotateError> {
+    let on_sheets: BTreeSet<ItemId> = rounds.iter().flat_map(Round::judged).collect();
+    let wanted = hard(pool, &pool.ctx().run.secret()?)?;
+    Ok(wanted.iter().filter(|candidate| !on_sheets.contains(&candidate.item_id)).count() as u64)
+}
+
+/// The hard items that the recipe asks for.
+fn hard(pool: &Pool, secret: &Secret) -> Result<Vec<Candidate>, AnnotateError> {
+    let seed = secret.seed("sample", &pool.spec().seed.to_string());
+    Ok(choose(&pool.spec().annotate, pool.hard()?, seed))
 }
 
 /// The round for `wanted`.
 ///
 /// For hard items: the round that was made for them, else a new one with the items that are on no sheet yet, else the
 /// last one as it is. For missing votes: a new one, else the last one that was made for missing votes.
-pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
+pub fn round(pool: &Pool, wanted: Wanted) -> Result<ChosenRound, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     let secret = ctx.run.secret()?;
     // Files of the next round, which a killed process left, are no hindrance to making it.
     let earlier = read_first(ctx, ctx.run.rounds_to_continue()?)?;
-    let (kind, candidates) = match wanted {
-        Wanted::Hard => {
-            let seed = secret.seed("sample", &spec.seed.to_string());
-            (HARD, choose(&spec.annotate, pool.hard()?, seed))
-        }
-        Wanted::Missing(candidates) => (MISSING, still_hard(candidates, pool.hard()?)),
+    let (kind, Missing { candidates, mut others }) = match wanted {
+        Wanted::Hard => (HARD, Missing { candidates: hard(pool, &secret)?, ..Missing::default() }),
+        Wanted::Missing(missing) => (MISSING, missing.still_hard(pool.hard()?)),
+    };
+    let asked_for: Vec<ItemId> = candidates.iter().map(|candidate| candidate.item_id).collect();
+    let chosen = |round: Round| {
+        let asked_for = if kind == HARD { &asked_for[..] } else { &[] };
+        ChosenRound::new(round, asked_for, &earlier)
     };
     let key = key(spec, &secret, &candidates);
     let mut of_kind: Vec<&Round> = Vec::new();
@@ -68,20 +103,48 @@ pub fn round(pool: &Pool, wanted: Wanted) -> Result<Round, AnnotateError> {
     if kind == HARD {
         for round in &of_kind {
             if ctx.run.round(round.index).existing()?.key == key {
-                return Ok((*round).clone());
+                return Ok(chosen((*round).clone()));
             }
         }
         let on_sheets: BTreeSet<_> = earlier.iter().flat_map(Round::judged).collect();
         fresh.retain(|candidate| !on_sheets.contains(&candidate.item_id));
     }
     let Readable { candidates, lost } = readable(pool, fresh)?;
-    match of_kind.last() {
-        Some(last) if candidates.is_empty() => {
-            ctx.progress.note("all of these images are already on sheets, which do not change with the recipe");
-            Ok((*last).clone())
-        }
-        _ => make(pool, NewRound { kind, key, secret, candidates, lost }, &earlier),
+    others.unreadable = lost.len() as u64;
+    if !candidates.is_empty() {
+        return Ok(chosen(make(pool, NewRound { kind, key, secret, candidates, lost }, &earlier)?));
     }
+    let Some(last) = of_kind.last() else { return Err(nothing(kind, &lost, others).into()) };
+    let why = match (kind, lost.len()) {
+        (HARD, 0) => "every image to judge is on a sheet already, and sheets do not change with the recipe".to_owned(),
+        (HARD, lost) => format!("of the images that are on no sheet yet, none of {lost} can be read"),
+        _ => SheetError::NothingMissing(others).to_string(),
+    };
+    ctx.progress.note(&format!("{why}; these are the sheets of round {} again", last.index + 1));
+    Ok(chosen((*last).clone()))
+}
+
+/// Why there is no round at all.
+fn nothing(kind: &str, lost: &[DropRow], others: NotAsked) -> SheetError {
+    match (kind, lost.len()) {
+        (MISSING, _) => SheetError::NothingMissing(others),
+        (_, 0) => SheetError::NoCandidates,
+        (_, lost) => SheetError::NoneReadable(lost as u64),
+    }
+}
+
+/// Round `number`, from 1, as it is.
+pub fn numbered(pool: &Pool, number: u64) -> Result<ChosenRound, AnnotateError> {
+    let ctx = pool.ctx();
+    let rounds = read_all(ctx)?;
+    let Some(round) = rounds.iter().find(|round| round.index as u64 + 1 == number) else {
+        return Err(match rounds.len() {
+            0 => AnnotateError::NoSheets { run: ctx.run_name() },
+            rounds => AnnotateError::NoSuchRound { run: ctx.run_name(), number, rounds },
+        });
+    };
+    let wanted: Vec<ItemId> = hard(pool, &ctx.run.secret()?)?.into_iter().map(|candidate| candidate.item_id).collect();
+    Ok(ChosenRound::new(round.clone(), &wanted, &rounds))
 }
 
 /// Name of a fact in a round's record: the hash of the images on its sheets.
@@ -170,7 +233,7 @@ fn make(pool: &Pool, new: NewRound, earlier: &[Round]) -> Result<Round, Annotate
     let ctx = pool.ctx();
     let index = earlier.len();
     let used = earlier.iter().flat_map(|round| &round.tasks).map(|task| &task.image).collect();
-    let mut supply = supply(pool, &secret)?.unused_first(&used);
+    let mut supply = sentinels::supply(pool, &secret, earlier, &candidates)?.unused_first(&used);
     let (kept, dropped) = (candidates.len() as u64, lost.len() as u64);
     let design = Design { spec: &pool.spec().annotate, secret: &secret, round: index };
     let tasks = loop {
@@ -228,26 +291,4 @@ fn unreadable(pool: &Pool, images: BTreeSet<&TaskImage>) -> Result<BTreeMap<Task
 /// Notes an image that is left out.
 fn note_left_out(ctx: &Context, image: &TaskImage, reason: &str) {
     ctx.progress.note(&format!("{} is left out of the sheets: {reason}", pack::name(image)));
-}
-
-fn supply(pool: &Pool, secret: &Secret) -> Result<Supply, AnnotateError> {
-    let (ctx, spec) = (pool.ctx(), pool.spec());
-    let mut survey = Survey::new(&spec.categories, &spec.annotate.sentinels);
-    let mut shards = shuffle((0..pool.shards()).collect(), secret.seed("survey", ""));
-    shards.truncate(SURVEYED);
-    ctx.progress.start("sentinels", shards.len() as u64);
-    for shard in shards {
-        ctx.check_stop()?;
-        let names = spec.mine.select.surrogates.iter();
-        let predictions = names.map(|name| pool.predictions(name, shard)).collect::<Result<Vec<_>, _>>()?;
-        survey.add(&pool.items(shard)?, &predictions);
-        ctx.progress.advance(1);
-    }
-    ctx.progress.finish();
-    let mut supply = survey.supply(secret);
-    if let Some(folder) = &spec.annotate.sentinels.known_good {
-        supply.positives = known_good::list(folder, &spec.categories)?;
-        supply = supply.shuffled(secret);
-    }
-    Ok(supply)
 }

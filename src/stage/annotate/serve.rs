@@ -3,18 +3,18 @@
 //! Does not speak HTTP: `server` does. Holds always: the server gets sheets without their sentinels, because what it
 //! does not know it cannot reveal.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::AnnotateError;
 use super::export::sheet_of;
-use super::pack::Packer;
 use super::rounds::{self, Wanted};
+use super::shelf::Shelf;
 use crate::domain::{ItemId, Secret, Task};
-use crate::people::Round;
+use crate::people::{Round, apart};
 use crate::pool::Pool;
 use crate::server::{self, Links, Site};
-use crate::store::{Lock, write_whole};
+use crate::store::Lock;
 
 /// Where and for whom the page is served.
 #[derive(Debug, Clone)]
@@ -35,12 +35,19 @@ pub fn serve(pool: &Pool, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(),
         ctx.run.sweep()?;
         rounds(pool)?
     };
+    // Only a hint: sheets are served without a mining too.
+    let unasked = rounds::on_no_sheet(pool, &rounds).unwrap_or(0);
+    if unasked > 0 {
+        ctx.progress.note(&format!(
+            "{unasked} hard image(s) are on no sheet yet: stop, and run `hardset annotate export {} --to html --out \
+             DIR` to make sheets for them",
+            ctx.run_name()
+        ));
+    }
     let ballots = ctx.run.ballots();
     let folder = ballots.parent().unwrap_or(ctx.run.path());
     let _one_server = Lock::take_new(folder)?;
     ctx.run.start_ballots()?;
-    let tasks: Vec<Task> = rounds.iter().flat_map(|round| round.tasks.iter().cloned()).collect();
-    let packer = Packer::open(pool, tasks.iter().map(|task| &task.image))?;
     let sheets: Vec<&[Task]> = rounds.iter().flat_map(Round::sheets).collect();
     let image = |task: &Task| format!("/images/{}.jpg", task.name);
     let secret = ctx.run.secret()?;
@@ -49,7 +56,8 @@ pub fn serve(pool: &Pool, at: ServeAt, ready: impl FnOnce(&Links)) -> Result<(),
         sheets: sheets.iter().map(|sheet| sheet_of(spec, sheet, image)).collect(),
         wanted: sheets.iter().map(|sheet| sheet[0].people).collect(),
         judged: sheets.iter().map(|sheet| judged(&secret, sheet)).collect(),
-        images: images(pool, packer, tasks),
+        apart: apart(&rounds),
+        images: Arc::new(Shelf::open(pool, &rounds)?),
         secret,
         ballots,
         people: at.people,
@@ -72,26 +80,4 @@ fn rounds(pool: &Pool) -> Result<Vec<Round>, AnnotateError> {
 fn judged(secret: &Secret, sheet: &[Task]) -> Vec<u64> {
     let number = |item: ItemId| secret.seed("judged item", &item.to_string());
     sheet.iter().filter_map(Task::judged).map(number).collect()
-}
-
-/// JPEGs by task, each made at the first call and kept in `batches/images/<side in px>/`.
-fn images(pool: &Pool, packer: Packer, tasks: Vec<Task>) -> server::Images {
-    let run = pool.ctx().run.clone();
-    let folder = run.batches().join("images").join(pool.spec().annotate.image_px.to_string());
-    let tasks: HashMap<String, Task> = tasks.into_iter().map(|task| (task.name.clone(), task)).collect();
-    Box::new(move |name| {
-        let task = tasks.get(name).ok_or("there is no such task")?;
-        let path = folder.join(format!("{name}.jpg"));
-        if let Ok(jpeg) = std::fs::read(&path) {
-            return Ok(jpeg);
-        }
-        let picture = packer.picture(&task.image);
-        let Ok(jpeg) = picture.and_then(|picture| packer.jpeg(task, &picture).map_err(|e| e.to_string())) else {
-            run.add_blanks("server", &[task.name.clone()].into()).map_err(|e| e.to_string())?;
-            return packer.blank(task).map_err(|e| e.to_string());
-        };
-        // An error is ignored, because a full disk must not keep people from seeing an image.
-        let _ = write_whole(&path, &jpeg);
-        Ok(jpeg)
-    })
 }
