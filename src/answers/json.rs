@@ -26,23 +26,27 @@ pub(super) fn read(text: &str, questions: &[String]) -> Result<Vec<RawAnswer>, A
     for (at, object) in objects.into_iter().enumerate() {
         match object {
             Ok(Value::Object(object)) => of_object(object, at + 1, questions, &mut rows),
-            Ok(_) => rows.push(RawAnswer::bad(format!("entry {} is not a JSON object", at + 1))),
+            Ok(_) => rows.push(RawAnswer::bad(format!("entry {}: it is not a JSON object", at + 1))),
             Err(problem) => rows.push(RawAnswer::bad(problem)),
         }
     }
     Ok(rows)
 }
 
-/// The values in the text, each with the reason if it is not JSON.
+/// The values in the text, each with the reason if it is not JSON: a text that is JSON as a whole is read as such, any
+/// other line by line if most of its lines begin an object.
 fn objects(text: &str) -> Result<Vec<Result<Value, String>>, AnswersError> {
-    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let starts_with_a_whole_object = lines.clone().next().is_some_and(|(_, line)| is_whole(line));
-    if !starts_with_a_whole_object || lines.clone().nth(1).is_none() {
-        return documents(text);
+    let whole = documents(text);
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let (count, begun) = lines
+        .clone()
+        .fold((0, 0), |(count, begun), (_, line)| (count + 1, begun + usize::from(line.trim_start().starts_with('{'))));
+    let are_lines = count > 1 && 2 * begun > count && lines.clone().any(|(_, line)| is_whole(line));
+    if whole.is_ok() || !are_lines {
+        return whole;
     }
     // The line is not quoted, because it may contain a person's id.
-    let read = |(at, line): (usize, &str)| serde_json::from_str(line).map_err(|_| not_an_object(at));
-    Ok(lines.by_ref().map(read).collect())
+    Ok(lines.map(|(at, line)| serde_json::from_str(line).map_err(|_| not_an_object(at))).collect())
 }
 
 fn is_whole(line: &str) -> bool {
@@ -50,7 +54,7 @@ fn is_whole(line: &str) -> bool {
 }
 
 fn not_an_object(at: usize) -> String {
-    format!("line {} is not a JSON object", at + 1)
+    format!("line {}: it is not a JSON object", at + 1)
 }
 
 /// One document after another; the entries of an array, or of an object that only holds a list, count one by one.
@@ -85,10 +89,10 @@ fn of_object(object: Map<String, Value>, number: usize, questions: &[String], ro
     let has = |key: &str| object.contains_key(key);
     if has("annotations") || has("completions") {
         label_studio::task(object, number, questions, rows);
-    } else if has("question") || has("answer") || !questions.iter().any(|id| has(id)) {
-        rows.push(line(&object));
-    } else {
+    } else if !has("question") && !has("answer") && (has("annotation_id") || questions.iter().any(|id| has(id))) {
         label_studio::flat(&object, questions, rows);
+    } else {
+        rows.push(line(&object));
     }
 }
 

@@ -8,6 +8,7 @@
 mod common;
 
 mod collecting;
+mod field;
 mod formats;
 mod journey;
 mod leaks;
