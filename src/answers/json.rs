@@ -26,25 +26,28 @@ pub(super) fn read(text: &str, questions: &[String]) -> Result<Vec<RawAnswer>, A
     for (at, object) in objects.into_iter().enumerate() {
         match object {
             Ok(Value::Object(object)) => of_object(object, at + 1, questions, &mut rows),
-            Ok(_) => rows.push(RawAnswer::bad(format!("entry {} is not a JSON object", at + 1))),
+            Ok(_) => rows.push(RawAnswer::bad(format!("entry {}: it is not a JSON object", at + 1))),
             Err(problem) => rows.push(RawAnswer::bad(problem)),
         }
     }
     Ok(rows)
 }
 
-/// The values in the text, each with the reason if it is not JSON.
+/// The values in the text, each with the reason if it is not JSON: a text that is JSON as a whole is read as such, any
+/// other line by line if most of its lines begin an object.
 fn objects(text: &str) -> Result<Vec<Result<Value, String>>, AnswersError> {
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let starts_with_a_whole_object = lines.next().is_some_and(is_whole);
-    if !starts_with_a_whole_object || lines.next().is_none() {
-        return documents(text);
+    let whole = documents(text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let begun = lines.iter().filter(|line| line.trim_start().starts_with('{')).count();
+    let are_lines = lines.len() > 1 && 2 * begun > lines.len() && lines.iter().any(|line| is_whole(line));
+    if whole.is_ok() || !are_lines {
+        return whole;
     }
     let mut found = Vec::new();
     for (at, line) in text.lines().enumerate() {
         if !line.trim().is_empty() {
             // The line is not quoted, because it may contain a person's id.
-            found.push(serde_json::from_str(line).map_err(|_| format!("line {} is not a JSON object", at + 1)));
+            found.push(serde_json::from_str(line).map_err(|_| format!("line {}: it is not a JSON object", at + 1)));
         }
     }
     Ok(found)
@@ -86,10 +89,10 @@ fn of_object(object: Map<String, Value>, number: usize, questions: &[String], ro
     let has = |key: &str| object.contains_key(key);
     if has("annotations") || has("completions") {
         label_studio::task(object, number, questions, rows);
-    } else if has("question") || has("answer") || !questions.iter().any(|id| has(id)) {
-        rows.push(line(&object));
-    } else {
+    } else if !has("question") && !has("answer") && (has("annotation_id") || questions.iter().any(|id| has(id))) {
         label_studio::flat(&object, questions, rows);
+    } else {
+        rows.push(line(&object));
     }
 }
 

@@ -6,27 +6,10 @@
 //! has it alone and another has the e-mail address beside it; an annotation by its own id, because JSON-MIN has only
 //! one of the two.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::row::{checked, plain};
+use super::row::{SEVERAL, checked, plain};
 use crate::domain::{RawAnswer, parse_time};
-
-#[derive(Deserialize)]
-struct RawAnnotation {
-    #[serde(default)]
-    id: Value,
-    #[serde(default)]
-    completed_by: Value,
-    #[serde(default)]
-    was_cancelled: Option<bool>,
-    #[serde(default)]
-    created_at: Value,
-    #[serde(default)]
-    updated_at: Value,
-    #[serde(default)]
-    result: Option<Vec<Value>>,
-}
 
 /// The rows of one task; `number`: its place in the file, from 1.
 pub(super) fn task(mut task: Map<String, Value>, number: usize, questions: &[String], rows: &mut Vec<RawAnswer>) {
@@ -39,10 +22,9 @@ pub(super) fn task(mut task: Map<String, Value>, number: usize, questions: &[Str
         Some(Value::Null) | None => return,
         Some(_) => return rows.push(bad(format!("entry {number}: its annotations are not a list"))),
     };
-    for (at, annotation) in annotations.into_iter().enumerate() {
-        match RawAnnotation::deserialize(annotation) {
-            Ok(annotation) => annotated(&name, annotation, questions, rows),
-            Err(error) => rows.push(bad(format!("entry {number}: annotation {} cannot be read: {error}", at + 1))),
+    for (at, annotation) in annotations.iter().enumerate() {
+        if let Err(problem) = annotated(&name, annotation, questions, rows) {
+            rows.push(bad(format!("entry {number}: annotation {} {problem}", at + 1)));
         }
     }
 }
@@ -53,27 +35,48 @@ fn name_in(task: &Map<String, Value>) -> String {
     data.iter().find(|(key, _)| key.eq_ignore_ascii_case("task")).map(|(_, name)| plain(name)).unwrap_or_default()
 }
 
-fn annotated(task: &str, annotation: RawAnnotation, questions: &[String], rows: &mut Vec<RawAnswer>) {
-    let at = |text: &Value| parse_time(&plain(text));
+/// The answers of one annotation; an error, and no row, if it has none that can be read.
+fn annotated(
+    task: &str,
+    annotation: &Value,
+    questions: &[String],
+    rows: &mut Vec<RawAnswer>,
+) -> Result<(), &'static str> {
+    let Value::Object(annotation) = annotation else { return Err("is not an object") };
+    let results = match annotation.get("result") {
+        Some(Value::Array(results)) => results.as_slice(),
+        Some(Value::Null) | None => &[],
+        Some(_) => return Err("has a `result` that is not a list"),
+    };
+    let was_skipped = match annotation.get("was_cancelled") {
+        Some(Value::Bool(was_cancelled)) => *was_cancelled,
+        Some(Value::Null) | None => false,
+        Some(_) => return Err("has a `was_cancelled` that is neither true nor false"),
+    };
+    let at = |key: &str| annotation.get(key).and_then(|text| parse_time(&plain(text)));
     let given = RawAnswer {
-        person: person(&annotation.completed_by),
+        person: annotation.get("completed_by").map(person).unwrap_or_default(),
         task: task.to_owned(),
-        at_ms: at(&annotation.updated_at).or_else(|| at(&annotation.created_at)),
-        annotation: Some(plain(&annotation.id)).filter(|id| !id.is_empty()),
+        at_ms: at("updated_at").or_else(|| at("created_at")),
+        annotation: annotation.get("id").map(plain).filter(|id| !id.is_empty()),
         ..RawAnswer::default()
     };
-    let results = annotation.result.unwrap_or_default();
-    if annotation.was_cancelled == Some(true) || results.is_empty() {
-        return rows.push(given.excused("the person skipped the task"));
+    if was_skipped || results.is_empty() {
+        rows.push(given.excused("the person skipped the task"));
+        return Ok(());
     }
-    for result in &results {
+    for result in results {
         let question = result.get("from_name").map(plain).unwrap_or_default();
-        let answer = result.get("value").map(chosen).unwrap_or_default();
-        let row = RawAnswer { question, answer, ..given.clone() };
         // A project may have controls of its own, such as a field for remarks.
-        let is_asked = questions.contains(&row.question);
-        rows.push(if is_asked { checked(row) } else { row.excused("the recipe does not have this question") });
+        let is_asked = question.is_empty() || questions.contains(&question);
+        let row = RawAnswer { question, ..given.clone() };
+        rows.push(match result.get("value").map_or(Some(String::new()), chosen) {
+            _ if !is_asked => row.excused("the recipe does not have this question"),
+            Some(answer) => checked(RawAnswer { answer, ..row }),
+            None => RawAnswer { problem: Some(SEVERAL.to_owned()), ..row },
+        });
     }
+    Ok(())
 }
 
 /// The rows of an object of JSON-MIN: the task's data and its answers side by side.
@@ -87,20 +90,37 @@ pub(super) fn flat(task: &Map<String, Value>, questions: &[String], rows: &mut V
         annotation: Some(text("annotation_id")).filter(|id| !id.is_empty()),
         ..RawAnswer::default()
     };
-    let answers: Vec<(&String, String)> = questions.iter().map(|id| (id, text(id))).collect();
-    if answers.iter().all(|(_, answer)| answer.is_empty()) {
+    let answers: Vec<(&String, &Value)> =
+        questions.iter().map(|id| (id, task.get(id).unwrap_or(&Value::Null))).collect();
+    if answers.iter().all(|(_, answer)| is_empty(answer)) {
         return rows.push(given.excused("the person skipped the task"));
     }
     for (id, answer) in answers {
-        rows.push(checked(RawAnswer { question: id.clone(), answer, ..given.clone() }));
+        let row = RawAnswer { question: id.clone(), ..given.clone() };
+        rows.push(match chosen(answer) {
+            Some(answer) => checked(RawAnswer { answer, ..row }),
+            None => RawAnswer { problem: Some(SEVERAL.to_owned()), ..row },
+        });
     }
 }
 
-/// The only choice; empty without a choice or with several.
-fn chosen(value: &Value) -> String {
-    match value.get("choices").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([one]) => plain(one),
-        _ => String::new(),
+fn is_empty(answer: &Value) -> bool {
+    match answer {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(choices) => choices.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
+}
+
+/// The only choice, plain or in a list; empty without a choice, `None` with several.
+fn chosen(value: &Value) -> Option<String> {
+    let choices = value.get("choices").unwrap_or(value);
+    match choices.as_array().map(Vec::as_slice) {
+        None => Some(plain(choices)),
+        Some([]) => Some(String::new()),
+        Some([one]) => Some(plain(one)),
+        Some(_) => None,
     }
 }
 

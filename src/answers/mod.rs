@@ -11,10 +11,8 @@ mod records;
 mod row;
 mod table;
 
-use std::borrow::Cow;
-
 use crate::domain::RawAnswer;
-use crate::input::{self, NotText};
+use crate::input;
 
 pub use error::AnswersError;
 
@@ -25,13 +23,8 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// Label Studio, of Prolific or of Mechanical Turk. The first character that is not white space decides the format.
 /// `person`: who gave all answers, whatever the file says.
 pub fn read(bytes: &[u8], questions: &[String], person: Option<&str>) -> Result<Vec<RawAnswer>, AnswersError> {
-    let text = match input::text(bytes) {
-        Ok(text) => text,
-        // A name in an old encoding must not cost the other cells.
-        Err(NotText::Utf8 { .. }) => String::from_utf8_lossy(bytes),
-        Err(problem) => return Err(AnswersError::Table(problem.to_string())),
-    };
-    let text: Cow<str> = text;
+    // A name in an old encoding must not cost the other cells.
+    let text = input::text_with_gaps(bytes);
     let rows = match text.trim_start().chars().next() {
         None => return Err(AnswersError::Empty),
         Some('[' | '{') => json::read(&text, questions)?,
@@ -117,7 +110,7 @@ not json
 
     #[test]
     fn our_own_lines() {
-        check(LINES, &["ada t1 use yes", "! line 3 is not a JSON object", "! the question is empty"]);
+        check(LINES, &["ada t1 use yes", "! line 3: it is not a JSON object", "! the question is empty"]);
     }
 
     #[test]
@@ -160,11 +153,11 @@ not json
         let expected = [
             "3 t1 use yes",
             "(the recipe does not have this question)",
-            "! entry 2: annotation 1 cannot be read: invalid type: integer `7`, expected a boolean",
+            "! entry 2: annotation 1 has a `was_cancelled` that is neither true nor false",
             "3 t3 use yes",
             "(the recipe does not have this question)",
             "! entry 4: its annotations are not a list",
-            "! entry 6 is not a JSON object",
+            "! entry 6: it is not a JSON object",
         ];
         check(&format!("[{export}, {other}]"), &expected);
         check(&format!("{{\"total\": 3, \"tasks\": [{export}, {other}]}}"), &expected);

@@ -15,41 +15,66 @@ pub(super) type Row = (u64, Result<StringRecord, String>);
 
 /// The header, and the rows that are not empty.
 pub(super) fn read(table: &Delimited) -> (StringRecord, Vec<Row>) {
-    let lines: Vec<&str> = table.text().split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
-    let parse = |from: usize, count: usize| record(&lines[from..from + count], table.delimiter);
+    // Some programs for the Macintosh end lines as it did in 1984.
+    let text = table.text();
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    let mut lines = Lines { rest: Some(text), end };
     let mut header = None;
     let mut rows = Vec::new();
-    let mut at = 0;
-    while at < lines.len() {
+    let mut number = table.lines_before + 1;
+    while lines.rest.is_some() {
         let cells = header.as_ref().map(StringRecord::len);
-        let count = row_lines(&lines[at..], table.delimiter, cells);
-        let number = table.lines_before + at as u64 + 1;
-        match (count, &header) {
-            (Some(count), _) if lines[at..at + count].iter().all(|line| line.trim().is_empty()) => {}
-            (Some(count), None) => header = Some(parse(at, count)),
-            (Some(count), Some(_)) => rows.push((number, Ok(parse(at, count)))),
-            (None, None) => header = Some(parse(at, 1)),
-            (None, Some(_)) => rows.push((number, Err(format!("line {number}: a quotation mark is not closed")))),
+        let (row, is_closed) = row_lines(lines.clone(), table.delimiter, cells);
+        if !row.iter().all(|line| line.trim().is_empty()) {
+            match (&header, is_closed) {
+                (None, _) => header = Some(record(&row, table.delimiter)),
+                (Some(_), true) => rows.push((number, Ok(record(&row, table.delimiter)))),
+                (Some(_), false) => rows.push((number, Err(format!("line {number}: a quotation mark is not closed")))),
+            }
         }
-        at += count.unwrap_or(1);
+        number += row.len() as u64;
+        lines.by_ref().take(row.len()).for_each(drop);
     }
     (header.unwrap_or_default(), rows)
 }
 
-/// How many lines the row at the beginning of `lines` has; `None` if a quotation mark in it is not closed. `cells`: of
-/// the header.
-fn row_lines(lines: &[&str], delimiter: u8, cells: Option<usize>) -> Option<usize> {
+/// The lines of a text, without what ends them.
+#[derive(Clone)]
+struct Lines<'a> {
+    rest: Option<&'a str>,
+    end: char,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest?;
+        let (line, rest) = text.split_once(self.end).map_or((text, None), |(line, rest)| (line, Some(rest)));
+        self.rest = rest;
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    }
+}
+
+/// The lines of the row at the beginning of `lines`; its first line alone, and `false`, if a quotation mark in it is
+/// not closed. `cells`: of the header.
+fn row_lines<'a>(lines: Lines<'a>, delimiter: u8, cells: Option<usize>) -> (Vec<&'a str>, bool) {
     let mut state = State::Start;
     let mut is_clean = true;
-    for (at, line) in lines.iter().take(MOST_LINES).enumerate() {
+    let mut row = Vec::new();
+    for line in lines.take(MOST_LINES) {
+        row.push(line);
         (state, is_clean) = state.after(line, delimiter, is_clean);
-        if state == State::Quoted {
-            continue;
+        if state != State::Quoted {
+            let is_row = row.len() == 1 || (is_clean && cells.is_none_or(|cells| is_one_row(&row, delimiter, cells)));
+            if is_row {
+                return (row, true);
+            }
+            break;
         }
-        let is_row = at == 0 || (is_clean && cells.is_none_or(|cells| is_one_row(&lines[..=at], delimiter, cells)));
-        return is_row.then_some(at + 1);
     }
-    None
+    row.truncate(1);
+    (row, false)
 }
 
 /// Whether several lines are one row: they have the cells of one, and those after the first are not all rows.
@@ -62,8 +87,9 @@ fn is_one_row(lines: &[&str], delimiter: u8, cells: usize) -> bool {
 fn record(lines: &[&str], delimiter: u8) -> StringRecord {
     let text = lines.join("\n");
     let mut reader = csv::ReaderBuilder::new();
-    let reader = reader.delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
-    reader.into_records().next().and_then(Result::ok).unwrap_or_default()
+    // A lost `\r` inside a row ends no row, or what follows it would vanish.
+    let reader = reader.delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).has_headers(false).flexible(true);
+    reader.from_reader(text.as_bytes()).into_records().next().and_then(Result::ok).unwrap_or_default()
 }
 
 /// Where a reader of CSV (RFC 4180) is at the end of a line.
@@ -125,6 +151,8 @@ mod tests {
         check("a,b\n1,\"x\ny \"\"z\"\"\"\n\n2,q\"q\r\n", &["1|x\ny \"z\"", "2|q\"q"]);
         check("a;b\n\"1;2\";3\n", &["1;2|3"]);
         check("a,b\n1\n1,2,3\n", &["1", "1|2|3"]);
+        check("a,b\r1,\"x\ry\"\r\r2,z", &["1|x\ny", "2|z"]);
+        check("a,b\n1,x\r2,y\n3,z\n", &["1|x\r2|y", "3|z"]);
     }
 
     #[test]

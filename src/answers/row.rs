@@ -7,6 +7,9 @@ use crate::domain::RawAnswer;
 /// The problem of a row that does not say who gave the answer.
 pub(super) const NO_PERSON: &str = "the person is empty";
 
+/// The problem of a row with more than one answer.
+pub(super) const SEVERAL: &str = "several answers to one question";
+
 /// The row, with a problem if a part of it is empty.
 pub(super) fn checked(mut given: RawAnswer) -> RawAnswer {
     let parts =

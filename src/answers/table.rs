@@ -9,33 +9,35 @@ use csv::StringRecord;
 
 use super::error::AnswersError;
 use super::records;
-use super::row::checked;
+use super::row::{SEVERAL, checked};
 use crate::domain::{RawAnswer, parse_time};
 use crate::input::{Delimited, cell};
 
 const TASK: [&str; 3] = ["task", "meta_task", "input.task"];
-const PERSON: [&str; 10] = [
-    "person",
-    "participant_id",
-    "participant id",
-    "participant",
-    "prolific_pid",
-    "workerid",
-    "worker",
-    "worker_id",
-    "annotator",
-    "completed_by",
-];
-const AT: [&str; 8] =
-    ["at", "answered_at", "submittime", "completed_at", "completed at", "submitted_at", "updated_at", "created_at"];
+const PERSON: [&str; 8] =
+    ["person", "participant_id", "participant", "prolific_pid", "worker_id", "worker", "annotator", "completed_by"];
+const AT: [&str; 7] = ["at", "answered_at", "submit_time", "completed_at", "submitted_at", "updated_at", "created_at"];
 const QUESTION: [&str; 3] = ["question", "question_id", "instruction"];
 const ANSWER: [&str; 3] = ["answer", "response", "value"];
 
-/// Names of columns about a submission, and the words in them that say that it must not count (Prolific, Mechanical
-/// Turk).
-const STATUS: [&str; 4] = ["status", "assignmentstatus", "submission status", "submission_status"];
-const WITHDRAWN: [&str; 8] =
-    ["returned", "timed out", "rejected", "screened out", "expired", "abandoned", "active", "reserved"];
+/// Names of columns about a submission, and the beginnings of what says in them that it must not count (Prolific,
+/// Mechanical Turk), without anything but letters.
+const STATUS: [&str; 4] = ["status", "assignment_status", "submission_status", "approval_status"];
+const WITHDRAWN: [&str; 13] = [
+    "returned",
+    "timedout",
+    "timeout",
+    "rejected",
+    "screenedout",
+    "expired",
+    "abandoned",
+    "active",
+    "reserved",
+    "cancel",
+    "withdrawn",
+    "declined",
+    "revoked",
+];
 
 /// Characters of the header that an error shows.
 const SHOWN: usize = 120;
@@ -57,9 +59,11 @@ pub(super) fn read(text: &str, questions: &[String], is_known: bool) -> Result<V
 
 /// The places of the columns in a row.
 struct Columns {
+    /// How many there are.
+    count: usize,
     person: Option<usize>,
     at: Option<usize>,
-    status: Option<usize>,
+    statuses: Vec<usize>,
     annotation: Option<usize>,
     tasks: Vec<TaskColumns>,
     /// Columns with answers of which no task is known.
@@ -91,7 +95,8 @@ enum Cell {
 impl Columns {
     fn find(header: &StringRecord, questions: &[String], is_known: bool) -> Result<Self, AnswersError> {
         let names: Vec<String> = header.iter().map(|name| cell(name).to_lowercase()).collect();
-        let first = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
+        let is = |name: &str, known: &str| same_name(name) == same_name(known);
+        let first = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| is(name, known)));
         let missing = |missing, known: String| Err(AnswersError::Columns { missing, known, header: shown(header) });
         // The column of each task, with the suffix in the names of its answer columns.
         let mut task_columns: Vec<(usize, &str)> = first(&TASK).map(|at| (at, "")).into_iter().collect();
@@ -119,8 +124,10 @@ impl Columns {
             return missing("the answers", questions.join(", "));
         }
         let strays = strays(&names, questions, &tasks);
-        let (at, status, annotation) = (first(&AT), first(&STATUS), first(&["annotation_id"]));
-        Ok(Self { person, at, status, annotation, tasks, strays })
+        let is_status = |name: &String| STATUS.iter().any(|known| is(name, known));
+        let statuses = names.iter().enumerate().filter(|(_, name)| is_status(name)).map(|(at, _)| at).collect();
+        let (at, annotation) = (first(&AT), first(&["annotation_id"]));
+        Ok(Self { count: header.len(), person, at, statuses, annotation, tasks, strays })
     }
 
     /// The rows of a record, which begins in line `number`.
@@ -129,14 +136,21 @@ impl Columns {
         if record.iter().all(|found| cell(found).is_empty()) {
             return;
         }
+        // An unquoted delimiter in a cell moves all that follow: an answer would be that to another question.
+        if record.iter().skip(self.count).any(|found| !cell(found).is_empty()) {
+            let (cells, columns) = (record.len(), self.count);
+            return rows.push(RawAnswer::bad(format!(
+                "line {number}: it has {cells} cells, but the table has {columns} columns"
+            )));
+        }
         let given = RawAnswer {
             person: self.person.map(text).unwrap_or_default(),
             at_ms: self.at.and_then(|at| parse_time(&text(at))),
             annotation: self.annotation.map(text).filter(|id| !id.is_empty()),
             ..RawAnswer::default()
         };
-        let status = self.status.map(text).unwrap_or_default();
-        let withdrawn = is_withdrawn(&status).then(|| format!("the submission has the status {status}"));
+        let status = self.statuses.iter().map(|at| text(*at)).find(|status| is_withdrawn(status));
+        let withdrawn = status.map(|status| format!("the submission has the status {}", short(&status)));
         for task in &self.tasks {
             let given = RawAnswer { task: text(task.task), ..given.clone() };
             let start = rows.len();
@@ -146,7 +160,7 @@ impl Columns {
             }
         }
         for (at, name) in self.strays.iter().filter(|(at, _)| !text(*at).is_empty()) {
-            let problem = format!("the column {name} belongs to no task of the table");
+            let problem = format!("the column {} belongs to no task of the table", short(name));
             rows.push(RawAnswer { answer: text(*at), problem: Some(problem), ..given.clone() });
         }
     }
@@ -166,8 +180,18 @@ fn strays(names: &[String], questions: &[String], tasks: &[TaskColumns]) -> Vec<
 }
 
 fn is_withdrawn(status: &str) -> bool {
-    let plain = status.to_lowercase().replace(['-', '_'], " ");
-    WITHDRAWN.contains(&plain.as_str())
+    let plain = same_name(status);
+    WITHDRAWN.iter().any(|start| plain.starts_with(start))
+}
+
+/// What two spellings of one name have in common.
+fn same_name(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A name as a message quotes it: a cell may have megabytes.
+fn short(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(60).collect()
 }
 
 /// The header as an error shows it.
@@ -191,7 +215,7 @@ impl TaskColumns {
 
     /// Whether a row has several tasks, some of which may be missing.
     fn is_numbered(&self) -> bool {
-        !TASK.contains(&self.name.as_str())
+        self.name.starts_with("input.task") && self.name != "input.task"
     }
 
     /// The answers to this task in a record; `given`: all but question and answer.
@@ -207,7 +231,7 @@ impl TaskColumns {
         if !self.have_answers() {
             // A row of a sheet that is not full.
             if !given.task.is_empty() {
-                let problem = format!("line {number}: the table has no columns of answers for {}", self.name);
+                let problem = format!("line {number}: the table has no columns of answers for {}", short(&self.name));
                 rows.push(RawAnswer { problem: Some(problem), ..given });
             }
             return;
@@ -228,7 +252,7 @@ impl TaskColumns {
             rows.push(match answer {
                 Some(answer) => checked(RawAnswer { question, answer, ..given.clone() }),
                 None => {
-                    let problem = Some(format!("line {number}: several answers to one question"));
+                    let problem = Some(format!("line {number}: {SEVERAL}"));
                     RawAnswer { question, problem, ..given.clone() }
                 }
             });

@@ -4,8 +4,8 @@
 
 /// Longest quotation, in characters.
 const LONGEST: usize = 200;
-/// Longest word outside a quotation, in characters: paths may have thousands.
-const LONGEST_WORD: usize = 5000;
+/// Longest part of a word outside a quotation, in characters. Paths may have thousands, but no name in one has more.
+const LONGEST_NAME: usize = 255;
 /// What a quotation stands between.
 const MARKS: [char; 2] = ['`', '"'];
 /// Characters of a cut line before the place that a caret points at.
@@ -72,7 +72,7 @@ fn without_long_quotes(line: &str) -> String {
 }
 
 fn without_long_words(text: &str) -> String {
-    text.split_inclusive(' ').map(|word| cut(word, LONGEST_WORD)).collect()
+    text.split_inclusive([' ', '/']).map(|name| cut(name, LONGEST_NAME)).collect()
 }
 
 /// The text without its middle, if it has more than `longest` characters.
@@ -118,7 +118,9 @@ mod tests {
             shortened(&format!("a.toml: `version` is `{}`, which is no version; write 1.0.0", "9".repeat(10_000)));
         assert!(shown.chars().count() < 400 && shown.ends_with("`, which is no version; write 1.0.0"), "{shown}");
         assert!(shown.starts_with("a.toml: `version` is `999"), "{shown}");
-        assert!(shortened(&"a".repeat(100_000)).chars().count() < 5100);
+        assert!(shortened(&"a".repeat(100_000)).chars().count() < 300);
+        let path = ["folder"; 500].join("/");
+        assert_eq!(shortened(&path), path);
         let prose = format!("`a` failed: {}and \"b\" too, and an odd ` mark", "word ".repeat(100));
         assert_eq!(shortened(&prose), prose);
     }

@@ -50,10 +50,11 @@ impl<'a> Delimited<'a> {
     /// Reads the bytes of a file.
     pub fn new(bytes: &'a [u8]) -> Result<Self, NotText> {
         let text = text(bytes)?;
-        let first = text.lines().next().unwrap_or_default();
-        let stated = first.trim().strip_prefix("sep=").and_then(|stated| stated.bytes().next());
-        let Some(delimiter) = stated else {
-            return Ok(Self { delimiter: delimiter(first), text, lines_before: 0 });
+        let mut lines = text.split(['\n', '\r']);
+        let first = lines.next().unwrap_or_default();
+        let Some(delimiter) = stated(first) else {
+            let header = [first].into_iter().chain(lines).find(|line| !line.trim().is_empty());
+            return Ok(Self { delimiter: delimiter(header.unwrap_or_default()), text, lines_before: 0 });
         };
         let after = text.find('\n').map_or(text.len(), |end| end + 1);
         let text = match text {
@@ -86,16 +87,27 @@ pub fn cell(cell: &str) -> &str {
     unquoted.map_or(trimmed, |inner| inner.trim_matches(blank))
 }
 
+/// The delimiter that the line `sep=;` states, in quotes or not.
+fn stated(line: &str) -> Option<u8> {
+    let line = line.trim_matches(['"', ' ']);
+    let is_stated = line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep="));
+    let stated = if is_stated { line.as_bytes().get(4) } else { None };
+    stated.copied().filter(|byte| *byte == b'\t' || byte.is_ascii_punctuation() && *byte != b'"')
+}
+
+/// The text of bytes, with a mark for every letter that cannot be read.
+pub fn text_with_gaps(bytes: &[u8]) -> Cow<'_, str> {
+    match encoding(bytes) {
+        Encoding::Utf16(bytes, unit) => Cow::Owned(String::from_utf16_lossy(&units(bytes, unit))),
+        Encoding::Utf8(bytes) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// The text of bytes in UTF-8 or UTF-16, without a byte order mark.
-pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes).map(Cow::Owned),
-        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes).map(Cow::Owned),
-        // Some programs leave the mark out; a table's first two characters are Latin, its bytes then every other 0.
-        [1..=255, 0, 1..=255, 0, ..] => utf_16(bytes, u16::from_le_bytes).map(Cow::Owned),
-        [0, 1..=255, 0, 1..=255, ..] => utf_16(bytes, u16::from_be_bytes).map(Cow::Owned),
-        _ => {
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+fn text(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
+    match encoding(bytes) {
+        Encoding::Utf16(bytes, unit) => utf_16(bytes, unit).map(Cow::Owned),
+        Encoding::Utf8(bytes) => {
             let line = |at: usize| 1 + bytes[..at].iter().filter(|&&byte| byte == b'\n').count() as u64;
             let text = std::str::from_utf8(bytes).map_err(|e| NotText::Utf8 { line: line(e.valid_up_to()) })?;
             Ok(Cow::Borrowed(text))
@@ -103,16 +115,36 @@ pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
     }
 }
 
-fn utf_16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Result<String, NotText> {
-    let (units, odd) = bytes.as_chunks::<2>();
-    let mut text = String::with_capacity(bytes.len());
-    for letter in char::decode_utf16(units.iter().map(|&pair| unit(pair))) {
+/// Bytes without a byte order mark, and how two of them are a unit of UTF-16.
+enum Encoding<'a> {
+    Utf8(&'a [u8]),
+    Utf16(&'a [u8], fn([u8; 2]) -> u16),
+}
+
+fn encoding(bytes: &[u8]) -> Encoding<'_> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => Encoding::Utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => Encoding::Utf16(rest, u16::from_be_bytes),
+        // Some programs leave the mark out; a table's first two characters are Latin, its bytes then every other 0.
+        [1..=255, 0, 1..=255, 0, ..] => Encoding::Utf16(bytes, u16::from_le_bytes),
+        [0, 1..=255, 0, 1..=255, ..] => Encoding::Utf16(bytes, u16::from_be_bytes),
+        _ => Encoding::Utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
+    }
+}
+
+fn units(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Vec<u16> {
+    bytes.as_chunks::<2>().0.iter().map(|&pair| unit(pair)).collect()
+}
+
+fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
+    let mut text = String::with_capacity(bytes.len() / 2);
+    for letter in char::decode_utf16(units(bytes, unit)) {
         match letter {
             Ok(letter) => text.push(letter),
             Err(_) => return Err(NotText::Utf16 { line: lines(&text) }),
         }
     }
-    if odd.is_empty() { Ok(text) } else { Err(NotText::Utf16 { line: lines(&text) }) }
+    if bytes.len().is_multiple_of(2) { Ok(text) } else { Err(NotText::Utf16 { line: lines(&text) }) }
 }
 
 /// The number of a text's last line.
@@ -168,6 +200,23 @@ mod tests {
             check(&wide(u16::to_le_bytes), Ok(&ROWS));
             check(&wide(u16::to_be_bytes), Ok(&ROWS));
         }
+    }
+
+    #[test]
+    fn a_line_may_state_the_delimiter_and_blank_lines_may_come_first() {
+        for start in ["sep=;\n", "\"sep=;\"\r\n", "SEP=; \n", "\n", "\r\n \r\n"] {
+            let table = format!("{start}path;label\nb/é 猫.jpg;n01443537");
+            let found = Delimited::new(table.as_bytes()).unwrap();
+            assert_eq!(found.delimiter, b';', "{start:?}");
+        }
+        assert_eq!(Delimited::new(b"sep=\t\na\tb").unwrap().delimiter, b'\t');
+        assert_eq!(Delimited::new("sep=é\na,b".as_bytes()).unwrap().delimiter, b',', "no delimiter has two bytes");
+    }
+
+    #[test]
+    fn text_with_gaps_keeps_all_that_can_be_read() {
+        assert_eq!(text_with_gaps(b"\xef\xbb\xbfa\xe9b"), "a\u{fffd}b");
+        assert_eq!(text_with_gaps(b"\xff\xfea\0\x00\xd8b\0c"), "a\u{fffd}b");
     }
 
     #[test]

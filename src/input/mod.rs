@@ -9,7 +9,7 @@ use std::fs::{File, FileType, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
 
-pub use delimited::{Delimited, NotText, cell, text};
+pub use delimited::{Delimited, NotText, cell, text_with_gaps};
 
 const MIB: u64 = 1 << 20;
 

@@ -9,6 +9,7 @@ mod common;
 
 mod again;
 mod collecting;
+mod field;
 mod formats;
 mod giving;
 mod hosts;

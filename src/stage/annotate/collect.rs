@@ -346,13 +346,22 @@ fn summed(checked: &CheckedAnswers, decisions: Decisions) -> Collected {
     for vote in &checked.votes {
         match &vote.reason {
             None => collected.votes += 1,
-            Some(reason) => *collected.reasons.entry(reason.clone()).or_default() += 1,
+            Some(reason) => *collected.reasons.entry(without_place(reason).to_owned()).or_default() += 1,
         }
     }
     for item in &decisions.items {
         *collected.verdicts.entry(item.verdict.name()).or_default() += 1;
     }
     collected
+}
+
+/// The reason without the place at its beginning, so that a thousand rows with one fault are one line.
+fn without_place(reason: &str) -> &str {
+    let after = |place: &str| {
+        let (number, rest) = reason.strip_prefix(place)?.split_once(": ")?;
+        number.bytes().all(|byte| byte.is_ascii_digit()).then_some(rest)
+    };
+    after("line ").or_else(|| after("entry ")).unwrap_or(reason)
 }
 
 /// Items that still lack votes.
