@@ -136,7 +136,12 @@ fn report(what: &str, sheets: &[Vec<(f64, bool)>]) {
     for ((name, found), mut all) in ["over all sheets", "within each sheet"].iter().zip(found).zip(resampled) {
         all.sort_by(f64::total_cmp);
         let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
-        println!("{what}, {name}: area under the curve {found:.3} ({:.3} to {:.3})", at(0.025), at(0.975));
+        let _ = writeln!(
+            std::io::stdout(),
+            "{what}, {name}: area under the curve {found:.3} ({:.3} to {:.3})",
+            at(0.025),
+            at(0.975)
+        );
     }
 }
 
@@ -175,7 +180,8 @@ fn main() -> Result<()> {
         let checked = sheet.iter().filter(|(name, _)| matches!(kind(name), TaskKind::Candidate | TaskKind::Positive));
         positives.push(checked.map(|(name, time)| (*time, *kind(name) == TaskKind::Positive)).collect());
     }
-    println!("{} sheets, {} first requests", all.len(), all.iter().map(Vec::len).sum::<usize>());
+    let _ =
+        writeln!(std::io::stdout(), "{} sheets, {} first requests", all.len(), all.iter().map(Vec::len).sum::<usize>());
     report("all sentinels", &all);
     report("positive sentinels (known good)", &positives);
     Ok(())

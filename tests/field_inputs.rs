@@ -45,19 +45,19 @@ fn for_each_odd_file(hardset: &Hardset, name: &str, refused: impl Fn(&str)) {
     let path = hardset.path(name);
     assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo is there").success());
     refused("a pipe (write what comes out of it to a file first)");
-    fs::remove_file(&path).unwrap();
+    fs::remove_file(&path).expect("it can be done");
     for device in ["/dev/zero", "/dev/null", "/dev/full"] {
-        std::os::unix::fs::symlink(device, &path).unwrap();
+        std::os::unix::fs::symlink(device, &path).expect("it can be done");
         refused("a device");
-        fs::remove_file(&path).unwrap();
+        fs::remove_file(&path).expect("it can be done");
     }
-    fs::create_dir(&path).unwrap();
+    fs::create_dir(&path).expect("it can be done");
     refused("a folder");
-    fs::remove_dir(&path).unwrap();
+    fs::remove_dir(&path).expect("it can be done");
     refused("");
-    File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    File::create(&path).expect("it can be done").set_len(1 << 40).expect("it can be done");
     refused("MiB are read");
-    fs::remove_file(&path).unwrap();
+    fs::remove_file(&path).expect("it can be done");
 }
 
 /// Files of text in encodings that TOML does not have.

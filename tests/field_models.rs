@@ -181,7 +181,7 @@ fn warned(model: &[u8], toml: &str, parts: &[&str]) {
     let json = built.json()["mining"]["warnings"].to_string();
     let status = tiny.run("status run").ok().stdout;
     let status_json = tiny.run("status run --format json").ok().json()["surrogates"][0]["warnings"].to_string();
-    let page = fs::read_to_string(tiny.hardset.path("run/report/index.html")).unwrap();
+    let page = fs::read_to_string(tiny.hardset.path("run/report/index.html")).expect("it is text");
     let page = page.replace("&quot;", "\"").replace("&#34;", "\"");
     let head = page.split("<main").next().unwrap_or_default();
     for part in parts {

@@ -122,17 +122,20 @@ impl SurrogateModel {
             Self::Fake(FakeModel { seed, accuracy }) => {
                 Key::new("fake model", 1).field("seed", *seed).field("accuracy", *accuracy).finish()
             }
-            Self::Onnx(model) => {
-                let OnnxModel { weights: _, data: _, preprocess, input: inputs, output: outputs, licence: _ } = model;
-                Key::new("onnx model", 1)
-                    .field("weights", model.sha256())
-                    .field("preprocess", geometry(*preprocess))
-                    .field("input", input(inputs))
-                    .field("output", output(outputs))
-                    .finish()
-            }
+            Self::Onnx(model) => onnx_model(model),
         }
     }
+}
+
+fn onnx_model(model: &OnnxModel) -> Sha256 {
+    // The hash of the model stands for its files.
+    let OnnxModel { weights: _, data: _, preprocess, input: inputs, output: outputs, licence: _ } = model;
+    Key::new("onnx model", 1)
+        .field("weights", model.sha256())
+        .field("preprocess", geometry(*preprocess))
+        .field("input", input(inputs))
+        .field("output", output(outputs))
+        .finish()
 }
 
 fn geometry(geometry: Geometry) -> Sha256 {

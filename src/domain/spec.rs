@@ -224,7 +224,7 @@ pub struct SurrogateSpec {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum SurrogateModel {
     /// A classifier in ONNX format.
-    Onnx(OnnxModel),
+    Onnx(Box<OnnxModel>),
     /// A fake classifier, for trying a recipe without any model.
     Fake(FakeModel),
 }

@@ -7,16 +7,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::{Answer, AnswerRow};
 
+/// An answer of an annotation: annotation, task, question, time in milliseconds since 1970 (UTC).
+type Place<'a> = (&'a str, &'a str, &'a str, i64);
+
 /// Gives every person one id in all rows: of several the first in the order of the alphabet.
 pub fn unite(rows: &mut [AnswerRow]) {
-    let mut first_of: HashMap<(&str, &str, &str, i64), (&str, Option<&'static str>)> = HashMap::new();
+    let mut first_of: HashMap<Place, (&str, Option<Answer>)> = HashMap::new();
     let mut known_as: BTreeMap<String, String> = BTreeMap::new();
     for row in rows.iter() {
         let (Some(annotation), Some(at_ms)) = (&row.annotation, row.at_ms) else { continue };
-        let answer = row.answer.map(Answer::name);
-        let place = first_of.entry((annotation, &row.task, &row.question, at_ms)).or_insert((&row.person, answer));
-        if place.0 != row.person && place.1 == answer {
-            join(&mut known_as, place.0, &row.person);
+        let place = (annotation.as_str(), row.task.as_str(), row.question.as_str(), at_ms);
+        let (person, answer) = *first_of.entry(place).or_insert((&row.person, row.answer));
+        if person != row.person && answer == row.answer {
+            join(&mut known_as, person, &row.person);
         }
     }
     if known_as.is_empty() {

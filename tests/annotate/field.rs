@@ -94,7 +94,7 @@ fn an_odd_annotation_costs_itself_alone() {
     let good = note(json!({}));
     // What is missing or null.
     let notes = ["id", "was_cancelled", "updated_at", "completed_by", "result"].map(|key| note(json!({ key: null })));
-    let notes = [&[good.clone()], &notes[..]].concat();
+    let notes = [std::slice::from_ref(&good), &notes[..]].concat();
     let expected = [("the person is empty", 2), ("the person skipped the task", 1)];
     field.check(field.studio(&notes).to_string(), 3, (11, 8), &expected);
     // Other types.
@@ -373,7 +373,7 @@ fn a_broken_line_among_json_lines_costs_itself() {
     bytes.iter_mut().filter(|byte| **byte == 1).for_each(|byte| *byte = 0xff);
     field.check(&bytes, 3, (30, 29), &[("the task is empty", 1)]);
     let mut lines = field.lines(30);
-    [0, 1, 2].map(|at| lines[at].insert(9, '"'));
+    [0, 1, 2].iter().for_each(|&at| lines[at].insert(9, '"'));
     field.check(lines.join("\r\n"), 3, (30, 27), &[(reason, 3)]);
     // A document that is cut is not lines.
     let cut = serde_json::to_string_pretty(&field.studio(&[note(json!({})), note(json!({}))])).expect("it is JSON");

@@ -49,7 +49,7 @@ pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
 pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
     let model = match &def.model {
         ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
-        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(find_weights(ctx, &def.name, onnx)?),
+        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(Box::new(find_weights(ctx, &def.name, onnx)?)),
     };
     Ok(SurrogateSpec { name: def.name.clone(), model })
 }
