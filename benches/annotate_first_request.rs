@@ -136,12 +136,7 @@ fn report(what: &str, sheets: &[Vec<(f64, bool)>]) {
     for ((name, found), mut all) in ["over all sheets", "within each sheet"].iter().zip(found).zip(resampled) {
         all.sort_by(f64::total_cmp);
         let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
-        let _ = writeln!(
-            std::io::stdout(),
-            "{what}, {name}: area under the curve {found:.3} ({:.3} to {:.3})",
-            at(0.025),
-            at(0.975)
-        );
+        eprintln!("{what}, {name}: area under the curve {found:.3} ({:.3} to {:.3})", at(0.025), at(0.975));
     }
 }
 
