@@ -175,8 +175,7 @@ fn main() -> Result<()> {
         let checked = sheet.iter().filter(|(name, _)| matches!(kind(name), TaskKind::Candidate | TaskKind::Positive));
         positives.push(checked.map(|(name, time)| (*time, *kind(name) == TaskKind::Positive)).collect());
     }
-    let _ =
-        writeln!(std::io::stdout(), "{} sheets, {} first requests", all.len(), all.iter().map(Vec::len).sum::<usize>());
+    eprintln!("{} sheets, {} first requests", all.len(), all.iter().map(Vec::len).sum::<usize>());
     report("all sentinels", &all);
     report("positive sentinels (known good)", &positives);
     Ok(())
