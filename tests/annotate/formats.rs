@@ -15,8 +15,10 @@ pub fn label_studio(said: &[Said]) -> Vec<u8> {
             json!({ "id": "x", "from_name": said.question, "to_name": "image", "type": "choices", "origin": "manual",
                     "value": { "choices": [said.answer.name()] } })
         });
+        // `p07@x.org` is the tool's user 8.
+        let number = 1 + person[1..3].parse::<u32>().expect("people have numbers");
         annotations.entry(task).or_default().push(json!({
-            "id": 1, "completed_by": { "id": 1, "email": person }, "was_cancelled": false, "lead_time": 4.2,
+            "id": 1, "completed_by": { "id": number, "email": person }, "was_cancelled": false, "lead_time": 4.2,
             "result": result.collect::<Vec<_>>(),
         }));
     }

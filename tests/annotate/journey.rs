@@ -135,8 +135,10 @@ pub fn set_aside(run: &Path) -> BTreeMap<Care, (usize, usize)> {
     let key = unsealed_toml(&key).split('"').nth(1).expect("secret = \"…\"");
     let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).expect("hex")).collect();
     let secret = hardset::domain::Secret::new(bytes.try_into().expect("32 bytes"));
-    let names: HashMap<String, usize> =
-        (0..30).map(|person| (secret.name("person", &format!("p{person:02}@x.org")), person)).collect();
+    // By name, and by the number that Label Studio gives.
+    let ids = |person: usize| [format!("p{person:02}@x.org"), (1 + person).to_string()];
+    let named = |person: usize| ids(person).map(|id| (secret.name("person", &id), person));
+    let names: HashMap<String, usize> = (0..30).flat_map(named).collect();
     let rows = table(&run.join("verdicts/all.assignments.parquet"));
     let counts = rows.column("counts").expect("a column").bool().expect("of flags").iter().collect::<Vec<_>>();
     let mut found: BTreeMap<Care, (usize, usize)> = BTreeMap::new();

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::AnnotateError;
@@ -164,7 +165,8 @@ fn parse(ctx: &Context, file: &AnswersFile, questions: &[String]) -> Result<Pars
     let AnswersFile { path: file, person } = file;
     let name = file.display().to_string();
     let cannot = |problem: String| AnnotateError::Answers { file: name.clone(), problem };
-    let bytes = input::read(file, MAX_BYTES).map_err(|e| cannot(format!("cannot be read: {e}")))?;
+    let remedy = |kind| if kind == ErrorKind::FileTooLarge { "; split it" } else { "" };
+    let bytes = input::read(file, MAX_BYTES).map_err(|e| cannot(format!("cannot be read: {e}{}", remedy(e.kind()))))?;
     if answers::is_database(&bytes) {
         if person.is_some() {
             return Err(cannot("is the database of a server, which knows its people; leave --person out".to_owned()));
