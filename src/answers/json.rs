@@ -37,16 +37,22 @@ pub(super) fn read(text: &str, questions: &[String]) -> Result<Vec<RawAnswer>, A
 /// other line by line if most of its lines begin an object.
 fn objects(text: &str) -> Result<Vec<Result<Value, String>>, AnswersError> {
     let whole = documents(text);
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let (count, begun) = lines
-        .clone()
-        .fold((0, 0), |(count, begun), (_, line)| (count + 1, begun + usize::from(line.trim_start().starts_with('{'))));
-    let are_lines = count > 1 && 2 * begun > count && lines.clone().any(|(_, line)| is_whole(line));
-    if whole.is_ok() || !are_lines {
+    if whole.is_ok() || !are_lines(text) {
         return whole;
     }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     // The line is not quoted, because it may contain a person's id.
     Ok(lines.map(|(at, line)| serde_json::from_str(line).map_err(|_| not_an_object(at))).collect())
+}
+
+/// Whether most lines begin an object, and some are one.
+pub(super) fn are_lines(text: &str) -> bool {
+    let (mut count, mut begun) = (0_u64, 0_u64);
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        count += 1;
+        begun += u64::from(line.trim_start().starts_with('{'));
+    }
+    count > 1 && 2 * begun > count && text.lines().any(is_whole)
 }
 
 fn is_whole(line: &str) -> bool {

@@ -3,8 +3,8 @@
 //! Source: Label Studio's documentation, "Label Studio JSON format of annotated tasks".
 //!
 //! Holds always: an odd annotation costs itself alone. A person is known by the tool's numeric id, because one export
-//! has it alone and another has the e-mail address beside it; an annotation by its own id, because JSON-MIN has only one
-//! of the two.
+//! has it alone and another has the e-mail address beside it; an annotation by its own id, because JSON-MIN has only
+//! one of the two.
 
 use serde_json::{Map, Value};
 

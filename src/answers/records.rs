@@ -77,7 +77,8 @@ fn row_lines<'a>(lines: Lines<'a>, delimiter: u8, cells: Option<usize>) -> (Vec<
     (row, false)
 }
 
-/// Whether several lines are one row: they have the cells of one, and those after the first are not all rows themselves.
+/// Whether several lines are one row: they have the cells of one, and those after the first are not all rows
+/// themselves.
 fn is_one_row(lines: &[&str], delimiter: u8, cells: usize) -> bool {
     let are_rows = cells > 2 && lines[1..].iter().all(|line| record(&[line], delimiter).len() == cells);
     !are_rows && record(lines, delimiter).len() == cells
@@ -136,11 +137,11 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let table = Delimited::new(text.as_bytes()).unwrap();
         let (_, rows) = read(&table);
-        let shown = |(_, row): &Row| match row {
+        let shown = |row: Row| match row.1 {
             Ok(row) => row.iter().collect::<Vec<_>>().join("|"),
             Err(problem) => format!("! {problem}"),
         };
-        assert_eq!(rows.iter().map(shown).collect::<Vec<_>>(), expected, "{text}");
+        assert_eq!(rows.into_iter().map(shown).collect::<Vec<_>>(), expected, "{text}");
     }
 
     #[test]
