@@ -379,7 +379,7 @@ fn a_broken_line_among_json_lines_costs_itself() {
     bytes.iter_mut().filter(|byte| **byte == 1).for_each(|byte| *byte = 0xff);
     field.check(&bytes, 3, (30, 29), &[("the task is empty", 1)]);
     let mut lines = field.lines(30);
-    [0, 1, 2].map(|at| lines[at].insert(9, '"'));
+    lines[..3].iter_mut().for_each(|line| line.insert(9, '"'));
     field.check(lines.join("\r\n"), 3, (30, 27), &[(reason, 3)]);
     // A document that is cut is not lines.
     let cut = serde_json::to_string_pretty(&field.studio(&[note(json!({})), note(json!({}))])).expect("it is JSON");
