@@ -37,20 +37,26 @@ pub(super) fn read(text: &str, questions: &[String]) -> Result<Vec<RawAnswer>, A
 /// other line by line if most of its lines begin an object.
 fn objects(text: &str) -> Result<Vec<Result<Value, String>>, AnswersError> {
     let whole = documents(text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let begun = lines.iter().filter(|line| line.trim_start().starts_with('{')).count();
-    let are_lines = lines.len() > 1 && 2 * begun > lines.len() && lines.iter().any(|line| is_whole(line));
-    if whole.is_ok() || !are_lines {
+    if whole.is_ok() || !are_lines(text) {
         return whole;
     }
-    let mut found = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        if !line.trim().is_empty() {
-            // The line is not quoted, because it may contain a person's id.
-            found.push(serde_json::from_str(line).map_err(|_| format!("line {}: it is not a JSON object", at + 1)));
-        }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    // The line is not quoted, because it may contain a person's id.
+    Ok(lines.map(|(at, line)| serde_json::from_str(line).map_err(|_| not_an_object(at))).collect())
+}
+
+fn not_an_object(at: usize) -> String {
+    format!("line {}: it is not a JSON object", at + 1)
+}
+
+/// Whether most lines begin an object, and some are one.
+pub(super) fn are_lines(text: &str) -> bool {
+    let (mut count, mut begun) = (0_u64, 0_u64);
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        count += 1;
+        begun += u64::from(line.trim_start().starts_with('{'));
     }
-    Ok(found)
+    count > 1 && 2 * begun > count && text.lines().any(is_whole)
 }
 
 fn is_whole(line: &str) -> bool {

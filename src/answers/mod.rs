@@ -28,6 +28,7 @@ pub fn read(bytes: &[u8], questions: &[String], person: Option<&str>) -> Result<
     let rows = match text.trim_start().chars().next() {
         None => return Err(AnswersError::Empty),
         Some('[' | '{') => json::read(&text, questions)?,
+        Some(_) if json::are_lines(&text) => json::read(&text, questions)?,
         Some(_) => table::read(&text, questions, person.is_some())?,
     };
     Ok(match person {

@@ -28,7 +28,7 @@ impl Field {
         Self { hardset, tasks }
     }
 
-    /// Collects with these arguments, beside what was collected before; demands that all that is given is accounted for.
+    /// Collects with these arguments, beside what was collected before; demands that every answer is accounted for.
     #[track_caller]
     fn collect(&self, args: &[&str], code: i32) -> Value {
         let all = [&["annotate", "collect", "run", "--format", "json", "-q"], args].concat();
@@ -62,8 +62,11 @@ impl Field {
 
     /// Tasks of Label Studio, one with each of these annotations.
     fn studio(&self, annotations: &[Value]) -> Value {
-        let task = |(at, note): (usize, &Value)| json!({ "id": at, "data": { "task": self.tasks[at], "image": "x" }, "annotations": [note] });
-        annotations.iter().enumerate().map(task).collect()
+        let task = |at: usize| {
+            let data = json!({ "task": self.tasks[at], "image": "x" });
+            json!({ "id": at, "data": data, "annotations": [annotations[at]] })
+        };
+        (0..annotations.len()).map(task).collect()
     }
 
     /// Lines of ours: one answer to each of the first `count` tasks.
@@ -260,8 +263,9 @@ fn submissions_that_were_withdrawn_do_not_count() {
             ["returned by participant", "active", "RESERVED", "revoked"],
         ),
     ] {
-        let row = |(at, status): (usize, &&str)| format!("p,{status},{},yes,no\n", field.tasks[at]);
-        let rows: String = good.iter().chain(&withdrawn).enumerate().map(row).collect();
+        let row = |at: usize, status: &str| format!("p,{status},{},yes,no\n", field.tasks[at]);
+        let statuses = good.iter().chain(&withdrawn).enumerate();
+        let rows: String = statuses.map(|(at, status)| row(at, status)).collect();
         let reasons = withdrawn.map(|status| format!("the submission has the status {status}"));
         let reasons: Vec<(&str, usize)> = reasons.iter().map(|reason| (reason.as_str(), 2)).collect();
         field.check(header(person, column) + &rows, 0, (12, 4), &reasons);
@@ -312,7 +316,9 @@ fn an_open_quotation_mark_costs_its_line() {
         let lines: Vec<&str> = whole.lines().collect();
         // One row of the table, at its start, in the middle and at its end, in the first and in the last cell.
         for at in [1, 2, 20, 39, 40] {
-            for open in [format!("\"{}", lines[at]), lines[at].replace("a \"mug\"", "\"a mug")] {
+            for open in
+                [format!("\"{}", lines[at].replace("a \"mug\"", "a mug")), lines[at].replace("a \"mug\"", "\"a mug")]
+            {
                 let mut lines = lines.clone();
                 lines[at] = &open;
                 field.check(lines.join("\n"), 3, (79, 78), &reason);
@@ -373,7 +379,7 @@ fn a_broken_line_among_json_lines_costs_itself() {
     bytes.iter_mut().filter(|byte| **byte == 1).for_each(|byte| *byte = 0xff);
     field.check(&bytes, 3, (30, 29), &[("the task is empty", 1)]);
     let mut lines = field.lines(30);
-    [0, 1, 2].iter().for_each(|&at| lines[at].insert(9, '"'));
+    lines[..3].iter_mut().for_each(|line| line.insert(9, '"'));
     field.check(lines.join("\r\n"), 3, (30, 27), &[(reason, 3)]);
     // A document that is cut is not lines.
     let cut = serde_json::to_string_pretty(&field.studio(&[note(json!({})), note(json!({}))])).expect("it is JSON");
@@ -438,7 +444,8 @@ fn several_answers_to_one_question_are_none() {
     );
     field.check(twice, 3, (3, 2), &[(reason, 1)]);
     let minimal = json!([
-        { "task": field.tasks[0], "annotator": 1, "recognise": { "choices": ["yes", "no"] }, "use": { "choices": ["no"] } },
+        { "task": field.tasks[0], "annotator": 1, "recognise": { "choices": ["yes", "no"] },
+          "use": { "choices": ["no"] } },
         { "task": field.tasks[1], "annotator": 1, "recognise": ["yes"], "use": ["yes", "not_sure"] },
     ]);
     field.check(minimal.to_string(), 3, (4, 2), &[(reason, 2)]);
