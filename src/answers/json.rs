@@ -40,9 +40,17 @@ fn objects(text: &str) -> Result<Vec<Result<Value, String>>, AnswersError> {
     if whole.is_ok() || !are_lines(text) {
         return whole;
     }
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let lines = text.lines().map(entry).enumerate().filter(|(_, line)| !line.is_empty());
     // The line is not quoted, because it may contain a person's id.
     Ok(lines.map(|(at, line)| serde_json::from_str(line).map_err(|_| not_an_object(at))).collect())
+}
+
+/// The object in a line, without what surrounds the entries of an array.
+fn entry(line: &str) -> &str {
+    let line = line.trim();
+    let line = line.strip_prefix('[').unwrap_or(line).trim();
+    let line = line.strip_suffix(']').unwrap_or(line).trim_end();
+    line.strip_suffix(',').unwrap_or(line).trim_end()
 }
 
 fn not_an_object(at: usize) -> String {
@@ -56,7 +64,7 @@ pub(super) fn are_lines(text: &str) -> bool {
         count += 1;
         begun += u64::from(line.trim_start().starts_with('{'));
     }
-    count > 1 && 2 * begun > count && text.lines().any(is_whole)
+    count > 1 && 2 * begun > count && text.lines().map(entry).any(is_whole)
 }
 
 fn is_whole(line: &str) -> bool {

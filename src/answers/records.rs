@@ -1,7 +1,8 @@
 //! The rows of a table of answers, one by one.
 //!
 //! Holds always: a quotation mark that is never closed costs its own line alone. A cell may have several lines, but the
-//! row must then have as many cells as the header; otherwise the mark is a mistake, and what follows it are rows.
+//! row must then have as many cells as the header; otherwise the mark is a mistake, and what follows it are rows. What
+//! can be read both ways costs all of its lines: a remark of one person must not become the answers of another.
 
 use csv::StringRecord;
 
@@ -24,12 +25,16 @@ pub(super) fn read(table: &Delimited) -> (StringRecord, Vec<Row>) {
     let mut number = table.lines_before + 1;
     while lines.rest.is_some() {
         let cells = header.as_ref().map(StringRecord::len);
-        let (row, is_closed) = row_lines(lines.clone(), table.delimiter, cells);
+        let (row, reading) = row_lines(lines.clone(), table.delimiter, cells);
         if !row.iter().all(|line| line.trim().is_empty()) {
-            match (&header, is_closed) {
+            match (&header, reading) {
                 (None, _) => header = Some(record(&row, table.delimiter)),
-                (Some(_), true) => rows.push((number, Ok(record(&row, table.delimiter)))),
-                (Some(_), false) => rows.push((number, Err(format!("line {number}: a quotation mark is not closed")))),
+                (Some(_), Reading::Row) => rows.push((number, Ok(record(&row, table.delimiter)))),
+                (Some(_), Reading::Open) => rows.push((number, Err(bad(number, "a quotation mark is not closed")))),
+                (Some(_), Reading::Both) => {
+                    let problem = "it is part of one cell, or a row of its own; quote it again";
+                    rows.extend((number..).zip(&row).map(|(number, _)| (number, Err(bad(number, problem)))));
+                }
             }
         }
         number += row.len() as u64;
@@ -56,9 +61,24 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// The lines of the row at the beginning of `lines`; its first line alone, and `false`, if a quotation mark in it is
-/// not closed. `cells`: of the header.
-fn row_lines<'a>(lines: Lines<'a>, delimiter: u8, cells: Option<usize>) -> (Vec<&'a str>, bool) {
+fn bad(number: u64, problem: &str) -> String {
+    format!("line {number}: {problem}")
+}
+
+/// What lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// One row.
+    Row,
+    /// The beginning of something in which a quotation mark is not closed.
+    Open,
+    /// One row with a cell of several lines, or several rows with marks that are mistakes.
+    Both,
+}
+
+/// The lines of the row at the beginning of `lines`; its first line alone if a quotation mark in it is not closed.
+/// `cells`: of the header.
+fn row_lines<'a>(lines: Lines<'a>, delimiter: u8, cells: Option<usize>) -> (Vec<&'a str>, Reading) {
     let mut state = State::Start;
     let mut is_clean = true;
     let mut row = Vec::new();
@@ -66,21 +86,23 @@ fn row_lines<'a>(lines: Lines<'a>, delimiter: u8, cells: Option<usize>) -> (Vec<
         row.push(line);
         (state, is_clean) = state.after(line, delimiter, is_clean);
         if state != State::Quoted {
-            let is_row = row.len() == 1 || (is_clean && cells.is_none_or(|cells| is_one_row(&row, delimiter, cells)));
-            if is_row {
-                return (row, true);
+            let has_cells = cells.is_none_or(|cells| record(&row, delimiter).len() == cells);
+            if row.len() == 1 || (is_clean && has_cells && !are_rows(&row[1..], delimiter, cells)) {
+                return (row, Reading::Row);
+            }
+            if is_clean && has_cells {
+                return (row, Reading::Both);
             }
             break;
         }
     }
     row.truncate(1);
-    (row, false)
+    (row, Reading::Open)
 }
 
-/// Whether several lines are one row: they have the cells of one, and those after the first are not all rows.
-fn is_one_row(lines: &[&str], delimiter: u8, cells: usize) -> bool {
-    let are_rows = cells > 2 && lines[1..].iter().all(|line| record(&[line], delimiter).len() == cells);
-    !are_rows && record(lines, delimiter).len() == cells
+/// Whether each of these lines has the cells of a row; with two columns any text with a comma would.
+fn are_rows(lines: &[&str], delimiter: u8, cells: Option<usize>) -> bool {
+    cells.is_some_and(|cells| cells > 2 && lines.iter().all(|line| record(&[line], delimiter).len() == cells))
 }
 
 /// One row, of which every quotation mark is closed or literal.
@@ -160,12 +182,12 @@ mod tests {
         check("a,b\n1,\"x\n2,y\n3,z\n", &["! line 2: a quotation mark is not closed", "2|y", "3|z"]);
         // The next mark is the beginning of another cell.
         check("a,b\n1,\"x\n2,y\n3,\"z\"\n4,w\n", &["! line 2: a quotation mark is not closed", "2|y", "3|z", "4|w"]);
-        // Two marks that are not closed look like one cell of several lines, but each line is a row.
+        // Two marks that are not closed, or a remark of three lines: nobody can tell.
         let pair = ["1,b,\"x", "2,b,y", "3,b,z\""];
-        check(
-            &format!("a,b,c\n{}\n4,b,w\n", pair.join("\n")),
-            &["! line 2: a quotation mark is not closed", "2|b|y", "3|b|z\"", "4|b|w"],
-        );
+        let both = |line: u32| format!("! line {line}: it is part of one cell, or a row of its own; quote it again");
+        let expected = [both(2), both(3), both(4), "4|b|w".to_owned()];
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        check(&format!("a,b,c\n{}\n4,b,w\n", pair.join("\n")), &expected);
         check("sep=;\na;b\n\"1;x\n2;y", &["! line 3: a quotation mark is not closed", "2|y"]);
         let long = format!("a,b\n1,\"x\n{}", "2,y\n".repeat(5000));
         let (_, rows) = read(&Delimited::new(long.as_bytes()).unwrap());

@@ -39,6 +39,9 @@ const WITHDRAWN: [&str; 13] = [
     "revoked",
 ];
 
+/// How the reason begins that such a row has.
+const WITHDRAWN_BY: &str = "the submission has the status";
+
 /// Characters of the header that an error shows.
 const SHOWN: usize = 120;
 
@@ -53,6 +56,13 @@ pub(super) fn read(text: &str, questions: &[String], is_known: bool) -> Result<V
             Ok(record) => columns.rows(number, &record, &mut rows),
             Err(problem) => rows.push(RawAnswer::bad(problem)),
         }
+    }
+    let is_withdrawn = |row: &RawAnswer| row.problem.as_deref().is_some_and(|text| text.starts_with(WITHDRAWN_BY));
+    if !rows.is_empty() && rows.iter().all(is_withdrawn) {
+        // Another tool may say in such a column that a person is active.
+        rows.push(RawAnswer::bad(
+            "every row has a status that withdraws it; rename the column if it says other things",
+        ));
     }
     Ok(rows)
 }
@@ -150,7 +160,7 @@ impl Columns {
             ..RawAnswer::default()
         };
         let status = self.statuses.iter().map(|at| text(*at)).find(|status| is_withdrawn(status));
-        let withdrawn = status.map(|status| format!("the submission has the status {}", short(&status)));
+        let withdrawn = status.map(|status| format!("{WITHDRAWN_BY} {}", short(&status)));
         for task in &self.tasks {
             let given = RawAnswer { task: text(task.task), ..given.clone() };
             let start = rows.len();

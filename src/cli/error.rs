@@ -120,6 +120,7 @@ fn prepare(error: &PrepareError) -> u8 {
         | PrepareError::TargetVotes { .. }
         | PrepareError::NotAModel { .. }
         | PrepareError::HashOfGraph { .. }
+        | PrepareError::UnknownData { .. }
         | PrepareError::OtherPool { .. }
         | PrepareError::OtherModel { .. }
         | PrepareError::OtherEngine { .. }

@@ -1,32 +1,41 @@
 //! One person under two ids: a tool's export for programs has e-mail addresses where that for people has numbers.
 //!
 //! Holds always: two ids are one person's only if the same annotation, with the same answer at the same time, has both;
-//! numbers of annotations alone are equal in two installations of a tool.
+//! numbers of annotations alone are equal in two installations of a tool. Inputs of format 2.0 have no numbers of
+//! annotations, so a row without one and a row with one are the same annotation if task, question, answer and time are.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::{Answer, AnswerRow};
 
-/// An answer of an annotation: annotation, task, question, time in milliseconds since 1970 (UTC).
-type Place<'a> = (&'a str, &'a str, &'a str, i64);
+/// An answer at a time: task, question, answer, milliseconds since 1970 (UTC).
+type Place<'a> = (&'a str, &'a str, Option<Answer>, i64);
 
 /// Gives every person one id in all rows: of several the first in the order of the alphabet.
 pub fn unite(rows: &mut [AnswerRow]) {
-    let mut first_of: HashMap<Place, (&str, Option<Answer>)> = HashMap::new();
+    let mut given: HashMap<Place, Vec<&AnswerRow>> = HashMap::new();
     let mut known_as: BTreeMap<String, String> = BTreeMap::new();
     for row in rows.iter() {
-        let (Some(annotation), Some(at_ms)) = (&row.annotation, row.at_ms) else { continue };
-        let place = (annotation.as_str(), row.task.as_str(), row.question.as_str(), at_ms);
-        let (person, answer) = *first_of.entry(place).or_insert((&row.person, row.answer));
-        if person != row.person && answer == row.answer {
-            join(&mut known_as, person, &row.person);
+        let Some(at_ms) = row.at_ms else { continue };
+        let others = given.entry((&row.task, &row.question, row.answer, at_ms)).or_default();
+        for other in others.iter().filter(|other| other.person != row.person && is_same_annotation(other, row)) {
+            join(&mut known_as, &other.person, &row.person);
         }
+        others.push(row);
     }
     if known_as.is_empty() {
         return;
     }
     for row in rows {
         row.person = first(&known_as, &row.person).to_owned();
+    }
+}
+
+fn is_same_annotation(a: &AnswerRow, b: &AnswerRow) -> bool {
+    match (&a.annotation, &b.annotation) {
+        (Some(a), Some(b)) => a == b,
+        (Some(_), None) | (None, Some(_)) => true,
+        (None, None) => false,
     }
 }
 
@@ -73,6 +82,8 @@ mod tests {
     #[test]
     fn the_same_annotation_under_two_ids_is_one_persons() {
         check(&["7 a1 t1 yes 5", "ada a1 t1 yes 5", "ada a2 t2 no 6", "bob a3 t1 no 9"], "7 7 7 bob");
+        // As an input of format 2.0 and one of today have it.
+        check(&["ada - t1 yes 5", "ada - t2 no 6", "7 a1 t1 yes 5"], "7 7 7");
         check(&["c a1 t1 yes 5", "b a1 t1 yes 5", "b a2 t2 no 6", "a a2 t2 no 6"], "a a a a");
     }
 

@@ -27,7 +27,12 @@ pub(super) async fn start(State(app): State<App>, headers: HeaderMap) -> Respons
 /// `GET /api/sheet`: the person's sheet with the answers so far; 204 if no sheet is left.
 pub(super) async fn sheet(State(app): State<App>, headers: HeaderMap) -> Response {
     let Some(name) = app.session(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
-    match app.sheet_for(&name).await {
+    // A task of its own outlives the request: somebody who goes away while images are made has the sheet all the same.
+    let given = tokio::spawn({
+        let app = app.clone();
+        async move { app.sheet_for(&name).await }
+    });
+    match given.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(Some(sheet)) => Json(sheet).into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
         Err(problem) => failed(&app, problem),
@@ -48,6 +53,9 @@ impl Shared {
             NextSheet::None => return Ok(None),
             NextSheet::Has(at) => {
                 self.prepare(at).await?;
+                // Once more, in case that the first time failed.
+                let given = BallotChange::Given { person: name.to_owned(), batch: self.sheets[at].batch.clone() };
+                self.writer.save(given).await?;
                 at
             }
             NextSheet::New(at) => {

@@ -226,7 +226,7 @@ fn a_person_can_be_named_for_a_file() {
     // One file cannot be of two people, whoever came first; a name is needed; a database knows its people.
     field.hardset.write("copy.csv", &table);
     for (args, parts) in [
-        ("--person ada t.csv --person bob t.csv", &["t.csv", "for another person"][..]),
+        ("--person ada t.csv --person bob t.csv", &["t.csv", "for two people"][..]),
         ("--person eve t.csv --person bob copy.csv", &["copy.csv", "t.csv", "for another person"]),
         ("--person ada nowhere.csv", &["nowhere.csv"]),
     ] {

@@ -22,7 +22,8 @@ pub fn label_studio(said: &[Said]) -> Vec<u8> {
                     "value": { "choices": [said.answer.name()] } })
         });
         annotations.entry(task).or_default().push(json!({
-            "id": 1, "completed_by": { "id": number(person), "email": person }, "was_cancelled": false, "lead_time": 4.2,
+            "id": 1, "completed_by": { "id": number(person), "email": person }, "was_cancelled": false,
+            "lead_time": 4.2,
             "result": result.collect::<Vec<_>>(),
         }));
     }

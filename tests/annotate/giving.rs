@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -52,7 +55,7 @@ fn the_images_of_a_sheet_exist_when_it_is_given_out() {
         if made() >= wanted {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     panic!("only {} images were made ahead", made());
 }
@@ -88,6 +91,32 @@ fn images_that_cannot_be_saved_or_are_removed_are_shown_all_the_same() {
     let server = Server::start(&hardset, &run, &["--people", "ada"]);
     assert!(server.sheet(&cookie).is_some());
     assert!(sent(&server, &cookie, &sheet) == in_memory, "a file of another size is not an image");
+}
+
+#[test]
+fn a_sheet_whose_first_request_was_given_up_can_be_finished() {
+    let hardset = mined(1, "people_per_batch = 4");
+    let run = hardset.path("run");
+    let people = ["ada", "bob", "eve", "joe"];
+    let server = Server::start(&hardset, &run, &["--people", &people.join(",")]);
+    for (person, wait_ms) in people.iter().zip([0, 1, 5, 20]) {
+        let (cookie, csrf) = server.join(person);
+        let mut stream = TcpStream::connect(&server.address).expect("it listens");
+        let head = format!("GET /api/sheet HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", server.address);
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        drop(stream);
+        let sheet = server.sheet(&cookie).expect("the same sheet");
+        for task in sheet["tasks"].as_array().expect("tasks") {
+            for question in QUESTIONS {
+                let body =
+                    json!({ "batch": sheet["batch"], "task": task["task"], "question": question, "answer": "yes" });
+                assert_eq!(server.post("/api/answers", &cookie, &csrf, &body), 204);
+            }
+        }
+        let finish = json!({ "batch": sheet["batch"] });
+        assert_eq!(server.post("/api/finish", &cookie, &csrf, &finish), 204, "{person}");
+    }
 }
 
 #[test]

@@ -26,6 +26,9 @@ use crate::work::Context;
 /// Name of a fact in a record of answers: the place in the order in which inputs were collected.
 const ORDER: &str = "order";
 
+/// Name of a fact in such a record: the file was collected with `--person`.
+const NAMED: &str = "person_named";
+
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
@@ -156,6 +159,8 @@ struct Parsed {
     /// Name of its unit: of its contents, or of the database.
     unit: String,
     key: Sha256,
+    /// Whether the caller says who gave the answers.
+    is_named: bool,
     /// `None` if an earlier call stored them.
     given: Option<Vec<RawAnswer>>,
 }
@@ -176,19 +181,22 @@ fn parse(ctx: &Context, file: &AnswersFile, questions: &[String]) -> Result<Pars
         let own = if same(file, &ctx.run.ballots()) { ctx.run.ballots_id()? } else { None };
         let (id, given) = store::read_ballots(file, own.as_deref())?;
         let key = database_key(questions, &given);
-        return Ok(Parsed { file: name, unit: format!("server-{id}"), key, given: Some(given) });
+        return Ok(Parsed { file: name, unit: format!("server-{id}"), key, is_named: false, given: Some(given) });
     }
     let input = Sha256::of(&bytes);
     let key = Key::new("answers", 4).list("questions", questions).field("input", input);
     let key = key.field("person", person.as_deref()).finish();
     let unit = input.to_string()[..16].to_owned();
+    // A file that was collected for a person stays that person's until another one is named.
+    let before = ctx.run.answers(&unit).record()?.filter(|record| record.facts.contains_key(NAMED));
+    let key = before.filter(|_| person.is_none()).map_or(key, |record| record.key);
     let known = ctx.run.answers(&unit).state(key, Check::Hashes)?;
     let given = if matches!(known, UnitState::Done(_)) {
         None
     } else {
         Some(answers::read(&bytes, questions, person.as_deref()).map_err(|e| cannot(e.to_string()))?)
     };
-    Ok(Parsed { file: name, unit, key, given })
+    Ok(Parsed { file: name, unit, key, is_named: person.is_some(), given })
 }
 
 /// The key of the answers in a database: not of its file, because the last ones may be in its write-ahead log. The
@@ -216,10 +224,14 @@ pub fn not_collected(ctx: &Context, spec: &RunSpec) -> Result<Option<u64>, Annot
 fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
     for (at, input) in parsed.iter().enumerate() {
         if let Some(other) = parsed[..at].iter().find(|other| other.unit == input.unit && other.given != input.given) {
-            let problem = format!(
-                "is another copy of {}, with other answers or for another person; collect one of them",
-                other.file
-            );
+            let problem = if other.file == input.file {
+                "is given for two people; name one of them".to_owned()
+            } else {
+                format!(
+                    "is another copy of {}, with other answers or for another person; collect one of them",
+                    other.file
+                )
+            };
             return Err(AnnotateError::Answers { file: input.file.clone(), problem });
         }
     }
@@ -228,7 +240,7 @@ fn copies(parsed: &[Parsed]) -> Result<(), AnnotateError> {
 
 /// Stores what was read.
 fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, AnnotateError> {
-    let Parsed { file, unit, key, given } = parsed;
+    let Parsed { file, unit, key, is_named, given } = parsed;
     let unit = ctx.run.answers(&unit);
     let before = unit.record()?;
     let Some(given) = given else {
@@ -248,7 +260,10 @@ fn keep(ctx: &Context, parsed: Parsed, secret: &Secret) -> Result<Input, Annotat
         Some(record) => order(&record),
         None => next_order(ctx)?,
     };
-    let facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
+    let mut facts = BTreeMap::from([(ORDER.to_owned(), order.to_string())]);
+    if is_named {
+        facts.insert(NAMED.to_owned(), "yes".to_owned());
+    }
     let record = NewRecord { key, rows: counts, lost: Vec::new(), facts, sums: None };
     unit.commit(&[("parquet", answers_table::encode(&rows)?)], record)?;
     unit.tidy()?;

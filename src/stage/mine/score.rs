@@ -64,6 +64,8 @@ type Engine = BTreeMap<usize, Box<dyn Scorer>>;
 /// Outcomes of one block: for each pending surrogate, one per image.
 type BlockScores = Vec<Vec<Outcome<Prediction>>>;
 
+/// Name of a fact in the records of a scorer that scores one image at a time.
+const ONE_BY_ONE: &str = "one_by_one";
 /// The fewest images that are prepared at a time for a GPU; at least four for each thread.
 const STRETCH: usize = 64;
 
@@ -214,7 +216,8 @@ impl Score<'_> {
         for at in fresh {
             self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
             if self.alone[at] {
-                self.ctx.progress.note(&alone_note(&surrogates[at].name));
+                let older = scored_together(self.ctx, self.run.shards(), &surrogates[at].name)?;
+                self.ctx.progress.note(&alone_note(&surrogates[at].name, older));
             }
         }
         Ok(())
@@ -372,7 +375,7 @@ impl Score<'_> {
             facts.insert("batch".to_owned(), self.batch().to_string());
         }
         if self.alone[at] {
-            facts.insert("one_by_one".to_owned(), "yes".to_owned());
+            facts.insert(ONE_BY_ONE.to_owned(), "yes".to_owned());
         }
         facts
     }
@@ -420,11 +423,29 @@ impl Score<'_> {
     }
 }
 
-fn alone_note(name: &str) -> String {
+/// How many shards an older program has scored with a model whose scores depend on the images side by side.
+fn scored_together(ctx: &Context, shards: usize, name: &str) -> Result<usize, StoreError> {
+    let mut count = 0;
+    for shard in 0..shards {
+        let record = ctx.run.predictions(name, shard).record()?;
+        count += usize::from(record.is_some_and(|record| !record.facts.contains_key(ONE_BY_ONE)));
+    }
+    Ok(count)
+}
+
+fn alone_note(name: &str, older: usize) -> String {
+    let remedy = if older == 0 {
+        String::new()
+    } else {
+        format!(
+            "; {older} shard(s) were scored together by an older hardset: remove predictions/{name} from the run, and \
+             run the same command again"
+        )
+    };
     format!(
         "surrogate `{name}`: its scores of an image depend on the images beside it in a batch, so it scores one image \
          at a time, which is slower; the cause is dynamic quantisation, or batch normalisation left in training mode: \
-         then export the model in evaluation mode"
+         then export the model in evaluation mode{remedy}"
     )
 }
 

@@ -56,6 +56,17 @@ pub enum PrepareError {
         /// The file.
         missing: String,
     },
+    /// The run was made by a program that did not know the files of weights of a graph.
+    #[error(
+        "surrogate `{name}`: the run does not know the hash of its weights in {file}; run `hardset build` again, which \
+         scores anew"
+    )]
+    UnknownData {
+        /// The surrogate.
+        name: String,
+        /// The first of its files of weights.
+        file: String,
+    },
     /// The recipe has the hash of the graph, but the model has more files.
     #[error(
         "surrogate `{name}`: weights.sha256 is the hash of {graph} alone, but its weights are in {count} other file(s) \

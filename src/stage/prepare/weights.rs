@@ -48,7 +48,12 @@ pub fn check_weights(name: &str, model: &OnnxModel) -> Result<(), PrepareError> 
         let path = model.weights.path.with_file_name(&file.path);
         Located::at(&path, name, Some(file.sha256)).map_err(|source| of_weights(name, source))?;
     }
-    Ok(())
+    // The spec of a run of format 2.0 does not know files of weights.
+    let file = names_in(name, &model.weights.path)?.into_iter().next().filter(|_| model.data.is_empty());
+    match file {
+        Some(file) => Err(PrepareError::UnknownData { name: name.to_owned(), file }),
+        None => Ok(()),
+    }
 }
 
 fn of_weights(name: &str, source: AssetError) -> PrepareError {
