@@ -241,7 +241,7 @@ fn a_hub_that_is_not_there_is_a_clear_error() {
 
 #[test]
 fn a_build_fetches_what_it_lacks_and_says_so() {
-    let (hub, bytes) = (Hub::start(), content(9));
+    let (hub, bytes) = (Hub::start(), common::tiny::good(-1));
     hub.put("onnx/model.onnx", &bytes);
     let hardset = with_entry(Some(&sha256(&bytes)));
     let input = "layout = \"nchw\"\ndtype = \"u8\"\nchannels = \"rgb\"";
