@@ -19,7 +19,7 @@ impl fmt::Display for ItemId {
     }
 }
 
-/// One image to make or to read: a row of `plan.parquet`.
+/// One image to make or to read: a row of `plan.HASH.parquet`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanRow {
     /// The item.

@@ -31,7 +31,7 @@ pub struct SpacePrediction {
     pub margin: f32,
 }
 
-/// A row of `predictions/<surrogate>/NNNNN.parquet`.
+/// A row of `predictions/<surrogate>/NNN/NNNNNN.HASH.parquet`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// The item.

@@ -1,4 +1,4 @@
-//! plan: categories x sources -> `plan.parquet`, one row per image to make or read.
+//! plan: categories x sources -> `plan.HASH.parquet`, one row per image to make or read.
 //!
 //! Does not make or decode images. Holds always: the same spec and images give the same plan, because everything else
 //! in a run refers to items by their number in the plan.

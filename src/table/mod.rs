@@ -33,7 +33,7 @@ pub mod dropped_table {
 pub mod images_table {
     pub use super::images::{decode, encode, read_paths};
 }
-/// `predictions/<surrogate>/NNNNN.parquet`.
+/// `predictions/<surrogate>/NNN/NNNNNN.HASH.parquet`.
 pub mod predictions_table {
     pub use super::predictions::{Votes, decode, encode, read_votes};
 }

@@ -1,4 +1,4 @@
-//! `plan.parquet`: one row per planned image, item ids ascending.
+//! `plan.HASH.parquet`: one row per planned image, item ids ascending.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

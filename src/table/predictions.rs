@@ -1,4 +1,5 @@
-//! `predictions/<surrogate>/NNNNN.parquet`: one surrogate's prediction for each image of a shard, item ids ascending.
+//! `predictions/<surrogate>/NNN/NNNNNN.HASH.parquet`: one surrogate's prediction for each image of a shard, item ids
+//! ascending.
 //!
 //! `correct`, `true_prob`, `margin` and `top1_id` are for the label space `any-of-ids`; the columns `masked_…` are the
 //! same for `masked`, so that mining again in either space needs no inference.
