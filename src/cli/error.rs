@@ -121,6 +121,7 @@ fn prepare(error: &PrepareError) -> u8 {
         | PrepareError::NotAModel { .. }
         | PrepareError::HashOfGraph { .. }
         | PrepareError::UnknownData { .. }
+        | PrepareError::OtherClasses { .. }
         | PrepareError::OtherPool { .. }
         | PrepareError::OtherModel { .. }
         | PrepareError::OtherEngine { .. }
@@ -224,7 +225,7 @@ fn verify(error: &VerifyError) -> u8 {
 fn pool(error: &PoolError) -> u8 {
     match error {
         PoolError::Store(error) => store(error),
-        PoolError::Table(_) | PoolError::NotReady { .. } => BAD_INPUT,
+        PoolError::Table(_) | PoolError::NoSpace { .. } | PoolError::NotReady { .. } => BAD_INPUT,
         PoolError::Source(error) => source(error),
         PoolError::Work(error) => work(error),
     }

@@ -8,6 +8,7 @@
 
 mod annotate;
 mod categories;
+mod class_spaces;
 mod error;
 mod generate;
 mod lookup;
@@ -18,7 +19,7 @@ mod recipe;
 mod release;
 mod surrogate;
 
-pub use categories::{class_names, wordnet_ids};
+pub use class_spaces::{ClassList, SpaceRef, class_names, space_of, wordnet_ids};
 pub use error::ConfigError;
 pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::TomlFile, manifest};
+use super::{ConfigError, SpaceRef, class_spaces, lookup, lookup::TomlFile, manifest};
 use crate::domain::{
-    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Interpolation, Layout,
+    CategorySet, ChannelOrder, ClassSpace, DataEntry, Dtype, FakeModel, Geometry, InputSpec, Interpolation, Layout,
     OutputKind, OutputSpec, Resize, Sha256,
 };
 
@@ -17,6 +17,8 @@ pub struct SurrogateDef {
     pub name: String,
     /// The file, for messages.
     pub file: String,
+    /// The classes over which it speaks.
+    pub space: SpaceRef,
     /// What scores the images.
     pub model: ModelDef,
 }
@@ -109,6 +111,7 @@ struct RawOutput {
     classes: u32,
     offset: Option<u32>,
     name: Option<String>,
+    space: Option<String>,
 }
 
 /// Reads and checks the surrogate `name`, which the file `file` in folder `from` names.
@@ -122,8 +125,12 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
             "also names a folder of the run; use letters, digits, `-`, `_` and `.`, and no leading dot",
         ));
     }
+    let space = match raw.output.as_ref().and_then(|output| output.space.as_deref()) {
+        Some(name) => class_spaces::load(name, &found.dir, &found.file)?,
+        None => class_spaces::imagenet(),
+    };
     let model = model(raw, &found)?;
-    Ok(SurrogateDef { name: found.stem, file: found.file, model })
+    Ok(SurrogateDef { name: found.stem, file: found.file, space, model })
 }
 
 fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
@@ -202,10 +209,35 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
 }
 
 fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
-    let offset = raw.offset.unwrap_or(0);
-    if u64::from(raw.classes) != u64::from(offset) + IMAGENET_CLASSES as u64 {
-        let problem = format!("is {} with offset {offset}; it must be the offset plus ImageNet's 1000", raw.classes);
+    let RawOutput { kind, classes, offset, name, space: _ } = raw;
+    let offset = offset.unwrap_or(0);
+    if classes <= offset {
+        let problem = format!("is {classes} with offset {offset}; no class is left");
         return Err(ConfigError::value(file, "output.classes", problem));
     }
-    Ok(OutputSpec { kind: raw.kind, classes: raw.classes, offset, name: raw.name })
+    Ok(OutputSpec { kind, classes, offset, name })
+}
+
+impl SurrogateDef {
+    /// Its class space in a run with the categories `set`; an error if its model has another number of classes, or a
+    /// category accepts none of them.
+    pub fn space(&self, set: &CategorySet) -> Result<ClassSpace, ConfigError> {
+        let space = match &self.space {
+            SpaceRef::Categories => ClassSpace::of_categories(set),
+            SpaceRef::List(list) => list.space(set)?,
+        };
+        let ModelDef::Onnx(model) = &self.model else { return Ok(space) };
+        let OutputSpec { classes, offset, .. } = model.output;
+        let (found, wanted) = ((classes - offset) as usize, space.len());
+        if found == wanted {
+            return Ok(space);
+        }
+        let of = if offset == 0 { String::new() } else { format!(" with offset {offset}, which leaves {found}") };
+        let problem = format!(
+            "is {classes}{of}, but the class space `{}` has {wanted} classes; correct the number, output.offset (extra \
+             classes in front), or name the space with output.space: the name of a list of classes, or `categories`",
+            space.name
+        );
+        Err(ConfigError::value(&self.file, "output.classes", problem))
+    }
 }

@@ -5,6 +5,7 @@
 
 mod annotate;
 mod category;
+mod class_space;
 mod diffusion;
 mod format;
 mod geometry;
@@ -32,7 +33,8 @@ mod time;
 pub use annotate::{
     Aggregate, AnnotateSpec, Answer, CheckSpec, ExportFormat, ItemChoice, Pay, Question, Sentinels, VerdictRule,
 };
-pub use category::{Category, CategorySet, IMAGENET_CLASSES};
+pub use category::{Category, CategorySet, ClassRef};
+pub use class_space::{CATEGORIES, ClassSpace, IMAGENET_1K};
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use format::FormatVersion;
 pub use geometry::{Geometry, Interpolation, Resize};
@@ -44,7 +46,7 @@ pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, Pi
 pub use outcome::Outcome;
 pub use passed_over::PassedOver;
 pub use pinned_file::PinnedFile;
-pub use prediction::{Prediction, Scores, SpacePrediction};
+pub use prediction::{Prediction, ProbKind, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
     BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, ComparedRecord, DataFileRecord, NearDuplicates,

@@ -1,6 +1,6 @@
 //! Scores images, for surrogates and targets alike: trait [`Scorer`], and how each kind is built from its spec.
 //!
-//! Pictures in, scores over ImageNet's classes out. Does not decide what is hard.
+//! Pictures in, scores over the classes of the scorer's space out. Does not decide what is hard.
 //!
 //! Holds always: an image that cannot be scored costs that image only; a scorer that cannot work is an error before any
 //! image is scored, because hours of work would otherwise be lost.
@@ -64,10 +64,11 @@ impl ScorerFactory {
         &self.facts
     }
 
-    /// Builds an instance of a scorer that is called with `batch` images at a time; instances share what they can.
-    pub fn build(&self, spec: &SurrogateSpec, batch: usize) -> Result<Box<dyn Scorer>, ScorerError> {
+    /// Builds an instance of a scorer over `classes` classes that is called with `batch` images at a time; instances
+    /// share what they can.
+    pub fn build(&self, spec: &SurrogateSpec, classes: usize, batch: usize) -> Result<Box<dyn Scorer>, ScorerError> {
         match &spec.model {
-            SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),
+            SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model, classes))),
             SurrogateModel::Onnx(model) => {
                 let classifiers = self.onnx.as_ref().ok_or(RuntimeError::Absent)?;
                 Ok(Box::new(classifiers.build(&spec.name, model, batch)?))

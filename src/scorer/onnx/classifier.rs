@@ -12,7 +12,7 @@ use super::neighbours;
 use super::output::rows_of;
 use super::shape::{self, Call};
 use super::tensor::Filler;
-use crate::domain::{Device, Dtype, IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, Scores};
+use crate::domain::{Device, Dtype, OnnxModel, Outcome, OutputKind, ProbKind, Scores};
 use crate::imaging::{self, RgbImage};
 use crate::onnx::plain;
 use crate::scorer::contract::Scorer;
@@ -170,19 +170,20 @@ impl Classifier {
         }
     }
 
-    /// One row of the output as scores over ImageNet's classes. Extra classes take part in the softmax and are then
+    /// One row of the output as scores over the classes of the space. Extra classes take part in the softmax and are then
     /// left out.
     fn scores(&self, row: &[f32]) -> Scores {
         let offset = self.model.output.offset as usize;
-        let classes = offset..offset + IMAGENET_CLASSES;
+        let (classes, kind) = (offset..row.len(), ProbKind::Choice);
         match self.model.output.kind {
-            OutputKind::Probabilities => Scores { probs: row[classes].to_vec(), max_logit: None, energy: None },
+            OutputKind::Probabilities => Scores { probs: row[classes].to_vec(), kind, max_logit: None, energy: None },
             OutputKind::Logits => {
                 let logits = &row[classes.clone()];
                 let max_logit = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let sum: f64 = logits.iter().map(|&logit| f64::from(logit - max_logit).exp()).sum();
                 let energy = -(f64::from(max_logit) + sum.ln()) as f32;
-                Scores { probs: softmax(row)[classes].to_vec(), max_logit: Some(max_logit), energy: Some(energy) }
+                let probs = softmax(row)[classes].to_vec();
+                Scores { probs, kind, max_logit: Some(max_logit), energy: Some(energy) }
             }
         }
     }

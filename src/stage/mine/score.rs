@@ -14,16 +14,15 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::MineError;
+use super::judge::Judge;
 use super::queue::{self, Prepared, Queued};
 use crate::domain::{
-    Device, DropRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, ScoreSums, Scores, Stage, SurrogateModel,
-    SurrogateSpec,
+    Device, DropRow, ImageRow, Outcome, PlanRow, Prediction, RunSpec, Scores, Stage, SurrogateModel, SurrogateSpec,
 };
 use crate::imaging::RgbImage;
 use crate::pool::{Pool, predictions_key};
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
 use crate::stage::prepare::{self, PrepareError};
-use crate::stats::{ClassMask, predict, score_sums};
 use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
 use crate::table::predictions_table;
 use crate::work::processes::WorkCount;
@@ -46,7 +45,8 @@ struct Score<'a> {
     spec: &'a RunSpec,
     surrogates: Vec<&'a SurrogateSpec>,
     images: &'a [ShardRecord],
-    mask: ClassMask,
+    /// For each surrogate, what its scores are held against.
+    judges: Vec<Judge<'a>>,
     pool: rayon::ThreadPool,
     part: Part,
     factory: Option<ScorerFactory>,
@@ -76,13 +76,17 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
     let surrogates = spec.scored();
     let names: Vec<String> = surrogates.iter().map(|surrogate| surrogate.name.clone()).collect();
     check_device(ctx, &surrogates, pool.shards())?;
+    let mut judges = Vec::with_capacity(names.len());
+    for name in &names {
+        judges.push(Judge::of(pool, name)?);
+    }
     let work = Score {
         run: pool,
         ctx,
         spec,
         surrogates,
         images,
-        mask: ClassMask::new(&spec.categories.all_ids()),
+        judges,
         pool: ctx.thread_pool()?,
         part,
         factory: None,
@@ -193,7 +197,7 @@ impl Score<'_> {
         }
         let (instances, batch) = (self.instances(), self.batch());
         let Some(factory) = &self.factory else { return Ok(()) };
-        let surrogates = &self.surrogates;
+        let (surrogates, judges) = (&self.surrogates, &self.judges);
         let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
         if engines.is_empty() {
             let count = if instances == Instances::PerCore { self.ctx.threads } else { 1 };
@@ -205,7 +209,7 @@ impl Score<'_> {
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
-                    place.insert(factory.build(surrogates[at], batch)?);
+                    place.insert(factory.build(surrogates[at], judges[at].space().len(), batch)?);
                 }
             }
             Ok(())
@@ -278,7 +282,7 @@ impl Score<'_> {
         let mut scorers: Vec<Option<Queued>> = pending.iter().map(|_| None).collect();
         for (at, surrogate) in engine.iter_mut() {
             if let Some(place) = pending.iter().position(|pending| pending == at) {
-                scorers[place] = Some(Queued { model: surrogate.as_mut(), batch });
+                scorers[place] = Some(Queued { model: surrogate.as_mut(), place: *at, batch });
             }
         }
         let mut stretches = images.chunks(STRETCH.max(4 * self.ctx.threads));
@@ -289,7 +293,8 @@ impl Score<'_> {
             self.ctx.progress.advance(stretch.len() as u64);
             Ok(Some(prepared))
         };
-        let judge = |place: usize, scores: Outcome<Scores>| self.judge(&images[place], scores, labels);
+        let judge =
+            |at: usize, place: usize, scores: Outcome<Scores>| self.judges[at].predict(&images[place], scores, labels);
         queue::run(scorers.into_iter().flatten().collect(), prepare, &judge)
     }
 
@@ -307,14 +312,6 @@ impl Score<'_> {
         by_surrogate
     }
 
-    fn judge(&self, row: &ImageRow, scores: Outcome<Scores>, labels: &[PlanRow]) -> Outcome<Prediction> {
-        match scores {
-            Outcome::Kept(scores) => self.predict(row, &scores, labels),
-            Outcome::Dropped(reason) => Outcome::Dropped(reason),
-            Outcome::Failed(reason) => Outcome::Failed(reason),
-        }
-    }
-
     fn score_block(&self, block: &[ImageRow], labels: &[PlanRow], pending: &[usize]) -> Result<BlockScores, MineError> {
         self.ctx.check_stop()?;
         let decoded: Vec<Outcome<RgbImage>> = block.iter().map(|row| self.run.images().picture(row)).collect();
@@ -322,49 +319,13 @@ impl Score<'_> {
         let mut engine =
             pop().ok_or_else(|| WorkError::Threads("more threads than instances of the surrogates".to_owned()))?;
         let scored = pending.iter().map(|at| match engine.get_mut(at) {
-            Some(surrogate) => self.score_images(surrogate.as_mut(), block, &decoded, labels),
+            Some(surrogate) => score_images(surrogate.as_mut(), &self.judges[*at], block, &decoded, labels),
             None => Ok(Vec::new()),
         });
         let scored = scored.collect::<Result<BlockScores, ScorerError>>();
         self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
         self.ctx.progress.advance(block.len() as u64);
         Ok(scored?)
-    }
-
-    fn score_images(
-        &self,
-        surrogate: &mut dyn Scorer,
-        block: &[ImageRow],
-        decoded: &[Outcome<RgbImage>],
-        labels: &[PlanRow],
-    ) -> Result<Vec<Outcome<Prediction>>, ScorerError> {
-        let good: Vec<&RgbImage> = decoded
-            .iter()
-            .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
-            .collect();
-        let mut scores = surrogate.score(&good)?.into_iter();
-        let mut outcomes = Vec::with_capacity(block.len());
-        for (row, decoded) in block.iter().zip(decoded) {
-            outcomes.push(match decoded {
-                Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
-                Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
-                Outcome::Kept(_) => match scores.next() {
-                    Some(scores) => self.judge(row, scores, labels),
-                    None => Outcome::Failed("no score came back".to_owned()),
-                },
-            });
-        }
-        Ok(outcomes)
-    }
-
-    fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
-        let Some(label_ids) = label_ids(labels, row.item_id) else {
-            return Outcome::Failed("the item is not in the plan".to_owned());
-        };
-        match predict(row.item_id, scores, label_ids, &self.mask) {
-            Ok(prediction) => Outcome::Kept(prediction),
-            Err(error) => Outcome::Failed(error.to_string()),
-        }
     }
 
     /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
@@ -419,7 +380,7 @@ impl Score<'_> {
             SurrogateModel::Onnx(_) => self.facts(at),
         };
         let files = vec![("parquet", predictions_table::encode(&kept)?)];
-        Ok(ShardResult { files, rows, lost, facts, sums: Some(sums_of(&kept, labels)) })
+        Ok(ShardResult { files, rows, lost, facts, sums: Some(self.judges[at].sums(&kept, labels)) })
     }
 }
 
@@ -449,15 +410,31 @@ fn alone_note(name: &str, older: usize) -> String {
     )
 }
 
-/// The classes that are accepted for an item.
-fn label_ids(labels: &[PlanRow], item: ItemId) -> Option<&[i32]> {
-    let at = labels.binary_search_by_key(&item, |label| label.item_id).ok()?;
-    Some(&labels[at].label_ids)
-}
-
-fn sums_of(predictions: &[Prediction], labels: &[PlanRow]) -> ScoreSums {
-    let classes = |row: &'_ Prediction| label_ids(labels, row.item_id).unwrap_or_default();
-    score_sums(predictions.iter().map(|row| (row, classes(row))))
+/// Scores the images of a block that could be decoded.
+fn score_images(
+    surrogate: &mut dyn Scorer,
+    judge: &Judge,
+    block: &[ImageRow],
+    decoded: &[Outcome<RgbImage>],
+    labels: &[PlanRow],
+) -> Result<Vec<Outcome<Prediction>>, ScorerError> {
+    let good: Vec<&RgbImage> = decoded
+        .iter()
+        .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
+        .collect();
+    let mut scores = surrogate.score(&good)?.into_iter();
+    let mut outcomes = Vec::with_capacity(block.len());
+    for (row, decoded) in block.iter().zip(decoded) {
+        outcomes.push(match decoded {
+            Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+            Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
+            Outcome::Kept(_) => match scores.next() {
+                Some(scores) => judge.predict(row, scores, labels),
+                None => Outcome::Failed("no score came back".to_owned()),
+            },
+        });
+    }
+    Ok(outcomes)
 }
 
 /// An image fitted for a surrogate; an image that could not be read keeps its reason.

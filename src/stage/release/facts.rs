@@ -10,6 +10,7 @@ use super::ReleaseError;
 use super::choose::{LeftOut, Reason};
 use super::columns::release_columns;
 use super::evidence::ChosenItem;
+use crate::config::space_of;
 use crate::domain::{
     BaseRecord, CategoryCount, ComparedRecord, DataFileRecord, NearDuplicates, PeopleRecord, QuestionRecord,
     ReleaseForm, ReleaseRecord, RunSpec, SurrogateModel, SurrogateRecord,
@@ -120,6 +121,8 @@ impl Contents<'_> {
             facts.push(SurrogateFacts {
                 name: surrogate.name.clone(),
                 weights_sha256: weights.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string()),
+                space: surrogate.space.clone(),
+                classes: space_of(self.recipe, &surrogate.space).map_or(0, |space| space.len() as u64),
                 licence: match &surrogate.model {
                     SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
                     SurrogateModel::Fake(_) => None,
@@ -177,6 +180,9 @@ pub fn categories(spec: &RunSpec, images: impl IntoIterator<Item = u64>) -> Vec<
             id: category.id.clone(),
             name: category.name.clone(),
             imagenet_ids: category.imagenet_ids.clone(),
+            list_ids: (spec.mine.spaces.iter())
+                .map(|space| (space.name.clone(), space.accepted(&category.id).to_vec()))
+                .collect(),
             images,
         });
     }
