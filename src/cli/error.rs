@@ -11,6 +11,7 @@ use crate::assets::AssetError;
 use crate::config::ConfigError;
 use crate::domain::RuleError;
 use crate::generator::GeneratorError;
+use crate::imported::ImportError;
 use crate::pool::PoolError;
 use crate::scorer::ScorerError;
 use crate::server::ServerError;
@@ -149,9 +150,17 @@ fn generate(error: &GenerateError) -> u8 {
 
 fn mine(error: &MineError) -> u8 {
     match error {
-        MineError::Config(_) | MineError::Table(_) | MineError::OtherDevice { .. } | MineError::AllFailed { .. } => {
+        MineError::Config(_)
+        | MineError::Table(_)
+        | MineError::OtherDevice { .. }
+        | MineError::NoRowMatches { .. }
+        | MineError::AllFailed { .. } => {
             BAD_INPUT
         }
+        MineError::Import { source, .. } => match source {
+            ImportError::Read { .. } => MISSING,
+            ImportError::File { .. } | ImportError::Table(_) => BAD_INPUT,
+        },
         MineError::Prepare(error) => prepare(error),
         MineError::Pool(error) => pool(error),
         MineError::Scorer(error) => scorer(error),
@@ -313,7 +322,7 @@ fn asset(error: &AssetError) -> u8 {
 fn scorer(error: &ScorerError) -> u8 {
     match error {
         ScorerError::Runtime(_) => MISSING,
-        ScorerError::Load { .. } | ScorerError::Mismatch { .. } => BAD_INPUT,
+        ScorerError::Imported { .. } | ScorerError::Load { .. } | ScorerError::Mismatch { .. } => BAD_INPUT,
         ScorerError::Run { .. } => UNEXPECTED,
     }
 }

@@ -25,4 +25,4 @@ pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
-pub use surrogate::{ModelDef, OnnxDef, SurrogateDef, WeightsRef};
+pub use surrogate::{ImportedDef, ModelDef, OnnxDef, SurrogateDef, WeightsRef};

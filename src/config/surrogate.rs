@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, SpaceRef, class_spaces, lookup, lookup::TomlFile, manifest};
 use crate::domain::{
-    CategorySet, ChannelOrder, ClassSpace, DataEntry, Dtype, FakeModel, Geometry, InputSpec, Interpolation, Layout,
+    CategorySet, ChannelOrder, ClassSpace, DataEntry, Dtype, FakeModel, Geometry, ImportedScores, InputSpec, Interpolation, Layout,
     OutputKind, OutputSpec, Resize, Sha256,
 };
 
@@ -30,6 +30,21 @@ pub enum ModelDef {
     Fake(FakeModel),
     /// An ONNX classifier.
     Onnx(Box<OnnxDef>),
+    /// Predictions of another program.
+    Imported(ImportedDef),
+}
+
+/// Predictions of another program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedDef {
+    /// The file.
+    pub path: PathBuf,
+    /// What its numbers are.
+    pub scores: ImportedScores,
+    /// Extra classes in front.
+    pub offset: u32,
+    /// The column or array with the scores, if the TOML names it.
+    pub column: Option<String>,
 }
 
 /// An ONNX classifier.
@@ -63,6 +78,7 @@ pub enum WeightsRef {
 #[serde(deny_unknown_fields)]
 struct RawSurrogate {
     fake: Option<RawFake>,
+    predictions: Option<PathBuf>,
     weights: Option<RawWeights>,
     preprocess: Option<RawGeometry>,
     input: Option<RawInput>,
@@ -107,11 +123,20 @@ struct RawInput {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawOutput {
-    kind: OutputKind,
-    classes: u32,
+    kind: RawKind,
+    classes: Option<u32>,
     offset: Option<u32>,
     name: Option<String>,
     space: Option<String>,
+}
+
+/// What the scores are; not every kind of model has each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawKind {
+    Logits,
+    Probabilities,
+    TopK,
 }
 
 /// Reads and checks the surrogate `name`, which the file `file` in folder `from` names.
@@ -135,7 +160,8 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
 
 fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
-    let onnx_keys = raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
+    let onnx_keys = raw.predictions.is_some()
+        || raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
     if let Some(fake) = raw.fake {
         if !(0.0..=1.0).contains(&fake.accuracy) {
             return Err(ConfigError::value(&found.file, "fake.accuracy", "is outside 0 to 1"));
@@ -148,6 +174,14 @@ fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
             ));
         }
         return Ok(ModelDef::Fake(FakeModel { seed: fake.seed, accuracy: fake.accuracy }));
+    }
+    if let Some(path) = raw.predictions {
+        if raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() {
+            let problem = "is beside the keys of a model; predictions of another program need [output] alone";
+            return Err(ConfigError::value(&found.file, "predictions", problem));
+        }
+        let output = raw.output.ok_or_else(|| missing("output"))?;
+        return imported(found.dir.join(path), output, &found.file).map(ModelDef::Imported);
     }
     Ok(ModelDef::Onnx(Box::new(OnnxDef {
         weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
@@ -208,8 +242,29 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
     Ok(InputSpec { layout, dtype, channels, scale, mean, std, batch })
 }
 
+fn imported(path: PathBuf, raw: RawOutput, file: &str) -> Result<ImportedDef, ConfigError> {
+    let RawOutput { kind, classes, offset, name, space: _ } = raw;
+    if classes.is_some() {
+        let problem = "is not needed: the class space says how many there are; remove it";
+        return Err(ConfigError::value(file, "output.classes", problem));
+    }
+    let scores = match kind {
+        RawKind::Logits => ImportedScores::Logits,
+        RawKind::Probabilities => ImportedScores::Probabilities,
+        RawKind::TopK => ImportedScores::TopK,
+    };
+    Ok(ImportedDef { path, scores, offset: offset.unwrap_or(0), column: name })
+}
+
 fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
     let RawOutput { kind, classes, offset, name, space: _ } = raw;
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    let kind = match kind {
+        RawKind::Logits => OutputKind::Logits,
+        RawKind::Probabilities => OutputKind::Probabilities,
+        RawKind::TopK => return refuse("output.kind", "is top-k, which only imported predictions are"),
+    };
+    let Some(classes) = classes else { return refuse("output.classes", "is missing; an ONNX surrogate needs it") };
     let offset = offset.unwrap_or(0);
     if classes <= offset {
         let problem = format!("is {classes} with offset {offset}; no class is left");

@@ -7,7 +7,7 @@
 
 use super::{
     AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, DiffusionSource, Dtype, FakeImages, FakeModel,
-    FolderSource, GenerateSpec, Geometry, InputSpec, Interpolation, ItemChoice, Key, LabelSource, Layout, NuisanceSet,
+    FolderSource, GenerateSpec, Geometry, ImportedModel, ImportedScores, InputSpec, Interpolation, ItemChoice, Key, LabelSource, Layout, NuisanceSet,
     NuisanceValue, OnnxModel, OutputKind, OutputSpec, PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256,
     SurrogateModel, VerdictRule,
 };
@@ -125,8 +125,24 @@ impl SurrogateModel {
                 Key::new("fake model", 1).field("seed", *seed).field("accuracy", *accuracy).finish()
             }
             Self::Onnx(model) => onnx_model(model),
+            Self::Imported(model) => imported_model(model),
         }
     }
+}
+
+fn imported_model(model: &ImportedModel) -> Sha256 {
+    let ImportedModel { file, scores, offset, column } = model;
+    let scores = match scores {
+        ImportedScores::Logits => "logits",
+        ImportedScores::Probabilities => "probabilities",
+        ImportedScores::TopK => "top-k",
+    };
+    Key::new("imported predictions", 1)
+        .field("file", file.sha256)
+        .field("scores", scores)
+        .field("offset", *offset)
+        .field("column", column.as_deref())
+        .finish()
 }
 
 fn onnx_model(model: &OnnxModel) -> Sha256 {

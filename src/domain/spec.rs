@@ -7,7 +7,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K, Key,
+    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K, ImportedModel, Key,
     PinnedFile, ReleaseSpec, SelectSpec, Sha256,
 };
 
@@ -86,8 +86,10 @@ impl RunSpec {
             GenerateSpec::Fake(_) => {}
         }
         for surrogate in &mut spec.mine.surrogates {
-            if let SurrogateModel::Onnx(onnx) = &mut surrogate.model {
-                shorten(&mut onnx.weights.path);
+            match &mut surrogate.model {
+                SurrogateModel::Onnx(onnx) => shorten(&mut onnx.weights.path),
+                SurrogateModel::Imported(imported) => shorten(&mut imported.file.path),
+                SurrogateModel::Fake(_) => {}
             }
         }
         spec.annotate.sentinels.known_good.iter_mut().for_each(shorten);
@@ -148,6 +150,7 @@ impl SurrogateSpec {
     pub fn weights_sha256(&self) -> Option<Sha256> {
         match &self.model {
             SurrogateModel::Onnx(onnx) => Some(onnx.sha256()),
+            SurrogateModel::Imported(imported) => Some(imported.file.sha256),
             SurrogateModel::Fake(_) => None,
         }
     }
@@ -261,6 +264,8 @@ pub enum SurrogateModel {
     Onnx(Box<OnnxModel>),
     /// A fake classifier, for trying a recipe without any model.
     Fake(FakeModel),
+    /// Predictions that another program has made.
+    Imported(ImportedModel),
 }
 
 /// A fake classifier for fake images: right with a given probability, decided by a hash of the picture.

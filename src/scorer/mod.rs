@@ -24,7 +24,8 @@ pub use error::ScorerError;
 /// Fits an image to the input of a scorer, on any thread; an image that cannot be fitted is dropped.
 pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
     match &spec.model {
-        SurrogateModel::Fake(_) => Outcome::Kept(image.clone()),
+        // What another program has scored is not looked at.
+        SurrogateModel::Fake(_) | SurrogateModel::Imported(_) => Outcome::Kept(image.clone()),
         SurrogateModel::Onnx(model) => match imaging::fit(image, &model.preprocess) {
             Ok(image) => Outcome::Kept(image),
             Err(error) => Outcome::Dropped(error.to_string()),
@@ -69,6 +70,7 @@ impl ScorerFactory {
     pub fn build(&self, spec: &SurrogateSpec, classes: usize, batch: usize) -> Result<Box<dyn Scorer>, ScorerError> {
         match &spec.model {
             SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model, classes))),
+            SurrogateModel::Imported(_) => Err(ScorerError::Imported { name: spec.name.clone() }),
             SurrogateModel::Onnx(model) => {
                 let classifiers = self.onnx.as_ref().ok_or(RuntimeError::Absent)?;
                 Ok(Box::new(classifiers.build(&spec.name, model, batch)?))

@@ -188,6 +188,8 @@ pub struct SurrogateFacts {
     pub name: String,
     /// Hexadecimal SHA-256 of its weights.
     pub weights_sha256: String,
+    /// Whether another program has made its predictions; the hash is then that of their file.
+    pub is_imported: bool,
     /// Name of its class space.
     pub space: String,
     /// How many classes that has.

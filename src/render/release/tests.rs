@@ -41,6 +41,7 @@ fn surrogate(name: &str) -> SurrogateFacts {
     SurrogateFacts {
         name: name.into(),
         weights_sha256: "ab".repeat(32),
+        is_imported: false,
         space: "imagenet-1k".into(),
         classes: 1000,
         licence: Some("apache-2.0".into()),

@@ -117,8 +117,9 @@ fn spaces(release: &Release) -> String {
 /// One surrogate in a sentence.
 pub fn surrogate(surrogate: &SurrogateFacts) -> String {
     let SurrogateFacts { name, weights_sha256, space, classes, accuracy_on_pool, accuracy_on_release, .. } = surrogate;
+    let hash_of = if surrogate.is_imported { "file of imported predictions" } else { "weights" };
     format!(
-        "{name}: SHA-256 of the weights {weights_sha256}, class space {space} ({} classes), top-1 accuracy {} on the \
+        "{name}: SHA-256 of the {hash_of} {weights_sha256}, class space {space} ({} classes), top-1 accuracy {} on the \
          pool and {} on the release.",
         count(*classes),
         percent(*accuracy_on_pool),

@@ -5,6 +5,7 @@
 
 mod dropped;
 mod error;
+mod import;
 mod judge;
 mod queue;
 mod score;

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::MineError;
+use super::import::Imported;
 use super::judge::Judge;
 use super::queue::{self, Prepared, Queued};
 use crate::domain::{
@@ -56,6 +57,8 @@ struct Score<'a> {
     /// For each surrogate, whether it scores one image at a time ([`Scorer::is_alone`]).
     alone: Vec<bool>,
     engines: Mutex<Vec<Engine>>,
+    /// Scores that other programs have made, by place in `surrogates`.
+    imported: BTreeMap<usize, Imported>,
 }
 
 /// One thread's instances (on a GPU the only ones), by place in `surrogates`.
@@ -94,6 +97,7 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
         proven: vec![false; names.len()],
         alone: vec![false; names.len()],
         engines: Mutex::default(),
+        imported: BTreeMap::new(),
     };
     let mut records = for_each_shard(ctx, &pool.plan().ranges, check, work)?;
     // A loop without shards returns no outputs.
@@ -125,6 +129,7 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, Store
 fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
     match &surrogate.model {
         SurrogateModel::Onnx(model) => prepare::check_weights(&surrogate.name, model),
+        SurrogateModel::Imported(model) => prepare::check_file(&surrogate.name, &model.file),
         SurrogateModel::Fake(_) => Ok(()),
     }
 }
@@ -168,24 +173,58 @@ impl ShardWork for Score<'_> {
 
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, MineError> {
         self.run.check_source()?;
-        self.ready(pending)?;
         let images = self.run.image_rows(shard)?;
         let labels = self.run.items(shard)?;
-        let by_surrogate = match self.instances() {
-            Instances::PerCore => self.score_on_all_cores(&images, &labels, pending)?,
-            Instances::PerModel => self.score_through_queues(&images, &labels, pending)?,
-        };
+        let is_imported = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Imported(_));
+        let (imported, looking): (Vec<usize>, Vec<usize>) = pending.iter().copied().partition(is_imported);
+        let mut by_surrogate: BTreeMap<usize, Vec<Outcome<Prediction>>> = BTreeMap::new();
+        for at in imported {
+            by_surrogate.insert(at, self.look_up(at, &images, &labels)?);
+        }
+        if looking.is_empty() {
+            self.ctx.progress.advance(images.len() as u64);
+        } else {
+            self.ready(&looking)?;
+            let scored = match self.instances() {
+                Instances::PerCore => self.score_on_all_cores(&images, &labels, &looking)?,
+                Instances::PerModel => self.score_through_queues(&images, &labels, &looking)?,
+            };
+            by_surrogate.extend(looking.into_iter().zip(scored));
+        }
         // Items that an earlier stage lost count as done.
         self.ctx.progress.advance((labels.len() - images.len()) as u64);
-        let made =
-            pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, &labels, outcomes));
-        let made = made.collect::<Result<Vec<ShardResult>, MineError>>()?;
+        let mut made = Vec::with_capacity(pending.len());
+        for &at in pending {
+            let outcomes = by_surrogate.remove(&at).unwrap_or_default();
+            made.push(self.pack(shard, at, &images, &labels, outcomes)?);
+        }
         pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
         Ok(made)
     }
 }
 
 impl Score<'_> {
+    /// The predictions of an imported scorer, whose file is read when it is needed first.
+    fn look_up(
+        &mut self,
+        at: usize,
+        images: &[ImageRow],
+        labels: &[PlanRow],
+    ) -> Result<Vec<Outcome<Prediction>>, MineError> {
+        let surrogate = self.surrogates[at];
+        let SurrogateModel::Imported(model) = &surrogate.model else { return Ok(Vec::new()) };
+        let imported = match self.imported.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                check_weights(surrogate)?;
+                place.insert(Imported::read(self.run, &surrogate.name, model, self.judges[at].space())?)
+            }
+        };
+        let scores = imported.scores(images)?;
+        let judge = &self.judges[at];
+        Ok(images.iter().zip(scores).map(|(row, scores)| judge.predict(row, scores, labels)).collect())
+    }
+
     /// Loads the runtime and the pending surrogates when the first is needed; mining again by another rule needs
     /// neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), MineError> {
@@ -373,10 +412,15 @@ impl Score<'_> {
         rows.kept = kept.len() as u64;
         if rows.failed > 0 && kept.is_empty() && !self.proven[at] {
             let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
-            return Err(MineError::AllFailed { name: name.clone(), shard, reason });
+            let remedy = match self.surrogates[at].model {
+                SurrogateModel::Imported(_) => "its file of predictions, or what its TOML says of it, is wrong",
+                SurrogateModel::Fake(_) | SurrogateModel::Onnx(_) => "its weights or preprocessing are wrong",
+            };
+            return Err(MineError::AllFailed { name: name.clone(), shard, reason, remedy });
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
+            SurrogateModel::Imported(_) => BTreeMap::from([("runtime".to_owned(), "imported".to_owned())]),
             SurrogateModel::Onnx(_) => self.facts(at),
         };
         let files = vec![("parquet", predictions_table::encode(&kept)?)];

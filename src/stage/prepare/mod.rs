@@ -25,7 +25,7 @@ pub use model::check as check_model;
 pub(super) use model::{find as find_model, look_up as look_up_model};
 pub use resolve::Scorers;
 pub(super) use resolve::{TOOL, adopt, resolve};
-pub(super) use weights::{check_weights, pinned_note};
+pub(super) use weights::{check_file, check_weights, pinned_note};
 
 /// Finds what would stop the mining later: a target that votes; a library that is missing (and cannot be fetched) or
 /// unusable; a device on which models cannot run. Checks nothing for models that have no work left.

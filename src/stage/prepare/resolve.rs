@@ -5,10 +5,10 @@
 //! change.
 
 use super::PrepareError;
-use super::weights::find_weights;
-use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef};
+use super::weights::{find_file, find_weights};
+use crate::config::{ImportedDef, MineRecipe, ModelDef, Recipe, SurrogateDef};
 use crate::domain::{
-    CATEGORIES, CategorySet, ClassSpace, IMAGENET_1K, MineSpec, RunSpec, SurrogateModel, SurrogateSpec,
+    CATEGORIES, CategorySet, ClassSpace, IMAGENET_1K, ImportedModel, MineSpec, RunSpec, SurrogateModel, SurrogateSpec,
 };
 use crate::source::with_model;
 use crate::store::FORMAT;
@@ -72,6 +72,10 @@ impl Scorers {
         }
         let model = match &def.model {
             ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
+            ModelDef::Imported(imported) => {
+                let ImportedDef { path, scores, offset, column } = imported.clone();
+                SurrogateModel::Imported(ImportedModel { file: find_file(&def.name, &path)?, scores, offset, column })
+            }
             ModelDef::Onnx(onnx) => SurrogateModel::Onnx(Box::new(find_weights(ctx, &def.name, onnx)?)),
         };
         self.surrogates.push(SurrogateSpec { name: def.name.clone(), space: name, model });

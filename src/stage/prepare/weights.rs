@@ -41,6 +41,17 @@ pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxMode
     Ok(model)
 }
 
+/// The file of predictions at `path`, hashed.
+pub fn find_file(name: &str, path: &Path) -> Result<PinnedFile, PrepareError> {
+    let Located { path, bytes, sha256 } = Located::at(path, name, None).map_err(|source| of_weights(name, source))?;
+    Ok(PinnedFile { path: real_path(&path), bytes, sha256 })
+}
+
+/// An error if a file is not the one that the spec names.
+pub fn check_file(name: &str, file: &PinnedFile) -> Result<(), PrepareError> {
+    Located::at(&file.path, name, Some(file.sha256)).map(|_| ()).map_err(|source| of_weights(name, source))
+}
+
 /// An error if a file of the model is not the one that the spec names.
 pub fn check_weights(name: &str, model: &OnnxModel) -> Result<(), PrepareError> {
     for file in std::iter::once(&model.weights).chain(&model.data) {

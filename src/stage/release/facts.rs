@@ -121,11 +121,12 @@ impl Contents<'_> {
             facts.push(SurrogateFacts {
                 name: surrogate.name.clone(),
                 weights_sha256: weights.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string()),
+                is_imported: matches!(surrogate.model, SurrogateModel::Imported(_)),
                 space: surrogate.space.clone(),
                 classes: space_of(self.recipe, &surrogate.space).map_or(0, |space| space.len() as u64),
                 licence: match &surrogate.model {
                     SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
-                    SurrogateModel::Fake(_) => None,
+                    SurrogateModel::Fake(_) | SurrogateModel::Imported(_) => None,
                 },
                 accuracy_on_pool: record.right_on_pool as f64 / pool,
                 accuracy_on_release: *right as f64 / released,
