@@ -154,9 +154,7 @@ fn mine(error: &MineError) -> u8 {
         | MineError::Table(_)
         | MineError::OtherDevice { .. }
         | MineError::NoRowMatches { .. }
-        | MineError::AllFailed { .. } => {
-            BAD_INPUT
-        }
+        | MineError::AllFailed { .. } => BAD_INPUT,
         MineError::Import { source, .. } => match source {
             ImportError::Read { .. } => MISSING,
             ImportError::File { .. } | ImportError::Table(_) => BAD_INPUT,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{ConfigError, SpaceRef, class_spaces, lookup, lookup::TomlFile, manifest};
 use crate::domain::{
-    CategorySet, ChannelOrder, ClassSpace, DataEntry, Dtype, FakeModel, Geometry, ImportedScores, InputSpec, Interpolation, Layout,
-    OutputKind, OutputSpec, Resize, Sha256,
+    CategorySet, ChannelOrder, ClassSpace, DataEntry, Dtype, FakeModel, Geometry, ImportedScores, InputSpec,
+    Interpolation, Layout, OutputKind, OutputSpec, Resize, Sha256,
 };
 
 /// A surrogate as its TOML describes it.
@@ -161,7 +161,10 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
 fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
     let onnx_keys = raw.predictions.is_some()
-        || raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
+        || raw.weights.is_some()
+        || raw.preprocess.is_some()
+        || raw.input.is_some()
+        || raw.output.is_some();
     if let Some(fake) = raw.fake {
         if !(0.0..=1.0).contains(&fake.accuracy) {
             return Err(ConfigError::value(&found.file, "fake.accuracy", "is outside 0 to 1"));

@@ -7,9 +7,9 @@
 
 use super::{
     AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, DiffusionSource, Dtype, FakeImages, FakeModel,
-    FolderSource, GenerateSpec, Geometry, ImportedModel, ImportedScores, InputSpec, Interpolation, ItemChoice, Key, LabelSource, Layout, NuisanceSet,
-    NuisanceValue, OnnxModel, OutputKind, OutputSpec, PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256,
-    SurrogateModel, VerdictRule,
+    FolderSource, GenerateSpec, Geometry, ImportedModel, ImportedScores, InputSpec, Interpolation, ItemChoice, Key,
+    LabelSource, Layout, NuisanceSet, NuisanceValue, OnnxModel, OutputKind, OutputSpec, PromptGrid, Question, Resize,
+    SelectSpec, Sentinels, Sha256, SurrogateModel, VerdictRule,
 };
 
 impl GenerateSpec {

@@ -7,8 +7,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K, ImportedModel, Key,
-    PinnedFile, ReleaseSpec, SelectSpec, Sha256,
+    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K,
+    ImportedModel, Key, PinnedFile, ReleaseSpec, SelectSpec, Sha256,
 };
 
 /// A resolved recipe.

@@ -109,15 +109,11 @@ fn key(columns: &[ColumnInfo]) -> Result<(KeyKind, usize), String> {
     ))
 }
 
-fn all(
-    columns: &[ColumnInfo],
-    model: &ImportedModel,
-    names: &ClassNames,
-    key: usize,
-) -> Result<ScoreColumns, String> {
+fn all(columns: &[ColumnInfo], model: &ImportedModel, names: &ClassNames, key: usize) -> Result<ScoreColumns, String> {
     if let Some(wanted) = &model.column {
         let place = columns.iter().position(|column| column.name == *wanted && column.is_list);
-        let lacks = || format!("it has no column of lists `{wanted}` (output.name); its columns are {}", some_names(columns));
+        let lacks =
+            || format!("it has no column of lists `{wanted}` (output.name); its columns are {}", some_names(columns));
         return place.map(ScoreColumns::List).ok_or_else(lacks);
     }
     if let Some(place) = find(columns, &ALL_SCORES, true) {
@@ -196,8 +192,7 @@ mod tests {
         let file = PinnedFile { path: "x".into(), bytes: 0, sha256: Sha256::of(b"") };
         let model = ImportedModel { file, scores, offset: 0, column: None };
         let classes = ["mug", "cup"].map(str::to_owned).to_vec();
-        let space =
-            ClassSpace { name: "x".into(), sha256: None, classes, ids: Vec::new(), accepts: BTreeMap::new() };
+        let space = ClassSpace { name: "x".into(), sha256: None, classes, ids: Vec::new(), accepts: BTreeMap::new() };
         let column = |name: &str| {
             let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
             ColumnInfo { name: inner.unwrap_or(name).to_owned(), is_list: inner.is_some() }

@@ -139,7 +139,8 @@ fn blocks_of(path: &Path) -> Result<Box<dyn Blocks>, ImportError> {
         b"PAR1" => Box::new(parquet::ParquetBlocks::open(path)?),
         [b'P', b'K', ..] => Box::new(npz::NpzBlocks::open(path)?),
         [0x93, b'N', ..] => {
-            let problem = "is one array without the names of its images; save both with numpy.savez(file, path=…, logits=…)";
+            let problem =
+                "is one array without the names of its images; save both with numpy.savez(file, path=…, logits=…)";
             return Err(ImportError::file(&file, problem));
         }
         _ => Box::new(delimited::DelimitedBlocks::open(path)?),

@@ -92,8 +92,10 @@ impl Header {
 impl Element {
     fn parse(descr: &str) -> Result<Self, String> {
         let other = || {
-            format!("has elements of type {descr}; save numbers (float16, float32, float64, integers) or texts of a fixed \
-                     length (astype(str)), not objects")
+            format!(
+                "has elements of type {descr}; save numbers (float16, float32, float64, integers) or texts of a fixed \
+                     length (astype(str)), not objects"
+            )
         };
         let bytes = descr.as_bytes();
         let (&order, rest) = bytes.split_first().ok_or_else(other)?;

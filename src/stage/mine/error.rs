@@ -72,9 +72,7 @@ pub enum MineError {
         folder: String,
     },
     /// Every image of a shard failed for one surrogate.
-    #[error(
-        "surrogate `{name}` failed on every image of shard {shard} ({reason}); {remedy}"
-    )]
+    #[error("surrogate `{name}` failed on every image of shard {shard} ({reason}); {remedy}")]
     AllFailed {
         /// The surrogate.
         name: String,

@@ -37,7 +37,8 @@ impl Imported {
     /// Reads the file of the scorer `name`.
     pub fn read(pool: &Pool, name: &str, model: &ImportedModel, space: &ClassSpace) -> Result<Self, MineError> {
         let ctx = pool.ctx();
-        let file = ScoreFile::open(model, space).map_err(|source| MineError::Import { name: name.to_owned(), source })?;
+        let file =
+            ScoreFile::open(model, space).map_err(|source| MineError::Import { name: name.to_owned(), source })?;
         let keys = Keys::of(pool, file.key())?;
         let width = match model.scores {
             ImportedScores::TopK => 2 * MOST_LISTED,

@@ -27,7 +27,7 @@ use crate::store::{StoreError, write_whole};
 use crate::work::Context;
 use groups::Groups;
 use people::people;
-use words::{category_name, interval, weights};
+use words::{category_name, interval, space_words, weights};
 
 pub use error::ReportError;
 
@@ -189,8 +189,8 @@ fn assemble(
         hard_items: summary.hard(),
         dropped_items: figures.missing as u64,
         near_ties: summary.near_ties(),
-        surrogates: surrogate_rows(spec, &figures),
-        targets: figures.groups.target_rows(spec, &figures.target_runtimes),
+        surrogates: surrogate_rows(pool, &figures),
+        targets: figures.groups.target_rows(pool, &figures.target_runtimes),
         nuisances: figures.groups.nuisance_rows(names.len()),
         failures_histogram: summary.histogram().to_vec(),
         hard_from_failures: Some(needed),
@@ -235,14 +235,15 @@ fn bound(value: f64, none: f64) -> String {
     if value == none { "none".to_owned() } else { format!("at most {value}") }
 }
 
-fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> {
+fn surrogate_rows(pool: &Pool, figures: &Figures) -> Vec<page::SurrogateRow> {
     let (items, hard) = (figures.summary.items(), figures.summary.hard());
     let mut rows = Vec::new();
-    for (bit, surrogate) in spec.voters().into_iter().enumerate() {
+    for (bit, surrogate) in pool.spec().voters().into_iter().enumerate() {
         let (correct, correct_on_hard) = figures.summary.correct(bit);
         rows.push(page::SurrogateRow {
             name: surrogate.name.clone(),
             weights_sha256: weights(surrogate),
+            space: space_words(pool, &surrogate.name),
             accuracy: interval(wilson(correct, items)),
             items,
             correct,
