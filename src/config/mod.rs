@@ -17,6 +17,8 @@ mod overrides;
 mod recipe;
 mod release;
 mod surrogate;
+mod weights_ref;
+mod zero_shot;
 
 pub use categories::{class_names, wordnet_ids};
 pub use error::ConfigError;
@@ -24,4 +26,6 @@ pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
-pub use surrogate::{ModelDef, OnnxDef, SurrogateDef, WeightsRef};
+pub use surrogate::{ModelDef, OnnxDef, SurrogateDef};
+pub use weights_ref::WeightsRef;
+pub use zero_shot::{TextDef, ZeroShotDef};

@@ -1,13 +1,16 @@
 //! The TOML of a surrogate -> its checked definition; `stage` finds the weights later.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::TomlFile, manifest};
+use super::categories::class_names;
+use super::weights_ref::{RawWeights, WeightsRef};
+use super::zero_shot::{self, RawText, ZeroShotDef};
+use super::{ConfigError, lookup, lookup::TomlFile};
 use crate::domain::{
-    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Interpolation, Layout,
-    OutputKind, OutputSpec, Resize, Sha256,
+    Activation, ChannelOrder, Crop, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Interpolation, Layout,
+    OutputKind, OutputSpec, Resize,
 };
 
 /// A surrogate as its TOML describes it.
@@ -28,6 +31,8 @@ pub enum ModelDef {
     Fake(FakeModel),
     /// An ONNX classifier.
     Onnx(Box<OnnxDef>),
+    /// Two towers in ONNX format.
+    ZeroShot(Box<ZeroShotDef>),
 }
 
 /// An ONNX classifier.
@@ -43,20 +48,6 @@ pub struct OnnxDef {
     pub output: OutputSpec,
 }
 
-/// How a surrogate's TOML names its weights.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WeightsRef {
-    /// By id in the data manifest.
-    Entry(DataEntry),
-    /// By path, with an optional hash.
-    Path {
-        /// The file.
-        path: PathBuf,
-        /// The hash that the file must have.
-        sha256: Option<Sha256>,
-    },
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSurrogate {
@@ -64,6 +55,7 @@ struct RawSurrogate {
     weights: Option<RawWeights>,
     preprocess: Option<RawGeometry>,
     input: Option<RawInput>,
+    text: Option<RawText>,
     output: Option<RawOutput>,
 }
 
@@ -80,14 +72,8 @@ struct RawGeometry {
     resize: Resize,
     interpolation: Interpolation,
     crop_px: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawWeights {
-    id: Option<String>,
-    path: Option<PathBuf>,
-    sha256: Option<Sha256>,
+    #[serde(default)]
+    crop: Crop,
 }
 
 #[derive(Deserialize)]
@@ -105,10 +91,22 @@ struct RawInput {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawOutput {
-    kind: OutputKind,
-    classes: u32,
+    kind: RawKind,
+    classes: Option<u32>,
     offset: Option<u32>,
     name: Option<String>,
+    scale: Option<f64>,
+    bias: Option<f64>,
+}
+
+/// What an output's numbers are, of a classifier and of a zero-shot model.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawKind {
+    Logits,
+    Probabilities,
+    Softmax,
+    Sigmoid,
 }
 
 /// Reads and checks the surrogate `name`, which the file `file` in folder `from` names.
@@ -129,6 +127,7 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
 fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
     let onnx_keys = raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
+    let onnx_keys = onnx_keys || raw.text.is_some();
     if let Some(fake) = raw.fake {
         if !(0.0..=1.0).contains(&fake.accuracy) {
             return Err(ConfigError::value(&found.file, "fake.accuracy", "is outside 0 to 1"));
@@ -142,31 +141,43 @@ fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
         }
         return Ok(ModelDef::Fake(FakeModel { seed: fake.seed, accuracy: fake.accuracy }));
     }
-    Ok(ModelDef::Onnx(Box::new(OnnxDef {
-        weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
-        preprocess: geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?,
-        input: input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?,
-        output: output(raw.output.ok_or_else(|| missing("output"))?, &found.file)?,
-    })))
+    let weights = raw.weights.ok_or_else(|| missing("weights"))?.resolve("weights", found)?;
+    let preprocess = geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?;
+    let input = input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?;
+    let outputs = raw.output.ok_or_else(|| missing("output"))?;
+    let Some(text) = raw.text else {
+        let output = output(outputs, &found.file)?;
+        return Ok(ModelDef::Onnx(Box::new(OnnxDef { weights, preprocess, input, output })));
+    };
+    let (activation, scale, bias) = logits(&outputs, &found.file)?;
+    let classes: Vec<String> = class_names().into_iter().map(str::to_owned).collect();
+    let (text, output) = (text.resolve(&classes, found)?, outputs.name);
+    let def = ZeroShotDef { weights, preprocess, input, output, text, activation, scale, bias };
+    Ok(ModelDef::ZeroShot(Box::new(def)))
 }
 
-fn weights(raw: RawWeights, found: &TomlFile) -> Result<WeightsRef, ConfigError> {
-    match (raw.id, raw.path) {
-        (Some(_), None) if raw.sha256.is_some() => Err(ConfigError::value(
-            &found.file,
-            "weights.sha256",
-            "belongs to `path`; with `id` the data manifest gives the hash",
-        )),
-        (Some(id), None) => manifest::entry(&id, &found.dir, &found.file).map(WeightsRef::Entry),
-        (None, Some(path)) => Ok(WeightsRef::Path { path: found.dir.join(path), sha256: raw.sha256 }),
-        _ => Err(ConfigError::value(&found.file, "weights", "needs either `id` (in data-manifest.toml) or `path`")),
+/// `[output]` of a zero-shot model: activation, scale, bias.
+fn logits(raw: &RawOutput, file: &str) -> Result<(Activation, f64, f64), ConfigError> {
+    let activation = match raw.kind {
+        RawKind::Softmax => Activation::Softmax,
+        RawKind::Sigmoid => Activation::Sigmoid,
+        RawKind::Logits | RawKind::Probabilities => {
+            let problem = "is that of a classifier, but there is [text]; write \"softmax\" or \"sigmoid\"";
+            return Err(ConfigError::value(file, "output.kind", problem));
+        }
+    };
+    if raw.classes.is_some() || raw.offset.is_some() {
+        let problem = "has classes or offset, which belong to a classifier; a zero-shot model has those of text.names";
+        return Err(ConfigError::value(file, "output", problem));
     }
+    let (scale, bias) = zero_shot::scale_and_bias(raw.scale, raw.bias, file)?;
+    Ok((activation, scale, bias))
 }
 
 fn geometry(raw: RawGeometry, file: &str) -> Result<Geometry, ConfigError> {
     const LARGEST: u32 = 8192;
-    let RawGeometry { resize, interpolation, crop_px } = raw;
-    let geometry = Geometry { resize, interpolation, crop_px };
+    let RawGeometry { resize, interpolation, crop_px, crop } = raw;
+    let geometry = Geometry { resize, interpolation, crop_px, crop };
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
     let side = match geometry.resize {
         Resize::Shorter(side) | Resize::Squash(side) => side,
@@ -202,10 +213,24 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
 }
 
 fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    let kind = match raw.kind {
+        RawKind::Logits => OutputKind::Logits,
+        RawKind::Probabilities => OutputKind::Probabilities,
+        RawKind::Softmax | RawKind::Sigmoid => {
+            return refuse("output.kind", "is that of a zero-shot model, which needs [text]");
+        }
+    };
+    if raw.scale.is_some() || raw.bias.is_some() {
+        return refuse("output", "has scale or bias, which belong to a zero-shot model, and there is no [text]");
+    }
     let offset = raw.offset.unwrap_or(0);
-    if u64::from(raw.classes) != u64::from(offset) + IMAGENET_CLASSES as u64 {
-        let problem = format!("is {} with offset {offset}; it must be the offset plus ImageNet's 1000", raw.classes);
+    let Some(classes) = raw.classes else {
+        return refuse("output.classes", "is missing; write how many numbers the model gives for a picture");
+    };
+    if u64::from(classes) != u64::from(offset) + IMAGENET_CLASSES as u64 {
+        let problem = format!("is {classes} with offset {offset}; it must be the offset plus ImageNet's 1000");
         return Err(ConfigError::value(file, "output.classes", problem));
     }
-    Ok(OutputSpec { kind: raw.kind, classes: raw.classes, offset, name: raw.name })
+    Ok(OutputSpec { kind, classes, offset, name: raw.name })
 }

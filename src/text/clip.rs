@@ -48,7 +48,10 @@ impl Tokens {
         tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
         let id = |token: &str| tokenizer.token_to_id(token).ok_or_else(|| bad(format!("has no token `{token}`")));
         let padding = padding(root)?;
-        let (begin, end, padding) = (id(BEGIN)?, id(END)?, id(&padding)?);
+        let ids = (id(BEGIN)?, id(END)?, id(&padding)?);
+        // In diffusers a padding token is special wherever it stands: `!` never joins the word before it.
+        let _known = tokenizer.add_special_tokens([AddedToken::from(padding, true)]).map_err(|e| bad(e.to_string()))?;
+        let (begin, end, padding) = ids;
         let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
         if largest as usize >= vocabulary {
             return Err(bad(format!("has token {largest}, but the text encoder's `vocab_size` is {vocabulary}")));

@@ -22,7 +22,7 @@ use crate::domain::{
 use crate::imaging::RgbImage;
 use crate::pool::{Pool, predictions_key};
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
-use crate::stage::prepare::{self, PrepareError};
+use crate::stage::prepare;
 use crate::stats::{ClassMask, predict, score_sums};
 use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
 use crate::table::predictions_table;
@@ -117,14 +117,6 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, Store
     Ok(counted)
 }
 
-/// An error if the weights are not the ones that the spec names.
-fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
-    match &surrogate.model {
-        SurrogateModel::Onnx(model) => prepare::check_weights(&surrogate.name, model),
-        SurrogateModel::Fake(_) => Ok(()),
-    }
-}
-
 /// An error if the requested device is of another kind (CPU, CUDA) than the one that made the predictions of the run.
 fn check_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> Result<(), MineError> {
     if ctx.device == Device::Auto {
@@ -185,7 +177,7 @@ impl Score<'_> {
     /// Loads the runtime and the pending surrogates when the first is needed; mining again by another rule needs
     /// neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), MineError> {
-        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
+        let real = |at: &usize| self.surrogates[*at].model.needs_runtime();
         if self.factory.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
             self.runtime_loaded = pending.iter().any(real);
             self.factory = Some(self.load_factory(pending)?);
@@ -201,7 +193,7 @@ impl Score<'_> {
         }
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
         let fresh: Vec<usize> = fresh.copied().collect();
-        fresh.iter().try_for_each(|&at| check_weights(surrogates[at]))?;
+        fresh.iter().try_for_each(|&at| prepare::check_weights(surrogates[at]))?;
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
@@ -239,7 +231,7 @@ impl Score<'_> {
         let ready = prepare::ready(self.ctx)?;
         ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
         let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
-        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances);
+        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances, self.ctx.data.cache());
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
         self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), prepare::described(factory.facts())));
         Ok(factory)
@@ -416,7 +408,7 @@ impl Score<'_> {
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
-            SurrogateModel::Onnx(_) => self.facts(at),
+            SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => self.facts(at),
         };
         let files = vec![("parquet", predictions_table::encode(&kept)?)];
         Ok(ShardResult { files, rows, lost, facts, sums: Some(sums_of(&kept, labels)) })

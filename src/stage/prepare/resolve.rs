@@ -5,7 +5,7 @@
 //! change.
 
 use super::PrepareError;
-use super::weights::find_weights;
+use super::weights::{find_weights, find_zero_shot};
 use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef};
 use crate::domain::{MineSpec, RunSpec, SurrogateModel, SurrogateSpec};
 use crate::source::with_model;
@@ -49,6 +49,7 @@ pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
 pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
     let model = match &def.model {
         ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
+        ModelDef::ZeroShot(zero_shot) => SurrogateModel::ZeroShot(Box::new(find_zero_shot(ctx, &def.name, zero_shot)?)),
         ModelDef::Onnx(onnx) => SurrogateModel::Onnx(Box::new(find_weights(ctx, &def.name, onnx)?)),
     };
     Ok(SurrogateSpec { name: def.name.clone(), model })

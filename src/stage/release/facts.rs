@@ -12,7 +12,7 @@ use super::columns::release_columns;
 use super::evidence::ChosenItem;
 use crate::domain::{
     BaseRecord, CategoryCount, ComparedRecord, DataFileRecord, NearDuplicates, PeopleRecord, QuestionRecord,
-    ReleaseForm, ReleaseRecord, RunSpec, SurrogateModel, SurrogateRecord,
+    ReleaseForm, ReleaseRecord, RunSpec, SurrogateRecord,
 };
 use crate::pool::Pool;
 use crate::render::release::{
@@ -120,10 +120,7 @@ impl Contents<'_> {
             facts.push(SurrogateFacts {
                 name: surrogate.name.clone(),
                 weights_sha256: weights.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string()),
-                licence: match &surrogate.model {
-                    SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
-                    SurrogateModel::Fake(_) => None,
-                },
+                licence: surrogate.model.licence().map(str::to_owned),
                 accuracy_on_pool: record.right_on_pool as f64 / pool,
                 accuracy_on_release: *right as f64 / released,
             });
