@@ -245,6 +245,12 @@ impl SurrogateModel {
         }
     }
 
+    /// The paths of its graphs and tokenizer; none for a fake.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let tokenizer = if let Self::ZeroShot(model) = self { Some(model.text.tokenizer.path.clone()) } else { None };
+        self.graphs().into_iter().map(|graph| graph.weights.path).chain(tokenizer).collect()
+    }
+
     /// Whether ONNX Runtime scores.
     pub fn needs_runtime(&self) -> bool {
         !matches!(self, Self::Fake(_))

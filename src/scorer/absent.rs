@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::contract::{Instances, Scorer};
+use super::contract::{Instances, Scorer, Stop};
 use super::error::ScorerError;
 use crate::domain::{Compared, Device, OnnxModel, Outcome, Scores, ZeroShotModel};
 use crate::imaging::RgbImage;
@@ -29,7 +29,13 @@ impl OnnxScorers {
     }
 
     /// Always [`RuntimeError::Absent`].
-    pub fn zero_shot(&self, _name: &str, _model: &ZeroShotModel, _batch: usize) -> Result<NoScorer, ScorerError> {
+    pub fn zero_shot(
+        &self,
+        _name: &str,
+        _model: &ZeroShotModel,
+        _batch: usize,
+        _stop: Stop,
+    ) -> Result<NoScorer, ScorerError> {
         Err(RuntimeError::Absent.into())
     }
 

@@ -19,7 +19,7 @@ use crate::domain::{Compared, Geometry, Outcome, SurrogateModel, SurrogateSpec};
 use crate::imaging::{self, RgbImage};
 use crate::onnx::{Chosen, Runtime, RuntimeError};
 
-pub use contract::{Instances, Scorer};
+pub use contract::{Instances, Scorer, Stop};
 pub use error::ScorerError;
 
 /// Fits an image to the input of a scorer, on any thread; an image that cannot be fitted is dropped.
@@ -88,12 +88,13 @@ impl ScorerFactory {
     }
 
     /// Builds an instance of a scorer that is called with `batch` images at a time; instances share what they can.
-    pub fn build(&self, spec: &SurrogateSpec, batch: usize) -> Result<Box<dyn Scorer>, ScorerError> {
+    /// Reading the texts of many classes takes minutes, and ends early where `stop` says so.
+    pub fn build(&self, spec: &SurrogateSpec, batch: usize, stop: Stop) -> Result<Box<dyn Scorer>, ScorerError> {
         let onnx = || self.onnx.as_ref().ok_or(RuntimeError::Absent);
         match &spec.model {
             SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),
             SurrogateModel::Onnx(model) => Ok(Box::new(onnx()?.classifier(&spec.name, model, batch)?)),
-            SurrogateModel::ZeroShot(model) => Ok(Box::new(onnx()?.zero_shot(&spec.name, model, batch)?)),
+            SurrogateModel::ZeroShot(model) => Ok(Box::new(onnx()?.zero_shot(&spec.name, model, batch, stop)?)),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::row_cache;
 use super::sessions::Sessions;
 use super::text_tower::{TextSide, TextTower};
 use crate::domain::{Device, Key, Sha256};
+use crate::scorer::contract::Stop;
 use crate::scorer::error::ScorerError;
 
 /// One row of length 1 for each class.
@@ -23,17 +24,27 @@ pub struct ClassRows {
     pub numbers: Vec<f32>,
 }
 
-/// The rows of the model's classes, from the cache in `cache` if they are there.
-pub fn rows(text: &TextSide, sessions: &Sessions, cache: &Path) -> Result<ClassRows, ScorerError> {
+/// The rows of the model's classes, `width` numbers each as those of pictures. `place`: the program's cache, in which
+/// they are looked for and kept, and whether to stop.
+pub fn rows(
+    text: &TextSide,
+    width: usize,
+    sessions: &Sessions,
+    place: (&Path, Stop),
+) -> Result<ClassRows, ScorerError> {
+    let (cache, stop) = place;
     let texts = text.model.texts();
     let key = key(text, sessions, &texts);
     let classes = text.model.names.len();
     if let Some(numbers) = row_cache::read(cache, key).filter(|numbers| numbers.len().is_multiple_of(classes)) {
-        return Ok(ClassRows { width: numbers.len() / classes, numbers });
+        text.same_width(numbers.len() / classes, width)?;
+        return Ok(ClassRows { width, numbers });
     }
-    let made = make(text, sessions, &texts)?;
+    text.check_width(sessions, width)?;
+    let made = make(text, sessions, &texts, stop)?;
     // Without a cache the next run makes them again.
     let _not_kept = row_cache::write(cache, key, &made.numbers);
+    text.model.text.graph.iter().for_each(|graph| sessions.forget(graph));
     Ok(made)
 }
 
@@ -53,7 +64,7 @@ fn key(text: &TextSide, sessions: &Sessions, texts: &[String]) -> Sha256 {
         .finish()
 }
 
-fn make(text: &TextSide, sessions: &Sessions, texts: &[String]) -> Result<ClassRows, ScorerError> {
+fn make(text: &TextSide, sessions: &Sessions, texts: &[String], stop: Stop) -> Result<ClassRows, ScorerError> {
     let templates = text.model.templates.len();
     let classes: Vec<&[String]> = texts.chunks(templates).collect();
     let (next, made) = (AtomicUsize::new(0), Mutex::new(vec![Vec::new(); classes.len()]));
@@ -62,8 +73,8 @@ fn make(text: &TextSide, sessions: &Sessions, texts: &[String]) -> Result<ClassR
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(texts) = classes.get(at) else { return Ok(()) };
-            let row =
-                class_row(text, &mut tower, texts).inspect_err(|_| next.store(classes.len(), Ordering::Relaxed))?;
+            let row = if stop() { Err(text.mismatch(STOPPED.to_owned())) } else { class_row(text, &mut tower, texts) };
+            let row = row.inspect_err(|_| next.store(classes.len(), Ordering::Relaxed))?;
             made.lock().unwrap_or_else(PoisonError::into_inner)[at] = row;
         }
     };
@@ -85,6 +96,8 @@ fn make(text: &TextSide, sessions: &Sessions, texts: &[String]) -> Result<ClassR
     Ok(ClassRows { width, numbers: rows.concat() })
 }
 
+/// What is said where the process was asked to stop, unless the caller says it better.
+const STOPPED: &str = "reading its texts was stopped";
 /// What is said of a thread that did not come back.
 const PANIC: &str = "reading its texts failed; this is a bug of hardset: please report it";
 

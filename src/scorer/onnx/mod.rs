@@ -29,18 +29,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::contract::{Instances, Scorer};
+use super::contract::{Instances, Scorer, Stop};
 use super::error::ScorerError;
 use crate::domain::{Compared, Device, OnnxModel, ZeroShotModel};
 use crate::imaging::RgbImage;
 use crate::onnx::Runtime;
+use crate::text::TextIds;
 use class_rows::ClassRows;
 use classifier::Classifier;
 use doctor::Examined;
 use graph::PictureGraph;
 use pictures::Pictures;
 use sessions::Sessions;
-use text_inputs::Beside;
 use text_tower::TextSide;
 use zero_shot::ZeroShot;
 
@@ -73,7 +73,7 @@ impl OnnxScorers {
         model: &OnnxModel,
         batch: usize,
     ) -> Result<impl Scorer + 'static, ScorerError> {
-        let pictures = self.pictures(name, &PictureGraph::of_classifier(model), &Beside::Nothing, batch)?;
+        let pictures = self.pictures(name, &PictureGraph::of_classifier(model), None, batch)?;
         Classifier::new(name, model, pictures)
     }
 
@@ -84,13 +84,11 @@ impl OnnxScorers {
         name: &str,
         model: &ZeroShotModel,
         batch: usize,
+        stop: Stop,
     ) -> Result<impl Scorer + 'static, ScorerError> {
         let text = TextSide::read(name, model)?;
-        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), &text.beside_pictures()?, batch)?;
-        let make = || {
-            text.check_width(&self.sessions, pictures.width())?;
-            Ok(Arc::new(class_rows::rows(&text, &self.sessions, &self.cache)?))
-        };
+        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), Some(&text.encode("")?), batch)?;
+        let make = || class_rows::rows(&text, pictures.width(), &self.sessions, (&self.cache, stop)).map(Arc::new);
         let rows = once(&self.rows, name, make)?;
         Ok(ZeroShot::new(model, pictures, rows))
     }
@@ -105,7 +103,7 @@ impl OnnxScorers {
     ) -> Result<Vec<Compared>, ScorerError> {
         let text = TextSide::read(name, model)?;
         let batch = self.instances.default_batch() as usize;
-        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), &text.beside_pictures()?, batch)?;
+        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), Some(&text.encode("")?), batch)?;
         text.check_width(&self.sessions, pictures.width())?;
         let tower = text.tower_on_device(&self.sessions)?;
         Examined { text: &text, tower, pictures, photo }.compare(reference)
@@ -117,7 +115,7 @@ impl OnnxScorers {
         &self,
         name: &str,
         graph: &PictureGraph,
-        beside: &Beside,
+        beside: Option<&TextIds>,
         batch: usize,
     ) -> Result<Pictures, ScorerError> {
         let mut pictures = self.instance(name, graph, beside, batch)?;
@@ -138,7 +136,7 @@ impl OnnxScorers {
         &self,
         name: &str,
         graph: &PictureGraph,
-        beside: &Beside,
+        beside: Option<&TextIds>,
         batch: usize,
     ) -> Result<Pictures, ScorerError> {
         match self.instances {

@@ -14,11 +14,12 @@ use super::neighbours;
 use super::output::rows_of;
 use super::shape::{self, Call};
 use super::tensor::Filler;
-use super::text_inputs::Beside;
+use super::text_inputs::{Values, beside_pictures};
 use crate::domain::{Device, Dtype, Geometry, Outcome, Scores};
 use crate::imaging::{self, RgbImage};
 use crate::onnx::plain;
 use crate::scorer::error::ScorerError;
+use crate::text::TextIds;
 
 /// See the module.
 pub struct Pictures {
@@ -40,7 +41,7 @@ pub struct Pictures {
 
 enum AnySession {
     /// Called with a new tensor each time, and with the same values for other inputs.
-    Free(Session, Vec<(String, DynValue)>),
+    Free(Session, Values),
     /// Called with the same tensor each time.
     Bound(Box<Bound>),
 }
@@ -58,7 +59,7 @@ impl Pictures {
         name: &str,
         graph: &PictureGraph,
         session: Session,
-        beside: &Beside,
+        beside: Option<&TextIds>,
         batch: usize,
     ) -> Result<Self, ScorerError> {
         let (call, values) = checked(name, graph, &session, (beside, batch))?;
@@ -71,7 +72,7 @@ impl Pictures {
         name: &str,
         graph: &PictureGraph,
         session: Session,
-        beside: &Beside,
+        beside: Option<&TextIds>,
         place: (usize, Device),
     ) -> Result<Self, ScorerError> {
         let (batch, device) = place;
@@ -241,12 +242,14 @@ fn checked(
     name: &str,
     graph: &PictureGraph,
     session: &Session,
-    with: (&Beside, usize),
-) -> Result<(Call, Vec<(String, DynValue)>), ScorerError> {
+    with: (Option<&TextIds>, usize),
+) -> Result<(Call, Values), ScorerError> {
     let (beside, batch) = with;
     let mismatch = |problem: String| ScorerError::Mismatch { name: name.to_owned(), problem };
     let call = shape::check(session, graph, batch).map_err(mismatch)?;
-    let values = beside.values(session, &call, call.batch.unwrap_or(batch)).map_err(mismatch)?;
+    let batch = call.batch.unwrap_or(batch);
+    let values = beside.map(|text| beside_pictures(session.inputs(), text, batch)).transpose().map_err(mismatch)?;
+    let values = values.unwrap_or_default();
     Ok((call, values))
 }
 

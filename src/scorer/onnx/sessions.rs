@@ -70,6 +70,11 @@ impl Sessions {
         }
     }
 
+    /// Frees the packed weights of a graph of which no more sessions are made, once the last one is gone.
+    pub fn forget(&self, graph: &OnnxGraph) {
+        self.packed.lock().unwrap_or_else(PoisonError::into_inner).remove(&graph.sha256());
+    }
+
     /// The name of the graph's batch dimension, if it is open and has a name.
     fn batch_dimension(&self, graph: &OnnxGraph) -> ort::Result<Option<String>> {
         // Only a session has this information; without optimisations it is made quickly.

@@ -42,7 +42,7 @@ pub fn check(session: &Session, model: &PictureGraph, batch: usize) -> Result<Ca
     let is_tower = model.classes.is_none();
     let input = match (inputs, is_tower) {
         ([input], _) => input,
-        (_, true) => main_input(inputs).ok_or_else(|| no_pictures(inputs))?,
+        (_, true) => picture_input(inputs).ok_or_else(|| no_pictures(inputs))?,
         (_, false) => {
             return Err(format!(
                 "the model has {} inputs ({}), but an image classifier has one",
@@ -62,11 +62,17 @@ fn no_pictures(inputs: &[Outlet]) -> String {
     format!("its image tower has no input for pictures (`{PIXELS}`); it has {}: is it the text tower?", names(inputs))
 }
 
-/// The input for pictures, or else the one for texts: by its usual name, else the only one.
+/// The input for pictures: by its usual name, else the only one with four axes.
+pub fn picture_input(inputs: &[Outlet]) -> Option<&Outlet> {
+    let named = inputs.iter().find(|input| input.name() == PIXELS);
+    let has_four = |input: &&Outlet| matches!(input.dtype(), ValueType::Tensor { shape, .. } if shape.len() == 4);
+    let mut with_four = inputs.iter().filter(has_four);
+    named.or_else(|| with_four.next().filter(|_| with_four.next().is_none()))
+}
+
+/// The input whose batch is that of a call: for pictures, else for texts.
 pub fn main_input(inputs: &[Outlet]) -> Option<&Outlet> {
-    let named = |name: &str| inputs.iter().find(|input| input.name() == name);
-    let only = || if let [only] = inputs { Some(only) } else { None };
-    named(PIXELS).or_else(only).or_else(|| named(IDS))
+    picture_input(inputs).or_else(|| inputs.iter().find(|input| input.name() == IDS)).or_else(|| inputs.first())
 }
 
 /// The name of an input's batch dimension, if it is open and has one: `batch_size`.

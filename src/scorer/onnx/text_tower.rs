@@ -10,8 +10,8 @@ use ort::value::{DynValue, Outlet, Tensor};
 use super::output::rows_of;
 use super::pictures::run_error;
 use super::sessions::Sessions;
-use super::shape::{self, IDS, OF_TEXTS, PIXELS};
-use super::text_inputs::{self, Beside};
+use super::shape::{self, IDS, OF_TEXTS};
+use super::text_inputs::{self, TextInputs};
 use crate::domain::{Device, Dtype, OnnxGraph, ZeroShotModel};
 use crate::scorer::error::ScorerError;
 use crate::text::{TextIds, TowerTokens};
@@ -47,14 +47,6 @@ impl<'a> TextSide<'a> {
         Ok(Self { name, model, tokens })
     }
 
-    /// What the image side's inputs for texts get: nothing unless it is a joint model.
-    pub fn beside_pictures(&self) -> Result<Beside, ScorerError> {
-        match self.model.text.graph {
-            Some(_) => Ok(Beside::Nothing),
-            None => Ok(Beside::Text(self.encode("")?)),
-        }
-    }
-
     /// The graph that reads texts.
     pub fn graph(&self) -> &OnnxGraph {
         self.model.text.graph.as_ref().unwrap_or(&self.model.image.graph)
@@ -74,14 +66,18 @@ impl<'a> TextSide<'a> {
         let row = tower.row(&text).map_err(|error| self.of_vocabulary(error, largest))?;
         text.ids.fill(largest);
         tower.row(&text).map_err(|error| self.of_vocabulary(error, largest))?;
-        if row.len() == width {
+        self.same_width(row.len(), width)
+    }
+
+    /// An error if rows of texts have another length than those of pictures.
+    pub fn same_width(&self, of_texts: usize, of_pictures: usize) -> Result<(), ScorerError> {
+        if of_texts == of_pictures {
             return Ok(());
         }
         let (text, image) = (self.graph().weights.path.display(), self.model.image.graph.weights.path.display());
         Err(self.mismatch(format!(
-            "the text tower {text} gives rows of {} numbers, but the image tower {image} gives rows of {width}; take \
-             both from one model, or name other outputs with text.output and output.name",
-            row.len()
+            "the text tower {text} gives rows of {of_texts} numbers, but the image tower {image} gives rows of \
+             {of_pictures}; take both from one model, or name other outputs with text.output and output.name"
         )))
     }
 
@@ -104,19 +100,17 @@ impl<'a> TextSide<'a> {
     /// The tower in `session`, which is its graph's.
     pub fn tower(&self, session: Session) -> Result<TextTower, ScorerError> {
         let mismatch = |problem: String| self.mismatch(format!("its text tower cannot be used: {problem}"));
+        let inputs = session.inputs();
+        let Some(texts) = TextInputs::of(inputs).map_err(mismatch)? else {
+            let names = shape::names(inputs);
+            let problem = format!("it has no input for token ids (`{IDS}`), only {names}; name it with text.weights");
+            return Err(mismatch(format!("{problem}: is it the image tower?")));
+        };
+        let batch = texts.batch().map_err(mismatch)?.unwrap_or(1);
         let output = shape::pick_output(session.outputs(), self.model.text.output.as_deref(), &OF_TEXTS, "text.output");
         let output = output.map_err(mismatch)?;
-        let mut batch = 1;
-        for input in session.inputs().iter().filter(|input| input.name() != PIXELS) {
-            batch = text_inputs::fixed(input, 0).map_err(mismatch)?.unwrap_or(batch);
-        }
-        let has_ids = session.inputs().iter().any(|input| input.name() == IDS) || session.inputs().len() == 1;
-        if !has_ids {
-            let names = shape::names(session.inputs());
-            return Err(mismatch(format!("it has no input `{IDS}` for token ids; it has {names}")));
-        }
-        let pixels = session.inputs().iter().find(|input| input.name() == PIXELS);
-        let pictures = pixels.map(|input| self.no_pictures(input, batch)).transpose().map_err(mismatch)?;
+        let pictures = shape::picture_input(inputs).map(|input| self.no_pictures(input, batch));
+        let pictures = pictures.transpose().map_err(mismatch)?;
         Ok(TextTower { name: self.name.to_owned(), session, output, batch, pictures })
     }
 
@@ -153,11 +147,9 @@ impl TextTower {
     /// The row of a text.
     pub fn row(&mut self, text: &TextIds) -> Result<Vec<f32>, ScorerError> {
         let mismatch = |problem: String| ScorerError::Mismatch { name: self.name.clone(), problem };
-        let mut inputs = Vec::new();
-        for input in self.session.inputs().iter().filter(|input| input.name() != PIXELS) {
-            let value = text_inputs::value(input, text, self.batch).map_err(mismatch)?;
-            inputs.push((input.name().to_owned(), SessionInputValue::from(value)));
-        }
+        let texts = TextInputs::of(self.session.inputs()).map_err(mismatch)?;
+        let values = texts.map(|texts| texts.values(text, self.batch)).transpose().map_err(mismatch)?;
+        let mut inputs: Vec<_> = values.unwrap_or_default().into_iter().map(|(name, v)| (name, v.into())).collect();
         let pictures = self.pictures.iter();
         inputs.extend(pictures.map(|(name, value)| (name.clone(), SessionInputValue::from(value))));
         let outputs = self.session.run(inputs).map_err(|error| run_error(&self.name, &error))?;

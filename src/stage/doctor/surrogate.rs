@@ -39,7 +39,10 @@ pub fn doctor(
     let compared = match reference {
         Some(reference) => factory.compare(&spec, reference, &|name| photo(ctx, name))?,
         None => {
-            factory.build(&spec, instances.default_batch() as usize)?;
+            let stop = || ctx.check_stop().is_err();
+            let built = factory.build(&spec, instances.default_batch() as usize, &stop);
+            ctx.check_stop()?;
+            built?;
             Vec::new()
         }
     };

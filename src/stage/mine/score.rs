@@ -194,17 +194,21 @@ impl Score<'_> {
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
         let fresh: Vec<usize> = fresh.copied().collect();
         fresh.iter().try_for_each(|&at| prepare::check_weights(surrogates[at]))?;
+        let ctx = self.ctx;
+        let stop = || ctx.check_stop().is_err();
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
-                    place.insert(factory.build(surrogates[at], batch)?);
+                    place.insert(factory.build(surrogates[at], batch, &stop)?);
                 }
             }
             Ok(())
         };
         // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
         // 26610).
-        self.pool.install(|| engines.par_iter_mut().try_for_each(load))?;
+        let loaded = self.pool.install(|| engines.par_iter_mut().try_for_each(load));
+        ctx.check_stop()?;
+        loaded?;
         for at in fresh {
             self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
             if self.alone[at] {

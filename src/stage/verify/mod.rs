@@ -120,8 +120,8 @@ impl Run<'_> {
 /// Compares the weights of the scorers, where they still are, with those that made the predictions.
 fn verify_weights(spec: &RunSpec, verified: &mut Verified) {
     for scorer in spec.scored() {
-        let graphs = scorer.model.graphs();
-        if graphs.is_empty() || !graphs.iter().all(|graph| graph.weights.path.exists()) {
+        let paths = scorer.model.paths();
+        if paths.is_empty() || !paths.iter().all(|path| path.exists()) {
             continue;
         }
         if let Err(error) = check_weights(scorer) {
