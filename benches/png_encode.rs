@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use hardset::domain::{Geometry, Interpolation, Resize};
+use hardset::domain::{Crop, Geometry, Interpolation, Resize};
 use hardset::imaging::{DecodeLimits, RgbImage, decode, encode_png, fit};
 use rayon::prelude::*;
 
@@ -20,8 +20,12 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn photographs(folder: &Path) -> Result<Vec<RgbImage>> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
-    let geometry =
-        Geometry { resize: Resize::Shorter(SIDE_PX), interpolation: Interpolation::Bicubic, crop_px: SIDE_PX };
+    let geometry = Geometry {
+        resize: Resize::Shorter(SIDE_PX),
+        interpolation: Interpolation::Bicubic,
+        crop_px: SIDE_PX,
+        crop: Crop::Round,
+    };
     let mut images = Vec::new();
     for path in paths {
         let Ok(image) = decode(&std::fs::read(&path)?, &DecodeLimits::default()) else { continue };

@@ -15,7 +15,7 @@ pub mod people;
 pub mod stats;
 pub mod store;
 pub mod table;
-#[cfg(feature = "diffusion")]
+#[cfg(feature = "onnx")]
 pub mod text;
 
 pub mod assets;

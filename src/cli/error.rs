@@ -132,6 +132,7 @@ fn prepare(error: &PrepareError) -> u8 {
         PrepareError::Asset(error) => asset(error),
         PrepareError::Weights { source, .. } => asset(source),
         PrepareError::Generator(error) => generator(error),
+        PrepareError::Scorer(error) => scorer(error),
         PrepareError::Runtime(_) | PrepareError::NoData { .. } => MISSING,
     }
 }

@@ -257,6 +257,12 @@ impl ClassList {
         Ok(space)
     }
 
+    /// The space without a run: no class of it counts as right.
+    pub fn unmapped(&self) -> ClassSpace {
+        let (name, sha256, accepts) = (self.name.clone(), Some(self.sha256), BTreeMap::new());
+        ClassSpace { name, sha256, classes: self.names(), ids: self.ids(), accepts }
+    }
+
     fn all_accept(&self, set: &CategorySet, space: &ClassSpace, remedy: &str) -> Result<(), ConfigError> {
         let mut without = Vec::new();
         for category in &set.entries {

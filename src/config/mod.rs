@@ -18,6 +18,8 @@ mod overrides;
 mod recipe;
 mod release;
 mod surrogate;
+mod weights_ref;
+mod zero_shot;
 
 pub use class_spaces::{ClassList, SpaceRef, class_names, space_of, wordnet_ids};
 pub use error::ConfigError;
@@ -25,4 +27,6 @@ pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
-pub use surrogate::{ImportedDef, ModelDef, OnnxDef, SurrogateDef, WeightsRef};
+pub use surrogate::{ImportedDef, ModelDef, OnnxDef, SurrogateDef};
+pub use weights_ref::WeightsRef;
+pub use zero_shot::{TextDef, ZeroShotDef};

@@ -6,10 +6,10 @@
 //! for the file.
 
 use super::{
-    AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, DiffusionSource, Dtype, FakeImages, FakeModel,
-    FolderSource, GenerateSpec, Geometry, ImportedModel, ImportedScores, InputSpec, Interpolation, ItemChoice, Key,
-    LabelSource, Layout, NuisanceSet, NuisanceValue, OnnxModel, OutputKind, OutputSpec, PromptGrid, Question, Resize,
-    SelectSpec, Sentinels, Sha256, SurrogateModel, VerdictRule,
+    AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, Crop, DiffusionSource, Dtype, FakeImages, FakeModel,
+    FolderSource, GenerateSpec, Geometry, ImageTower, ImportedModel, ImportedScores, InputSpec, Interpolation,
+    ItemChoice, Key, LabelSource, Layout, NuisanceSet, NuisanceValue, OnnxGraph, OnnxModel, OutputKind, OutputSpec,
+    PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256, SurrogateModel, TextTower, VerdictRule, ZeroShotModel,
 };
 
 impl GenerateSpec {
@@ -126,6 +126,7 @@ impl SurrogateModel {
             }
             Self::Onnx(model) => onnx_model(model),
             Self::Imported(model) => imported_model(model),
+            Self::ZeroShot(model) => zero_shot_model(model),
         }
     }
 }
@@ -156,8 +157,37 @@ fn onnx_model(model: &OnnxModel) -> Sha256 {
         .finish()
 }
 
+fn zero_shot_model(model: &ZeroShotModel) -> Sha256 {
+    let ZeroShotModel { image, text, templates, names, activation, scale, bias, licence: _ } = model;
+    let ImageTower { graph, preprocess, input: inputs, output } = image;
+    Key::new("zero-shot model", 1)
+        .field("image", graph.sha256())
+        .field("preprocess", geometry(*preprocess))
+        .field("input", input(inputs))
+        .field("output", output.as_deref())
+        .field("text", text_tower(text))
+        .list("templates", templates)
+        .list("names", names)
+        .field("activation", activation.name())
+        .field("scale", *scale)
+        .field("bias", *bias)
+        .finish()
+}
+
+fn text_tower(text: &TextTower) -> Sha256 {
+    let TextTower { graph, tokenizer, positions, padding, clean, output } = text;
+    Key::new("text tower", 1)
+        .field("graph", graph.as_ref().map(OnnxGraph::sha256))
+        .field("tokenizer", tokenizer.sha256)
+        .field("positions", *positions)
+        .field("padding", padding.as_deref())
+        .field("clean", clean.name())
+        .field("output", output.as_deref())
+        .finish()
+}
+
 fn geometry(geometry: Geometry) -> Sha256 {
-    let Geometry { resize, interpolation, crop_px } = geometry;
+    let Geometry { resize, interpolation, crop_px, crop } = geometry;
     let (resize, size_px) = match resize {
         Resize::Shorter(size_px) => ("shorter", Some(size_px)),
         Resize::Squash(size_px) => ("squash", Some(size_px)),
@@ -168,12 +198,14 @@ fn geometry(geometry: Geometry) -> Sha256 {
         Interpolation::Bicubic => "bicubic",
         Interpolation::Lanczos => "lanczos",
     };
-    Key::new("preprocess", 1)
+    let key = Key::new("preprocess", 1)
         .field("resize", resize)
         .field("size_px", size_px)
         .field("interpolation", interpolation)
-        .field("crop_px", crop_px)
-        .finish()
+        .field("crop_px", crop_px);
+    // Keys of runs that could not say it stay as they are.
+    let key = if crop == Crop::Floor { key.field("crop", "floor") } else { key };
+    key.finish()
 }
 
 fn input(input: &InputSpec) -> Sha256 {

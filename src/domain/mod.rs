@@ -6,6 +6,7 @@
 mod annotate;
 mod category;
 mod class_space;
+mod compared;
 mod diffusion;
 mod format;
 mod geometry;
@@ -30,15 +31,17 @@ mod secret;
 mod spec;
 mod task;
 mod time;
+mod zero_shot;
 
 pub use annotate::{
     Aggregate, AnnotateSpec, Answer, CheckSpec, ExportFormat, ItemChoice, Pay, Question, Sentinels, VerdictRule,
 };
 pub use category::{Category, CategorySet, ClassRef};
 pub use class_space::{CATEGORIES, ClassSpace, IMAGENET_1K};
+pub use compared::Compared;
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use format::FormatVersion;
-pub use geometry::{Geometry, Interpolation, Resize};
+pub use geometry::{Crop, Geometry, Interpolation, Resize};
 pub use hard::HardRow;
 pub use hash::{Hasher, Sha256};
 pub use imported::{ImportedModel, ImportedScores};
@@ -61,10 +64,12 @@ pub use score_sums::{CommonClass, ScoreSums};
 pub use secret::Secret;
 pub use spec::{
     ChannelOrder, Device, Devices, Dtype, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec,
-    LabelSource, Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec,
+    LabelSource, Layout, MineSpec, OnnxGraph, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel,
+    SurrogateSpec,
 };
 pub use task::{
     Agreement, AnswerRow, Assignment, ChecksPassed, ItemVerdict, PersonRow, RawAnswer, Tally, Task, TaskImage,
     TaskKind, Verdict, VoteRow, person_name,
 };
 pub use time::{is_date, parse_time};
+pub use zero_shot::{Activation, Cleaning, ImageTower, PLACE, TextTower, ZeroShotModel, same_texts};

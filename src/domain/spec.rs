@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K,
-    ImportedModel, Key, PinnedFile, ReleaseSpec, SelectSpec, Sha256,
+    ImportedModel, Key, PinnedFile, ReleaseSpec, SelectSpec, Sha256, ZeroShotModel,
 };
 
 /// A resolved recipe.
@@ -89,6 +89,7 @@ impl RunSpec {
             match &mut surrogate.model {
                 SurrogateModel::Onnx(onnx) => shorten(&mut onnx.weights.path),
                 SurrogateModel::Imported(imported) => shorten(&mut imported.file.path),
+                SurrogateModel::ZeroShot(model) => model.files_mut().for_each(|file| shorten(&mut file.path)),
                 SurrogateModel::Fake(_) => {}
             }
         }
@@ -151,6 +152,7 @@ impl SurrogateSpec {
         match &self.model {
             SurrogateModel::Onnx(onnx) => Some(onnx.sha256()),
             SurrogateModel::Imported(imported) => Some(imported.file.sha256),
+            SurrogateModel::ZeroShot(model) => Some(model.sha256()),
             SurrogateModel::Fake(_) => None,
         }
     }
@@ -262,10 +264,53 @@ fn is_imagenet(space: &str) -> bool {
 pub enum SurrogateModel {
     /// A classifier in ONNX format.
     Onnx(Box<OnnxModel>),
+    /// Two towers in ONNX format: classes are texts.
+    #[serde(rename = "zero-shot")]
+    ZeroShot(Box<ZeroShotModel>),
     /// A fake classifier, for trying a recipe without any model.
     Fake(FakeModel),
     /// Predictions that another program has made.
     Imported(ImportedModel),
+}
+
+impl SurrogateModel {
+    /// Its graphs; none for a fake.
+    pub fn graphs(&self) -> Vec<OnnxGraph> {
+        match self {
+            Self::Onnx(model) => vec![model.graph()],
+            Self::ZeroShot(model) => model.graphs().cloned().collect(),
+            Self::Fake(_) | Self::Imported(_) => Vec::new(),
+        }
+    }
+
+    /// The paths of its graphs and tokenizer, or of its file of predictions; none for a fake.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let other = match self {
+            Self::ZeroShot(model) => Some(model.text.tokenizer.path.clone()),
+            Self::Imported(model) => Some(model.file.path.clone()),
+            Self::Fake(_) | Self::Onnx(_) => None,
+        };
+        self.graphs().into_iter().map(|graph| graph.weights.path).chain(other).collect()
+    }
+
+    /// Whether another program has made its predictions.
+    pub fn is_imported(&self) -> bool {
+        matches!(self, Self::Imported(_))
+    }
+
+    /// Whether ONNX Runtime scores.
+    pub fn needs_runtime(&self) -> bool {
+        !matches!(self, Self::Fake(_) | Self::Imported(_))
+    }
+
+    /// Licence of the weights, if the data manifest has them.
+    pub fn licence(&self) -> Option<&str> {
+        match self {
+            Self::Onnx(model) => model.licence.as_deref(),
+            Self::ZeroShot(model) => model.licence.as_deref(),
+            Self::Fake(_) | Self::Imported(_) => None,
+        }
+    }
 }
 
 /// A fake classifier for fake images: right with a given probability, decided by a hash of the picture.
@@ -280,7 +325,7 @@ pub struct FakeModel {
 /// A classifier in ONNX format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OnnxModel {
-    /// The graph, with its own hash; see [`OnnxModel::sha256`].
+    /// The graph, with its own hash; see [`OnnxGraph::sha256`].
     pub weights: PinnedFile,
     /// Files of weights that the graph names, relative to its folder, sorted by path; none for a model of one file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -297,6 +342,28 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
+    /// Its graph with its files of weights.
+    pub fn graph(&self) -> OnnxGraph {
+        OnnxGraph { weights: self.weights.clone(), data: self.data.clone() }
+    }
+
+    /// Hash of the model, see [`OnnxGraph::sha256`].
+    pub fn sha256(&self) -> Sha256 {
+        self.graph().sha256()
+    }
+}
+
+/// A graph in ONNX format with its files of weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnnxGraph {
+    /// The graph, with its own hash; see [`OnnxGraph::sha256`].
+    pub weights: PinnedFile,
+    /// See [`OnnxModel::data`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<PinnedFile>,
+}
+
+impl OnnxGraph {
     /// Hash of the model: that of its file; of several files the hash of what `sha256sum` prints about them, the graph
     /// from standard input: `(sha256sum < net.onnx; sha256sum net.onnx.data) | sha256sum`.
     pub fn sha256(&self) -> Sha256 {

@@ -23,7 +23,7 @@ use crate::domain::{
 use crate::imaging::RgbImage;
 use crate::pool::{Pool, predictions_key};
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
-use crate::stage::prepare::{self, PrepareError};
+use crate::stage::prepare;
 use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
 use crate::table::predictions_table;
 use crate::work::processes::WorkCount;
@@ -125,15 +125,6 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, Store
     Ok(counted)
 }
 
-/// An error if the weights are not the ones that the spec names.
-fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
-    match &surrogate.model {
-        SurrogateModel::Onnx(model) => prepare::check_weights(&surrogate.name, model),
-        SurrogateModel::Imported(model) => prepare::check_file(&surrogate.name, &model.file),
-        SurrogateModel::Fake(_) => Ok(()),
-    }
-}
-
 /// An error if the requested device is of another kind (CPU, CUDA) than the one that made the predictions of the run.
 fn check_device(ctx: &Context, surrogates: &[&SurrogateSpec], shards: usize) -> Result<(), MineError> {
     if ctx.device == Device::Auto {
@@ -216,7 +207,7 @@ impl Score<'_> {
         let imported = match self.imported.entry(at) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                check_weights(surrogate)?;
+                prepare::check_weights(surrogate)?;
                 place.insert(Imported::read(self.run, &surrogate.name, model, self.judges[at].space())?)
             }
         };
@@ -228,7 +219,7 @@ impl Score<'_> {
     /// Loads the runtime and the pending surrogates when the first is needed; mining again by another rule needs
     /// neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), MineError> {
-        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
+        let real = |at: &usize| self.surrogates[*at].model.needs_runtime();
         if self.factory.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
             self.runtime_loaded = pending.iter().any(real);
             self.factory = Some(self.load_factory(pending)?);
@@ -244,18 +235,22 @@ impl Score<'_> {
         }
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
         let fresh: Vec<usize> = fresh.copied().collect();
-        fresh.iter().try_for_each(|&at| check_weights(surrogates[at]))?;
+        fresh.iter().try_for_each(|&at| prepare::check_weights(surrogates[at]))?;
+        let ctx = self.ctx;
+        let stop = || ctx.check_stop().is_err();
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
-                    place.insert(factory.build(surrogates[at], judges[at].space().len(), batch)?);
+                    place.insert(factory.build(surrogates[at], judges[at].space().len(), batch, &stop)?);
                 }
             }
             Ok(())
         };
         // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
         // 26610).
-        self.pool.install(|| engines.par_iter_mut().try_for_each(load))?;
+        let loaded = self.pool.install(|| engines.par_iter_mut().try_for_each(load));
+        ctx.check_stop()?;
+        loaded?;
         for at in fresh {
             self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
             if self.alone[at] {
@@ -282,7 +277,7 @@ impl Score<'_> {
         let ready = prepare::ready(self.ctx)?;
         ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
         let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
-        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances);
+        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances, self.ctx.data.cache());
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
         self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), prepare::described(factory.facts())));
         Ok(factory)
@@ -414,14 +409,16 @@ impl Score<'_> {
             let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
             let remedy = match self.surrogates[at].model {
                 SurrogateModel::Imported(_) => "its file of predictions, or what its TOML says of it, is wrong",
-                SurrogateModel::Fake(_) | SurrogateModel::Onnx(_) => "its weights or preprocessing are wrong",
+                SurrogateModel::Fake(_) | SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => {
+                    "its weights or preprocessing are wrong"
+                }
             };
             return Err(MineError::AllFailed { name: name.clone(), shard, reason, remedy });
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
             SurrogateModel::Imported(_) => BTreeMap::from([("runtime".to_owned(), "imported".to_owned())]),
-            SurrogateModel::Onnx(_) => self.facts(at),
+            SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => self.facts(at),
         };
         let files = vec![("parquet", predictions_table::encode(&kept)?)];
         Ok(ShardResult { files, rows, lost, facts, sums: Some(self.judges[at].sums(&kept, labels)) })

@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::domain::Sha256;
 use crate::generator::GeneratorError;
 use crate::onnx::{ExternalError, RuntimeError};
+use crate::scorer::ScorerError;
 use crate::store::StoreError;
 use crate::work::WorkError;
 
@@ -91,6 +92,9 @@ pub enum PrepareError {
         /// The hash of all.
         whole: Sha256,
     },
+    /// A surrogate's model cannot be used.
+    #[error(transparent)]
+    Scorer(#[from] ScorerError),
     /// The source of images cannot be used.
     #[error(transparent)]
     Generator(#[from] GeneratorError),

@@ -5,7 +5,7 @@
 //! change.
 
 use super::PrepareError;
-use super::weights::{find_file, find_weights};
+use super::weights::{find_predictions, find_weights, find_zero_shot};
 use crate::config::{ImportedDef, MineRecipe, ModelDef, Recipe, SurrogateDef};
 use crate::domain::{
     CATEGORIES, CategorySet, ClassSpace, IMAGENET_1K, ImportedModel, MineSpec, RunSpec, SurrogateModel, SurrogateSpec,
@@ -66,19 +66,11 @@ impl Scorers {
         self.surrogates.retain(|known| known.name != def.name);
         self.spaces.retain(|space| self.surrogates.iter().any(|known| known.space == space.name));
         let space = def.space(set)?;
-        let name = space.name.clone();
-        if ![IMAGENET_1K, CATEGORIES].contains(&name.as_str()) {
+        let model = model(ctx, def, &space)?;
+        self.surrogates.push(SurrogateSpec { name: def.name.clone(), space: space.name.clone(), model });
+        if ![IMAGENET_1K, CATEGORIES].contains(&space.name.as_str()) {
             self.add_list(space)?;
         }
-        let model = match &def.model {
-            ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
-            ModelDef::Imported(imported) => {
-                let ImportedDef { path, scores, offset, column } = imported.clone();
-                SurrogateModel::Imported(ImportedModel { file: find_file(&def.name, &path)?, scores, offset, column })
-            }
-            ModelDef::Onnx(onnx) => SurrogateModel::Onnx(Box::new(find_weights(ctx, &def.name, onnx)?)),
-        };
-        self.surrogates.push(SurrogateSpec { name: def.name.clone(), space: name, model });
         Ok(())
     }
 
@@ -90,6 +82,33 @@ impl Scorers {
         }
         Ok(())
     }
+}
+
+/// A surrogate without a run, for looking at its model.
+pub fn resolve_alone(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
+    let space = def.space_alone()?;
+    let model = model(ctx, def, &space)?;
+    Ok(SurrogateSpec { name: def.name.clone(), space: space.name, model })
+}
+
+fn model(ctx: &Context, def: &SurrogateDef, space: &ClassSpace) -> Result<SurrogateModel, PrepareError> {
+    Ok(match &def.model {
+        ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
+        ModelDef::Imported(imported) => {
+            let ImportedDef { path, scores, offset, column } = imported.clone();
+            SurrogateModel::Imported(ImportedModel {
+                file: find_predictions(&def.name, &path)?,
+                scores,
+                offset,
+                column,
+            })
+        }
+        ModelDef::ZeroShot(zero_shot) => {
+            let names = zero_shot.text.names(space, &def.file)?;
+            SurrogateModel::ZeroShot(Box::new(find_zero_shot(ctx, &def.name, zero_shot, names)?))
+        }
+        ModelDef::Onnx(onnx) => SurrogateModel::Onnx(Box::new(find_weights(ctx, &def.name, onnx)?)),
+    })
 }
 
 /// Checks that the run of `stored` may continue as `spec`: the pool must be the same, the mining may differ.

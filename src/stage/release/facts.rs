@@ -13,7 +13,7 @@ use super::evidence::ChosenItem;
 use crate::config::space_of;
 use crate::domain::{
     BaseRecord, CategoryCount, ComparedRecord, DataFileRecord, NearDuplicates, PeopleRecord, QuestionRecord,
-    ReleaseForm, ReleaseRecord, RunSpec, SurrogateModel, SurrogateRecord,
+    ReleaseForm, ReleaseRecord, RunSpec, SurrogateRecord,
 };
 use crate::pool::Pool;
 use crate::render::release::{
@@ -121,13 +121,10 @@ impl Contents<'_> {
             facts.push(SurrogateFacts {
                 name: surrogate.name.clone(),
                 weights_sha256: weights.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string()),
-                is_imported: matches!(surrogate.model, SurrogateModel::Imported(_)),
+                is_imported: surrogate.model.is_imported(),
                 space: surrogate.space.clone(),
                 classes: space_of(self.recipe, &surrogate.space).map_or(0, |space| space.len() as u64),
-                licence: match &surrogate.model {
-                    SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
-                    SurrogateModel::Fake(_) | SurrogateModel::Imported(_) => None,
-                },
+                licence: surrogate.model.licence().map(str::to_owned),
                 accuracy_on_pool: record.right_on_pool as f64 / pool,
                 accuracy_on_release: *right as f64 / released,
             });

@@ -10,9 +10,9 @@ mod verified;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{DropRow, RunSpec, Sha256, SurrogateModel};
+use crate::domain::{DropRow, RunSpec, Sha256};
 use crate::pool::{dropped_key, images_key, mining_key, plan_key, predictions_key, shard_ranges};
-use crate::stage::prepare::{check_file, check_weights};
+use crate::stage::prepare::check_weights;
 use crate::store::{ShardRecord, StoreError};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::{Context, WorkError};
@@ -120,12 +120,11 @@ impl Run<'_> {
 /// Compares the weights of the scorers, where they still are, with those that made the predictions.
 fn verify_weights(spec: &RunSpec, verified: &mut Verified) {
     for scorer in spec.scored() {
-        let checked = match &scorer.model {
-            SurrogateModel::Onnx(model) if model.weights.path.exists() => check_weights(&scorer.name, model),
-            SurrogateModel::Imported(model) if model.file.path.exists() => check_file(&scorer.name, &model.file),
-            SurrogateModel::Onnx(_) | SurrogateModel::Imported(_) | SurrogateModel::Fake(_) => continue,
-        };
-        if let Err(error) = checked {
+        let paths = scorer.model.paths();
+        if paths.is_empty() || !paths.iter().all(|path| path.exists()) {
+            continue;
+        }
+        if let Err(error) = check_weights(scorer) {
             let what =
                 "its predictions are of other weights; restore these, or run `hardset build` again to score anew";
             verified.problems.push(format!("{error}: {what}"));
