@@ -65,7 +65,8 @@ fn compared(name: &str, folder: Folder) -> Option<Run> {
     hardset.write("model.toml", toml);
     let reference = path("reference.safetensors");
     let args = ["doctor", "--format", "json", "--device", "cpu", "--model", "model.toml", "--reference", &reference];
-    let args = [args.as_slice(), &["--data-dir", &photos.display().to_string()]].concat();
+    let photos = photos.display().to_string();
+    let args = [args.as_slice(), &["--data-dir", &photos]].concat();
     Some(Run::of(hardset.command(&args).env("ORT_DYLIB_PATH", library)))
 }
 

@@ -365,6 +365,19 @@ mod tests {
     }
 
     #[test]
+    fn a_crop_that_older_runs_could_not_name_changes_no_key_of_theirs() {
+        let resize = Resize::Shorter(256);
+        let of = |crop| geometry(Geometry { resize, interpolation: Interpolation::Bicubic, crop_px: 224, crop });
+        let older = Key::new("preprocess", 1)
+            .field("resize", "shorter")
+            .field("size_px", 256_u32)
+            .field("interpolation", "bicubic")
+            .field("crop_px", 224_u32);
+        assert_eq!(of(Crop::Round), older.finish());
+        assert_ne!(of(Crop::Floor), of(Crop::Round));
+    }
+
+    #[test]
     fn paths_of_weights_and_names_of_surrogates_are_no_part_of_an_identity() {
         let mut select = SelectSpec {
             surrogates: vec!["a".to_owned()],

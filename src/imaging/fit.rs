@@ -133,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn a_crop_begins_where_the_recipe_says() {
+        // A column of each level, so that a pixel says where it stood.
+        let image = RgbImage::new(67, 64, (0..64).flat_map(|_| (0..67).flat_map(|x| [x; 3])).collect()).unwrap();
+        let first = |crop: Crop, crop_px: u32| {
+            let geometry = Geometry { resize: Resize::None, interpolation: Interpolation::Bilinear, crop_px, crop };
+            fit(&image, &geometry).unwrap().pixels()[0]
+        };
+        assert_eq!([64, 63, 62, 60].map(|px| first(Crop::Round, px)), [2, 2, 2, 4]);
+        assert_eq!([64, 63, 62, 60].map(|px| first(Crop::Floor, px)), [1, 2, 2, 3]);
+    }
+
+    #[test]
     fn a_thumbnail_keeps_the_aspect_and_never_grows() {
         let sizes = [(500, 375, 100), (375, 500, 100), (80, 60, 100), (300, 1, 100), (9, 9, 0)];
         let made = sizes.map(|(width, height, longest)| format!("{:?}", thumbnail(&plain(width, height), longest)));

@@ -127,3 +127,19 @@ pub fn unit(row: &[f32]) -> Result<Vec<f32>, &'static str> {
     }
     Ok(row.iter().map(|&number| (f64::from(number) / norm) as f32).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_length_one_or_says_why_not() {
+        // The squares of the last two are beyond f32.
+        for by in [1.0, 1e30, 1e-30] {
+            let unit = unit(&[3.0 * by, -4.0 * by]).unwrap();
+            assert!((unit[0] - 0.6).abs() < 1e-6 && (unit[1] + 0.8).abs() < 1e-6, "{unit:?}");
+        }
+        assert_eq!(unit(&[0.0, 0.0]), Err("is zero, and has no direction"));
+        assert!([f32::NAN, f32::INFINITY].iter().all(|&wrong| unit(&[1.0, wrong]).unwrap_err().contains("not finite")));
+    }
+}

@@ -54,6 +54,8 @@ pub struct OnnxScorers {
     dependent: Known<bool>,
     /// Zero-shot models by name: the rows of their classes, once they are made.
     rows: Known<Arc<ClassRows>>,
+    /// Joint models by name: the empty text, which they get beside pictures.
+    empty: Known<TextIds>,
 }
 
 /// What is found out once for each model, while its other instances wait.
@@ -63,7 +65,14 @@ impl OnnxScorers {
     /// Scorers on a device that `runtime` chose.
     pub fn new(runtime: Arc<Runtime>, device: Device, instances: Instances, cache: PathBuf) -> Self {
         let sessions = Sessions::new(runtime, device);
-        Self { sessions, instances, cache, dependent: Known::default(), rows: Known::default() }
+        Self {
+            sessions,
+            instances,
+            cache,
+            dependent: Known::default(),
+            rows: Known::default(),
+            empty: Known::default(),
+        }
     }
 
     /// Loads one instance of a classifier that is called with `batch` pictures, and tries it.
@@ -86,9 +95,11 @@ impl OnnxScorers {
         batch: usize,
         stop: Stop,
     ) -> Result<impl Scorer + 'static, ScorerError> {
-        let text = TextSide::read(name, model)?;
-        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), Some(&text.encode("")?), batch)?;
-        let make = || class_rows::rows(&text, pictures.width(), &self.sessions, (&self.cache, stop)).map(Arc::new);
+        let pictures = self.tower(name, model, batch)?;
+        let make = || {
+            let text = TextSide::read(name, model)?;
+            class_rows::rows(&text, pictures.width(), &self.sessions, (&self.cache, stop)).map(Arc::new)
+        };
         let rows = once(&self.rows, name, make)?;
         Ok(ZeroShot::new(model, pictures, rows))
     }
@@ -102,11 +113,19 @@ impl OnnxScorers {
         photo: &dyn Fn(&str) -> Option<RgbImage>,
     ) -> Result<Vec<Compared>, ScorerError> {
         let text = TextSide::read(name, model)?;
-        let batch = self.instances.default_batch() as usize;
-        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), Some(&text.encode("")?), batch)?;
+        let pictures = self.tower(name, model, self.instances.default_batch() as usize)?;
         text.check_width(&self.sessions, pictures.width())?;
         let tower = text.tower_on_device(&self.sessions)?;
         Examined { text: &text, tower, pictures, photo }.compare(reference)
+    }
+
+    /// The side of pictures of a zero-shot model.
+    fn tower(&self, name: &str, model: &ZeroShotModel, batch: usize) -> Result<Pictures, ScorerError> {
+        let beside = match &model.text.graph {
+            Some(_) => None,
+            None => Some(once(&self.empty, name, || TextSide::read(name, model)?.encode(""))?),
+        };
+        self.pictures(name, &PictureGraph::of_tower(&model.image), beside.as_ref(), batch)
     }
 
     /// What turns pictures into rows, tried. One whose rows depend on the pictures beside one is called with one

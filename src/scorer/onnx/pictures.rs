@@ -248,8 +248,15 @@ fn checked(
     let mismatch = |problem: String| ScorerError::Mismatch { name: name.to_owned(), problem };
     let call = shape::check(session, graph, batch).map_err(mismatch)?;
     let batch = call.batch.unwrap_or(batch);
-    let values = beside.map(|text| beside_pictures(session.inputs(), text, batch)).transpose().map_err(mismatch)?;
-    let values = values.unwrap_or_default();
+    let values = match beside {
+        Some(text) => beside_pictures(session.inputs(), text, batch).map_err(mismatch)?,
+        None if session.inputs().len() > 1 => {
+            let names = shape::names(session.inputs());
+            let problem = format!("its graph for pictures takes texts too ({names}), so it is a joint model");
+            return Err(mismatch(format!("{problem}; leave text.weights out, or name an image tower")));
+        }
+        None => Values::new(),
+    };
     Ok((call, values))
 }
 

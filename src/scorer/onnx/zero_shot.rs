@@ -87,3 +87,32 @@ impl Scorer for ZeroShot {
         Ok(self.pictures.rows(images)?.iter().map(|row| self.scores(row)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cosine_is_the_same_sum_whatever_the_length() {
+        for length in 1..40_usize {
+            let number = |at: usize, by: usize| ((at * by) % 17) as f32 - 8.0;
+            let (a, b): (Vec<f32>, Vec<f32>) = (0..length).map(|at| (number(at, 5), number(at, 7))).unzip();
+            let plain: f64 = a.iter().zip(&b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            assert_eq!(cosine(&a, &b), plain, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_softmax_chooses_among_the_classes_and_a_sigmoid_asks_each() {
+        let logits = [2.0, 0.0, -2.0];
+        let scores = scores_of(&logits, Activation::Softmax);
+        assert!((scores.probs.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((scores.energy.unwrap() + 2.142_931_6).abs() < 1e-6, "{scores:?}");
+        let scores = scores_of(&logits, Activation::Sigmoid);
+        assert_eq!((scores.max_logit, scores.energy), (Some(2.0), None));
+        let expected = [0.880_797_1, 0.5, 0.119_202_92];
+        assert!(scores.probs.iter().zip(expected).all(|(p, expected)| (p - expected).abs() < 1e-6), "{scores:?}");
+        let far = scores_of(&[-1000.0, 1000.0], Activation::Sigmoid);
+        assert_eq!(far.probs, [0.0, 1.0]);
+    }
+}
