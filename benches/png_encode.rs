@@ -20,8 +20,12 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn photographs(folder: &Path) -> Result<Vec<RgbImage>> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
-    let geometry =
-        Geometry { resize: Resize::Shorter(SIDE_PX), interpolation: Interpolation::Bicubic, crop_px: SIDE_PX };
+    let geometry = Geometry {
+        resize: Resize::Shorter(SIDE_PX),
+        interpolation: Interpolation::Bicubic,
+        antialias: true,
+        crop_px: SIDE_PX,
+    };
     let mut images = Vec::new();
     for path in paths {
         let Ok(image) = decode(&std::fs::read(&path)?, &DecodeLimits::default()) else { continue };

@@ -79,6 +79,7 @@ struct RawFake {
 struct RawGeometry {
     resize: Resize,
     interpolation: Interpolation,
+    antialias: Option<bool>,
     crop_px: u32,
 }
 
@@ -165,9 +166,13 @@ fn weights(raw: RawWeights, found: &TomlFile) -> Result<WeightsRef, ConfigError>
 
 fn geometry(raw: RawGeometry, file: &str) -> Result<Geometry, ConfigError> {
     const LARGEST: u32 = 8192;
-    let RawGeometry { resize, interpolation, crop_px } = raw;
-    let geometry = Geometry { resize, interpolation, crop_px };
+    let RawGeometry { resize, interpolation, antialias, crop_px } = raw;
+    let geometry = Geometry { resize, interpolation, antialias: antialias.unwrap_or(true), crop_px };
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    if interpolation == Interpolation::Lanczos && !geometry.antialias {
+        let problem = "is false, but Lanczos is always with antialias here; write bilinear or bicubic, or true";
+        return refuse("preprocess.antialias", problem);
+    }
     let side = match geometry.resize {
         Resize::Shorter(side) | Resize::Squash(side) => side,
         Resize::None => geometry.crop_px,

@@ -139,7 +139,7 @@ fn onnx_model(model: &OnnxModel) -> Sha256 {
 }
 
 fn geometry(geometry: Geometry) -> Sha256 {
-    let Geometry { resize, interpolation, crop_px } = geometry;
+    let Geometry { resize, interpolation, antialias, crop_px } = geometry;
     let (resize, size_px) = match resize {
         Resize::Shorter(size_px) => ("shorter", Some(size_px)),
         Resize::Squash(size_px) => ("squash", Some(size_px)),
@@ -149,13 +149,16 @@ fn geometry(geometry: Geometry) -> Sha256 {
         Interpolation::Bilinear => "bilinear",
         Interpolation::Bicubic => "bicubic",
         Interpolation::Lanczos => "lanczos",
+        Interpolation::Nearest => "nearest",
     };
-    Key::new("preprocess", 1)
+    let key = Key::new("preprocess", 1)
         .field("resize", resize)
         .field("size_px", size_px)
         .field("interpolation", interpolation)
-        .field("crop_px", crop_px)
-        .finish()
+        .field("crop_px", crop_px);
+    // Runs that could not say it keep their keys.
+    let key = if antialias { key } else { key.field("antialias", false) };
+    key.finish()
 }
 
 fn input(input: &InputSpec) -> Sha256 {
