@@ -6,6 +6,7 @@
 mod annotate;
 mod category;
 mod diffusion;
+mod draft;
 mod format;
 mod geometry;
 mod hard;
@@ -34,6 +35,7 @@ pub use annotate::{
 };
 pub use category::{Category, CategorySet, IMAGENET_CLASSES};
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
+pub use draft::{Draft, DraftLine, DraftTable};
 pub use format::FormatVersion;
 pub use geometry::{Geometry, Interpolation, Resize};
 pub use hard::HardRow;

@@ -12,6 +12,7 @@ mod bound;
 mod classifier;
 mod neighbours;
 mod output;
+mod probe;
 mod shape;
 mod tensor;
 
@@ -26,6 +27,7 @@ use super::error::ScorerError;
 use crate::domain::{Device, OnnxModel, Sha256};
 use crate::onnx::Runtime;
 use classifier::Classifier;
+pub use probe::Probe;
 
 /// Makes classifiers on one device; holds what their instances share.
 pub struct Classifiers {
