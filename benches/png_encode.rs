@@ -23,6 +23,7 @@ fn photographs(folder: &Path) -> Result<Vec<RgbImage>> {
     let geometry = Geometry {
         resize: Resize::Shorter(SIDE_PX),
         interpolation: Interpolation::Bicubic,
+        antialias: true,
         crop_px: SIDE_PX,
         crop: Crop::Round,
     };

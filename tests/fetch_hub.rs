@@ -257,6 +257,38 @@ fn a_build_fetches_what_it_lacks_and_says_so() {
     assert_eq!(fs::read(hardset.path("cache/tiny-weights.onnx")).unwrap(), bytes);
 }
 
+#[test]
+#[cfg(feature = "onnx")]
+fn a_model_is_looked_at_by_its_id_and_once_more_when_the_hub_is_away() {
+    let Some(library) = common::ort_library() else { return };
+    let (hub, hardset) = (Hub::start(), Hardset::new());
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let files = ["README.md", "config.json", "onnx/model.onnx", "onnx/model_int8.onnx", "../evil.onnx"];
+    let siblings: Vec<String> = files.iter().map(|file| format!("{{\"rfilename\": \"{file}\"}}")).collect();
+    let listing = format!("{{\"sha\": \"{commit}\", \"siblings\": [{}]}}", siblings.join(", "));
+    let timm = "{\"pretrained_cfg\": {\"input_size\": [3, 8, 8], \"crop_pct\": 1.0}}";
+    hub.with(|state| {
+        state.files.insert("/api/models/acme/tiny/revision/main".to_owned(), listing.into_bytes());
+        let mut put = |path: &str, bytes: &[u8]| {
+            state.files.insert(format!("/acme/tiny/resolve/{commit}/{path}"), bytes.to_vec());
+        };
+        put("onnx/model.onnx", &common::tiny::good(-1));
+        put("config.json", timm.as_bytes());
+    });
+    let inspect = |address: &str| {
+        let mut command = hardset.command(&["model", "inspect", "acme/tiny", "--format", "json"]);
+        command.env("HF_ENDPOINT", address).env("HF_HOME", hardset.path("hf-home")).env("NO_PROXY", "127.0.0.1");
+        Run::of(command.env("ORT_DYLIB_PATH", &library))
+    };
+    let json = inspect(&hub.address).ok().json();
+    assert_eq!(json["questions"], serde_json::json!([]));
+    assert!(hardset.path("cache/models/acme--tiny@0123456789ab/onnx/model.onnx").is_file());
+    assert_eq!(inspect("http://127.0.0.1:9").ok().err(&["what is in the cache is used"]).json()["toml"], json["toml"]);
+    let mut other = hardset.command(&["model", "inspect", "acme/absent"]);
+    let run = Run::of(other.env("HF_ENDPOINT", &hub.address).env("NO_PROXY", "127.0.0.1"));
+    run.refused(4, &["cannot fetch `acme/absent`", "404"]);
+}
+
 /// Puts all files below `folder` on the hub; returns their paths.
 #[cfg(feature = "candle")]
 fn put_folder(hub: &Hub, folder: &std::path::Path, inside: &str, paths: &mut Vec<String>) {

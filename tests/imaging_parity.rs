@@ -70,6 +70,22 @@ struct GoldenPicture {
     rgb_sha256: Option<String>,
 }
 
+/// `tests/golden/points.json`, made by `make_points.py` beside it.
+#[derive(Deserialize)]
+struct GoldenPoints {
+    cases: Vec<GoldenPoint>,
+}
+
+/// A resize without antialias. Base64: `bytes` as u8, `thousandths` of a level as i32, little-endian.
+#[derive(Deserialize)]
+struct GoldenPoint {
+    image: (u32, u32),
+    geometry: Geometry,
+    by: String,
+    bytes: Option<String>,
+    thousandths: Option<String>,
+}
+
 /// One entry of `edge/expected.json`: what Pillow sees, or the class of its error.
 #[derive(Deserialize)]
 struct Expected {
@@ -138,7 +154,7 @@ fn named_geometry(name: &str) -> Geometry {
         "squash_160_bilinear" => (Resize::Squash(160), Interpolation::Bilinear, 160),
         other => panic!("{other} is not known to this test"),
     };
-    Geometry { resize, interpolation, crop_px, crop: Crop::Round }
+    Geometry { resize, interpolation, antialias: true, crop_px, crop: Crop::Round }
 }
 
 #[test]
@@ -155,6 +171,31 @@ fn thumbnails_equal_pillows_lanczos() {
         let made = thumbnail(&synthetic(case.image), case.longest_px);
         assert_eq!((made.width_px(), made.height_px()), case.size);
         assert_eq!(sha256(&made), case.sha256, "{:?} at {} px", case.image, case.longest_px);
+    }
+}
+
+/// OpenCV's nearest and Pillow's are equal; its fixed point moves linear and cubic by a level; PyTorch does not round.
+#[test]
+fn resampling_without_antialias_is_that_of_opencv_and_pytorch() {
+    let decoded = |text: Option<String>| BASE64_STANDARD.decode(text.unwrap_or_default()).expect("it is base64");
+    let cases = golden::<GoldenPoints>("points.json").cases;
+    assert_eq!(cases.len(), 36);
+    for GoldenPoint { image, geometry, by, bytes, thousandths } in cases {
+        let made = fit(&synthetic(image), &geometry).expect("the golden crops fit");
+        let of_torch = decoded(thousandths);
+        let exact = of_torch.as_chunks().0.iter().map(|four| f64::from(i32::from_le_bytes(*four)) / 1000.0);
+        let theirs: Vec<f64> =
+            exact.map(|x| x.clamp(0.0, 255.0)).chain(decoded(bytes).into_iter().map(f64::from)).collect();
+        let most = match (by.as_str(), geometry.interpolation) {
+            (_, Interpolation::Nearest) => 0.0,
+            // PyTorch computes coordinates in f32.
+            ("torch", _) => 0.51,
+            _ => 1.0,
+        };
+        assert_eq!(theirs.len(), made.pixels().len());
+        let apart = made.pixels().iter().zip(&theirs).map(|(&ours, theirs)| (f64::from(ours) - theirs).abs());
+        let worst = apart.fold(0.0, f64::max);
+        assert!(worst <= most, "{by} {image:?} {geometry:?}: {worst} levels");
     }
 }
 

@@ -18,7 +18,7 @@ use common::{Hardset, copy, fake_recipe, reseal, sha256};
 use hardset::store::Lock;
 
 /// Every sub-command, each with its own help.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "",
     "build",
     "plan",
@@ -34,6 +34,8 @@ const COMMANDS: [&str; 15] = [
     "verify",
     "fetch",
     "doctor",
+    "model",
+    "model inspect",
 ];
 
 /// The one place that compares: a text and the file that holds it.

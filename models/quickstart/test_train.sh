@@ -12,7 +12,7 @@ WORK="$scratch/work" sh "$here/train.sh" --scale 0.1 --out "$scratch/out"
 "${PYTHON:-python3}" - "$scratch/work" <<'END'
 import csv, pathlib, sys
 curves = sorted(pathlib.Path(sys.argv[1]).glob("*.csv"))
-assert len(curves) == 9, curves
+assert len(curves) == 10, curves
 for path in curves:
     rows = list(csv.DictReader(open(path)))
     name = "loss" if "loss" in rows[0] else "pixels"

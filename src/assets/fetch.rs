@@ -60,6 +60,23 @@ pub fn fetch_model(model: &ModelEntry, data: &DataFolders, show: bool) -> Result
     Ok((data.cache().join("models").join(&model.id), pinned_now))
 }
 
+/// The names of all files of a model on the hub, and its commit: what is fetched under this commit stays the same.
+pub fn list_hub(repo: &str, data: &DataFolders) -> Result<(String, Vec<String>), AssetError> {
+    let failed = |problem: String| AssetError::Fetch { id: repo.to_owned(), from: "the hub".to_owned(), problem };
+    let hub = data.cache().join("hub");
+    let api = ApiBuilder::from_env().with_cache_dir(hub).with_progress(false).with_retries(0).build();
+    let api = api.map_err(|e| failed(e.to_string()))?;
+    let info = api.model(repo.to_owned()).info().map_err(|e| failed(e.to_string()))?;
+    let commit = info.sha;
+    if commit.is_empty() || !commit.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(failed(format!("it names the commit {commit:?}")));
+    }
+    let is_plain = |name: &String| {
+        !name.contains('\\') && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+    };
+    Ok((commit, info.siblings.into_iter().map(|sibling| sibling.rfilename).filter(is_plain).collect()))
+}
+
 /// Checks a file that was just fetched, and pins its hash if it is not known; returns whether it was pinned.
 fn pinned(entry: &DataEntry, data: &DataFolders, path: &Path) -> Result<(Located, bool), AssetError> {
     let located = checked(entry, data, path)?;

@@ -8,7 +8,7 @@ mod fetch;
 mod folders;
 mod pins;
 
-pub use fetch::{Fetched, fetch, fetch_model, platform};
+pub use fetch::{Fetched, fetch, fetch_model, list_hub, platform};
 pub use folders::{DataFolders, Located};
 
 /// Why an external file is not available.

@@ -83,6 +83,9 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Show what this build and this machine can do, or describe, check and time a diffusion model
     Doctor(DoctorArgs),
+    /// Look at a model that is to be a surrogate or a target
+    #[command(subcommand)]
+    Model(ModelCommand),
 }
 
 /// A pipeline and what to change in it.
@@ -331,6 +334,25 @@ pub struct DoctorArgs {
     /// Steps of the benchmark
     #[arg(long, value_name = "N", default_value_t = 20, requires = "benchmark", value_parser = within::<1, 1000>)]
     pub steps: u32,
+}
+
+#[derive(Subcommand)]
+pub enum ModelCommand {
+    /// Draft the TOML of a model, with questions where neither its graph nor the files beside it say what is right
+    Inspect(InspectArgs),
+}
+
+#[derive(Args)]
+pub struct InspectArgs {
+    /// An ONNX file, a folder in the layout of the Hugging Face hub, or a model there as owner/name
+    pub model: String,
+    /// Labelled photographs: score the plausible readings on them and take the best. Their names, or those of their
+    /// folders, have the WordNet ids of ImageNet's classes
+    #[arg(long = "try", value_name = "FOLDER")]
+    pub photographs: Option<PathBuf>,
+    /// Where to write the TOML [default: print it]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -18,6 +18,7 @@ use crate::server::ServerError;
 use crate::source::SourceError;
 use crate::stage::annotate::AnnotateError;
 use crate::stage::generate::GenerateError;
+use crate::stage::inspect::InspectError;
 use crate::stage::mine::MineError;
 use crate::stage::plan::PlanError;
 use crate::stage::prepare::PrepareError;
@@ -67,6 +68,8 @@ pub enum Error {
     Release(#[from] ReleaseError),
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
     #[error("--data-dir {0} is not a folder; correct the path, or leave it out")]
     DataDir(String),
     #[error(
@@ -101,6 +104,7 @@ impl Error {
             Self::Annotate(error) => annotate(error),
             Self::Release(error) => release(error),
             Self::Verify(error) => verify(error),
+            Self::Inspect(error) => inspect(error),
             Self::Signals(_) => UNEXPECTED,
         }
     }
@@ -146,6 +150,24 @@ fn generate(error: &GenerateError) -> u8 {
         GenerateError::Table(_) => BAD_INPUT,
         GenerateError::Store(error) => store(error),
         GenerateError::Work(error) => work(error),
+    }
+}
+
+fn inspect(error: &InspectError) -> u8 {
+    match error {
+        InspectError::Config(_)
+        | InspectError::NoSuch { .. }
+        | InspectError::NoGraph { .. }
+        | InspectError::Several { .. }
+        | InspectError::NoPictures { .. }
+        | InspectError::CannotTry { .. }
+        | InspectError::Exists { .. } => BAD_INPUT,
+        InspectError::Prepare(error) => prepare(error),
+        InspectError::Scorer(error) => scorer(error),
+        InspectError::Source(error) => source(error),
+        InspectError::Asset(error) => asset(error),
+        InspectError::Store(error) => store(error),
+        InspectError::Work(error) => work(error),
     }
 }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod error;
 mod fetch;
 mod generate;
+mod inspect;
 mod mine;
 mod output;
 mod plan;
@@ -51,6 +52,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&session, args),
         Command::Fetch(args) => fetch::run(&session, args),
         Command::Doctor(args) => doctor::run(&session, args),
+        Command::Model(command) => inspect::run(&session, command),
     };
     Runtime::release();
     match outcome {

@@ -7,6 +7,7 @@
 //! is an error, because a misspelt key would silently leave the default in force.
 
 mod annotate;
+pub mod beside;
 mod categories;
 mod class_spaces;
 mod error;

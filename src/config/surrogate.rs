@@ -89,6 +89,7 @@ struct RawFake {
 struct RawGeometry {
     resize: Resize,
     interpolation: Interpolation,
+    antialias: Option<bool>,
     crop_px: u32,
     #[serde(default)]
     crop: Crop,
@@ -211,9 +212,13 @@ fn logits(raw: &RawOutput, file: &str) -> Result<(Activation, f64, f64), ConfigE
 
 fn geometry(raw: RawGeometry, file: &str) -> Result<Geometry, ConfigError> {
     const LARGEST: u32 = 8192;
-    let RawGeometry { resize, interpolation, crop_px, crop } = raw;
-    let geometry = Geometry { resize, interpolation, crop_px, crop };
+    let RawGeometry { resize, interpolation, antialias, crop_px, crop } = raw;
+    let geometry = Geometry { resize, interpolation, antialias: antialias.unwrap_or(true), crop_px, crop };
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    if interpolation == Interpolation::Lanczos && !geometry.antialias {
+        let problem = "is false, but Lanczos is always with antialias here; write bilinear or bicubic, or true";
+        return refuse("preprocess.antialias", problem);
+    }
     let side = match geometry.resize {
         Resize::Shorter(side) | Resize::Squash(side) => side,
         Resize::None => geometry.crop_px,

@@ -8,16 +8,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The filter that weighs source pixels; always with antialias, as Pillow does.
+/// The filter that weighs source pixels, as Pillow does, or without antialias ([`Geometry::antialias`]) as OpenCV does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interpolation {
     /// Triangle filter, 2 source pixels wide when enlarging.
     Bilinear,
-    /// Keys' cubic with a = -0.5 (Pillow's; OpenCV and PyTorch tensors use -0.75), 4 pixels wide.
+    /// Keys' cubic with a = -0.5, 4 pixels wide; without antialias with a = -0.75 (OpenCV, PyTorch tensors).
     Bicubic,
-    /// Lanczos with 3 lobes, 6 pixels wide.
+    /// Lanczos with 3 lobes, 6 pixels wide; only with antialias.
     Lanczos,
+    /// The pixel under the centre; without antialias the one under the corner (OpenCV).
+    Nearest,
 }
 
 /// The size an image is brought to before the crop. In TOML: `{ shorter = 256 }`, `{ squash = 160 }`, `"none"`.
@@ -56,11 +58,23 @@ pub struct Geometry {
     pub resize: Resize,
     /// The filter; unused if `resize` is `none` or changes nothing.
     pub interpolation: Interpolation,
+    /// Whether an image that shrinks is filtered over all of its pixels, as Pillow does; OpenCV and TensorFlow do not.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub antialias: bool,
     /// Side of the centre square that is kept after the resize, in px.
     pub crop_px: u32,
     /// Where that square begins.
     #[serde(default, skip_serializing_if = "Crop::is_default")]
     pub crop: Crop,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_yes(antialias: &bool) -> bool {
+    *antialias
 }
 
 #[cfg(test)]
@@ -77,7 +91,7 @@ mod tests {
     }
 
     fn geometry(resize: Resize, interpolation: Interpolation, crop_px: u32) -> Geometry {
-        Geometry { resize, interpolation, crop_px, crop: Crop::Round }
+        Geometry { resize, interpolation, antialias: true, crop_px, crop: Crop::Round }
     }
 
     #[test]
@@ -99,8 +113,8 @@ mod tests {
     #[test]
     fn an_unknown_filter_is_named_with_the_choices() {
         check(
-            "resize = \"none\"\ninterpolation = \"nearest\"\ncrop_px = 64",
-            Err("expected one of `bilinear`, `bicubic`, `lanczos`"),
+            "resize = \"none\"\ninterpolation = \"area\"\ncrop_px = 64",
+            Err("expected one of `bilinear`, `bicubic`, `lanczos`, `nearest`"),
         );
     }
 }

@@ -187,7 +187,7 @@ fn text_tower(text: &TextTower) -> Sha256 {
 }
 
 fn geometry(geometry: Geometry) -> Sha256 {
-    let Geometry { resize, interpolation, crop_px, crop } = geometry;
+    let Geometry { resize, interpolation, antialias, crop_px, crop } = geometry;
     let (resize, size_px) = match resize {
         Resize::Shorter(size_px) => ("shorter", Some(size_px)),
         Resize::Squash(size_px) => ("squash", Some(size_px)),
@@ -197,6 +197,7 @@ fn geometry(geometry: Geometry) -> Sha256 {
         Interpolation::Bilinear => "bilinear",
         Interpolation::Bicubic => "bicubic",
         Interpolation::Lanczos => "lanczos",
+        Interpolation::Nearest => "nearest",
     };
     let key = Key::new("preprocess", 1)
         .field("resize", resize)
@@ -205,6 +206,7 @@ fn geometry(geometry: Geometry) -> Sha256 {
         .field("crop_px", crop_px);
     // Keys of runs that could not say it stay as they are.
     let key = if crop == Crop::Floor { key.field("crop", "floor") } else { key };
+    let key = if antialias { key } else { key.field("antialias", false) };
     key.finish()
 }
 

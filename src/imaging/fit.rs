@@ -7,6 +7,7 @@
 //! Source: torchvision 0.2x, `transforms/functional.py`, `_compute_resized_output_size` and `center_crop`.
 
 use super::pixels::{MAX_SIDE_PX, RgbImage};
+use super::points::sample;
 use super::resample::{Region, Target, resample};
 use crate::domain::{Crop, Geometry, Interpolation, Resize};
 
@@ -36,7 +37,12 @@ pub fn fit(image: &RgbImage, geometry: &Geometry) -> Result<RgbImage, FitError> 
     };
     let (left, top) = (begin(width_px), begin(height_px));
     let region = Region { left, top, width_px: crop_px, height_px: crop_px };
-    Ok(resample(image, &Target { width_px, height_px, region }, geometry.interpolation))
+    let target = Target { width_px, height_px, region };
+    let filter = geometry.interpolation;
+    if filter == Interpolation::Nearest || !geometry.antialias {
+        return Ok(sample(image, &target, filter, geometry.antialias));
+    }
+    Ok(resample(image, &target, filter))
 }
 
 /// The whole image with its longer side at most `longest_px` (0 counts as 1), by Lanczos; never enlarged.
@@ -93,7 +99,8 @@ mod tests {
 
     /// Fits a plain image and compares the size of the result, or the start of the error's text.
     fn check(image: (u32, u32), resize: Resize, crop_px: u32, expected: &str) {
-        let geometry = Geometry { resize, interpolation: Interpolation::Bilinear, crop_px, crop: Crop::Round };
+        let interpolation = Interpolation::Bilinear;
+        let geometry = Geometry { resize, interpolation, antialias: true, crop_px, crop: Crop::Round };
         let fitted = fit(&plain(image.0, image.1), &geometry);
         let text = fitted.map_or_else(|error| error.to_string(), |image| format!("{image:?}"));
         assert!(text.starts_with(expected), "{text}");

@@ -8,8 +8,8 @@
 //! and mozjpeg.
 //!
 //! In reading order: `pixels` (the type), `limits` (and errors), `decode` (the formats, behind one guard), `weights`,
-//! `passes` and `resample` (Pillow's filter), `fit` (torchvision's geometry), `encode`, `phash` (which pictures look
-//! alike).
+//! `passes` and `resample` (Pillow's filter), `points` (OpenCV's, without antialias), `fit` (torchvision's geometry),
+//! `encode`, `phash` (which pictures look alike).
 
 mod decode;
 mod encode;
@@ -18,6 +18,7 @@ mod limits;
 mod passes;
 mod phash;
 mod pixels;
+mod points;
 mod resample;
 mod sheet;
 mod weights;

@@ -95,12 +95,15 @@ fn support(filter: Interpolation) -> f64 {
         Interpolation::Bilinear => 1.0,
         Interpolation::Bicubic => 2.0,
         Interpolation::Lanczos => 3.0,
+        // `points` makes it; as a filter it would be a box.
+        Interpolation::Nearest => 0.5,
     }
 }
 
 fn value(filter: Interpolation, distance: f64) -> f64 {
     match filter {
         Interpolation::Bilinear => (1.0 - distance.abs()).max(0.0),
+        Interpolation::Nearest => f64::from(u8::from((-0.5..0.5).contains(&distance))),
         Interpolation::Bicubic => bicubic(distance.abs()),
         Interpolation::Lanczos if (-3.0..3.0).contains(&distance) => sinc(distance) * sinc(distance / 3.0),
         Interpolation::Lanczos => 0.0,

@@ -4,6 +4,7 @@
 //! bytes.
 
 pub mod annotate;
+pub mod draft;
 pub mod numbers;
 mod policy;
 mod provenance;

@@ -7,9 +7,46 @@ use std::sync::Arc;
 
 use super::contract::{Instances, Scorer, Stop};
 use super::error::ScorerError;
+use super::ports::{Ask, Given, Port};
 use crate::domain::{Compared, Device, OnnxModel, Outcome, Scores, ZeroShotModel};
 use crate::imaging::RgbImage;
 use crate::onnx::{Runtime, RuntimeError};
+
+/// Has no value.
+pub enum Probe {}
+
+impl Probe {
+    /// Never called, because there is no [`Runtime`].
+    pub fn open(runtime: &Runtime, _file: &Path, _threads: usize) -> Result<Self, ScorerError> {
+        match *runtime {}
+    }
+
+    /// Never called.
+    pub fn inputs(&self) -> &[Port] {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn outputs(&self) -> &[Port] {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn all(&mut self, _ask: Ask<'_>, _pictures: &[RgbImage]) -> Result<Given, ScorerError> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn rows(
+        &mut self,
+        _ask: Ask<'_>,
+        _output: usize,
+        _width: usize,
+        _pictures: &[RgbImage],
+    ) -> Result<Vec<Vec<f32>>, ScorerError> {
+        match *self {}
+    }
+}
 
 /// Builds nothing.
 pub struct OnnxScorers;

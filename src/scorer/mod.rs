@@ -10,6 +10,7 @@ mod error;
 mod fake;
 #[cfg_attr(not(feature = "onnx"), path = "absent.rs")]
 mod onnx;
+mod ports;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +22,8 @@ use crate::onnx::{Chosen, Runtime, RuntimeError};
 
 pub use contract::{Instances, Scorer, Stop};
 pub use error::ScorerError;
+pub use onnx::Probe;
+pub use ports::{Ask, Given, Port, PortKind};
 
 /// Fits an image to the input of a scorer, on any thread; an image that cannot be fitted is dropped.
 pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {

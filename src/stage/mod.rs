@@ -8,6 +8,7 @@ pub mod annotate;
 pub mod doctor;
 pub mod fetch;
 pub mod generate;
+pub mod inspect;
 pub mod mine;
 pub mod plan;
 pub mod prepare;

@@ -42,13 +42,13 @@ class Residual(nn.Module):
         return F.relu(self.second(F.relu(self.first(x))) + self.short(x))
 
 
-def residual(widths=(16, 32, 64, 96), stem=2):
+def residual(widths=(16, 32, 64, 96), stem=2, outputs=12):
     blocks = [conv(3, widths[0], stem), nn.ReLU()]
     before = widths[0]
     for at, width in enumerate(widths):
         blocks.append(Residual(before, width, 1 if at == 0 else 2))
         before = width
-    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 12))
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, outputs))
 
 
 class Inverted(nn.Module):
@@ -81,10 +81,12 @@ class Attention(nn.Module):
         self.into, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.wide, self.narrow = nn.Linear(width, 3 * width), nn.Linear(3 * width, width)
 
-    def forward(self, x):
+    def forward(self, x, hidden=None):
+        """`hidden`: what is added to the weights before the softmax, very negative for a token that is not seen."""
         n, tokens, width = x.shape
         parts = self.into(self.norm(x)).reshape(n, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        weights = (parts[0] @ parts[1].transpose(-1, -2) * (width // self.heads) ** -0.5).softmax(-1)
+        weights = parts[0] @ parts[1].transpose(-1, -2) * (width // self.heads) ** -0.5
+        weights = (weights if hidden is None else weights + hidden).softmax(-1)
         x = x + self.out((weights @ parts[2]).transpose(1, 2).reshape(n, tokens, width))
         return x + self.narrow(F.gelu(self.wide(self.norm2(x))))
 

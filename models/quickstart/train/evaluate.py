@@ -1,4 +1,4 @@
-"""Stage 5: what the models are worth, in figures: images made by the product, judged by the judge.
+"""Stage 6: what the models are worth, in figures: images made by the product, judged by the judge.
 
 Everything is asked of the files that are shipped: `hardset` makes images with two recipes (plain prompts; nuisances), ONNX
 Runtime runs the classifiers and the judge. Prints Markdown: agreement with prompts, diversity, nearest neighbours, the
