@@ -13,7 +13,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ConfigError, lookup, lookup::TomlFile};
+use super::lookup::{self, TomlFile, real_path};
+use super::ConfigError;
 use crate::domain::{CATEGORIES, Category, CategorySet, ClassRef, ClassSpace, IMAGENET_1K, RunSpec, Sha256};
 
 const FOLDER: &str = "class-spaces";
@@ -133,9 +134,18 @@ fn parse(found: &TomlFile) -> Result<ClassList, ConfigError> {
     };
     let RawList { classes, accepts } = raw;
     let sha256 = Sha256::of(found.text.as_bytes());
-    let list = ClassList { name: found.stem.clone(), file: found.file.clone(), sha256, classes, accepts };
+    let list = ClassList { name: name_of(found), file: found.file.clone(), sha256, classes, accepts };
     list.check()?;
     Ok(list)
+}
+
+/// The stem of the file; of a `config.json`, which all models have, the name of its folder.
+fn name_of(found: &TomlFile) -> String {
+    let folder = real_path(&found.dir);
+    match folder.file_name() {
+        Some(folder) if found.stem == "config" => folder.to_string_lossy().into_owned(),
+        _ => found.stem.clone(),
+    }
 }
 
 fn lines(found: &TomlFile) -> Result<Vec<Class>, ConfigError> {
@@ -160,7 +170,8 @@ fn json(found: &TomlFile) -> Result<Vec<Class>, ConfigError> {
              id2label of a config.json"
         ))
     };
-    let value = value.get("id2label").cloned().unwrap_or(value);
+    let of_model = value.get("id2label").or_else(|| value.get("label_names")).cloned();
+    let value = of_model.unwrap_or(value);
     let in_order: Vec<Value> = match value {
         Value::Array(classes) => classes,
         Value::Object(by_index) => {

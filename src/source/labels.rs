@@ -126,8 +126,9 @@ fn with_hint(reason: String, path: &str) -> String {
         return reason;
     }
     format!(
-        "{reason}; if the folders are named by the class index of ImageNet-1k, 0 to 999, write \
-         labels = \"class-index\" (an index of another list, or one that is sorted as text, is another class)"
+        "{reason}; if the folders are named by the class index of ImageNet-1k, 0 to {}, write \
+         labels = \"class-index\" (an index of another list, or one that is sorted as text, is another class)",
+        wordnet_ids().len() - 1
     )
 }
 

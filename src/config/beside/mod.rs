@@ -11,6 +11,7 @@ mod timm;
 mod transformers;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub struct Beside {
     pub preprocess: Option<SaidPreprocess>,
     /// Names of the classes, by index.
     pub labels: Vec<String>,
+    /// The file with these names, if it names all of them, each once.
+    pub list: Option<PathBuf>,
     /// What is known of a text tower.
     pub text: TextFacts,
 }
@@ -48,7 +51,12 @@ impl Beside {
         let said = said.or_else(|| open_clip.as_ref().and_then(open_clip::preprocess));
         let tokenizer = [json("tokenizer.json")?, json("tokenizer_config.json")?, json("special_tokens_map.json")?];
         let text = words::facts(&config, open_clip.as_ref(), &tokenizer);
-        Ok(Self { preprocess: said, labels: labels(&config), text })
+        let labels = labels(&config);
+        let distinct: BTreeSet<&String> = labels.iter().filter(|label| !label.trim().is_empty()).collect();
+        let is_list = distinct.len() == labels.len() && !labels.iter().any(|label| label.starts_with("LABEL_"));
+        let path = folders.iter().map(|folder| folder.join("config.json")).find(|path| path.is_file());
+        let list = path.filter(|_| is_list && !labels.is_empty());
+        Ok(Self { preprocess: said, labels, list, text })
     }
 }
 

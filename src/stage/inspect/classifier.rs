@@ -87,7 +87,7 @@ fn input_spec(looked: &Looked, said: Option<&SaidPreprocess>) -> InputSpec {
 
 /// The draft; `from`: the folder of the file it will be in.
 pub(super) fn draft(known: &Known<'_>, from: Option<&Path>) -> Draft {
-    let keys = DraftTable { name: "", lines: vec![weights(known, from), geometry(known), output(known)] };
+    let keys = DraftTable { name: "", lines: vec![weights(known, from), geometry(known), output(known, from)] };
     let input = DraftTable { name: "input", lines: input(known) };
     Draft { about: Vec::new(), tables: vec![keys, input] }
 }
@@ -135,7 +135,7 @@ fn geometry(known: &Known<'_>) -> DraftLine {
     line.asking(known.looked.input.side_doubt.clone())
 }
 
-fn output(known: &Known<'_>) -> DraftLine {
+fn output(known: &Known<'_>, from: Option<&Path>) -> DraftLine {
     let (looked, offset) = (known.looked, known.reading().offset);
     let kind = match looked.kind {
         OutputKind::Logits => "logits",
@@ -148,9 +148,15 @@ fn output(known: &Known<'_>) -> DraftLine {
     if let Some(name) = &looked.name {
         value += &format!(", name = {}", quoted(name));
     }
-    let space = space_question(looked.classes, &known.beside.labels);
-    if space.is_some() {
-        value += ", space = \"categories\"";
+    let mut space = space_question(looked.classes, &known.beside.labels);
+    let is_whole = known.beside.labels.len() == (looked.classes - offset) as usize;
+    match known.beside.list.as_ref().filter(|_| is_whole && space.is_some()) {
+        Some(list) => {
+            value += &format!(", space = {}", quoted(&paths::list(list, from)));
+            space = None;
+        }
+        None if space.is_some() => value += ", space = \"categories\"",
+        None => {}
     }
     let mut line = DraftLine::new("output", format!("{{ {value} }}")).asking(looked.kind_doubt.clone()).asking(space);
     if !looked.others.is_empty() {
@@ -161,9 +167,9 @@ fn output(known: &Known<'_>) -> DraftLine {
     }
     if offset > 0 && known.chosen().is_none() {
         line = line.asking([format!(
-            "{} classes are ImageNet's 1000 and {offset} more: in front of them (offset = {offset}) or behind (offset \
-             = 0)?",
-            looked.classes
+            "{} classes are ImageNet's {} and {offset} more: in front of them (offset = {offset}) or behind (offset = 0)?",
+            looked.classes,
+            class_names().len()
         )]);
     }
     line

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::error::InspectError;
 use crate::config::beside::SaidPreprocess;
+use crate::config::class_names;
 use crate::domain::{ChannelOrder, Dtype, InputSpec, Layout, OutputKind};
 use crate::imaging::RgbImage;
 use crate::scorer::{Ask, Given, Port, PortKind, Probe, ScorerError};
@@ -170,7 +171,9 @@ pub(super) fn classifier(
 fn preference(name: &str, numbers: usize) -> (bool, usize) {
     let name = name.to_lowercase();
     let words = ["logit", "prob", "softmax", "class", "output", "score", "pred"];
-    (![1000, 1001].contains(&numbers), words.iter().position(|word| name.contains(word)).unwrap_or(words.len()))
+    let of_imagenet = class_names().len();
+    let is_usual = numbers == of_imagenet || numbers == of_imagenet + 1;
+    (!is_usual, words.iter().position(|word| name.contains(word)).unwrap_or(words.len()))
 }
 
 /// Probabilities are in 0 to 1 and sum to 1.

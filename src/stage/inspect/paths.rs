@@ -11,6 +11,12 @@ pub(super) fn shown(file: &Path, from: Option<&Path>) -> String {
     plain(file.strip_prefix(real_path(from)).unwrap_or(&file))
 }
 
+/// The same of a list of classes, which is a path only with a `/`.
+pub(super) fn list(file: &Path, from: Option<&Path>) -> String {
+    let shown = shown(file, from);
+    if shown.contains('/') { shown } else { format!("./{shown}") }
+}
+
 /// With `/` between parts and without `.` at the start.
 fn plain(path: &Path) -> String {
     let text = path.to_string_lossy();
