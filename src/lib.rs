@@ -20,6 +20,7 @@ pub mod text;
 
 pub mod assets;
 pub mod generator;
+pub mod imported;
 pub mod render;
 pub mod scorer;
 

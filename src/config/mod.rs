@@ -8,6 +8,7 @@
 
 mod annotate;
 mod categories;
+mod class_spaces;
 mod error;
 mod generate;
 mod lookup;
@@ -20,12 +21,12 @@ mod surrogate;
 mod weights_ref;
 mod zero_shot;
 
-pub use categories::{class_names, wordnet_ids};
+pub use class_spaces::{ClassList, SpaceRef, class_names, space_of, wordnet_ids};
 pub use error::ConfigError;
 pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
-pub use surrogate::{ModelDef, OnnxDef, SurrogateDef};
+pub use surrogate::{ImportedDef, ModelDef, OnnxDef, SurrogateDef};
 pub use weights_ref::WeightsRef;
 pub use zero_shot::{TextDef, ZeroShotDef};

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::weights_ref::{RawWeights, WeightsRef};
 use super::{ConfigError, lookup::TomlFile};
-use crate::domain::{Activation, Cleaning, Geometry, InputSpec, PLACE, same_texts};
+use crate::domain::{Activation, ClassSpace, Cleaning, Geometry, InputSpec, PLACE, same_texts};
 use crate::input;
 
 /// A zero-shot model as a surrogate's TOML describes it.
@@ -50,8 +50,10 @@ pub struct TextDef {
     pub output: Option<String>,
     /// Texts with `{}` for the name of a class.
     pub templates: Vec<String>,
-    /// Names of the classes.
-    pub names: Vec<String>,
+    /// Names of the classes, and where they come from; `None`: those of the class space.
+    pub names: Option<(Vec<String>, String)>,
+    /// Whether two classes may have the same texts.
+    pub duplicates: bool,
 }
 
 #[derive(Deserialize)]
@@ -96,8 +98,8 @@ const MOST_POSITIONS: u32 = 4096;
 const LARGEST: f64 = 1e6;
 
 impl RawText {
-    /// Checks the section. `classes`: the names of the class space, which are asked unless the section has others.
-    pub(super) fn resolve(self, classes: &[String], found: &TomlFile) -> Result<TextDef, ConfigError> {
+    /// Checks the section.
+    pub(super) fn resolve(self, found: &TomlFile) -> Result<TextDef, ConfigError> {
         let refuse = |key: &str, problem: String| Err(ConfigError::value(&found.file, key, problem));
         if !(2..=MOST_POSITIONS).contains(&self.positions) {
             return refuse("text.positions", format!("is outside 2 to {MOST_POSITIONS}; CLIP has 77, SigLIP 64"));
@@ -108,10 +110,7 @@ impl RawText {
         if let Some(template) = self.templates.iter().find(|template| template.matches(PLACE).count() != 1) {
             return refuse("text.templates", format!("has {template:?}, which needs `{PLACE}` once, for the name"));
         }
-        let names = names(self.names, classes, found)?;
-        if self.duplicates != Some(Duplicates::Allow) {
-            refuse_same_texts(&names, &self.templates, self.clean, found)?;
-        }
+        let names = self.names.map(|names| named(names, found)).transpose()?;
         let tokenizer = match self.tokenizer {
             RawTokenizer::Path(path) => RawWeights::at(path),
             RawTokenizer::Weights(weights) => weights,
@@ -125,7 +124,31 @@ impl RawText {
             output: self.output,
             templates: self.templates,
             names,
+            duplicates: self.duplicates == Some(Duplicates::Allow),
         })
+    }
+}
+
+impl TextDef {
+    /// The names of the classes of `space`: those that the section gives, else those of the space; `file`: the TOML, for
+    /// messages. An error if there are more or fewer, or if two have the same texts and the section does not allow it.
+    pub fn names(&self, space: &ClassSpace, file: &str) -> Result<Vec<String>, ConfigError> {
+        let names = match &self.names {
+            None => &space.classes,
+            Some((names, from)) if names.len() != space.len() => {
+                let (have, want, called) = (names.len(), space.len(), &space.name);
+                let problem = format!(
+                    "has {have} names in {from}, but the class space `{called}` has {want} classes; write one name for \
+                     each, in their order"
+                );
+                return Err(ConfigError::value(file, "text.names", problem));
+            }
+            Some((names, _)) => names,
+        };
+        if !self.duplicates {
+            refuse_same_texts(names, &self.templates, self.clean, file)?;
+        }
+        Ok(names.clone())
     }
 }
 
@@ -145,27 +168,20 @@ pub(super) fn scale_and_bias(scale: Option<f64>, bias: Option<f64>, file: &str) 
     Ok((scale, bias))
 }
 
-/// The names of the classes: those that the section gives, one for each of `classes`, else `classes` themselves.
-fn names(given: Option<RawNames>, classes: &[String], found: &TomlFile) -> Result<Vec<String>, ConfigError> {
+/// The names that the section gives, and where.
+fn named(given: RawNames, found: &TomlFile) -> Result<(Vec<String>, String), ConfigError> {
     let (names, from) = match given {
-        None => return Ok(classes.to_vec()),
-        Some(RawNames::List(names)) => (names, "text.names".to_owned()),
-        Some(RawNames::File(file)) => {
+        RawNames::List(names) => (names, "text.names".to_owned()),
+        RawNames::File(file) => {
             let path = found.dir.join(&file);
             (names_in(&path)?, path.display().to_string())
         }
     };
-    let refuse = |problem: String| Err(ConfigError::value(&found.file, "text.names", problem));
     if let Some(at) = names.iter().position(|name| name.trim().is_empty()) {
-        return refuse(format!("has no name at place {} of {from}; write one name for each class", at + 1));
+        let problem = format!("has no name at place {} of {from}; write one name for each class", at + 1);
+        return Err(ConfigError::value(&found.file, "text.names", problem));
     }
-    if names.len() != classes.len() {
-        let (have, want) = (names.len(), classes.len());
-        return refuse(format!(
-            "has {have} names in {from}, but there are {want} classes; write one name for each, in their order"
-        ));
-    }
-    Ok(names)
+    Ok((names, from))
 }
 
 /// The lines of a file of names.
@@ -175,17 +191,12 @@ fn names_in(path: &Path) -> Result<Vec<String>, ConfigError> {
     Ok(text.trim_start_matches('\u{feff}').lines().map(|line| line.trim().to_owned()).collect())
 }
 
-fn refuse_same_texts(
-    names: &[String],
-    templates: &[String],
-    clean: Cleaning,
-    found: &TomlFile,
-) -> Result<(), ConfigError> {
+fn refuse_same_texts(names: &[String], templates: &[String], clean: Cleaning, file: &str) -> Result<(), ConfigError> {
     let Some((first, second)) = same_texts(names, templates, clean) else { return Ok(()) };
     let (one, other) = (&names[first], &names[second]);
     let problem = format!(
         "gives class {first} ({one:?}) and class {second} ({other:?}) the same text, so that class {second} can never \
          be predicted; write other names, or duplicates = \"allow\""
     );
-    Err(ConfigError::value(&found.file, "text.names", problem))
+    Err(ConfigError::value(file, "text.names", problem))
 }

@@ -7,9 +7,9 @@
 
 use super::{
     AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, Crop, DiffusionSource, Dtype, FakeImages, FakeModel,
-    FolderSource, GenerateSpec, Geometry, ImageTower, InputSpec, Interpolation, ItemChoice, Key, LabelSource, Layout,
-    NuisanceSet, NuisanceValue, OnnxGraph, OnnxModel, OutputKind, OutputSpec, PromptGrid, Question, Resize, SelectSpec,
-    Sentinels, Sha256, SurrogateModel, TextTower, VerdictRule, ZeroShotModel,
+    FolderSource, GenerateSpec, Geometry, ImageTower, ImportedModel, ImportedScores, InputSpec, Interpolation,
+    ItemChoice, Key, LabelSource, Layout, NuisanceSet, NuisanceValue, OnnxGraph, OnnxModel, OutputKind, OutputSpec,
+    PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256, SurrogateModel, TextTower, VerdictRule, ZeroShotModel,
 };
 
 impl GenerateSpec {
@@ -104,7 +104,9 @@ impl CategorySet {
 }
 
 fn category(category: &Category) -> Sha256 {
-    let Category { id, name, noun, plural, gloss, imagenet_ids } = category;
+    // What it accepts in other class spaces is part of the identity of those: a pool is not another one because a scorer
+    // comes to it.
+    let Category { id, name, noun, plural, gloss, imagenet_ids, classes: _ } = category;
     Key::new("category", 1)
         .field("id", id)
         .field("name", name)
@@ -123,9 +125,25 @@ impl SurrogateModel {
                 Key::new("fake model", 1).field("seed", *seed).field("accuracy", *accuracy).finish()
             }
             Self::Onnx(model) => onnx_model(model),
+            Self::Imported(model) => imported_model(model),
             Self::ZeroShot(model) => zero_shot_model(model),
         }
     }
+}
+
+fn imported_model(model: &ImportedModel) -> Sha256 {
+    let ImportedModel { file, scores, offset, column } = model;
+    let scores = match scores {
+        ImportedScores::Logits => "logits",
+        ImportedScores::Probabilities => "probabilities",
+        ImportedScores::TopK => "top-k",
+    };
+    Key::new("imported predictions", 1)
+        .field("file", file.sha256)
+        .field("scores", scores)
+        .field("offset", *offset)
+        .field("column", column.as_deref())
+        .finish()
 }
 
 fn onnx_model(model: &OnnxModel) -> Sha256 {

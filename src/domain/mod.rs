@@ -5,6 +5,7 @@
 
 mod annotate;
 mod category;
+mod class_space;
 mod compared;
 mod diffusion;
 mod format;
@@ -13,6 +14,7 @@ mod graph;
 mod hard;
 mod hash;
 mod identity;
+mod imported;
 mod item;
 mod key;
 mod manifest;
@@ -35,7 +37,8 @@ mod zero_shot;
 pub use annotate::{
     Aggregate, AnnotateSpec, Answer, CheckSpec, ExportFormat, ItemChoice, Pay, Question, Sentinels, VerdictRule,
 };
-pub use category::{Category, CategorySet, IMAGENET_CLASSES};
+pub use category::{Category, CategorySet, ClassRef};
+pub use class_space::{CATEGORIES, ClassSpace, IMAGENET_1K};
 pub use compared::Compared;
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use format::FormatVersion;
@@ -43,13 +46,14 @@ pub use geometry::{Crop, Geometry, Interpolation, Resize};
 pub use graph::{ChannelOrder, Dtype, InputSpec, Layout, OnnxGraph};
 pub use hard::HardRow;
 pub use hash::{Hasher, Sha256};
+pub use imported::{ImportedModel, ImportedScores};
 pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
 pub use key::{Key, KeyValue};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
 pub use passed_over::PassedOver;
 pub use pinned_file::PinnedFile;
-pub use prediction::{Prediction, Scores, SpacePrediction};
+pub use prediction::{Prediction, ProbKind, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
     BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, ComparedRecord, DataFileRecord, NearDuplicates,

@@ -7,8 +7,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CategorySet, DiffusionSource, FormatVersion, Geometry, InputSpec, Key, OnnxGraph, PinnedFile,
-    ReleaseSpec, SelectSpec, Sha256, ZeroShotModel,
+    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K,
+    ImportedModel, InputSpec, Key, OnnxGraph, PinnedFile, ReleaseSpec, SelectSpec, Sha256, ZeroShotModel,
 };
 
 /// A resolved recipe.
@@ -88,6 +88,7 @@ impl RunSpec {
         for surrogate in &mut spec.mine.surrogates {
             match &mut surrogate.model {
                 SurrogateModel::Onnx(onnx) => shorten(&mut onnx.weights.path),
+                SurrogateModel::Imported(imported) => shorten(&mut imported.file.path),
                 SurrogateModel::ZeroShot(model) => model.files_mut().for_each(|file| shorten(&mut file.path)),
                 SurrogateModel::Fake(_) => {}
             }
@@ -96,17 +97,37 @@ impl RunSpec {
         spec
     }
 
+    /// The class space `name`, if it is not ImageNet-1k's, whose names are not part of a spec.
+    pub fn other_space(&self, name: &str) -> Option<ClassSpace> {
+        match name {
+            IMAGENET_1K => None,
+            CATEGORIES => Some(ClassSpace::of_categories(&self.categories)),
+            list => self.mine.spaces.iter().find(|space| space.name == list).cloned(),
+        }
+    }
+
+    /// The space that the voters of the current mining share; `None` if their spaces differ.
+    pub fn shared_space(&self) -> Option<&str> {
+        let voters = self.voters();
+        let first = voters.first().map_or(IMAGENET_1K, |voter| voter.space.as_str());
+        voters.iter().all(|voter| voter.space == first).then_some(first)
+    }
+
     /// Name of the current mining's table: readable, and different for each rule, bound, order and model.
     pub fn mining_id(&self) -> String {
         let select = &self.mine.select;
         let voters = self.voters();
-        let key = Key::new("mining name", 1)
+        let mut key = Key::new("mining name", 1)
             .field("select", select.identity())
             .field("batch", self.mine.batch_in_keys())
             .list("names", voters.iter().map(|voter| &voter.name))
-            .list("models", voters.iter().map(|voter| voter.model.identity()))
-            .finish();
-        format!("{}.{}", select.label(), key.short())
+            .list("models", voters.iter().map(|voter| voter.model.identity()));
+        // Runs from before there were other spaces keep their names.
+        if self.shared_space() != Some(IMAGENET_1K) {
+            let identity = |voter: &&SurrogateSpec| self.other_space(&voter.space).map(|space| space.identity());
+            key = key.list("spaces", voters.iter().map(identity));
+        }
+        format!("{}.{}", select.label(), key.finish().short())
     }
 }
 
@@ -130,6 +151,7 @@ impl SurrogateSpec {
     pub fn weights_sha256(&self) -> Option<Sha256> {
         match &self.model {
             SurrogateModel::Onnx(onnx) => Some(onnx.sha256()),
+            SurrogateModel::Imported(imported) => Some(imported.file.sha256),
             SurrogateModel::ZeroShot(model) => Some(model.sha256()),
             SurrogateModel::Fake(_) => None,
         }
@@ -211,6 +233,9 @@ pub struct MineSpec {
     pub targets: Vec<String>,
     /// All surrogates and targets whose predictions the run keeps.
     pub surrogates: Vec<SurrogateSpec>,
+    /// The lists of classes over which they speak; ImageNet-1k and the categories are not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spaces: Vec<ClassSpace>,
 }
 
 /// One surrogate.
@@ -218,8 +243,19 @@ pub struct MineSpec {
 pub struct SurrogateSpec {
     /// Its name: the stem of its TOML file.
     pub name: String,
+    /// The name of its class space.
+    #[serde(default = "imagenet", skip_serializing_if = "is_imagenet")]
+    pub space: String,
     /// What scores the images.
     pub model: SurrogateModel,
+}
+
+fn imagenet() -> String {
+    IMAGENET_1K.to_owned()
+}
+
+fn is_imagenet(space: &str) -> bool {
+    space == IMAGENET_1K
 }
 
 /// What scores images.
@@ -233,6 +269,8 @@ pub enum SurrogateModel {
     ZeroShot(Box<ZeroShotModel>),
     /// A fake classifier, for trying a recipe without any model.
     Fake(FakeModel),
+    /// Predictions that another program has made.
+    Imported(ImportedModel),
 }
 
 impl SurrogateModel {
@@ -241,19 +279,28 @@ impl SurrogateModel {
         match self {
             Self::Onnx(model) => vec![model.graph()],
             Self::ZeroShot(model) => model.graphs().cloned().collect(),
-            Self::Fake(_) => Vec::new(),
+            Self::Fake(_) | Self::Imported(_) => Vec::new(),
         }
     }
 
-    /// The paths of its graphs and tokenizer; none for a fake.
+    /// The paths of its graphs and tokenizer, or of its file of predictions; none for a fake.
     pub fn paths(&self) -> Vec<PathBuf> {
-        let tokenizer = if let Self::ZeroShot(model) = self { Some(model.text.tokenizer.path.clone()) } else { None };
-        self.graphs().into_iter().map(|graph| graph.weights.path).chain(tokenizer).collect()
+        let other = match self {
+            Self::ZeroShot(model) => Some(model.text.tokenizer.path.clone()),
+            Self::Imported(model) => Some(model.file.path.clone()),
+            Self::Fake(_) | Self::Onnx(_) => None,
+        };
+        self.graphs().into_iter().map(|graph| graph.weights.path).chain(other).collect()
+    }
+
+    /// Whether another program has made its predictions.
+    pub fn is_imported(&self) -> bool {
+        matches!(self, Self::Imported(_))
     }
 
     /// Whether ONNX Runtime scores.
     pub fn needs_runtime(&self) -> bool {
-        !matches!(self, Self::Fake(_))
+        !matches!(self, Self::Fake(_) | Self::Imported(_))
     }
 
     /// Licence of the weights, if the data manifest has them.
@@ -261,7 +308,7 @@ impl SurrogateModel {
         match self {
             Self::Onnx(model) => model.licence.as_deref(),
             Self::ZeroShot(model) => model.licence.as_deref(),
-            Self::Fake(_) => None,
+            Self::Fake(_) | Self::Imported(_) => None,
         }
     }
 }
@@ -287,7 +334,7 @@ pub struct OnnxModel {
     pub preprocess: Geometry,
     /// From pixels to the input tensor.
     pub input: InputSpec,
-    /// From the output tensor to ImageNet classes.
+    /// From the output tensor to the classes of the scorer's space.
     pub output: OutputSpec,
     /// Licence of the weights, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -313,7 +360,7 @@ pub struct OutputSpec {
     pub kind: OutputKind,
     /// How many classes it has; `[n, classes]`, with axes of length 1 anywhere.
     pub classes: u32,
-    /// Number of extra classes in front (1 for a background class): ImageNet index = model class - offset.
+    /// Number of extra classes in front (1 for a background class): index in the space = model class - offset.
     pub offset: u32,
     /// Its name, needed if the model has several outputs.
     pub name: Option<String>,
@@ -450,6 +497,7 @@ mod tests {
     fn spec(names: &[&str], accuracy: f64) -> RunSpec {
         let surrogate = |name: &&str| SurrogateSpec {
             name: (*name).to_owned(),
+            space: IMAGENET_1K.to_owned(),
             model: SurrogateModel::Fake(FakeModel { seed: 1, accuracy }),
         };
         let select = SelectSpec {
@@ -472,6 +520,7 @@ mod tests {
                 select,
                 targets: Vec::new(),
                 surrogates: names.iter().map(surrogate).collect(),
+                spaces: Vec::new(),
             },
             annotate: AnnotateSpec::default(),
             release: ReleaseSpec::default(),

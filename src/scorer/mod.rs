@@ -1,6 +1,6 @@
 //! Scores images, for surrogates and targets alike: trait [`Scorer`], and how each kind is built from its spec.
 //!
-//! Pictures in, scores over ImageNet's classes out. Does not decide what is hard.
+//! Pictures in, scores over the classes of the scorer's space out. Does not decide what is hard.
 //!
 //! Holds always: an image that cannot be scored costs that image only; a scorer that cannot work is an error before any
 //! image is scored, because hours of work would otherwise be lost.
@@ -25,7 +25,8 @@ pub use error::ScorerError;
 /// Fits an image to the input of a scorer, on any thread; an image that cannot be fitted is dropped.
 pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
     match &spec.model {
-        SurrogateModel::Fake(_) => Outcome::Kept(image.clone()),
+        // What another program has scored is not looked at.
+        SurrogateModel::Fake(_) | SurrogateModel::Imported(_) => Outcome::Kept(image.clone()),
         SurrogateModel::Onnx(model) => fitted(image, &model.preprocess),
         SurrogateModel::ZeroShot(model) => fitted(image, &model.image.preprocess),
     }
@@ -87,12 +88,19 @@ impl ScorerFactory {
         self.onnx.as_ref().ok_or(RuntimeError::Absent)?.compare(&spec.name, model, reference, photo)
     }
 
-    /// Builds an instance of a scorer that is called with `batch` images at a time; instances share what they can.
-    /// Reading the texts of many classes takes minutes, and ends early where `stop` says so.
-    pub fn build(&self, spec: &SurrogateSpec, batch: usize, stop: Stop) -> Result<Box<dyn Scorer>, ScorerError> {
+    /// Builds an instance of a scorer over `classes` classes that is called with `batch` images at a time; instances
+    /// share what they can. Reading the texts of many classes takes minutes, and ends early where `stop` says so.
+    pub fn build(
+        &self,
+        spec: &SurrogateSpec,
+        classes: usize,
+        batch: usize,
+        stop: Stop,
+    ) -> Result<Box<dyn Scorer>, ScorerError> {
         let onnx = || self.onnx.as_ref().ok_or(RuntimeError::Absent);
         match &spec.model {
-            SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model))),
+            SurrogateModel::Fake(model) => Ok(Box::new(fake::Fake::new(model, classes))),
+            SurrogateModel::Imported(_) => Err(ScorerError::Imported { name: spec.name.clone() }),
             SurrogateModel::Onnx(model) => Ok(Box::new(onnx()?.classifier(&spec.name, model, batch)?)),
             SurrogateModel::ZeroShot(model) => Ok(Box::new(onnx()?.zero_shot(&spec.name, model, batch, stop)?)),
         }

@@ -4,11 +4,11 @@
 //! before any image is scored.
 
 use super::pictures::{Pictures, score_fitting};
-use crate::domain::{IMAGENET_CLASSES, OnnxModel, Outcome, OutputKind, OutputSpec, Scores};
+use crate::domain::{OnnxModel, Outcome, OutputKind, OutputSpec, Scores};
 use crate::imaging::RgbImage;
 use crate::scorer::contract::Scorer;
 use crate::scorer::error::ScorerError;
-use crate::stats::softmax;
+use crate::stats::{scores_of_logits, scores_of_probabilities};
 
 /// See the module.
 pub struct Classifier {
@@ -29,27 +29,14 @@ impl Classifier {
         Err(ScorerError::Mismatch { name: name.to_owned(), problem })
     }
 
-    /// One row of the output as scores over ImageNet's classes. Extra classes take part in the softmax and are then
-    /// left out.
+    /// One row of the output as scores over the classes of the space.
     fn scores(&self, row: &[f32]) -> Scores {
-        let offset = self.output.offset as usize;
-        let classes = offset..offset + IMAGENET_CLASSES;
+        let extra = self.output.offset as usize;
         match self.output.kind {
-            OutputKind::Probabilities => Scores { probs: row[classes].to_vec(), max_logit: None, energy: None },
-            OutputKind::Logits => {
-                let logits = &row[classes.clone()];
-                let (max_logit, energy) = max_and_energy(logits);
-                Scores { probs: softmax(row)[classes].to_vec(), max_logit: Some(max_logit), energy: Some(energy) }
-            }
+            OutputKind::Probabilities => scores_of_probabilities(row, extra),
+            OutputKind::Logits => scores_of_logits(row, extra),
         }
     }
-}
-
-/// The largest of `logits` and their energy.
-pub fn max_and_energy(logits: &[f32]) -> (f32, f32) {
-    let max_logit = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&logit| f64::from(logit - max_logit).exp()).sum();
-    (max_logit, -(f64::from(max_logit) + sum.ln()) as f32)
 }
 
 impl Scorer for Classifier {

@@ -177,11 +177,13 @@ pub fn other_classes(numbers: usize, batch: usize, classes: usize) -> String {
         return format!("{problem}; name another output with output.name");
     }
     let problem = format!("it gives {each} numbers for a picture, but output.classes is {classes}");
-    let remedy = match each {
-        1001 => "write output.classes = 1001 and output.offset = 1: it has a background class before ImageNet's 1000",
-        1000 => "write output.classes = 1000 and no output.offset",
-        1002.. => "write that number, and with output.offset which of them is ImageNet's first class",
-        _ => "a surrogate needs ImageNet's 1000 classes; is it another model, or another output (output.name)?",
+    let remedy = if each == classes + 1 {
+        format!("if it has a background class in front, write output.classes = {each} and output.offset = 1")
+    } else if each + 1 == classes {
+        format!("write output.classes = {each}, and no output.offset unless it has extra classes in front")
+    } else {
+        "write that number and the list of its classes (output.space), or name another output with output.name"
+            .to_owned()
     };
     format!("{problem}; {remedy}")
 }
@@ -223,9 +225,9 @@ mod tests {
             assert!(text.contains(part), "{text}");
         };
         check(2002, 2, 1000, "write output.classes = 1001 and output.offset = 1");
-        check(1000, 1, 1001, "write output.classes = 1000 and no output.offset");
+        check(1000, 1, 1001, "write output.classes = 1000, and no output.offset");
         check(2 * 21843, 2, 1000, "it gives 21843 numbers for a picture, but output.classes is 1000");
-        check(10, 1, 1000, "needs ImageNet's 1000 classes");
+        check(10, 1, 1000, "the list of its classes (output.space)");
         check(1001, 2, 1000, "1001 numbers for 2 picture(s)");
     }
 }

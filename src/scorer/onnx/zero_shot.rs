@@ -6,13 +6,12 @@
 use std::sync::Arc;
 
 use super::class_rows::{ClassRows, unit};
-use super::classifier::max_and_energy;
 use super::pictures::{Pictures, score_fitting};
-use crate::domain::{Activation, Outcome, Scores, ZeroShotModel};
+use crate::domain::{Activation, Outcome, ProbKind, Scores, ZeroShotModel};
 use crate::imaging::RgbImage;
 use crate::scorer::contract::Scorer;
 use crate::scorer::error::ScorerError;
-use crate::stats::softmax;
+use crate::stats::scores_of_logits;
 
 /// See the module.
 pub struct ZeroShot {
@@ -63,12 +62,13 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
 /// Logits as scores. With a sigmoid every class is a question of its own: there is no energy, which is the logarithm of
 /// a sum over classes of which one must be right.
 pub fn scores_of(logits: &[f32], activation: Activation) -> Scores {
-    let (max_logit, energy) = max_and_energy(logits);
     match activation {
-        Activation::Softmax => Scores { probs: softmax(logits), max_logit: Some(max_logit), energy: Some(energy) },
+        Activation::Softmax => scores_of_logits(logits, 0),
         Activation::Sigmoid => {
             let each = |&logit: &f32| (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32;
-            Scores { probs: logits.iter().map(each).collect(), max_logit: Some(max_logit), energy: None }
+            let max_logit = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let probs = logits.iter().map(each).collect();
+            Scores { probs, kind: ProbKind::Each, max_logit: Some(max_logit), energy: None }
         }
     }
 }

@@ -28,9 +28,10 @@ pub fn doctor(
     }
     let from = Path::new(".");
     let path = if text.contains('/') { text.clone() } else { format!("./{text}") };
-    let spec = prepare::resolve_surrogate(ctx, &SurrogateDef::load(&path, from)?)?;
+    let def = SurrogateDef::load(&path, from)?;
+    let spec = prepare::resolve_alone(ctx, &def)?;
     if !spec.model.needs_runtime() {
-        let problem = "is a fake, which has no model to examine";
+        let problem = "is not a model that could be examined: the surrogate is a fake, or has imported predictions";
         return Err(ConfigError::value(&text, "fake", problem).into());
     }
     let ready = prepare::ready(ctx)?;
@@ -40,7 +41,8 @@ pub fn doctor(
         Some(reference) => factory.compare(&spec, reference, &|name| photo(ctx, name))?,
         None => {
             let stop = || ctx.check_stop().is_err();
-            let built = factory.build(&spec, instances.default_batch() as usize, &stop);
+            let classes = def.space_alone()?.len();
+            let built = factory.build(&spec, classes, instances.default_batch() as usize, &stop);
             ctx.check_stop()?;
             built?;
             Vec::new()
@@ -62,7 +64,7 @@ fn facts(spec: &SurrogateSpec) -> Vec<(&'static str, String)> {
             let (scale, bias) = (model.scale, model.bias);
             facts.push(("logits", format!("{scale} x cosine + {bias}, then {}", model.activation.name())));
         }
-        SurrogateModel::Fake(_) => {}
+        SurrogateModel::Fake(_) | SurrogateModel::Imported(_) => {}
     }
     facts.extend(spec.weights_sha256().map(|hash| ("SHA-256", hash.to_string())));
     facts

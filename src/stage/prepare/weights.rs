@@ -23,11 +23,16 @@ pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxMode
     Ok(OnnxModel { weights, data, preprocess, input, output, licence })
 }
 
-/// A zero-shot model with its files found, as [`find_weights`] does.
-pub fn find_zero_shot(ctx: &Context, name: &str, def: &ZeroShotDef) -> Result<ZeroShotModel, PrepareError> {
+/// A zero-shot model with its files found, as [`find_weights`] does; `names`: those of its classes.
+pub fn find_zero_shot(
+    ctx: &Context,
+    name: &str,
+    def: &ZeroShotDef,
+    names: Vec<String>,
+) -> Result<ZeroShotModel, PrepareError> {
     let ZeroShotDef { weights, preprocess, input, output, text, activation, scale, bias } = def.clone();
     let (graph, licence) = find_graph(ctx, name, &weights)?;
-    let TextDef { weights, tokenizer, positions, padding, clean, output: text_output, templates, names } = text;
+    let TextDef { weights, tokenizer, positions, padding, clean, output: text_output, templates, .. } = text;
     let text_graph = weights.map(|weights| find_graph(ctx, name, &weights)).transpose()?.map(|(graph, _)| graph);
     let Located { path, bytes, sha256 } = find_file(ctx, name, &tokenizer)?;
     let wanted = if let WeightsRef::Path { sha256, .. } = tokenizer { sha256 } else { None };
@@ -70,11 +75,21 @@ fn find_graph(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<(OnnxGr
     Ok((graph, None))
 }
 
+/// The file of predictions at `path`, hashed.
+pub fn find_predictions(name: &str, path: &Path) -> Result<PinnedFile, PrepareError> {
+    let Located { path, bytes, sha256 } = Located::at(path, name, None).map_err(|source| of_weights(name, source))?;
+    Ok(PinnedFile { path: real_path(&path), bytes, sha256 })
+}
+
 /// An error if a file of the surrogate is not the one that the spec names.
 pub fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
     let name = &surrogate.name;
     if let SurrogateModel::ZeroShot(model) = &surrogate.model {
         let PinnedFile { path, sha256, .. } = &model.text.tokenizer;
+        Located::at(path, name, Some(*sha256)).map_err(|source| of_weights(name, source))?;
+    }
+    if let SurrogateModel::Imported(imported) = &surrogate.model {
+        let PinnedFile { path, sha256, .. } = &imported.file;
         Located::at(path, name, Some(*sha256)).map_err(|source| of_weights(name, source))?;
     }
     surrogate.model.graphs().iter().try_for_each(|graph| check_graph(name, graph))
