@@ -219,6 +219,11 @@ fn towers_and_tokenizers_of_other_models_are_refused() {
     refused(&tiny, &["it reads 48 tokens at a time; write text.positions = 48"]);
     write(&format!("{TEXT}\npadding = \"!!\""));
     refused(&tiny, &["has no token `!!`; correct text.padding"]);
+    let same = text_tower(VOCABULARY, WIDTH).constant("zero", &[1], &[0.0]).constant("one", &[1], &[1.0]);
+    let same = same.node("Mul text_rows zero -> nothing").node("Add nothing one -> same");
+    text(same.output("same", Type::F32, &[-1, WIDTH as i64]).finish());
+    write(&format!("{TEXT}\noutput = \"same\""));
+    refused(&tiny, &["its text tower gives the same row for all 1000 classes", "is text.tokenizer that of the tower"]);
     write(TEXT);
     tiny.build().ok();
 }
@@ -263,11 +268,7 @@ fn what_the_toml_says_wrong_is_named_with_file_and_key() {
         SOFTMAX,
         &["`text.names`", "class 134 (\"crane\") and class 517 (\"crane\")", "duplicates = \"allow\""],
     );
-    check(
-        &format!("{TEXT}\nnames = [\"cat\", \"dog\"]"),
-        SOFTMAX,
-        &["has 2 names in text.names", "there are 1000 classes"],
-    );
+    check(&format!("{TEXT}\nnames = [\"cat\", \"dog\"]"), SOFTMAX, &["has 2 names in text.names", "1000 classes"]);
     tiny.hardset.write("surrogates/names.txt", "cat\n\ndog\n");
     check(&format!("{TEXT}\nnames = \"names.txt\""), SOFTMAX, &["has no name at place 2 of", "names.txt"]);
     tiny.hardset.write("surrogates/tiny.toml", toml(&format!("{TEXT}\nnames = \"none.txt\""), SOFTMAX));
