@@ -8,6 +8,8 @@ mod common;
 
 use std::fs;
 
+use hardset::table::dropped_table;
+
 use common::tiny::Tiny;
 use common::tiny_onnx::Type;
 use common::tiny_towers::{VOCABULARY, WIDTH, image_tower, joint, text_tower, tokenizer};
@@ -56,8 +58,8 @@ fn compared(name: &str, folder: Folder) -> Option<Run> {
          preprocess = {{ resize = {resize}, interpolation = \"{filter}\", crop_px = 64, crop = \"floor\" }}\n\
          [input]\nlayout = \"nchw\"\ndtype = \"f32\"\nchannels = \"rgb\"\nscale = 0.00392156862745098\n\
          mean = {mean}\nstd = {std}\n\
-         [text]\nweights = {{ path = {text:?} }}\ntokenizer = {tokens:?}\npositions = {positions}\nclean = \"{clean}\"\n\
-         templates = [\"a photo of a {{}}.\"]\nduplicates = \"allow\"\n[output]\n{output}\n",
+         [text]\nweights = {{ path = {text:?} }}\ntokenizer = {tokens:?}\npositions = {positions}\n\
+         clean = \"{clean}\"\ntemplates = [\"a photo of a {{}}.\"]\nduplicates = \"allow\"\n[output]\n{output}\n",
         vision = path("onnx/vision_model.onnx"),
         text = path("onnx/text_model.onnx"),
         tokens = path("tokenizer.json"),
@@ -156,6 +158,10 @@ fn a_run_is_scored_by_texts_and_its_rows_of_classes_are_made_once() {
     assert_eq!(fs::read(&file).expect("it is readable"), whole);
     assert_eq!(tiny.predictions("again"), tiny.predictions("run"));
     tiny.run("verify run").ok();
+    // Another tokenizer is another model.
+    tiny.hardset.write("surrogates/tokenizer.json", format!("{} ", tokenizer(&[])));
+    tiny.run("verify run").expect(3).out(&["tokenizer.json", "its predictions are of other weights"]);
+    assert_eq!(tiny.build().ok().json()["mining"]["scored"][0]["fresh"], 113);
 }
 
 #[test]
@@ -213,6 +219,11 @@ fn towers_and_tokenizers_of_other_models_are_refused() {
     refused(&tiny, &["it reads 48 tokens at a time; write text.positions = 48"]);
     write(&format!("{TEXT}\npadding = \"!!\""));
     refused(&tiny, &["has no token `!!`; correct text.padding"]);
+    let same = text_tower(VOCABULARY, WIDTH).constant("zero", &[1], &[0.0]).constant("one", &[1], &[1.0]);
+    let same = same.node("Mul text_rows zero -> nothing").node("Add nothing one -> same");
+    text(same.output("same", Type::F32, &[-1, WIDTH as i64]).finish());
+    write(&format!("{TEXT}\noutput = \"same\""));
+    refused(&tiny, &["its text tower gives the same row for all 1000 classes", "is text.tokenizer that of the tower"]);
     write(TEXT);
     tiny.build().ok();
 }
@@ -230,14 +241,18 @@ fn rows_without_a_direction_are_found_before_any_image_or_cost_one_image() {
     tiny.hardset.write("surrogates/text.onnx", scaled(f32::NAN));
     refused(&tiny, &["its row of the text", "not finite"]);
     tiny.hardset.write("surrogates/text.onnx", scaled(2.0));
-    // Grey pictures have a mean of 0 in the tensor, nearly; brighter ones overflow.
-    let image = image_tower(WIDTH).constant("huge", &[1], &[1e38]).node("Mul image_rows huge -> overflowing");
+    // The larger half of the rows of pictures is beyond f32; that of the grey one is not.
+    let image = image_tower(WIDTH).constant("huge", &[1], &[1.7e38]).node("Mul image_rows huge -> overflowing");
     let image = image.output("overflowing", Type::F32, &[-1, WIDTH as i64]).finish();
     tiny.hardset.write("surrogates/tiny.onnx", image);
     let output = format!("{SOFTMAX}\nname = \"overflowing\"");
     tiny.hardset.write("surrogates/tiny.toml", toml(&format!("{TEXT}\noutput = \"scaled\""), &output));
-    let run = tiny.build();
-    assert!(run.stderr.contains("its row of the image has numbers that are not finite") || run.code == Some(0));
+    tiny.build().expect(3);
+    let lost = dropped_table::decode(&tiny.hardset.path("run/dropped.parquet")).expect("it is a table");
+    let reason = "surrogate `tiny`: its row of the image has numbers that are not finite";
+    assert!(lost.iter().all(|row| row.reason == reason), "{lost:?}");
+    let kept = tiny.predictions("run").len();
+    assert!(kept > 0 && !lost.is_empty() && kept + lost.len() == 113, "{kept} kept");
 }
 
 #[test]
@@ -253,14 +268,11 @@ fn what_the_toml_says_wrong_is_named_with_file_and_key() {
         SOFTMAX,
         &["`text.names`", "class 134 (\"crane\") and class 517 (\"crane\")", "duplicates = \"allow\""],
     );
-    check(
-        &format!("{TEXT}\nnames = [\"cat\", \"dog\"]"),
-        SOFTMAX,
-        &["has 2 names in text.names", "there are 1000 classes"],
-    );
+    check(&format!("{TEXT}\nnames = [\"cat\", \"dog\"]"), SOFTMAX, &["has 2 names in text.names", "1000 classes"]);
     tiny.hardset.write("surrogates/names.txt", "cat\n\ndog\n");
     check(&format!("{TEXT}\nnames = \"names.txt\""), SOFTMAX, &["has no name at place 2 of", "names.txt"]);
-    check(&format!("{TEXT}\nnames = \"none.txt\""), SOFTMAX, &["cannot read", "none.txt"]);
+    tiny.hardset.write("surrogates/tiny.toml", toml(&format!("{TEXT}\nnames = \"none.txt\""), SOFTMAX));
+    tiny.build().refused(2, &["cannot read ./surrogates/none.txt"]);
     check(&TEXT.replace("{}", "thing"), SOFTMAX, &["`text.templates`", "needs `{}` once"]);
     check(&TEXT.replace("[\"a photo of a {}.\"]", "[]"), SOFTMAX, &["`text.templates` is empty"]);
     check(&TEXT.replace("48", "1"), SOFTMAX, &["`text.positions` is outside 2 to 4096"]);

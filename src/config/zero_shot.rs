@@ -162,7 +162,7 @@ pub(super) fn scale_and_bias(scale: Option<f64>, bias: Option<f64>, file: &str) 
     if !(scale > 0.0 && scale <= LARGEST) {
         return Err(ConfigError::value(file, "output.scale", "is not above 0 and at most a million"));
     }
-    if !(bias.abs() <= LARGEST) {
+    if bias.is_nan() || bias.abs() > LARGEST {
         return Err(ConfigError::value(file, "output.bias", "is outside minus a million to a million"));
     }
     Ok((scale, bias))

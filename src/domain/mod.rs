@@ -11,6 +11,7 @@ mod diffusion;
 mod draft;
 mod format;
 mod geometry;
+mod graph;
 mod hard;
 mod hash;
 mod identity;
@@ -44,6 +45,7 @@ pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue,
 pub use draft::{Draft, DraftLine, DraftTable};
 pub use format::FormatVersion;
 pub use geometry::{Crop, Geometry, Interpolation, Resize};
+pub use graph::{ChannelOrder, Dtype, InputSpec, Layout, OnnxGraph};
 pub use hard::HardRow;
 pub use hash::{Hasher, Sha256};
 pub use imported::{ImportedModel, ImportedScores};
@@ -65,9 +67,8 @@ pub use sampler_kind::{SamplerKind, UnknownSampler};
 pub use score_sums::{CommonClass, ScoreSums};
 pub use secret::Secret;
 pub use spec::{
-    ChannelOrder, Device, Devices, Dtype, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec,
-    LabelSource, Layout, MineSpec, OnnxGraph, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel,
-    SurrogateSpec,
+    Device, Devices, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, LabelSource, MineSpec, OnnxModel,
+    OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec,
 };
 pub use task::{
     Agreement, AnswerRow, Assignment, ChecksPassed, ItemVerdict, PersonRow, RawAnswer, Tally, Task, TaskImage,

@@ -138,7 +138,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::needs::needs;
 
     /// A model folder whose `tokenizer` has these files of the folder `from`, and what is given.
     fn model(from: &Path, files: &[&str], given: &[(&str, &str)]) -> tempfile::TempDir {
@@ -181,32 +180,5 @@ mod tests {
         }
         assert!(!words(&plain, "a mug!").contains(&mark), "elsewhere it is the last letter of a word");
         assert_eq!(padded.encode("a mug").unwrap().ids[76], mark);
-    }
-
-    #[test]
-    fn second_tokenizers_give_the_ids_of_transformers_with_and_without_tokenizer_json() {
-        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/parity");
-        for (name, files) in [
-            ("sdxl-tiny", &["vocab.json", "merges.txt", "special_tokens_map.json"][..]),
-            ("sdxl-tiny", &["tokenizer.json", "special_tokens_map.json"]),
-            ("sd3-tiny", &["vocab.json", "merges.txt", "special_tokens_map.json"]),
-        ] {
-            let folder = shared.join(name);
-            let Some(folder) = needs(&folder.display().to_string(), Some(&folder).filter(|f| f.is_dir())) else {
-                return;
-            };
-            let bytes = fs::read(folder.join("reference.safetensors")).unwrap();
-            let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-            let prompts = metadata.metadata().clone().unwrap()["prompts"].clone();
-            let prompts: Vec<String> = serde_json::from_str(&prompts).unwrap();
-            let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-            let theirs = tensors.tensor("token_ids_2").unwrap().data().as_chunks::<8>().0.to_vec();
-            let theirs: Vec<u32> = theirs.into_iter().map(|id| i64::from_le_bytes(id) as u32).collect();
-            let dir = model(&folder.join("tokenizer_2"), files, &[]);
-            let tokens = Tokens::read(dir.path(), 1 << 20, 77).unwrap();
-            let ours: Vec<u32> = prompts.iter().flat_map(|prompt| tokens.encode(prompt).unwrap().ids).collect();
-            assert!(prompts.iter().any(|prompt| prompt.contains('!')));
-            assert_eq!(ours, theirs, "{name} {files:?}");
-        }
     }
 }

@@ -54,6 +54,7 @@ const HOMES: &[(&str, &str)] = &[
     ("candle_nn", "generator/diffusion/candle"),
     ("gemm", "generator/diffusion/candle/cpu"),
     ("safetensors", "generator/diffusion"),
+    ("safetensors", "scorer/onnx"),
     ("tokenizers", "text"),
     ("libm", "generator/diffusion"),
     ("png", "imaging/decode"),

@@ -93,6 +93,12 @@ fn make(text: &TextSide, sessions: &Sessions, texts: &[String], stop: Stop) -> R
     results.into_iter().collect::<Result<(), _>>()?;
     let rows = made.into_inner().unwrap_or_else(PoisonError::into_inner);
     let width = rows.first().map_or(0, Vec::len);
+    // A tower that does not find the token that ends a text reads its row at the first token, which texts share.
+    if rows.iter().all(|row| row == &rows[0]) && classes.iter().any(|texts| texts != &classes[0]) {
+        let problem = format!("its text tower gives the same row for all {} classes", classes.len());
+        let remedy = "is text.tokenizer that of the tower, and text.output its rows of texts?";
+        return Err(text.mismatch(format!("{problem}, so it does not read them; {remedy}")));
+    }
     Ok(ClassRows { width, numbers: rows.concat() })
 }
 

@@ -3,33 +3,22 @@
 //! Does not print: `cli` does. Holds always: a missing library or GPU is a result, not an error, because this verb is
 //! what people run when something is missing.
 
+mod report;
 mod surrogate;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::{Compared, Device, Precision};
-use crate::generator::{self, Benchmark};
+use crate::domain::{Device, Precision};
+use crate::generator;
 use crate::onnx::{self, Runtime, RuntimeError, Survey};
 use crate::stage::prepare::{self, LibraryFile, PrepareError, find_library};
 use crate::work::Context;
 
-/// A diffusion model or a surrogate: its facts, and the results of its checks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelReport {
-    /// Facts about the model, as (name, value).
-    pub facts: Vec<(&'static str, String)>,
-    /// What ran the model: engine, its version, device, precision.
-    pub ran: BTreeMap<String, String>,
-    /// Comparisons with the reference; empty without one.
-    pub compared: Vec<Compared>,
-    /// The speed on this machine, if it was measured.
-    pub benchmark: Option<Benchmark>,
-}
+pub use report::ModelReport;
 
-/// Describes the diffusion model in `folder`, or the surrogate if it is a TOML file; compares it with `reference` and measures its speed (side in px, steps)
-/// if asked to.
+/// Describes the diffusion model in `folder`, or the surrogate if it is a TOML file; compares it with `reference` and
+/// measures its speed (side in px, steps) if asked to.
 pub fn doctor_model(
     ctx: &Context,
     folder: &Path,
@@ -38,7 +27,8 @@ pub fn doctor_model(
     benchmark: Option<(u32, u32)>,
 ) -> Result<ModelReport, PrepareError> {
     if folder.extension().is_some_and(|extension| extension == "toml") {
-        return surrogate::doctor(ctx, folder, reference, precision);
+        let for_diffusion = [("--precision", precision != Precision::Auto), ("--benchmark", benchmark.is_some())];
+        return surrogate::doctor(ctx, folder, reference, &for_diffusion);
     }
     let facts = generator::model_facts(folder)?;
     let means = prepare::asked_for(ctx)?;

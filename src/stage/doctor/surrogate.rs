@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::ModelReport;
+use super::report::ModelReport;
 use crate::config::{ConfigError, SurrogateDef};
-use crate::domain::{Precision, SurrogateModel, SurrogateSpec};
+use crate::domain::{SurrogateModel, SurrogateSpec};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::input;
 use crate::scorer::{Instances, ScorerFactory};
@@ -14,17 +14,17 @@ use crate::work::Context;
 /// The largest photograph of a reference, in bytes.
 const PHOTO_BYTES: u64 = 64 << 20;
 
-/// Describes the surrogate in the TOML `file`, and compares it with `reference`.
+/// Describes the surrogate in the TOML `file`, and compares it with `reference`. `for_diffusion`: options that only a
+/// diffusion model has, and whether they are given.
 pub fn doctor(
     ctx: &Context,
     file: &Path,
     reference: Option<&Path>,
-    precision: Precision,
+    for_diffusion: &[(&str, bool)],
 ) -> Result<ModelReport, PrepareError> {
     let text = file.display().to_string();
-    if precision != Precision::Auto {
-        let problem = "is for diffusion models; a surrogate computes in the types of its graph";
-        return Err(ConfigError::value(&text, "--precision", problem).into());
+    if let Some((option, _)) = for_diffusion.iter().find(|(_, is_given)| *is_given) {
+        return Err(ConfigError::value(&text, option, "is for diffusion models; leave it out for a surrogate").into());
     }
     let from = Path::new(".");
     let path = if text.contains('/') { text.clone() } else { format!("./{text}") };
