@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lookup::{self, TomlFile, real_path};
 use super::ConfigError;
+use super::lookup::{self, TomlFile, real_path};
 use crate::domain::{CATEGORIES, Category, CategorySet, ClassRef, ClassSpace, IMAGENET_1K, RunSpec, Sha256};
 
 const FOLDER: &str = "class-spaces";
@@ -211,7 +211,7 @@ impl From<JsonClass> for Class {
 
 impl ClassList {
     /// How many classes it has.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.classes.len()
     }
 

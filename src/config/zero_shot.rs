@@ -130,8 +130,9 @@ impl RawText {
 }
 
 impl TextDef {
-    /// The names of the classes of `space`: those that the section gives, else those of the space; `file`: the TOML, for
-    /// messages. An error if there are more or fewer, or if two have the same texts and the section does not allow it.
+    /// The names of the classes of `space`: those that the section gives, else those of the space; `file`: the TOML,
+    /// for messages. An error if there are more or fewer, or if two have the same texts and the section does not allow
+    /// it.
     pub fn names(&self, space: &ClassSpace, file: &str) -> Result<Vec<String>, ConfigError> {
         let names = match &self.names {
             None => &space.classes,

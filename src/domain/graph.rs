@@ -1,7 +1,7 @@
 //! A graph in ONNX format: its files, and the tensor that it takes pictures in.
 //!
-//! Does not read files. Holds always: the hash of a graph is that of all of its files, because weights may be in files of
-//! their own.
+//! Does not read files. Holds always: the hash of a graph is that of all of its files, because weights may be in files
+//! of their own.
 
 use serde::{Deserialize, Serialize};
 

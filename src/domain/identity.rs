@@ -369,7 +369,10 @@ mod tests {
     #[test]
     fn a_crop_that_older_runs_could_not_name_changes_no_key_of_theirs() {
         let resize = Resize::Shorter(256);
-        let of = |crop| geometry(Geometry { resize, interpolation: Interpolation::Bicubic, crop_px: 224, crop });
+        let of = |crop| {
+            let interpolation = Interpolation::Bicubic;
+            geometry(Geometry { resize, interpolation, antialias: true, crop_px: 224, crop })
+        };
         let older = Key::new("preprocess", 1)
             .field("resize", "shorter")
             .field("size_px", 256_u32)

@@ -144,7 +144,8 @@ mod tests {
         // A column of each level, so that a pixel says where it stood.
         let image = RgbImage::new(67, 64, (0..64).flat_map(|_| (0..67).flat_map(|x| [x; 3])).collect()).unwrap();
         let first = |crop: Crop, crop_px: u32| {
-            let geometry = Geometry { resize: Resize::None, interpolation: Interpolation::Bilinear, crop_px, crop };
+            let (resize, interpolation) = (Resize::None, Interpolation::Bilinear);
+            let geometry = Geometry { resize, interpolation, antialias: true, crop_px, crop };
             fit(&image, &geometry).unwrap().pixels()[0]
         };
         assert_eq!([64, 63, 62, 60].map(|px| first(Crop::Round, px)), [2, 2, 2, 4]);

@@ -14,7 +14,7 @@ use super::error::InspectError;
 use super::look::Looked;
 use super::photographs::{Photograph, fitted};
 use super::readings::{Reading, filters, geometries, inputs, offsets};
-use crate::domain::{Crop, Geometry, OutputKind};
+use crate::domain::{Geometry, OutputKind};
 use crate::scorer::{Ask, Probe};
 use crate::stats::softmax;
 use crate::work::Context;
@@ -258,7 +258,7 @@ fn ranked(mut full: Vec<Tried>, mut rest: Vec<Tried>, pick: &Reading) -> Vec<Tri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ChannelOrder, Dtype, InputSpec, Interpolation, Layout, Resize};
+    use crate::domain::{ChannelOrder, Crop, Dtype, InputSpec, Interpolation, Layout, Resize};
 
     fn tried(scale: f64, resize: Resize, logs: &[f64], hits: usize) -> Tried {
         let (layout, dtype, channels) = (Layout::Nchw, Dtype::F32, ChannelOrder::Rgb);
