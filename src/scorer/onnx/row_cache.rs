@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(read(dir.path(), key), Some(vec![1.0, -2.5]));
         let file = path(dir.path(), key);
         let whole = std::fs::read(&file).unwrap();
-        for damaged in [&whole[..whole.len() - 4], &whole[..40], &whole[..32], &whole[..3], b""] {
+        for damaged in [&whole[..whole.len() - 4], &whole[..33], &whole[..32], &whole[..3], b""] {
             std::fs::write(&file, damaged).unwrap();
             assert_eq!(read(dir.path(), key), None, "{} bytes", damaged.len());
         }
