@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use hardset::domain::{Geometry, Interpolation, Resize};
+use hardset::domain::{Crop, Geometry, Interpolation, Resize};
 use hardset::imaging::{DecodeLimits, RgbImage, decode, encode_png, fit};
 use rayon::prelude::*;
 
@@ -25,6 +25,7 @@ fn photographs(folder: &Path) -> Result<Vec<RgbImage>> {
         interpolation: Interpolation::Bicubic,
         antialias: true,
         crop_px: SIDE_PX,
+        crop: Crop::Round,
     };
     let mut images = Vec::new();
     for path in paths {

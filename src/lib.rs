@@ -15,11 +15,12 @@ pub mod people;
 pub mod stats;
 pub mod store;
 pub mod table;
-#[cfg(feature = "diffusion")]
+#[cfg(feature = "onnx")]
 pub mod text;
 
 pub mod assets;
 pub mod generator;
+pub mod imported;
 pub mod render;
 pub mod scorer;
 

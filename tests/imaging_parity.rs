@@ -12,7 +12,7 @@ use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use common::test_data;
-use hardset::domain::{Geometry, Interpolation, Resize};
+use hardset::domain::{Crop, Geometry, Interpolation, Resize};
 use hardset::imaging::{DecodeLimits, RgbImage, decode, dimensions, fit, perceptual_hash, thumbnail};
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -154,7 +154,7 @@ fn named_geometry(name: &str) -> Geometry {
         "squash_160_bilinear" => (Resize::Squash(160), Interpolation::Bilinear, 160),
         other => panic!("{other} is not known to this test"),
     };
-    Geometry { resize, interpolation, antialias: true, crop_px }
+    Geometry { resize, interpolation, antialias: true, crop_px, crop: Crop::Round }
 }
 
 #[test]

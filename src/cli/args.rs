@@ -316,10 +316,10 @@ pub struct ReportArgs {
 
 #[derive(Args)]
 pub struct DoctorArgs {
-    /// A diffusion model: a folder in the Hugging Face diffusers layout
-    #[arg(long, value_name = "DIR")]
+    /// A diffusion model (a folder in the Hugging Face diffusers layout), or a surrogate's TOML
+    #[arg(long, value_name = "DIR|TOML")]
     pub model: Option<PathBuf>,
-    /// Compare the model with the results of diffusers (`tests/golden/make_sd.py` writes such files)
+    /// Compare the model with the results of diffusers or transformers (`tests/golden/make_sd.py` writes such files)
     #[arg(long, value_name = "FILE", requires = "model")]
     pub reference: Option<PathBuf>,
     /// Number format in which the networks compute: auto, f32, f16 or bf16

@@ -10,7 +10,7 @@ use super::args::DoctorArgs;
 use super::error::{Error, MISSING, SOME_LOST};
 use super::output::Output;
 use super::session::Session;
-use crate::generator::Compared;
+use crate::domain::Compared;
 use crate::onnx::Missing;
 use crate::stage::doctor::{Gpu, ModelReport, doctor, doctor_model};
 use crate::stage::prepare::PrepareError;

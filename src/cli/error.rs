@@ -11,6 +11,7 @@ use crate::assets::AssetError;
 use crate::config::ConfigError;
 use crate::domain::RuleError;
 use crate::generator::GeneratorError;
+use crate::imported::ImportError;
 use crate::pool::PoolError;
 use crate::scorer::ScorerError;
 use crate::server::ServerError;
@@ -125,6 +126,7 @@ fn prepare(error: &PrepareError) -> u8 {
         | PrepareError::NotAModel { .. }
         | PrepareError::HashOfGraph { .. }
         | PrepareError::UnknownData { .. }
+        | PrepareError::OtherClasses { .. }
         | PrepareError::OtherPool { .. }
         | PrepareError::OtherModel { .. }
         | PrepareError::OtherEngine { .. }
@@ -134,6 +136,7 @@ fn prepare(error: &PrepareError) -> u8 {
         PrepareError::Asset(error) => asset(error),
         PrepareError::Weights { source, .. } => asset(source),
         PrepareError::Generator(error) => generator(error),
+        PrepareError::Scorer(error) => scorer(error),
         PrepareError::Runtime(_) | PrepareError::NoData { .. } => MISSING,
     }
 }
@@ -170,9 +173,15 @@ fn inspect(error: &InspectError) -> u8 {
 
 fn mine(error: &MineError) -> u8 {
     match error {
-        MineError::Config(_) | MineError::Table(_) | MineError::OtherDevice { .. } | MineError::AllFailed { .. } => {
-            BAD_INPUT
-        }
+        MineError::Config(_)
+        | MineError::Table(_)
+        | MineError::OtherDevice { .. }
+        | MineError::NoRowMatches { .. }
+        | MineError::AllFailed { .. } => BAD_INPUT,
+        MineError::Import { source, .. } => match source {
+            ImportError::Read { .. } => MISSING,
+            ImportError::File { .. } | ImportError::Table(_) => BAD_INPUT,
+        },
         MineError::Prepare(error) => prepare(error),
         MineError::Pool(error) => pool(error),
         MineError::Scorer(error) => scorer(error),
@@ -246,7 +255,7 @@ fn verify(error: &VerifyError) -> u8 {
 fn pool(error: &PoolError) -> u8 {
     match error {
         PoolError::Store(error) => store(error),
-        PoolError::Table(_) | PoolError::NotReady { .. } => BAD_INPUT,
+        PoolError::Table(_) | PoolError::NoSpace { .. } | PoolError::NotReady { .. } => BAD_INPUT,
         PoolError::Source(error) => source(error),
         PoolError::Work(error) => work(error),
     }
@@ -334,7 +343,7 @@ fn asset(error: &AssetError) -> u8 {
 fn scorer(error: &ScorerError) -> u8 {
     match error {
         ScorerError::Runtime(_) => MISSING,
-        ScorerError::Load { .. } | ScorerError::Mismatch { .. } => BAD_INPUT,
+        ScorerError::Imported { .. } | ScorerError::Load { .. } | ScorerError::Mismatch { .. } => BAD_INPUT,
         ScorerError::Run { .. } => UNEXPECTED,
     }
 }

@@ -12,12 +12,12 @@ use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::config::SurrogateDef;
-use crate::domain::{Device, RunSpec, SelectSpec};
+use crate::domain::{Device, MineSpec, RunSpec, SelectSpec};
 use crate::pool::{Pool, ScorerWarning};
 use crate::render::numbers::share;
 use crate::stage::generate::generate;
 use crate::stage::mine::{Mining, Scored, mine, score, score_on};
-use crate::stage::prepare::{self, PrepareError, resolve_surrogate};
+use crate::stage::prepare::{self, PrepareError, Scorers};
 use crate::store::Check;
 use crate::work::{Context, Part, processes};
 
@@ -121,13 +121,14 @@ fn score_part(ctx: &Context, part: Part) -> Result<Output, Error> {
 /// The stored spec with the mining that the arguments ask for.
 fn changed(ctx: &Context, stored: &RunSpec, args: &MineArgs) -> Result<RunSpec, Error> {
     let mut spec = stored.clone();
+    let MineSpec { surrogates, spaces, .. } = &mut spec.mine;
+    let mut scorers = Scorers { surrogates: std::mem::take(surrogates), spaces: std::mem::take(spaces) };
     for name in args.surrogates.iter().flatten() {
-        if !spec.mine.surrogates.iter().any(|known| known.name == *name) {
-            let added = resolve_surrogate(ctx, &SurrogateDef::load(name, Path::new("."))?)?;
-            spec.mine.surrogates.retain(|known| known.name != added.name);
-            spec.mine.surrogates.push(added);
+        if !scorers.surrogates.iter().any(|known| known.name == *name) {
+            scorers.add(ctx, &SurrogateDef::load(name, Path::new("."))?, &stored.categories)?;
         }
     }
+    (spec.mine.surrogates, spec.mine.spaces) = (scorers.surrogates, scorers.spaces);
     let old = &stored.mine.select;
     let stem =
         |name: &String| Path::new(name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());

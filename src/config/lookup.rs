@@ -10,6 +10,7 @@ use super::ConfigError;
 use crate::input;
 
 static CATEGORIES: Dir = include_dir!("$CARGO_MANIFEST_DIR/categories");
+static CLASS_SPACES: Dir = include_dir!("$CARGO_MANIFEST_DIR/class-spaces");
 static NUISANCES: Dir = include_dir!("$CARGO_MANIFEST_DIR/nuisances");
 static SURROGATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/surrogates");
 static PIPELINES: Dir = include_dir!("$CARGO_MANIFEST_DIR/pipelines");
@@ -92,7 +93,7 @@ fn built_in(folder: &str, name: &str) -> Option<TomlFile> {
     })
 }
 
-/// The sorted names of the built-in files in `folder` (`categories`, `nuisances`, `surrogates`, `pipelines`).
+/// The sorted names of the built-in files in `folder` (`categories`, `class-spaces`, …).
 pub fn built_in_names(folder: &str) -> Vec<String> {
     let stems = dir_of(folder).files().filter_map(|file| file.path().file_stem()?.to_str());
     let mut names: Vec<String> = stems.map(str::to_owned).collect();
@@ -103,6 +104,7 @@ pub fn built_in_names(folder: &str) -> Vec<String> {
 fn dir_of(folder: &str) -> &'static Dir<'static> {
     match folder {
         "categories" => &CATEGORIES,
+        "class-spaces" => &CLASS_SPACES,
         "nuisances" => &NUISANCES,
         "surrogates" => &SURROGATES,
         _ => &PIPELINES,
@@ -112,6 +114,7 @@ fn dir_of(folder: &str) -> &'static Dir<'static> {
 fn kind_of(folder: &str) -> &'static str {
     match folder {
         "categories" => "category set",
+        "class-spaces" => "class space",
         "nuisances" => "nuisance",
         "surrogates" => "surrogate",
         _ => "pipeline",
@@ -125,7 +128,7 @@ mod tests {
     #[test]
     fn of_what_is_built_in_only_the_quick_start_needs_a_checkout() {
         let mut needing = Vec::new();
-        for folder in ["categories", "nuisances", "surrogates", "pipelines"] {
+        for folder in ["categories", "class-spaces", "nuisances", "surrogates", "pipelines"] {
             for name in built_in_names(folder) {
                 if built_in(folder, &name).is_some_and(|found| found.has_neighbours()) {
                     needing.push((folder, name));

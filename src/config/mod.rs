@@ -9,6 +9,7 @@
 mod annotate;
 pub mod beside;
 mod categories;
+mod class_spaces;
 mod error;
 mod generate;
 mod lookup;
@@ -18,11 +19,15 @@ mod overrides;
 mod recipe;
 mod release;
 mod surrogate;
+mod weights_ref;
+mod zero_shot;
 
-pub use categories::{class_names, wordnet_ids};
+pub use class_spaces::{ClassList, SpaceRef, class_names, space_of, wordnet_ids};
 pub use error::ConfigError;
 pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
 pub use recipe::{MineRecipe, Recipe};
-pub use surrogate::{ModelDef, OnnxDef, SurrogateDef, WeightsRef};
+pub use surrogate::{ImportedDef, ModelDef, OnnxDef, SurrogateDef};
+pub use weights_ref::WeightsRef;
+pub use zero_shot::{TextDef, ZeroShotDef};

@@ -115,13 +115,17 @@ fn check(raw: RawRecipe, found: &TomlFile) -> Result<Recipe, ConfigError> {
     if raw.shard_items.is_some_and(|n| !(1..=1 << 20).contains(&n)) {
         return Err(ConfigError::value(file, "shard_items", "is outside 1 to 1048576"));
     }
+    let categories = categories::load(&raw.categories, &found.dir, file)?;
+    let mine = mine(raw.mine, found)?;
+    // Here, because no weights need be there to find it out.
+    mine.surrogates.iter().chain(&mine.targets).try_for_each(|def| def.space(&categories).map(|_| ()))?;
     Ok(Recipe {
         name: raw.name,
         seed: raw.seed.unwrap_or(0),
         shard_items: raw.shard_items,
-        categories: categories::load(&raw.categories, &found.dir, file)?,
+        categories,
         generate: generate::check(raw.generate, found)?,
-        mine: mine(raw.mine, found)?,
+        mine,
         annotate: annotate::check(raw.annotate, &found.dir, file)?,
         release: release::check(raw.release, file)?,
     })

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, lookup, lookup::TomlFile, manifest};
+use super::class_spaces;
+use super::weights_ref::{RawWeights, WeightsRef};
+use super::zero_shot::{self, RawText, ZeroShotDef};
+use super::{ConfigError, SpaceRef, lookup, lookup::TomlFile};
 use crate::domain::{
-    ChannelOrder, DataEntry, Dtype, FakeModel, Geometry, IMAGENET_CLASSES, InputSpec, Interpolation, Layout,
-    OutputKind, OutputSpec, Resize, Sha256,
+    Activation, Category, CategorySet, ChannelOrder, ClassSpace, Crop, Dtype, FakeModel, Geometry, ImportedScores,
+    InputSpec, Interpolation, Layout, OutputKind, OutputSpec, Resize, Sha256,
 };
 
 /// A surrogate as its TOML describes it.
@@ -17,6 +20,8 @@ pub struct SurrogateDef {
     pub name: String,
     /// The file, for messages.
     pub file: String,
+    /// The classes over which it speaks.
+    pub space: SpaceRef,
     /// What scores the images.
     pub model: ModelDef,
 }
@@ -28,6 +33,23 @@ pub enum ModelDef {
     Fake(FakeModel),
     /// An ONNX classifier.
     Onnx(Box<OnnxDef>),
+    /// Two towers in ONNX format.
+    ZeroShot(Box<ZeroShotDef>),
+    /// Predictions of another program.
+    Imported(ImportedDef),
+}
+
+/// Predictions of another program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedDef {
+    /// The file.
+    pub path: PathBuf,
+    /// What its numbers are.
+    pub scores: ImportedScores,
+    /// Extra classes in front.
+    pub offset: u32,
+    /// The column or array with the scores, if the TOML names it.
+    pub column: Option<String>,
 }
 
 /// An ONNX classifier.
@@ -43,27 +65,15 @@ pub struct OnnxDef {
     pub output: OutputSpec,
 }
 
-/// How a surrogate's TOML names its weights.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WeightsRef {
-    /// By id in the data manifest.
-    Entry(DataEntry),
-    /// By path, with an optional hash.
-    Path {
-        /// The file.
-        path: PathBuf,
-        /// The hash that the file must have.
-        sha256: Option<Sha256>,
-    },
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSurrogate {
     fake: Option<RawFake>,
+    predictions: Option<PathBuf>,
     weights: Option<RawWeights>,
     preprocess: Option<RawGeometry>,
     input: Option<RawInput>,
+    text: Option<RawText>,
     output: Option<RawOutput>,
 }
 
@@ -81,14 +91,8 @@ struct RawGeometry {
     interpolation: Interpolation,
     antialias: Option<bool>,
     crop_px: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawWeights {
-    id: Option<String>,
-    path: Option<PathBuf>,
-    sha256: Option<Sha256>,
+    #[serde(default)]
+    crop: Crop,
 }
 
 #[derive(Deserialize)]
@@ -106,10 +110,24 @@ struct RawInput {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawOutput {
-    kind: OutputKind,
-    classes: u32,
+    kind: RawKind,
+    classes: Option<u32>,
     offset: Option<u32>,
     name: Option<String>,
+    space: Option<String>,
+    scale: Option<f64>,
+    bias: Option<f64>,
+}
+
+/// What the scores are; not every kind of model has each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawKind {
+    Logits,
+    Probabilities,
+    TopK,
+    Softmax,
+    Sigmoid,
 }
 
 /// Reads and checks the surrogate `name`, which the file `file` in folder `from` names.
@@ -123,13 +141,22 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
             "also names a folder of the run; use letters, digits, `-`, `_` and `.`, and no leading dot",
         ));
     }
+    let space = match raw.output.as_ref().and_then(|output| output.space.as_deref()) {
+        Some(name) => class_spaces::load(name, &found.dir, &found.file)?,
+        None => class_spaces::imagenet(),
+    };
     let model = model(raw, &found)?;
-    Ok(SurrogateDef { name: found.stem, file: found.file, model })
+    Ok(SurrogateDef { name: found.stem, file: found.file, space, model })
 }
 
 fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
-    let onnx_keys = raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.output.is_some();
+    let onnx_keys = raw.predictions.is_some()
+        || raw.text.is_some()
+        || raw.weights.is_some()
+        || raw.preprocess.is_some()
+        || raw.input.is_some()
+        || raw.output.is_some();
     if let Some(fake) = raw.fake {
         if !(0.0..=1.0).contains(&fake.accuracy) {
             return Err(ConfigError::value(&found.file, "fake.accuracy", "is outside 0 to 1"));
@@ -143,31 +170,50 @@ fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
         }
         return Ok(ModelDef::Fake(FakeModel { seed: fake.seed, accuracy: fake.accuracy }));
     }
-    Ok(ModelDef::Onnx(Box::new(OnnxDef {
-        weights: weights(raw.weights.ok_or_else(|| missing("weights"))?, found)?,
-        preprocess: geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?,
-        input: input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?,
-        output: output(raw.output.ok_or_else(|| missing("output"))?, &found.file)?,
-    })))
+    if let Some(path) = raw.predictions {
+        if raw.weights.is_some() || raw.preprocess.is_some() || raw.input.is_some() || raw.text.is_some() {
+            let problem = "is beside the keys of a model; predictions of another program need [output] alone";
+            return Err(ConfigError::value(&found.file, "predictions", problem));
+        }
+        let output = raw.output.ok_or_else(|| missing("output"))?;
+        return imported(found.dir.join(path), output, &found.file).map(ModelDef::Imported);
+    }
+    let weights = raw.weights.ok_or_else(|| missing("weights"))?.resolve("weights", found)?;
+    let preprocess = geometry(raw.preprocess.ok_or_else(|| missing("preprocess"))?, &found.file)?;
+    let input = input(raw.input.ok_or_else(|| missing("input"))?, &found.file)?;
+    let outputs = raw.output.ok_or_else(|| missing("output"))?;
+    let Some(text) = raw.text else {
+        let output = output(outputs, &found.file)?;
+        return Ok(ModelDef::Onnx(Box::new(OnnxDef { weights, preprocess, input, output })));
+    };
+    let (activation, scale, bias) = logits(&outputs, &found.file)?;
+    let (text, output) = (text.resolve(found)?, outputs.name);
+    let def = ZeroShotDef { weights, preprocess, input, output, text, activation, scale, bias };
+    Ok(ModelDef::ZeroShot(Box::new(def)))
 }
 
-fn weights(raw: RawWeights, found: &TomlFile) -> Result<WeightsRef, ConfigError> {
-    match (raw.id, raw.path) {
-        (Some(_), None) if raw.sha256.is_some() => Err(ConfigError::value(
-            &found.file,
-            "weights.sha256",
-            "belongs to `path`; with `id` the data manifest gives the hash",
-        )),
-        (Some(id), None) => manifest::entry(&id, &found.dir, &found.file).map(WeightsRef::Entry),
-        (None, Some(path)) => Ok(WeightsRef::Path { path: found.dir.join(path), sha256: raw.sha256 }),
-        _ => Err(ConfigError::value(&found.file, "weights", "needs either `id` (in data-manifest.toml) or `path`")),
+/// `[output]` of a zero-shot model: activation, scale, bias.
+fn logits(raw: &RawOutput, file: &str) -> Result<(Activation, f64, f64), ConfigError> {
+    let activation = match raw.kind {
+        RawKind::Softmax => Activation::Softmax,
+        RawKind::Sigmoid => Activation::Sigmoid,
+        RawKind::Logits | RawKind::Probabilities | RawKind::TopK => {
+            let problem = "is that of a classifier, but there is [text]; write \"softmax\" or \"sigmoid\"";
+            return Err(ConfigError::value(file, "output.kind", problem));
+        }
+    };
+    if raw.classes.is_some() || raw.offset.is_some() {
+        let problem = "has classes or offset, which belong to a classifier; a zero-shot model has those of text.names";
+        return Err(ConfigError::value(file, "output", problem));
     }
+    let (scale, bias) = zero_shot::scale_and_bias(raw.scale, raw.bias, file)?;
+    Ok((activation, scale, bias))
 }
 
 fn geometry(raw: RawGeometry, file: &str) -> Result<Geometry, ConfigError> {
     const LARGEST: u32 = 8192;
-    let RawGeometry { resize, interpolation, antialias, crop_px } = raw;
-    let geometry = Geometry { resize, interpolation, antialias: antialias.unwrap_or(true), crop_px };
+    let RawGeometry { resize, interpolation, antialias, crop_px, crop } = raw;
+    let geometry = Geometry { resize, interpolation, antialias: antialias.unwrap_or(true), crop_px, crop };
     let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
     if interpolation == Interpolation::Lanczos && !geometry.antialias {
         let problem = "is false, but Lanczos is always with antialias here; write bilinear or bicubic, or true";
@@ -206,11 +252,92 @@ fn input(raw: RawInput, file: &str) -> Result<InputSpec, ConfigError> {
     Ok(InputSpec { layout, dtype, channels, scale, mean, std, batch })
 }
 
-fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
-    let offset = raw.offset.unwrap_or(0);
-    if u64::from(raw.classes) != u64::from(offset) + IMAGENET_CLASSES as u64 {
-        let problem = format!("is {} with offset {offset}; it must be the offset plus ImageNet's 1000", raw.classes);
+fn imported(path: PathBuf, raw: RawOutput, file: &str) -> Result<ImportedDef, ConfigError> {
+    let RawOutput { kind, classes, offset, name, space: _, scale, bias } = raw;
+    if classes.is_some() {
+        let problem = "is not needed: the class space says how many there are; remove it";
         return Err(ConfigError::value(file, "output.classes", problem));
     }
-    Ok(OutputSpec { kind: raw.kind, classes: raw.classes, offset, name: raw.name })
+    no_scale(scale, bias, file)?;
+    let scores = match kind {
+        RawKind::Logits => ImportedScores::Logits,
+        RawKind::Probabilities => ImportedScores::Probabilities,
+        RawKind::TopK => ImportedScores::TopK,
+        RawKind::Softmax | RawKind::Sigmoid => return Err(not_zero_shot(file)),
+    };
+    Ok(ImportedDef { path, scores, offset: offset.unwrap_or(0), column: name })
+}
+
+fn output(raw: RawOutput, file: &str) -> Result<OutputSpec, ConfigError> {
+    let RawOutput { kind, classes, offset, name, space: _, scale, bias } = raw;
+    let refuse = |key: &str, problem: &str| Err(ConfigError::value(file, key, problem));
+    let kind = match kind {
+        RawKind::Logits => OutputKind::Logits,
+        RawKind::Probabilities => OutputKind::Probabilities,
+        RawKind::TopK => return refuse("output.kind", "is top-k, which only imported predictions are"),
+        RawKind::Softmax | RawKind::Sigmoid => return Err(not_zero_shot(file)),
+    };
+    no_scale(scale, bias, file)?;
+    let Some(classes) = classes else { return refuse("output.classes", "is missing; an ONNX surrogate needs it") };
+    let offset = offset.unwrap_or(0);
+    if classes <= offset {
+        let problem = format!("is {classes} with offset {offset}; no class is left");
+        return Err(ConfigError::value(file, "output.classes", problem));
+    }
+    Ok(OutputSpec { kind, classes, offset, name })
+}
+
+fn not_zero_shot(file: &str) -> ConfigError {
+    let problem = "is that of a zero-shot model, which needs [text]; write \"logits\" or \"probabilities\"";
+    ConfigError::value(file, "output.kind", problem)
+}
+
+fn no_scale(scale: Option<f64>, bias: Option<f64>, file: &str) -> Result<(), ConfigError> {
+    if scale.is_some() || bias.is_some() {
+        return Err(ConfigError::value(file, "output", "has scale or bias, which belong to a zero-shot model"));
+    }
+    Ok(())
+}
+
+impl SurrogateDef {
+    /// Its class space in a run with the categories `set`; an error if its model has another number of classes, or a
+    /// category accepts none of them.
+    pub fn space(&self, set: &CategorySet) -> Result<ClassSpace, ConfigError> {
+        self.checked(match &self.space {
+            SpaceRef::Categories => ClassSpace::of_categories(set),
+            SpaceRef::List(list) => list.space(set)?,
+        })
+    }
+
+    /// Its class space without a run, of which no class counts as right; two names stand for the categories of a
+    /// recipe.
+    pub fn space_alone(&self) -> Result<ClassSpace, ConfigError> {
+        self.checked(match &self.space {
+            SpaceRef::Categories => {
+                let entries = vec![Category::new("object", &[]), Category::new("picture", &[])];
+                ClassSpace::of_categories(&CategorySet { name: String::new(), sha256: Sha256::of(b""), entries })
+            }
+            SpaceRef::List(list) => list.unmapped(),
+        })
+    }
+
+    fn checked(&self, space: ClassSpace) -> Result<ClassSpace, ConfigError> {
+        let model = match &self.model {
+            ModelDef::Onnx(model) => model,
+            ModelDef::ZeroShot(model) => return model.text.names(&space, &self.file).map(|_| space),
+            ModelDef::Fake(_) | ModelDef::Imported(_) => return Ok(space),
+        };
+        let OutputSpec { classes, offset, .. } = model.output;
+        let (found, wanted) = ((classes - offset) as usize, space.len());
+        if found == wanted {
+            return Ok(space);
+        }
+        let of = if offset == 0 { String::new() } else { format!(" with offset {offset}, which leaves {found}") };
+        let problem = format!(
+            "is {classes}{of}, but the class space `{}` has {wanted} classes; correct the number, output.offset (extra \
+             classes in front), or name the space with output.space: the name of a list of classes, or `categories`",
+            space.name
+        );
+        Err(ConfigError::value(&self.file, "output.classes", problem))
+    }
 }

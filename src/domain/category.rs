@@ -1,14 +1,13 @@
-//! Categories: the name of an object, and the ImageNet-1k classes that count as right for it.
+//! Categories: the name of an object, and the classes that count as right for it in each class space.
 //!
-//! Does not read files; `config` does. Holds always (checked there): a category's id is unique in its set, and class
-//! indices are in `0..IMAGENET_CLASSES`.
+//! Does not read files; `config` does. Holds always (checked there): a category's id is unique in its set, and
+//! ImageNet's class indices are below the number of its classes.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::Sha256;
-
-/// Number of classes of ImageNet-1k (ILSVRC 2012), the label space of every surrogate.
-pub const IMAGENET_CLASSES: usize = 1000;
 
 /// One category of a benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +26,22 @@ pub struct Category {
     /// A short explanation for people who do not know the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gloss: Option<String>,
-    /// Accepted ImageNet-1k class indices, each in `0..1000`; at least one.
+    /// Accepted ImageNet-1k class indices; none if no scorer speaks over ImageNet-1k.
+    #[serde(default)]
     pub imagenet_ids: Vec<u32>,
+    /// Accepted classes of lists, by the list's name. Without an entry, the class with the category's id or name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, Vec<ClassRef>>,
+}
+
+/// How a file names a class of a list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClassRef {
+    /// By its index, from 0.
+    Index(u32),
+    /// By its id or name.
+    Name(String),
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -45,6 +58,7 @@ impl Category {
             plural: false,
             gloss: None,
             imagenet_ids: imagenet_ids.to_vec(),
+            classes: BTreeMap::new(),
         }
     }
 
@@ -74,14 +88,5 @@ impl CategorySet {
     /// The categories that accept ImageNet class `class`: more than one where categories share a class.
     pub fn accepting(&self, class: u32) -> Vec<&Category> {
         self.entries.iter().filter(|category| category.imagenet_ids.contains(&class)).collect()
-    }
-
-    /// All accepted ImageNet ids of the set, ascending, each once: the classes of the `masked` label space.
-    pub fn all_ids(&self) -> Vec<u32> {
-        let mut ids: Vec<u32> =
-            self.entries.iter().flat_map(|category| category.imagenet_ids.iter().copied()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
     }
 }

@@ -34,6 +34,23 @@ pub enum Resize {
     None,
 }
 
+/// Where the centre square begins when the spare pixels of a side are odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Crop {
+    /// At half of them, rounded to the even number: torchvision and open_clip.
+    #[default]
+    Round,
+    /// At half of them, rounded down: transformers.
+    Floor,
+}
+
+impl Crop {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The whole way from a decoded image to a model's input of `crop_px` x `crop_px`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Geometry {
@@ -46,6 +63,9 @@ pub struct Geometry {
     pub antialias: bool,
     /// Side of the centre square that is kept after the resize, in px.
     pub crop_px: u32,
+    /// Where that square begins.
+    #[serde(default, skip_serializing_if = "Crop::is_default")]
+    pub crop: Crop,
 }
 
 fn yes() -> bool {
@@ -71,7 +91,7 @@ mod tests {
     }
 
     fn geometry(resize: Resize, interpolation: Interpolation, crop_px: u32) -> Geometry {
-        Geometry { resize, interpolation, antialias: true, crop_px }
+        Geometry { resize, interpolation, antialias: true, crop_px, crop: Crop::Round }
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //! for the file.
 
 use super::{
-    AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, DiffusionSource, Dtype, FakeImages, FakeModel,
-    FolderSource, GenerateSpec, Geometry, InputSpec, Interpolation, ItemChoice, Key, LabelSource, Layout, NuisanceSet,
-    NuisanceValue, OnnxModel, OutputKind, OutputSpec, PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256,
-    SurrogateModel, VerdictRule,
+    AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, Crop, DiffusionSource, Dtype, FakeImages, FakeModel,
+    FolderSource, GenerateSpec, Geometry, ImageTower, ImportedModel, ImportedScores, InputSpec, Interpolation,
+    ItemChoice, Key, LabelSource, Layout, NuisanceSet, NuisanceValue, OnnxGraph, OnnxModel, OutputKind, OutputSpec,
+    PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256, SurrogateModel, TextTower, VerdictRule, ZeroShotModel,
 };
 
 impl GenerateSpec {
@@ -104,7 +104,9 @@ impl CategorySet {
 }
 
 fn category(category: &Category) -> Sha256 {
-    let Category { id, name, noun, plural, gloss, imagenet_ids } = category;
+    // What it accepts in other class spaces is part of the identity of those: a pool is not another one because a scorer
+    // comes to it.
+    let Category { id, name, noun, plural, gloss, imagenet_ids, classes: _ } = category;
     Key::new("category", 1)
         .field("id", id)
         .field("name", name)
@@ -123,8 +125,25 @@ impl SurrogateModel {
                 Key::new("fake model", 1).field("seed", *seed).field("accuracy", *accuracy).finish()
             }
             Self::Onnx(model) => onnx_model(model),
+            Self::Imported(model) => imported_model(model),
+            Self::ZeroShot(model) => zero_shot_model(model),
         }
     }
+}
+
+fn imported_model(model: &ImportedModel) -> Sha256 {
+    let ImportedModel { file, scores, offset, column } = model;
+    let scores = match scores {
+        ImportedScores::Logits => "logits",
+        ImportedScores::Probabilities => "probabilities",
+        ImportedScores::TopK => "top-k",
+    };
+    Key::new("imported predictions", 1)
+        .field("file", file.sha256)
+        .field("scores", scores)
+        .field("offset", *offset)
+        .field("column", column.as_deref())
+        .finish()
 }
 
 fn onnx_model(model: &OnnxModel) -> Sha256 {
@@ -138,8 +157,37 @@ fn onnx_model(model: &OnnxModel) -> Sha256 {
         .finish()
 }
 
+fn zero_shot_model(model: &ZeroShotModel) -> Sha256 {
+    let ZeroShotModel { image, text, templates, names, activation, scale, bias, licence: _ } = model;
+    let ImageTower { graph, preprocess, input: inputs, output } = image;
+    Key::new("zero-shot model", 1)
+        .field("image", graph.sha256())
+        .field("preprocess", geometry(*preprocess))
+        .field("input", input(inputs))
+        .field("output", output.as_deref())
+        .field("text", text_tower(text))
+        .list("templates", templates)
+        .list("names", names)
+        .field("activation", activation.name())
+        .field("scale", *scale)
+        .field("bias", *bias)
+        .finish()
+}
+
+fn text_tower(text: &TextTower) -> Sha256 {
+    let TextTower { graph, tokenizer, positions, padding, clean, output } = text;
+    Key::new("text tower", 1)
+        .field("graph", graph.as_ref().map(OnnxGraph::sha256))
+        .field("tokenizer", tokenizer.sha256)
+        .field("positions", *positions)
+        .field("padding", padding.as_deref())
+        .field("clean", clean.name())
+        .field("output", output.as_deref())
+        .finish()
+}
+
 fn geometry(geometry: Geometry) -> Sha256 {
-    let Geometry { resize, interpolation, antialias, crop_px } = geometry;
+    let Geometry { resize, interpolation, antialias, crop_px, crop } = geometry;
     let (resize, size_px) = match resize {
         Resize::Shorter(size_px) => ("shorter", Some(size_px)),
         Resize::Squash(size_px) => ("squash", Some(size_px)),
@@ -156,8 +204,9 @@ fn geometry(geometry: Geometry) -> Sha256 {
         .field("size_px", size_px)
         .field("interpolation", interpolation)
         .field("crop_px", crop_px);
-    // Runs that could not say it keep their keys.
+    // Keys of runs that could not say it stay as they are.
     let key = if antialias { key } else { key.field("antialias", false) };
+    let key = if crop == Crop::Floor { key.field("crop", "floor") } else { key };
     key.finish()
 }
 

@@ -5,6 +5,8 @@
 
 mod annotate;
 mod category;
+mod class_space;
+mod compared;
 mod diffusion;
 mod draft;
 mod format;
@@ -12,6 +14,7 @@ mod geometry;
 mod hard;
 mod hash;
 mod identity;
+mod imported;
 mod item;
 mod key;
 mod manifest;
@@ -29,24 +32,28 @@ mod secret;
 mod spec;
 mod task;
 mod time;
+mod zero_shot;
 
 pub use annotate::{
     Aggregate, AnnotateSpec, Answer, CheckSpec, ExportFormat, ItemChoice, Pay, Question, Sentinels, VerdictRule,
 };
-pub use category::{Category, CategorySet, IMAGENET_CLASSES};
+pub use category::{Category, CategorySet, ClassRef};
+pub use class_space::{CATEGORIES, ClassSpace, IMAGENET_1K};
+pub use compared::Compared;
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use draft::{Draft, DraftLine, DraftTable};
 pub use format::FormatVersion;
-pub use geometry::{Geometry, Interpolation, Resize};
+pub use geometry::{Crop, Geometry, Interpolation, Resize};
 pub use hard::HardRow;
 pub use hash::{Hasher, Sha256};
+pub use imported::{ImportedModel, ImportedScores};
 pub use item::{DropRow, ImageRow, ItemId, PlanRow, Provenance, Stage, fake_class, fake_pixel};
 pub use key::{Key, KeyValue};
 pub use manifest::{DataEntry, DataSource, ModelEntry, ModelFile, PipPlatform, PipWheel};
 pub use outcome::Outcome;
 pub use passed_over::PassedOver;
 pub use pinned_file::PinnedFile;
-pub use prediction::{Prediction, Scores, SpacePrediction};
+pub use prediction::{Prediction, ProbKind, Scores, SpacePrediction};
 pub use prompt::{PLACEHOLDERS, render_prompt, template_problem};
 pub use release::{
     BaseRecord, CategoryCount, Cell, ColumnFacts, ColumnKind, ComparedRecord, DataFileRecord, NearDuplicates,
@@ -59,10 +66,12 @@ pub use score_sums::{CommonClass, ScoreSums};
 pub use secret::Secret;
 pub use spec::{
     ChannelOrder, Device, Devices, Dtype, EngineChoice, FakeImages, FakeModel, FolderSource, GenerateSpec, InputSpec,
-    LabelSource, Layout, MineSpec, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel, SurrogateSpec,
+    LabelSource, Layout, MineSpec, OnnxGraph, OnnxModel, OutputKind, OutputSpec, RunSpec, SurrogateModel,
+    SurrogateSpec,
 };
 pub use task::{
     Agreement, AnswerRow, Assignment, ChecksPassed, ItemVerdict, PersonRow, RawAnswer, Tally, Task, TaskImage,
     TaskKind, Verdict, VoteRow, person_name,
 };
 pub use time::{is_date, parse_time};
+pub use zero_shot::{Activation, Cleaning, ImageTower, PLACE, TextTower, ZeroShotModel, same_texts};

@@ -1,25 +1,38 @@
 //! The scores that one model gives to one image, and the prediction that follows from them.
 //!
-//! Holds always: probabilities are over the 1000 ImageNet classes in ImageNet's order, whatever the model's own order
-//! or background class, because predictions of different models are compared class by class.
+//! Holds always: probabilities are over the classes of the scorer's class space in the space's order, whatever the
+//! model's own background class, because predictions of different models are compared class by class.
 
 use super::ItemId;
 
 /// Raw scores of one image, as a surrogate returns them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// `[1000]` probabilities in [0, 1]; their sum is at most 1 (a background class of the model is left out).
+    /// `[classes]` probabilities in [0, 1], as `kind` says.
     pub probs: Vec<f32>,
-    /// Largest logit over the 1000 classes; `None` if the model gives probabilities only.
+    /// What the probabilities are.
+    pub kind: ProbKind,
+    /// Largest logit over the classes; `None` if the model gives probabilities only.
     pub max_logit: Option<f32>,
     /// Energy `-log(sum(exp(logits)))` (Liu et al., NeurIPS 2020, temperature 1); `None` as above.
     pub energy: Option<f32>,
 }
 
+/// What the probabilities of [`Scores`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbKind {
+    /// Of one choice among all classes: their sum is at most 1 (a background class of the model is left out).
+    Choice,
+    /// Of each class by itself, as a sigmoid gives them.
+    Each,
+    /// Of the likeliest classes only; 0 means that a class is not among them, and its probability is not known.
+    Listed,
+}
+
 /// The prediction for one image in one label space.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpacePrediction {
-    /// The class with the highest probability in this space; of equal ones the lowest index.
+    /// The class with the highest probability in this space; of equal ones the lowest index; -1 if none is known.
     pub top1_id: i32,
     /// Its probability in this space, in [0, 1].
     pub top1_prob: f32,
@@ -36,15 +49,16 @@ pub struct SpacePrediction {
 pub struct Prediction {
     /// The item.
     pub item_id: ItemId,
-    /// The five likeliest classes, likeliest first.
-    pub top5_ids: [i32; 5],
+    /// The likeliest classes, likeliest first: five, or all that there are or are known.
+    pub top5_ids: Vec<i32>,
     /// Their probabilities.
-    pub top5_probs: [f32; 5],
-    /// Rank of the best accepted class, 1 = top.
+    pub top5_probs: Vec<f32>,
+    /// Rank of the best accepted class, 1 = top; one more than there are classes (that are known) if it has none.
     pub true_rank: u32,
-    /// Among all 1000 classes (`any-of-ids`).
+    /// Among all classes of the scorer's space (`any-of-ids`).
     pub any: SpacePrediction,
-    /// Among the classes of the run's categories, renormalised (`masked`).
+    /// Among the classes of the run's categories, renormalised unless each class has a probability of its own
+    /// (`masked`).
     pub masked: SpacePrediction,
     /// See [`Scores::max_logit`].
     pub max_logit: Option<f32>,

@@ -7,8 +7,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CategorySet, DiffusionSource, FormatVersion, Geometry, Key, PinnedFile, ReleaseSpec, SelectSpec,
-    Sha256,
+    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K,
+    ImportedModel, Key, PinnedFile, ReleaseSpec, SelectSpec, Sha256, ZeroShotModel,
 };
 
 /// A resolved recipe.
@@ -86,25 +86,48 @@ impl RunSpec {
             GenerateSpec::Fake(_) => {}
         }
         for surrogate in &mut spec.mine.surrogates {
-            if let SurrogateModel::Onnx(onnx) = &mut surrogate.model {
-                shorten(&mut onnx.weights.path);
+            match &mut surrogate.model {
+                SurrogateModel::Onnx(onnx) => shorten(&mut onnx.weights.path),
+                SurrogateModel::Imported(imported) => shorten(&mut imported.file.path),
+                SurrogateModel::ZeroShot(model) => model.files_mut().for_each(|file| shorten(&mut file.path)),
+                SurrogateModel::Fake(_) => {}
             }
         }
         spec.annotate.sentinels.known_good.iter_mut().for_each(shorten);
         spec
     }
 
+    /// The class space `name`, if it is not ImageNet-1k's, whose names are not part of a spec.
+    pub fn other_space(&self, name: &str) -> Option<ClassSpace> {
+        match name {
+            IMAGENET_1K => None,
+            CATEGORIES => Some(ClassSpace::of_categories(&self.categories)),
+            list => self.mine.spaces.iter().find(|space| space.name == list).cloned(),
+        }
+    }
+
+    /// The space that the voters of the current mining share; `None` if their spaces differ.
+    pub fn shared_space(&self) -> Option<&str> {
+        let voters = self.voters();
+        let first = voters.first().map_or(IMAGENET_1K, |voter| voter.space.as_str());
+        voters.iter().all(|voter| voter.space == first).then_some(first)
+    }
+
     /// Name of the current mining's table: readable, and different for each rule, bound, order and model.
     pub fn mining_id(&self) -> String {
         let select = &self.mine.select;
         let voters = self.voters();
-        let key = Key::new("mining name", 1)
+        let mut key = Key::new("mining name", 1)
             .field("select", select.identity())
             .field("batch", self.mine.batch_in_keys())
             .list("names", voters.iter().map(|voter| &voter.name))
-            .list("models", voters.iter().map(|voter| voter.model.identity()))
-            .finish();
-        format!("{}.{}", select.label(), key.short())
+            .list("models", voters.iter().map(|voter| voter.model.identity()));
+        // Runs from before there were other spaces keep their names.
+        if self.shared_space() != Some(IMAGENET_1K) {
+            let identity = |voter: &&SurrogateSpec| self.other_space(&voter.space).map(|space| space.identity());
+            key = key.list("spaces", voters.iter().map(identity));
+        }
+        format!("{}.{}", select.label(), key.finish().short())
     }
 }
 
@@ -128,6 +151,8 @@ impl SurrogateSpec {
     pub fn weights_sha256(&self) -> Option<Sha256> {
         match &self.model {
             SurrogateModel::Onnx(onnx) => Some(onnx.sha256()),
+            SurrogateModel::Imported(imported) => Some(imported.file.sha256),
+            SurrogateModel::ZeroShot(model) => Some(model.sha256()),
             SurrogateModel::Fake(_) => None,
         }
     }
@@ -208,6 +233,9 @@ pub struct MineSpec {
     pub targets: Vec<String>,
     /// All surrogates and targets whose predictions the run keeps.
     pub surrogates: Vec<SurrogateSpec>,
+    /// The lists of classes over which they speak; ImageNet-1k and the categories are not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spaces: Vec<ClassSpace>,
 }
 
 /// One surrogate.
@@ -215,8 +243,19 @@ pub struct MineSpec {
 pub struct SurrogateSpec {
     /// Its name: the stem of its TOML file.
     pub name: String,
+    /// The name of its class space.
+    #[serde(default = "imagenet", skip_serializing_if = "is_imagenet")]
+    pub space: String,
     /// What scores the images.
     pub model: SurrogateModel,
+}
+
+fn imagenet() -> String {
+    IMAGENET_1K.to_owned()
+}
+
+fn is_imagenet(space: &str) -> bool {
+    space == IMAGENET_1K
 }
 
 /// What scores images.
@@ -225,8 +264,53 @@ pub struct SurrogateSpec {
 pub enum SurrogateModel {
     /// A classifier in ONNX format.
     Onnx(Box<OnnxModel>),
+    /// Two towers in ONNX format: classes are texts.
+    #[serde(rename = "zero-shot")]
+    ZeroShot(Box<ZeroShotModel>),
     /// A fake classifier, for trying a recipe without any model.
     Fake(FakeModel),
+    /// Predictions that another program has made.
+    Imported(ImportedModel),
+}
+
+impl SurrogateModel {
+    /// Its graphs; none for a fake.
+    pub fn graphs(&self) -> Vec<OnnxGraph> {
+        match self {
+            Self::Onnx(model) => vec![model.graph()],
+            Self::ZeroShot(model) => model.graphs().cloned().collect(),
+            Self::Fake(_) | Self::Imported(_) => Vec::new(),
+        }
+    }
+
+    /// The paths of its graphs and tokenizer, or of its file of predictions; none for a fake.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let other = match self {
+            Self::ZeroShot(model) => Some(model.text.tokenizer.path.clone()),
+            Self::Imported(model) => Some(model.file.path.clone()),
+            Self::Fake(_) | Self::Onnx(_) => None,
+        };
+        self.graphs().into_iter().map(|graph| graph.weights.path).chain(other).collect()
+    }
+
+    /// Whether another program has made its predictions.
+    pub fn is_imported(&self) -> bool {
+        matches!(self, Self::Imported(_))
+    }
+
+    /// Whether ONNX Runtime scores.
+    pub fn needs_runtime(&self) -> bool {
+        !matches!(self, Self::Fake(_) | Self::Imported(_))
+    }
+
+    /// Licence of the weights, if the data manifest has them.
+    pub fn licence(&self) -> Option<&str> {
+        match self {
+            Self::Onnx(model) => model.licence.as_deref(),
+            Self::ZeroShot(model) => model.licence.as_deref(),
+            Self::Fake(_) | Self::Imported(_) => None,
+        }
+    }
 }
 
 /// A fake classifier for fake images: right with a given probability, decided by a hash of the picture.
@@ -241,7 +325,7 @@ pub struct FakeModel {
 /// A classifier in ONNX format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OnnxModel {
-    /// The graph, with its own hash; see [`OnnxModel::sha256`].
+    /// The graph, with its own hash; see [`OnnxGraph::sha256`].
     pub weights: PinnedFile,
     /// Files of weights that the graph names, relative to its folder, sorted by path; none for a model of one file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -250,7 +334,7 @@ pub struct OnnxModel {
     pub preprocess: Geometry,
     /// From pixels to the input tensor.
     pub input: InputSpec,
-    /// From the output tensor to ImageNet classes.
+    /// From the output tensor to the classes of the scorer's space.
     pub output: OutputSpec,
     /// Licence of the weights, from the data manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -258,6 +342,28 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
+    /// Its graph with its files of weights.
+    pub fn graph(&self) -> OnnxGraph {
+        OnnxGraph { weights: self.weights.clone(), data: self.data.clone() }
+    }
+
+    /// Hash of the model, see [`OnnxGraph::sha256`].
+    pub fn sha256(&self) -> Sha256 {
+        self.graph().sha256()
+    }
+}
+
+/// A graph in ONNX format with its files of weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnnxGraph {
+    /// The graph, with its own hash; see [`OnnxGraph::sha256`].
+    pub weights: PinnedFile,
+    /// See [`OnnxModel::data`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<PinnedFile>,
+}
+
+impl OnnxGraph {
     /// Hash of the model: that of its file; of several files the hash of what `sha256sum` prints about them, the graph
     /// from standard input: `(sha256sum < net.onnx; sha256sum net.onnx.data) | sha256sum`.
     pub fn sha256(&self) -> Sha256 {
@@ -330,7 +436,7 @@ pub struct OutputSpec {
     pub kind: OutputKind,
     /// How many classes it has; `[n, classes]`, with axes of length 1 anywhere.
     pub classes: u32,
-    /// Number of extra classes in front (1 for a background class): ImageNet index = model class - offset.
+    /// Number of extra classes in front (1 for a background class): index in the space = model class - offset.
     pub offset: u32,
     /// Its name, needed if the model has several outputs.
     pub name: Option<String>,
@@ -467,6 +573,7 @@ mod tests {
     fn spec(names: &[&str], accuracy: f64) -> RunSpec {
         let surrogate = |name: &&str| SurrogateSpec {
             name: (*name).to_owned(),
+            space: IMAGENET_1K.to_owned(),
             model: SurrogateModel::Fake(FakeModel { seed: 1, accuracy }),
         };
         let select = SelectSpec {
@@ -489,6 +596,7 @@ mod tests {
                 select,
                 targets: Vec::new(),
                 surrogates: names.iter().map(surrogate).collect(),
+                spaces: Vec::new(),
             },
             annotate: AnnotateSpec::default(),
             release: ReleaseSpec::default(),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::means::Means;
-use super::measures::{Benchmark, Compared};
+use super::measures::Benchmark;
 use super::picture::Generator;
+use crate::domain::Compared;
 use crate::domain::{DiffusionSource, Precision};
 
 /// This build cannot make images with a diffusion model.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::diffusion;
 use super::error::GeneratorError;
 use super::means::Means;
-use super::measures::{Benchmark, Compared};
+use super::measures::Benchmark;
+use crate::domain::Compared;
 use crate::domain::Precision;
 
 /// The files of the model in `folder` that decide what it makes, relative to it, in a fixed order.

@@ -16,7 +16,7 @@ mod picture;
 pub use error::GeneratorError;
 pub use examine::{benchmark_model, candle_problem, compare_model, load_model, model_engine, model_facts, model_files};
 pub use means::Means;
-pub use measures::{Benchmark, Compared};
+pub use measures::Benchmark;
 pub use picture::{Generator, Picture, Pictures};
 
 #[cfg(not(feature = "diffusion"))]

@@ -9,7 +9,7 @@
 use super::pixels::{MAX_SIDE_PX, RgbImage};
 use super::points::sample;
 use super::resample::{Region, Target, resample};
-use crate::domain::{Geometry, Interpolation, Resize};
+use crate::domain::{Crop, Geometry, Interpolation, Resize};
 
 /// Why an image cannot be resized and cropped as asked.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -31,7 +31,11 @@ pub fn fit(image: &RgbImage, geometry: &Geometry) -> Result<RgbImage, FitError> 
     if u64::from(crop_px) > width_px.min(height_px) {
         return Err(FitError::CropTooLarge { crop_px, width_px, height_px });
     }
-    let (left, top) = (offset(width_px, crop_px), offset(height_px, crop_px));
+    let begin = |side_px: u64| match geometry.crop {
+        Crop::Round => offset(side_px, crop_px),
+        Crop::Floor => (side_px - u64::from(crop_px)) / 2,
+    };
+    let (left, top) = (begin(width_px), begin(height_px));
     let region = Region { left, top, width_px: crop_px, height_px: crop_px };
     let target = Target { width_px, height_px, region };
     let filter = geometry.interpolation;
@@ -95,7 +99,8 @@ mod tests {
 
     /// Fits a plain image and compares the size of the result, or the start of the error's text.
     fn check(image: (u32, u32), resize: Resize, crop_px: u32, expected: &str) {
-        let geometry = Geometry { resize, interpolation: Interpolation::Bilinear, antialias: true, crop_px };
+        let filter = Interpolation::Bilinear;
+        let geometry = Geometry { resize, interpolation: filter, antialias: true, crop_px, crop: Crop::Round };
         let fitted = fit(&plain(image.0, image.1), &geometry);
         let text = fitted.map_or_else(|error| error.to_string(), |image| format!("{image:?}"));
         assert!(text.starts_with(expected), "{text}");

@@ -3,12 +3,14 @@
 //! Does not know what a file is for. Holds always: no read waits for a writer, and none takes more memory than its
 //! limit, because a pipe would hold the program past every signal, and `/dev/zero` has no end.
 
+mod columns;
 mod delimited;
 
 use std::fs::{File, FileType, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
 
+pub use columns::{CellKind, Cells, ColumnInfo, comparable_path};
 pub use delimited::{Delimited, NotText, cell, text_with_gaps};
 
 const MIB: u64 = 1 << 20;

@@ -78,7 +78,8 @@ mod tests {
     use super::super::supply::{Supply, Survey};
     use super::*;
     use crate::domain::{
-        AnnotateSpec, Category, CategorySet, ItemId, PlanRow, Prediction, Secret, Sentinels, SpacePrediction, TaskKind,
+        AnnotateSpec, Category, CategorySet, ClassSpace, ItemId, PlanRow, Prediction, Secret, Sentinels,
+        SpacePrediction, TaskKind,
     };
 
     const CATEGORIES: [(&str, u32); 5] = [("mug", 504), ("cup", 968), ("chair", 423), ("vase", 883), ("plate", 923)];
@@ -138,8 +139,8 @@ mod tests {
         let (a, b) = (other(draws), other(draws));
         Prediction {
             item_id: ItemId(item),
-            top5_ids: [own, a, b, 0, 1],
-            top5_probs: [prob, [0.03, 0.004][draws.below(2)], 0.003, 0.0, 0.0],
+            top5_ids: vec![own, a, b, 0, 1],
+            top5_probs: vec![prob, [0.03, 0.004][draws.below(2)], 0.003, 0.0, 0.0],
             true_rank: 1,
             any,
             masked: any,
@@ -152,7 +153,8 @@ mod tests {
     fn round(seed: u64, earlier: &[Round], rules: &Sentinels) -> Option<Round> {
         let (secret, set, plan) = (Secret::new([seed as u8; 32]), categories(), plan());
         let mut draws = Draws::new(seed * 1000 + earlier.len() as u64);
-        let mut survey = Survey::new(&set, rules);
+        let space = ClassSpace::imagenet((0..1000).map(|class| class.to_string()).collect(), Vec::new(), &set);
+        let mut survey = Survey::new(&set, rules, &[&space]);
         survey.add(&plan, &[(0..ITEMS).map(|item| said(item, &mut draws)).collect()]);
         let sure: BTreeSet<TaskImage> = survey.images().collect();
         let judged: BTreeSet<ItemId> = earlier.iter().flat_map(Round::judged).collect();

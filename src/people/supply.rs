@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::asked::Asked;
 use super::shuffle::shuffle;
-use crate::domain::{CategorySet, ItemId, PlanRow, Prediction, Secret, Sentinels, TaskImage};
+use crate::domain::{CategorySet, ClassSpace, ItemId, PlanRow, Prediction, Secret, Sentinels, TaskImage};
 
 /// Largest number of sure images that are kept for each category; enough for any number of sheets.
 const MOST_SURE: usize = 32;
@@ -31,20 +31,27 @@ pub struct Supply {
 pub struct Survey<'a> {
     categories: &'a CategorySet,
     rules: &'a Sentinels,
+    /// The distinct class spaces of the surrogates.
+    spaces: Vec<&'a ClassSpace>,
+    /// For each surrogate, the place of its space.
+    space_of: Vec<usize>,
     /// Categories by the classes that they accept.
-    accepting: HashMap<i32, Vec<usize>>,
+    accepting: HashMap<SpaceClass, Vec<usize>>,
     places: HashMap<&'a str, usize>,
     sure: BTreeMap<usize, Vec<SureItem>>,
     /// By (category, other category): probability that the first's images get for the second's classes.
     mixed_up: HashMap<(usize, usize), f64>,
 }
 
+/// The place of a space, and one of its classes.
+type SpaceClass = (usize, i32);
+
 struct SureItem {
     item_id: ItemId,
     /// The largest probability that a surrogate gives a class that is not the item's own; those in some top five only.
-    others: HashMap<i32, f32>,
-    /// The largest fifth probability: no class outside the top fives gets more.
-    fifth: f32,
+    others: BTreeMap<SpaceClass, f32>,
+    /// The largest probability that a class outside the lists of top classes can have.
+    unlisted: f32,
 }
 
 /// One item as all surrogates see it.
@@ -52,36 +59,50 @@ struct SureItem {
 struct ItemSurvey {
     surrogates: usize,
     sure: bool,
-    others: HashMap<i32, f32>,
-    fifth: f32,
+    others: BTreeMap<SpaceClass, f32>,
+    unlisted: f32,
 }
 
 impl<'a> Survey<'a> {
-    /// A survey without shards.
-    pub fn new(categories: &'a CategorySet, rules: &'a Sentinels) -> Self {
-        let mut accepting: HashMap<i32, Vec<usize>> = HashMap::new();
-        for (place, category) in categories.entries.iter().enumerate() {
-            category.imagenet_ids.iter().for_each(|&id| accepting.entry(id as i32).or_default().push(place));
+    /// A survey without shards; `of_surrogates`: the class space of each.
+    pub fn new(categories: &'a CategorySet, rules: &'a Sentinels, of_surrogates: &[&'a ClassSpace]) -> Self {
+        let mut spaces: Vec<&ClassSpace> = Vec::new();
+        let mut space_of = Vec::with_capacity(of_surrogates.len());
+        for space in of_surrogates {
+            let known = spaces.iter().position(|known| known.name == space.name);
+            space_of.push(known.unwrap_or(spaces.len()));
+            if known.is_none() {
+                spaces.push(space);
+            }
+        }
+        let mut accepting: HashMap<SpaceClass, Vec<usize>> = HashMap::new();
+        for (at, space) in spaces.iter().enumerate() {
+            for (class, places) in space.places(categories).into_iter().enumerate() {
+                accepting.insert((at, class as i32), places);
+            }
         }
         let places =
             categories.entries.iter().enumerate().map(|(place, category)| (category.id.as_str(), place)).collect();
-        Self { categories, rules, accepting, places, sure: BTreeMap::new(), mixed_up: HashMap::new() }
+        let (sure, mixed_up) = (BTreeMap::new(), HashMap::new());
+        Self { categories, rules, spaces, space_of, accepting, places, sure, mixed_up }
     }
 
     /// Adds one shard: its plan, and the predictions of each surrogate.
     pub fn add(&mut self, plan: &[PlanRow], predictions: &[Vec<Prediction>]) {
         let labels: HashMap<ItemId, &PlanRow> = plan.iter().map(|row| (row.item_id, row)).collect();
         let mut items: BTreeMap<ItemId, ItemSurvey> = BTreeMap::new();
-        for prediction in predictions.iter().flatten() {
+        let all = predictions.iter().zip(&self.space_of).flat_map(|(rows, &at)| rows.iter().map(move |row| (at, row)));
+        for (at, prediction) in all {
             let Some(row) = labels.get(&prediction.item_id) else { continue };
+            let accepted = self.spaces[at].accepted(&row.category);
             let item =
                 items.entry(prediction.item_id).or_insert_with(|| ItemSurvey { sure: true, ..ItemSurvey::default() });
             item.surrogates += 1;
             item.sure &= prediction.any.correct && f64::from(prediction.any.true_prob) >= self.rules.min_prob;
-            item.fifth = item.fifth.max(prediction.top5_probs[4]);
+            item.unlisted = item.unlisted.max(unlisted(prediction, self.spaces[at]));
             for (&class, &prob) in prediction.top5_ids.iter().zip(&prediction.top5_probs) {
-                if !row.label_ids.contains(&class) {
-                    let most = item.others.entry(class).or_default();
+                if !accepted.contains(&(class as u32)) {
+                    let most = item.others.entry((at, class)).or_default();
                     *most = most.max(prob);
                 }
             }
@@ -101,7 +122,7 @@ impl<'a> Survey<'a> {
         }
         let sure = self.sure.entry(place).or_default();
         if item.sure && sure.len() < MOST_SURE {
-            sure.push(SureItem { item_id, others: item.others, fifth: item.fifth });
+            sure.push(SureItem { item_id, others: item.others, unlisted: item.unlisted });
         }
     }
 
@@ -157,8 +178,7 @@ impl<'a> Survey<'a> {
             *pairs.entry(a).or_default().entry(b).or_default() += prob;
             *pairs.entry(b).or_default().entry(a).or_default() += prob;
         }
-        let ids = |place: usize| &self.categories.entries[place].imagenet_ids;
-        let apart = |a: usize, b: usize| a != b && !ids(a).iter().any(|id| ids(b).contains(id));
+        let apart = |a: usize, b: usize| a != b && !self.share_a_class(a, b);
         let mut near = BTreeMap::new();
         for (a, others) in pairs {
             let mut others: Vec<(usize, f64)> = others.into_iter().filter(|&(b, _)| apart(a, b)).collect();
@@ -168,12 +188,30 @@ impl<'a> Survey<'a> {
         near
     }
 
+    fn share_a_class(&self, a: usize, b: usize) -> bool {
+        let id = |place: usize| self.categories.entries[place].id.as_str();
+        self.spaces.iter().any(|space| space.accepted(id(a)).iter().any(|class| space.accepted(id(b)).contains(class)))
+    }
+
     /// Whether no surrogate gives the image more than a trace of the other category.
     fn surely_not(&self, item: &SureItem, other: usize) -> bool {
-        let prob = |id: &u32| item.others.get(&(*id as i32)).copied().unwrap_or(0.0);
-        let most = self.categories.entries[other].imagenet_ids.iter().map(prob).fold(item.fifth, f32::max);
+        let id = &self.categories.entries[other].id;
+        let mut most = item.unlisted;
+        for (at, space) in self.spaces.iter().enumerate() {
+            for &class in space.accepted(id) {
+                most = most.max(item.others.get(&(at, class as i32)).copied().unwrap_or(0.0));
+            }
+        }
         f64::from(most) <= self.rules.max_other_prob
     }
+}
+
+/// The largest probability that a class can have which the prediction does not list.
+fn unlisted(prediction: &Prediction, space: &ClassSpace) -> f32 {
+    if prediction.top5_ids.len() == space.len() {
+        return 0.0;
+    }
+    prediction.top5_probs.last().copied().unwrap_or(1.0)
 }
 
 impl Supply {
@@ -246,8 +284,8 @@ mod tests {
             SpacePrediction { top1_id: class, top1_prob: prob, correct: prob > 0.5, true_prob: prob, margin: 0.1 };
         Prediction {
             item_id: ItemId(item),
-            top5_ids: [class, 968, 423, 0, 1],
-            top5_probs: [prob, cup, 0.001, 0.0, 0.0],
+            top5_ids: vec![class, 968, 423, 0, 1],
+            top5_probs: vec![prob, cup, 0.001, 0.0, 0.0],
             true_rank: 1,
             any,
             masked: any,
@@ -258,7 +296,8 @@ mod tests {
 
     fn supply(prob: f32, cup: f32) -> Supply {
         let (set, rules) = (categories(), Sentinels::default());
-        let mut survey = Survey::new(&set, &rules);
+        let space = ClassSpace::imagenet((0..1000).map(|class| class.to_string()).collect(), Vec::new(), &set);
+        let mut survey = Survey::new(&set, &rules, &[&space, &space]);
         let plan: Vec<PlanRow> = (0..41).map(|item| row(item, "mug", 504)).collect();
         let one = (0..41).map(|item| if item == 40 { said(40, 504, 0.3, 0.6) } else { said(item, 504, prob, cup) });
         survey.add(&plan, &[one.collect(), (0..40).map(|item| said(item, 504, 0.9, 0.0)).collect()]);

@@ -22,6 +22,14 @@ pub enum PoolError {
     /// The work was stopped.
     #[error(transparent)]
     Work(#[from] WorkError),
+    /// The spec names a class space and does not have it.
+    #[error("{run}/spec.toml: a surrogate speaks over the classes of `{space}`, which `mine.spaces` does not list")]
+    NoSpace {
+        /// The run directory.
+        run: String,
+        /// The space.
+        space: String,
+    },
     /// An earlier stage is not done.
     #[error("{run} is not ready for this: {missing}; run `hardset build` first")]
     NotReady {

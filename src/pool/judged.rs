@@ -11,7 +11,7 @@ use crate::table::predictions_table::{self, Votes};
 pub struct JudgedShard {
     /// Its images.
     pub images: ImagePaths,
-    /// The aligned votes, one per selected surrogate.
+    /// The aligned votes, one per selected surrogate; top classes as [`super::Classes`] compares them.
     pub votes: Vec<SurrogateVotes>,
     /// Whether each item is hard, and why; one per item of `votes`.
     pub judged: Vec<ItemResult>,
@@ -25,7 +25,9 @@ impl Pool<'_> {
         let ids = images.item_ids()?;
         let mut votes = Vec::with_capacity(select.surrogates.len());
         for name in &select.surrogates {
-            votes.push(columns(predictions_table::read_votes(&self.predictions_file(name, shard)?, select, &ids)?));
+            let mut of_one = predictions_table::read_votes(&self.predictions_file(name, shard)?, select, &ids)?;
+            self.classes.comparable(&self.space(name)?.name, &mut of_one.top1_id);
+            votes.push(columns(of_one));
         }
         align(&mut votes);
         let judged = judge(&votes, select);

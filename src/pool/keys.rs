@@ -29,12 +29,16 @@ pub fn images_key(spec: &RunSpec, plan: &ShardRecord, rows: &Range<usize>) -> Sh
 
 /// The key of the predictions of `surrogate` for the images of a shard.
 pub fn predictions_key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
-    Key::new("predictions", 2)
+    let key = Key::new("predictions", 2)
         .field("images", images.hash())
         .field("surrogate", surrogate.model.identity())
         .field("batch", spec.mine.batch_in_keys())
-        .field("categories", spec.categories.identity())
-        .finish()
+        .field("categories", spec.categories.identity());
+    // Predictions over ImageNet-1k, of which the categories say everything, keep the keys that they have.
+    match spec.other_space(&surrogate.space) {
+        Some(space) => key.field("space", space.identity()).finish(),
+        None => key.finish(),
+    }
 }
 
 /// The key of a mining; `images` and `predictions`: the records of all shards, those of the voters one voter after

@@ -7,6 +7,7 @@
 //! `build` alone needs it five times; of a larger pool, `CACHED_ROWS` rows stay in memory, because memory must not
 //! grow with the pool.
 
+mod classes;
 mod error;
 mod images;
 mod judged;
@@ -19,13 +20,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::domain::{DropRow, HardRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, Sha256, SurrogateSpec};
+use crate::domain::{
+    ClassSpace, DropRow, HardRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, Sha256, SurrogateSpec,
+};
 use crate::imaging::RgbImage;
 use crate::source::source;
 use crate::store::Unit;
 use crate::table::{ImagePaths, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::Context;
 
+pub use classes::Classes;
 pub use error::PoolError;
 pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
@@ -42,6 +46,7 @@ pub struct Pool<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     plan: Plan,
+    classes: Classes,
     images: RunImages,
     tables: Mutex<ImageTables>,
     hard: OnceLock<Vec<HardRow>>,
@@ -62,6 +67,7 @@ impl<'a> Pool<'a> {
             ctx,
             spec,
             plan: Plan::open(ctx, spec)?,
+            classes: Classes::of(spec).map_err(|space| PoolError::NoSpace { run: ctx.run_name(), space })?,
             images: RunImages::new(&ctx.run, spec),
             tables: Mutex::default(),
             hard: OnceLock::new(),
@@ -77,6 +83,18 @@ impl<'a> Pool<'a> {
     /// The recipe.
     pub fn spec(&self) -> &'a RunSpec {
         self.spec
+    }
+
+    /// The class spaces of its scorers.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// The class space of the scorer `name`.
+    pub fn space(&self, name: &str) -> Result<&ClassSpace, PoolError> {
+        let scorer = self.spec.mine.surrogates.iter().find(|scorer| scorer.name == name);
+        let space = scorer.and_then(|scorer| self.classes.space(&scorer.space));
+        space.ok_or_else(|| self.not_ready(format!("its spec.toml has no scorer `{name}`")))
     }
 
     /// The plan.

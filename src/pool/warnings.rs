@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::config::space_of;
 use crate::domain::{RunSpec, ScoreSums};
 use crate::stats::{ScoreWarning, score_warnings};
 use crate::store::{RunDir, ShardRecord, StoreError};
@@ -34,8 +35,10 @@ impl ScorerWarning {
             sums.add(of_shard);
         }
         let is_target = spec.mine.targets.iter().any(|target| target == name);
+        let scorer = spec.mine.surrogates.iter().find(|scorer| scorer.name == name);
+        let classes = scorer.and_then(|scorer| space_of(spec, &scorer.space)).map_or(0, |space| space.len());
         let about = |warning: ScoreWarning| Self { scorer: name.to_owned(), is_target, warning };
-        score_warnings(&sums).into_iter().map(about).collect()
+        score_warnings(&sums, classes).into_iter().map(about).collect()
     }
 
     /// The warnings about all scorers of the mining.

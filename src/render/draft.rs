@@ -1,6 +1,6 @@
 //! A draft of a surrogate's TOML as text: comments say where values come from, `# ? …` what is still to be decided.
 
-use crate::domain::{ChannelOrder, Draft, Geometry, Interpolation, Resize};
+use crate::domain::{ChannelOrder, Crop, Draft, Geometry, Interpolation, Resize};
 
 /// Columns of a comment.
 const WIDTH: usize = 110;
@@ -52,15 +52,17 @@ pub fn numbers(all: &[f64; 3]) -> String {
     format!("[{}]", all.map(number).join(", "))
 }
 
-/// The value of `preprocess`; `floor_crop`: whether transformers' rule cuts the centre.
-pub fn preprocess(geometry: &Geometry, floor_crop: bool) -> String {
+/// The value of `preprocess`.
+pub fn preprocess(geometry: &Geometry) -> String {
     let resize = match geometry.resize {
         Resize::Shorter(px) => format!("{{ shorter = {px} }}"),
         Resize::Squash(px) => format!("{{ squash = {px} }}"),
         Resize::None => "\"none\"".to_owned(),
     };
     let antialias = if geometry.antialias { "" } else { ", antialias = false" };
-    let crop = if floor_crop { ", crop = \"floor\"" } else { "" };
+    // Where nothing is spare, nothing is rounded.
+    let has_spare = geometry.resize != Resize::Squash(geometry.crop_px);
+    let crop = if geometry.crop == Crop::Floor && has_spare { ", crop = \"floor\"" } else { "" };
     let (filter, crop_px) = (filter(geometry.interpolation), geometry.crop_px);
     format!("{{ resize = {resize}, interpolation = \"{filter}\"{antialias}, crop_px = {crop_px}{crop} }}")
 }

@@ -1,14 +1,14 @@
-//! ONNX classifiers in a build without ONNX Runtime: building one is an error.
+//! ONNX models in a build without ONNX Runtime: building one is an error.
 //!
 //! Has the same interface as `onnx`, because callers must not need conditions on features.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::contract::{Instances, Scorer};
+use super::contract::{Instances, Scorer, Stop};
 use super::error::ScorerError;
 use super::ports::{Ask, Given, Port};
-use crate::domain::{Device, OnnxModel, Outcome, Scores};
+use crate::domain::{Compared, Device, OnnxModel, Outcome, Scores, ZeroShotModel};
 use crate::imaging::RgbImage;
 use crate::onnx::{Runtime, RuntimeError};
 
@@ -49,24 +49,46 @@ impl Probe {
 }
 
 /// Builds nothing.
-pub struct Classifiers;
+pub struct OnnxScorers;
 
 /// Has no value.
-pub enum Classifier {}
+pub enum NoScorer {}
 
-impl Classifiers {
+impl OnnxScorers {
     /// Never called, because there is no [`Runtime`].
-    pub fn new(runtime: Arc<Runtime>, _device: Device, _instances: Instances) -> Self {
+    pub fn new(runtime: Arc<Runtime>, _device: Device, _instances: Instances, _cache: PathBuf) -> Self {
         match *runtime {}
     }
 
     /// Always [`RuntimeError::Absent`].
-    pub fn build(&self, _name: &str, _model: &OnnxModel, _batch: usize) -> Result<Classifier, ScorerError> {
+    pub fn classifier(&self, _name: &str, _model: &OnnxModel, _batch: usize) -> Result<NoScorer, ScorerError> {
+        Err(RuntimeError::Absent.into())
+    }
+
+    /// Always [`RuntimeError::Absent`].
+    pub fn zero_shot(
+        &self,
+        _name: &str,
+        _model: &ZeroShotModel,
+        _batch: usize,
+        _stop: Stop,
+    ) -> Result<NoScorer, ScorerError> {
+        Err(RuntimeError::Absent.into())
+    }
+
+    /// Always [`RuntimeError::Absent`].
+    pub fn compare(
+        &self,
+        _name: &str,
+        _model: &ZeroShotModel,
+        _reference: &Path,
+        _photo: &dyn Fn(&str) -> Option<RgbImage>,
+    ) -> Result<Vec<Compared>, ScorerError> {
         Err(RuntimeError::Absent.into())
     }
 }
 
-impl Scorer for Classifier {
+impl Scorer for NoScorer {
     fn score(&mut self, _images: &[&RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError> {
         match *self {}
     }

@@ -21,6 +21,9 @@ pub trait Scorer: Send {
     fn score_fitted(&mut self, images: &[RgbImage]) -> Result<Vec<Outcome<Scores>>, ScorerError>;
 }
 
+/// Whether the process was asked to stop.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// How many instances of a model score, and how they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Instances {

@@ -26,6 +26,12 @@ pub enum ScorerError {
         /// What differs and what to write.
         problem: String,
     },
+    /// There is no model: another program has made the predictions.
+    #[error("surrogate `{name}` has predictions of another program, and no model that could score")]
+    Imported {
+        /// The surrogate.
+        name: String,
+    },
     /// A call of the model failed.
     #[error("surrogate `{name}` failed while scoring: {problem}")]
     Run {

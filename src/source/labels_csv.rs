@@ -7,10 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::error::SourceError;
-use crate::input::{self, Delimited, cell};
+use crate::input::{self, Delimited, cell, comparable_path};
 
 /// Rows, or files, that are named in a note.
 const NAMED: usize = 3;
@@ -51,7 +49,7 @@ impl LabelsCsv {
             place.ok_or_else(|| refuse(1 + table.lines_before, wrong_header(name, &header, table.delimiter)))
         };
         let (path_at, label_at) = (place("path")?, place("label")?);
-        let root = format!("{}/", comparable(&root.to_string_lossy()).trim_end_matches('/'));
+        let root = format!("{}/", comparable_path(&root.to_string_lossy()).trim_end_matches('/'));
         let mut found = Self { path: path.to_owned(), files: BTreeMap::new(), pathless: Vec::new() };
         for row in rows {
             let row = row.map_err(broken)?;
@@ -69,7 +67,7 @@ impl LabelsCsv {
     }
 
     fn add(&mut self, line: u64, file: &str, label: &str, root: &str) {
-        let compared = comparable(file);
+        let compared = comparable_path(file);
         let compared = compared.strip_prefix(root).unwrap_or(&compared);
         if compared.is_empty() {
             self.pathless.push(line);
@@ -84,7 +82,7 @@ impl LabelsCsv {
 
     /// The label of the file at `path`, relative to the root, or why it has none.
     pub(super) fn label(&self, path: &str) -> Result<&str, String> {
-        let Some(listed) = self.files.get(&comparable(path)) else {
+        let Some(listed) = self.files.get(&comparable_path(path)) else {
             return Err("no label: the CSV does not list this file".to_owned());
         };
         match &listed.labels[..] {
@@ -102,7 +100,7 @@ impl LabelsCsv {
 
     /// What in the CSV belongs to no file, and which files it does not list; `files`: all paths, relative to the root.
     pub(super) fn notes<'a>(&self, files: impl Iterator<Item = &'a str>) -> Vec<String> {
-        let files: BTreeMap<String, &str> = files.map(|file| (comparable(file), file)).collect();
+        let files: BTreeMap<String, &str> = files.map(|file| (comparable_path(file), file)).collect();
         let strays: Vec<&Listed> =
             self.files.iter().filter(|(path, _)| !files.contains_key(*path)).map(|(_, listed)| listed).collect();
         let unlisted: BTreeSet<&str> =
@@ -143,14 +141,6 @@ fn wrong_header(missing: &str, header: &csv::StringRecord, delimiter: u8) -> Str
         "column `{missing}` is missing; the first line must be path,label (or with semicolons or tabs), and is \
          {found:?}"
     )
-}
-
-/// A path as it is compared: NFC, `/` between parts, without parts that change nothing.
-fn comparable(path: &str) -> String {
-    let path: String = path.nfc().map(|letter| if letter == '\\' { '/' } else { letter }).collect();
-    let start = if path.starts_with('/') { "/" } else { "" };
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    format!("{start}{}", parts.join("/"))
 }
 
 #[cfg(test)]

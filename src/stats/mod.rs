@@ -8,6 +8,7 @@ mod interval;
 mod near;
 mod predict;
 mod score_warnings;
+mod scores;
 mod select;
 mod summary;
 mod votes;
@@ -17,6 +18,7 @@ pub use interval::{Interval, wilson, wilson_mean};
 pub use near::{NearDuplicate, near_duplicates, nearest};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use score_warnings::{ScoreWarning, score_sums, score_warnings};
+pub use scores::{scores_of_logits, scores_of_probabilities};
 pub use select::{ItemResult, SurrogateVotes, align, judge};
 pub use summary::{MinedWithoutOne, Summary};
 pub use votes::{

@@ -1,8 +1,11 @@
 //! From a surrogate's scores of one image to its prediction.
 
-use crate::domain::{IMAGENET_CLASSES, ItemId, Prediction, Scores, SpacePrediction};
+use crate::domain::{ClassSpace, ItemId, Prediction, ProbKind, Scores, SpacePrediction};
 
-/// The classes of the `masked` label space.
+/// How many of the likeliest classes a prediction names.
+const TOP: usize = 5;
+
+/// The classes of the `masked` label space, among those of a class space.
 #[derive(Debug, Clone)]
 pub struct ClassMask {
     admitted: Vec<bool>,
@@ -10,16 +13,26 @@ pub struct ClassMask {
 }
 
 impl ClassMask {
-    /// A mask that lets `ids` (each in 0..1000) through.
-    pub fn new(ids: &[u32]) -> Self {
-        let mut admitted = vec![false; IMAGENET_CLASSES];
-        for &id in ids {
-            if let Some(slot) = admitted.get_mut(id as usize) {
+    /// The mask of `space`: classes that some category accepts.
+    pub fn of(space: &ClassSpace) -> Self {
+        Self::new(&space.all_accepted(), space.len())
+    }
+
+    /// A mask that lets `classes` (each below `all`) through, of a space of `all` classes.
+    pub fn new(classes: &[u32], all: usize) -> Self {
+        let mut admitted = vec![false; all];
+        for &class in classes {
+            if let Some(slot) = admitted.get_mut(class as usize) {
                 *slot = true;
             }
         }
         let all = admitted.iter().all(|&admits| admits);
         Self { admitted, all }
+    }
+
+    /// How many classes the space has.
+    pub fn classes(&self) -> usize {
+        self.admitted.len()
     }
 }
 
@@ -27,8 +40,13 @@ impl ClassMask {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PredictError {
     /// The number of scores is not the number of classes.
-    #[error("{0} scores instead of 1000")]
-    Count(usize),
+    #[error("{found} scores instead of {classes}")]
+    Count {
+        /// Scores.
+        found: usize,
+        /// Classes of the space.
+        classes: usize,
+    },
     /// Some score is NaN or infinite.
     #[error("score of class {0} is not a finite number")]
     NotFinite(usize),
@@ -42,54 +60,62 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     powers.iter().map(|power| (power / sum) as f32).collect()
 }
 
-/// The prediction for one item whose accepted classes are `labels` (ImageNet indices).
+/// The prediction for one item whose accepted classes are `labels` (indices of the scorer's class space).
 ///
-/// `mask`: the classes of the masked label space; probabilities are renormalised over them.
-pub fn predict(item_id: ItemId, scores: &Scores, labels: &[i32], mask: &ClassMask) -> Result<Prediction, PredictError> {
+/// `mask`: the classes of the masked label space; probabilities are renormalised over them unless each class has one of
+/// its own.
+pub fn predict(item_id: ItemId, scores: &Scores, labels: &[u32], mask: &ClassMask) -> Result<Prediction, PredictError> {
     let probs = &scores.probs;
-    if probs.len() != IMAGENET_CLASSES {
-        return Err(PredictError::Count(probs.len()));
+    if probs.len() != mask.classes() {
+        return Err(PredictError::Count { found: probs.len(), classes: mask.classes() });
     }
     if let Some(class) = probs.iter().position(|p| !p.is_finite()) {
         return Err(PredictError::NotFinite(class));
     }
-    let mut accepted = [false; IMAGENET_CLASSES];
-    for &id in labels {
-        accepted[id as usize % IMAGENET_CLASSES] = true;
+    let mut accepted = vec![false; probs.len()];
+    for &label in labels {
+        if let Some(slot) = accepted.get_mut(label as usize) {
+            *slot = true;
+        }
     }
-    let top5_ids = top5(probs);
-    let any = Best::of(probs, &accepted, |_| true);
-    let masked = if mask.all { any } else { Best::of(probs, &accepted, |class| mask.admitted[class]) };
+    let is_known = |class: usize| scores.kind != ProbKind::Listed || probs[class] > 0.0;
+    let any = Best::of(probs, &accepted, is_known);
+    let masked =
+        if mask.all { any } else { Best::of(probs, &accepted, |class| mask.admitted[class] && is_known(class)) };
+    let whole = if mask.all || scores.kind == ProbKind::Each { 1.0 } else { masked.sum };
+    let top5_ids = top(probs, is_known);
     Ok(Prediction {
         item_id,
+        top5_probs: top5_ids.iter().map(|&class| probs[class as usize]).collect(),
         top5_ids,
-        top5_probs: top5_ids.map(|id| probs[id as usize]),
-        true_rank: true_rank(probs, any.accepted),
+        true_rank: true_rank(probs, any.accepted, is_known),
         any: any.prediction(1.0),
-        masked: masked.prediction(if mask.all { 1.0 } else { masked.sum }),
+        masked: masked.prediction(whole),
         max_logit: scores.max_logit,
         energy: scores.energy,
     })
 }
 
-/// The five likeliest classes; equal probabilities in the order of their indices.
-fn top5(probs: &[f32]) -> [i32; 5] {
-    let mut top: [(f32, i32); 5] = [(f32::NEG_INFINITY, -1); 5];
+/// The likeliest classes, at most five; equal probabilities in the order of their indices.
+fn top(probs: &[f32], is_known: impl Fn(usize) -> bool) -> Vec<i32> {
+    let mut top: Vec<(f32, i32)> = Vec::with_capacity(TOP + 1);
     for (class, &prob) in probs.iter().enumerate() {
         let place = top.partition_point(|&(kept, _)| kept >= prob);
-        if place < 5 {
-            top[place..].rotate_right(1);
-            top[place] = (prob, class as i32);
+        if place < TOP && is_known(class) {
+            top.insert(place, (prob, class as i32));
+            top.truncate(TOP);
         }
     }
-    top.map(|(_, class)| class)
+    top.into_iter().map(|(_, class)| class).collect()
 }
 
-/// Rank of the best accepted class, 1 = top; the number of classes plus 1 if no class is accepted.
-fn true_rank(probs: &[f32], accepted: Option<(usize, f32)>) -> u32 {
-    let Some((best, prob)) = accepted else { return probs.len() as u32 + 1 };
-    let ahead = |class: usize, p: f32| p > prob || (p == prob && class < best);
-    1 + probs.iter().enumerate().filter(|&(class, &p)| ahead(class, p)).count() as u32
+/// Rank of the best accepted class, 1 = top; the number of known classes plus 1 if none of them is accepted.
+fn true_rank(probs: &[f32], accepted: Option<(usize, f32)>, is_known: impl Fn(usize) -> bool) -> u32 {
+    let ahead = |class: usize, p: f32| match accepted {
+        Some((best, prob)) => p > prob || (p == prob && class < best),
+        None => true,
+    };
+    1 + probs.iter().enumerate().filter(|&(class, &p)| is_known(class) && ahead(class, p)).count() as u32
 }
 
 /// The likeliest accepted class and the likeliest other class of a label space (of equal ones the lowest index), and
@@ -103,7 +129,7 @@ struct Best {
 }
 
 impl Best {
-    fn of(probs: &[f32], accepted: &[bool; IMAGENET_CLASSES], admits: impl Fn(usize) -> bool) -> Self {
+    fn of(probs: &[f32], accepted: &[bool], admits: impl Fn(usize) -> bool) -> Self {
         let mut best = Self::default();
         for (class, &prob) in probs.iter().enumerate().filter(|&(class, _)| admits(class)) {
             best.sum += f64::from(prob);
@@ -150,19 +176,29 @@ impl Best {
 mod tests {
     use super::*;
 
-    /// Scores with the given `class:prob` pairs, everything else 0.
-    fn predicted(pairs: &[(usize, f32)], labels: &[i32], mask: &[u32]) -> Prediction {
-        let mut probs = vec![0.0; IMAGENET_CLASSES];
+    /// Scores over 40 classes with the given `class:prob` pairs, everything else 0.
+    fn predicted(pairs: &[(usize, f32)], labels: &[u32], mask: &[u32]) -> Prediction {
+        predicted_of(ProbKind::Choice, 40, pairs, labels, mask)
+    }
+
+    fn predicted_of(
+        kind: ProbKind,
+        classes: usize,
+        pairs: &[(usize, f32)],
+        labels: &[u32],
+        mask: &[u32],
+    ) -> Prediction {
+        let mut probs = vec![0.0; classes];
         pairs.iter().for_each(|&(class, prob)| probs[class] = prob);
-        let scores = Scores { probs, max_logit: None, energy: None };
-        predict(ItemId(0), &scores, labels, &ClassMask::new(mask)).unwrap()
+        let scores = Scores { probs, kind, max_logit: None, energy: None };
+        predict(ItemId(0), &scores, labels, &ClassMask::new(mask, classes)).unwrap()
     }
 
     #[test]
     fn any_accepted_id_makes_it_right() {
         let p = predicted(&[(3, 0.5), (7, 0.3), (9, 0.1)], &[9, 3], &[3, 9]);
         assert!(p.any.correct);
-        assert_eq!((p.any.top1_id, p.true_rank, p.top5_ids), (3, 1, [3, 7, 9, 0, 1]));
+        assert_eq!((p.any.top1_id, p.true_rank, &p.top5_ids[..]), (3, 1, &[3, 7, 9, 0, 1][..]));
         assert!((p.any.true_prob - 0.6).abs() < 1e-6 && (p.any.margin - 0.2).abs() < 1e-6, "{p:?}");
     }
 
@@ -183,11 +219,37 @@ mod tests {
 
     #[test]
     fn numbers_that_are_not_finite_are_refused() {
-        let mut probs = vec![0.0; IMAGENET_CLASSES];
+        let mut probs = vec![0.0; 20];
         probs[12] = f32::NAN;
-        let scores = Scores { probs, max_logit: None, energy: None };
-        let refused = predict(ItemId(0), &scores, &[1], &ClassMask::new(&[1]));
-        assert_eq!(refused, Err(PredictError::NotFinite(12)));
+        let scores = Scores { probs, kind: ProbKind::Choice, max_logit: None, energy: None };
+        let refused = |classes| predict(ItemId(0), &scores, &[1], &ClassMask::new(&[1], classes));
+        assert_eq!(refused(20), Err(PredictError::NotFinite(12)));
+        assert_eq!(refused(21), Err(PredictError::Count { found: 20, classes: 21 }));
+    }
+
+    #[test]
+    fn a_space_may_have_fewer_than_five_classes() {
+        let p = predicted_of(ProbKind::Choice, 2, &[(0, 0.25), (1, 0.75)], &[0], &[0, 1]);
+        assert_eq!((p.top5_ids, p.top5_probs, p.true_rank), (vec![1, 0], vec![0.75, 0.25], 2));
+        assert_eq!((p.any.margin, p.any), (-0.5, p.masked));
+    }
+
+    #[test]
+    fn probabilities_of_each_class_by_itself_are_not_made_a_whole() {
+        let p = predicted_of(ProbKind::Each, 9, &[(3, 0.9), (7, 0.8), (8, 0.95)], &[7], &[3, 7]);
+        assert_eq!((p.masked.true_prob, p.masked.top1_id, p.any.top1_id), (0.8, 3, 8));
+        let p = predicted_of(ProbKind::Each, 9, &[(3, 0.9), (7, 0.8)], &[3, 7], &[3, 7]);
+        assert_eq!(p.any.true_prob, 1.0, "of two accepted classes no more than all");
+    }
+
+    #[test]
+    fn a_class_that_is_not_listed_is_never_the_top_one() {
+        let p = predicted_of(ProbKind::Listed, 9, &[(3, 0.6), (7, 0.3)], &[0], &[0, 1]);
+        assert_eq!((p.any.top1_id, p.any.correct, p.any.true_prob, p.true_rank), (3, false, 0.0, 3));
+        assert_eq!((p.masked.top1_id, p.masked.correct, p.masked.margin), (-1, false, 0.0));
+        assert_eq!(p.top5_ids, [3, 7]);
+        let p = predicted_of(ProbKind::Listed, 9, &[(3, 0.6), (7, 0.3)], &[7], &[7, 8]);
+        assert_eq!((p.true_rank, p.masked.correct, p.masked.true_prob), (2, true, 1.0));
     }
 
     #[test]

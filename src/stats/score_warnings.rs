@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::{CommonClass, IMAGENET_CLASSES, Prediction, ScoreSums};
+use crate::domain::{CommonClass, Prediction, ScoreSums};
 
 /// Fewest images about which anything is said.
 const FEWEST: u64 = 20;
@@ -64,22 +64,22 @@ impl fmt::Display for ScoreWarning {
     }
 }
 
-/// The sums of a shard's predictions, each with the classes that are accepted for its item.
-pub fn score_sums<'a>(predictions: impl IntoIterator<Item = (&'a Prediction, &'a [i32])>) -> ScoreSums {
+/// The sums of a shard's predictions over `classes` classes, each with those that are accepted for its item.
+pub fn score_sums<'a>(classes: usize, predictions: impl IntoIterator<Item = (&'a Prediction, &'a [u32])>) -> ScoreSums {
     let mut sums = ScoreSums::default();
     let mut given: BTreeMap<i32, u64> = BTreeMap::new();
-    let mut accepted: BTreeMap<i32, u64> = BTreeMap::new();
+    let mut accepted: BTreeMap<u32, u64> = BTreeMap::new();
     for (prediction, labels) in predictions {
         sums.scored += 1;
         sums.right += u64::from(prediction.any.correct);
         sums.accepted += labels.len() as u64;
-        sums.like_probabilities += u64::from(is_like_probabilities(prediction));
+        sums.like_probabilities += u64::from(is_like_probabilities(prediction, classes));
         *given.entry(prediction.any.top1_id).or_default() += 1;
         labels.iter().for_each(|class| *accepted.entry(*class).or_default() += 1);
     }
     for (class, given) in given {
         if let (Ok(id), true) = (u32::try_from(class), given * COMMON >= sums.scored) {
-            let accepted = accepted.get(&class).copied().unwrap_or(0);
+            let accepted = accepted.get(&id).copied().unwrap_or(0);
             sums.common.insert(id, CommonClass { given, accepted });
         }
     }
@@ -88,17 +88,17 @@ pub fn score_sums<'a>(predictions: impl IntoIterator<Item = (&'a Prediction, &'a
 
 /// Whether logits seem to lie between 0 and 1: the largest does, and `log(sum(exp))` lies between those of all 0 and of
 /// all 1.
-fn is_like_probabilities(prediction: &Prediction) -> bool {
+fn is_like_probabilities(prediction: &Prediction, classes: usize) -> bool {
     let (Some(max_logit), Some(energy)) = (prediction.max_logit, prediction.energy) else { return false };
     // Rounding of sums in f32 and of 16-bit scores.
     const SLACK: f64 = 1e-3;
-    let above_zeros = -f64::from(energy) - (IMAGENET_CLASSES as f64).ln();
+    let above_zeros = -f64::from(energy) - (classes as f64).ln();
     let range = -SLACK..=1.0 + SLACK;
     range.contains(&f64::from(max_logit)) && range.contains(&above_zeros)
 }
 
-/// What the sums of all shards say.
-pub fn score_warnings(sums: &ScoreSums) -> Vec<ScoreWarning> {
+/// What the sums of all shards say of a scorer over `classes` classes.
+pub fn score_warnings(sums: &ScoreSums, classes: usize) -> Vec<ScoreWarning> {
     let ScoreSums { scored, right, accepted, like_probabilities, ref common } = *sums;
     let mut warnings = Vec::new();
     if scored < FEWEST {
@@ -107,7 +107,7 @@ pub fn score_warnings(sums: &ScoreSums) -> Vec<ScoreWarning> {
     if like_probabilities == scored {
         warnings.push(ScoreWarning::LikeProbabilities);
     }
-    let expected = accepted as f64 / IMAGENET_CLASSES as f64;
+    let expected = accepted as f64 / classes.max(1) as f64;
     // A real model is far better than twenty times chance; where guessing is often right, a standard deviation or two
     // tells.
     let hardly = (20.0 * expected).min(0.05 * scored as f64).max(expected + 2.0 * expected.sqrt());
@@ -127,12 +127,12 @@ pub fn score_warnings(sums: &ScoreSums) -> Vec<ScoreWarning> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ItemId, Scores};
+    use crate::domain::{ItemId, ProbKind, Scores};
     use crate::stats::{ClassMask, predict, softmax};
 
     /// The first words of the warnings about `n` images, image `i` of class `i % classes`, scored by `logits`.
     fn check(n: u32, classes: u32, logits: impl Fn(u32) -> Vec<f32>, expected: &[&str]) {
-        let mask = ClassMask::new(&[]);
+        let mask = ClassMask::new(&[], 1000);
         let mut sums = ScoreSums::default();
         // Shards of 30 images.
         for start in (0..n).step_by(30) {
@@ -141,13 +141,15 @@ mod tests {
                 let logits = logits(item);
                 let max_logit = logits.iter().copied().fold(f32::MIN, f32::max);
                 let energy = -logits.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln() as f32;
-                let scores = Scores { probs: softmax(&logits), max_logit: Some(max_logit), energy: Some(energy) };
-                let labels = vec![(item % classes) as i32];
+                let probs = softmax(&logits);
+                let (max_logit, energy) = (Some(max_logit), Some(energy));
+                let scores = Scores { probs, kind: ProbKind::Choice, max_logit, energy };
+                let labels = vec![item % classes];
                 rows.push((predict(ItemId(item), &scores, &labels, &mask).unwrap(), labels));
             }
-            sums.add(&score_sums(rows.iter().map(|(row, labels)| (row, labels.as_slice()))));
+            sums.add(&score_sums(1000, rows.iter().map(|(row, labels)| (row, labels.as_slice()))));
         }
-        let found: Vec<String> = score_warnings(&sums).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = score_warnings(&sums, 1000).iter().map(ToString::to_string).collect();
         assert_eq!(found.len(), expected.len(), "{found:?}");
         found.iter().zip(expected).for_each(|(found, part)| assert!(found.contains(part), "{found}"));
     }

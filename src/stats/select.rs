@@ -12,7 +12,7 @@ pub struct SurrogateVotes {
     pub item_id: Vec<u32>,
     /// Whether the top class is accepted.
     pub correct: Vec<bool>,
-    /// The top class.
+    /// The top class, by a number that all surrogates share; -1 for none.
     pub top1_id: Vec<i32>,
     /// Probability of the accepted classes, in [0, 1]; may be empty if the rule sets no bound on it.
     pub true_prob: Vec<f32>,
@@ -102,13 +102,14 @@ fn most_frequent(columns: &[SurrogateVotes], failed: u64, at: usize) -> Option<(
     while left != 0 {
         let class = columns[left.trailing_zeros() as usize].top1_id[at];
         let mut count = 0;
+        // Those that give the same class, the first one among them.
         for bit in ones(left) {
             if columns[bit].top1_id[at] == class {
                 count += 1;
                 left &= !(1 << bit);
             }
         }
-        if best.is_none_or(|(kept, n)| count > n || (count == n && class < kept)) {
+        if class >= 0 && best.is_none_or(|(kept, n)| count > n || (count == n && class < kept)) {
             best = Some((class, count));
         }
     }

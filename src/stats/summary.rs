@@ -60,7 +60,8 @@ impl Summary {
                 self.add_vote(a, columns[a].correct[at], item);
                 for b in 0..columns.len() {
                     let both_fail = item.failed >> a & item.failed >> b & 1 == 1;
-                    let same_class = columns[a].top1_id[at] == columns[b].top1_id[at];
+                    let class = columns[a].top1_id[at];
+                    let same_class = class >= 0 && class == columns[b].top1_id[at];
                     let pair = &mut self.pairs[a][b];
                     pair.alike += u64::from(columns[a].correct[at] == columns[b].correct[at]);
                     pair.both_fail += u64::from(both_fail);

@@ -30,6 +30,14 @@ pub enum TableError {
         /// The cause.
         source: PolarsError,
     },
+    /// A file that people gave is no Parquet file, or has a column that cannot be read.
+    #[error("{file} cannot be read as Parquet ({source}); write it again")]
+    NotParquet {
+        /// The file.
+        file: String,
+        /// The cause.
+        source: PolarsError,
+    },
     /// Encoding failed, or writing on a full disk.
     #[error("cannot encode table: {0}")]
     Encode(#[from] PolarsError),
@@ -153,6 +161,11 @@ fn read_part(file: &mut File, bytes: &mut [u8], range: Range<u64>) -> std::io::R
 pub(super) fn metadata(path: &Path) -> Result<FileMetadataRef, TableError> {
     let metadata = ParquetReader::new(open(path)?).get_metadata().cloned();
     metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+/// No row of a file: its columns with their types.
+pub(super) fn read_head(path: &Path) -> PolarsResult<DataFrame> {
+    ParquetReader::new(File::open(path)?).with_slice(Some((0, 0))).finish()
 }
 
 /// The named columns of the rows at `range` of a large file, as one chunk each.

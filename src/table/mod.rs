@@ -5,6 +5,7 @@
 //! Holds always: the same rows give the same bytes, because a resumed run must equal an undisturbed one.
 
 mod answers;
+mod column_file;
 mod dropped;
 mod frame;
 mod images;
@@ -15,6 +16,7 @@ mod release;
 mod tasks;
 mod verdicts;
 
+pub use column_file::ColumnFile;
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
 pub use mined::{EncodedChunk, MinedChunk, MinedColumns, MinedWriter, read_hard};

@@ -101,23 +101,28 @@ pub fn decode(path: &Path) -> Result<Vec<Prediction>, TableError> {
 fn rows(frame: &DataFrame) -> PolarsResult<Vec<Prediction>> {
     let (ids, ranks) = (frame::u32s(frame, "item_id")?, frame::u32s(frame, "true_rank")?);
     let (top5_ids, top5_probs) = (frame::i32_lists(frame, "top5_ids")?, frame::f32_rows(frame, "top5_probs")?);
+    if let Some(at) = (0..ids.len()).find(|&at| top5_ids[at].len() != top5_probs[at].len()) {
+        polars_bail!(ComputeError: "item {} has {} top classes with {} probabilities", ids[at], top5_ids[at].len(),
+            top5_probs[at].len());
+    }
+    let mut tops = top5_ids.into_iter().zip(top5_probs);
     let (any, masked) = (spaces(frame, LabelSpace::AnyOfIds)?, spaces(frame, LabelSpace::Masked)?);
     let (logits, energies) = (frame.column("max_logit")?.f32()?, frame.column("energy")?.f32()?);
-    let five = |problem| polars_err!(ComputeError: "a row has {problem:?} top classes instead of five");
-    (ids.into_iter().enumerate())
-        .map(|(at, id)| {
-            Ok(Prediction {
-                item_id: ItemId(id),
-                top5_ids: top5_ids[at].clone().try_into().map_err(|row: Vec<i32>| five(row.len()))?,
-                top5_probs: top5_probs[at].clone().try_into().map_err(|row: Vec<f32>| five(row.len()))?,
-                true_rank: ranks[at],
-                any: any[at],
-                masked: masked[at],
-                max_logit: logits.get(at),
-                energy: energies.get(at),
-            })
-        })
-        .collect()
+    let mut rows = Vec::with_capacity(ids.len());
+    for (at, id) in ids.into_iter().enumerate() {
+        let (top5_ids, top5_probs) = tops.next().unwrap_or_default();
+        rows.push(Prediction {
+            item_id: ItemId(id),
+            top5_ids,
+            top5_probs,
+            true_rank: ranks[at],
+            any: any[at],
+            masked: masked[at],
+            max_logit: logits.get(at),
+            energy: energies.get(at),
+        });
+    }
+    Ok(rows)
 }
 
 fn spaces(frame: &DataFrame, space: LabelSpace) -> PolarsResult<Vec<SpacePrediction>> {
@@ -150,8 +155,8 @@ mod tests {
         };
         let row = |id: u32| Prediction {
             item_id: ItemId(id),
-            top5_ids: [1, 2, 3, 4, id as i32],
-            top5_probs: [0.5, 0.25, 0.1, 0.05, 0.01],
+            top5_ids: [1, 2, 3, 4, id as i32][id as usize..].to_vec(),
+            top5_probs: [0.5, 0.25, 0.1, 0.05, 0.01][id as usize..].to_vec(),
             true_rank: id + 1,
             any: space(1),
             masked: space(2),

@@ -48,7 +48,10 @@ impl Tokens {
         tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
         let id = |token: &str| tokenizer.token_to_id(token).ok_or_else(|| bad(format!("has no token `{token}`")));
         let padding = padding(root)?;
-        let (begin, end, padding) = (id(BEGIN)?, id(END)?, id(&padding)?);
+        let ids = (id(BEGIN)?, id(END)?, id(&padding)?);
+        // In diffusers a padding token is special wherever it stands: `!` never joins the word before it.
+        let _known = tokenizer.add_special_tokens([AddedToken::from(padding, true)]).map_err(|e| bad(e.to_string()))?;
+        let (begin, end, padding) = ids;
         let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
         if largest as usize >= vocabulary {
             return Err(bad(format!("has token {largest}, but the text encoder's `vocab_size` is {vocabulary}")));
@@ -128,4 +131,82 @@ fn padding(root: &Path) -> Result<String, TextError> {
         }
     }
     Ok(END.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::needs::needs;
+
+    /// A model folder whose `tokenizer` has these files of the folder `from`, and what is given.
+    fn model(from: &Path, files: &[&str], given: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("tokenizer");
+        fs::create_dir(&to).unwrap();
+        for file in files {
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+        given.iter().for_each(|(file, text)| fs::write(to.join(file), text).unwrap());
+        dir
+    }
+
+    const SECOND: &str = "tests/golden/sd-second/tokenizer";
+    const VOCABULARY: [&str; 2] = ["vocab.json", "merges.txt"];
+
+    #[test]
+    fn where_an_exclamation_mark_pads_each_one_of_a_prompt_is_a_token_of_its_own() {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(SECOND);
+        let read = |pad: &str| {
+            let map = format!("{{\"pad_token\": {pad:?}}}");
+            let dir = model(&from, &VOCABULARY, &[("special_tokens_map.json", &map)]);
+            Tokens::read(dir.path(), 1 << 20, 77).unwrap()
+        };
+        let (padded, plain) = (read("!"), read(END));
+        let words = |tokens: &Tokens, prompt: &str| {
+            let ids = tokens.encode(prompt).unwrap().ids;
+            let end = ids.iter().position(|&id| id == tokens.end).unwrap();
+            ids[1..end].to_vec()
+        };
+        let mark = padded.padding;
+        let parts = |parts: &[&str]| parts.iter().map(|part| words(&plain, part)).collect::<Vec<_>>().join(&mark);
+        for (prompt, expected) in [
+            ("a mug!", parts(&["a mug", ""])),
+            ("a mug !! in a kitchen!now", parts(&["a mug", "", "in a kitchen", "now"])),
+            ("!", parts(&["", ""])),
+            ("a mug", parts(&["a mug"])),
+        ] {
+            assert_eq!(words(&padded, prompt), expected, "{prompt}");
+        }
+        assert!(!words(&plain, "a mug!").contains(&mark), "elsewhere it is the last letter of a word");
+        assert_eq!(padded.encode("a mug").unwrap().ids[76], mark);
+    }
+
+    #[test]
+    fn second_tokenizers_give_the_ids_of_transformers_with_and_without_tokenizer_json() {
+        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/parity");
+        for (name, files) in [
+            ("sdxl-tiny", &["vocab.json", "merges.txt", "special_tokens_map.json"][..]),
+            ("sdxl-tiny", &["tokenizer.json", "special_tokens_map.json"]),
+            ("sd3-tiny", &["vocab.json", "merges.txt", "special_tokens_map.json"]),
+        ] {
+            let folder = shared.join(name);
+            let Some(folder) = needs(&folder.display().to_string(), Some(&folder).filter(|f| f.is_dir())) else {
+                return;
+            };
+            let bytes = fs::read(folder.join("reference.safetensors")).unwrap();
+            let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+            let prompts = metadata.metadata().clone().unwrap()["prompts"].clone();
+            let prompts: Vec<String> = serde_json::from_str(&prompts).unwrap();
+            let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+            let theirs = tensors.tensor("token_ids_2").unwrap().data().as_chunks::<8>().0.to_vec();
+            let theirs: Vec<u32> = theirs.into_iter().map(|id| i64::from_le_bytes(id) as u32).collect();
+            let dir = model(&folder.join("tokenizer_2"), files, &[]);
+            let tokens = Tokens::read(dir.path(), 1 << 20, 77).unwrap();
+            let ours: Vec<u32> = prompts.iter().flat_map(|prompt| tokens.encode(prompt).unwrap().ids).collect();
+            assert!(prompts.iter().any(|prompt| prompt.contains('!')));
+            assert_eq!(ours, theirs, "{name} {files:?}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["domain"],
     &["input"],
     &["imaging", "stats", "config", "answers", "text", "table", "store", "onnx"],
-    &["people", "assets", "generator", "scorer", "render"],
+    &["people", "assets", "generator", "scorer", "imported", "render"],
     &["source"],
     &["work"],
     &["pool"],
@@ -46,6 +46,7 @@ const HOMES: &[(&str, &str)] = &[
     ("half", "onnx"),
     ("half", "scorer/onnx"),
     ("half", "generator/diffusion/onnx"),
+    ("half", "imported"),
     ("memmap2", "generator/diffusion/model"),
     ("libloading", "onnx"),
     ("libloading", "generator/diffusion/candle"),
@@ -69,7 +70,9 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio", "server"),
     ("hmac", "domain/secret"),
     ("chrono", "domain/time"),
-    ("unicode_normalization", "source/labels_csv"),
+    ("unicode_normalization", "input/columns"),
+    ("zip", "imported"),
+    ("flate2", "imported"),
 ];
 
 const MOST_LINES: usize = 600;

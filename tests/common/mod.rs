@@ -7,6 +7,7 @@
 mod needs;
 pub mod tiny;
 pub mod tiny_onnx;
+pub mod tiny_towers;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

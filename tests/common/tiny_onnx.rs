@@ -58,6 +58,11 @@ impl Model {
         Self(self.0.message(11, &value(name, Type::F32, dims)))
     }
 
+    /// As [`Model::input`], of another type.
+    pub fn input_of(self, name: &str, kind: Type, dims: &[i64]) -> Self {
+        Self(self.0.message(11, &value(name, kind, dims)))
+    }
+
     pub fn output(self, name: &str, kind: Type, dims: &[i64]) -> Self {
         Self(self.0.message(12, &value(name, kind, dims)))
     }

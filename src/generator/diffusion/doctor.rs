@@ -11,8 +11,8 @@ use super::reference::Reference;
 use super::run::Run;
 use super::sampler::{self, SamplerConfig};
 use super::{noise, pixels};
-use crate::domain::{Precision, SamplerKind, UnknownSampler};
-use crate::generator::{Benchmark, Compared, Means};
+use crate::domain::{Compared, Precision, SamplerKind, UnknownSampler};
+use crate::generator::{Benchmark, Means};
 use crate::text::Tokens;
 
 /// Largest differences that rounding in another order explains.

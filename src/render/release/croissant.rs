@@ -216,25 +216,43 @@ fn categories(release: &Release) -> Value {
     let names = class_names(&release.categories);
     let rows: Vec<Value> = (release.categories.iter().zip(&names).enumerate())
         .map(|(at, (category, name))| {
-            json!({
+            let mut row = json!({
                 "categories/index": at, "categories/name": name, "categories/id": category.id,
                 "categories/imagenet_ids": category.imagenet_ids, "categories/images": category.images,
-            })
+            });
+            for (list, ids) in &category.list_ids {
+                row[format!("categories/{}", list_field(list))] = json!(ids);
+            }
+            row
         })
         .collect();
-    let mut ids = field("imagenet_ids", "cr:Int32", "The ImageNet-1k classes that count as right.");
-    ids["isArray"] = json!(true);
-    ids["arrayShape"] = json!("-1");
+    let ids = |name: &str, what: &str| {
+        let mut ids = field(name, "cr:Int32", what);
+        ids["isArray"] = json!(true);
+        ids["arrayShape"] = json!("-1");
+        ids
+    };
+    let mut fields = vec![
+        field("index", "cr:Int64", "The label."),
+        field("name", "sc:Text", "The name of the class."),
+        field("id", "sc:Text", "The category's id."),
+        ids("imagenet_ids", "The ImageNet-1k classes that count as right."),
+    ];
+    for (list, _) in release.categories.iter().take(1).flat_map(|category| &category.list_ids) {
+        fields.push(ids(&list_field(list), &format!("The classes of the list {list} that count as right.")));
+    }
+    fields.push(field("images", "cr:Int64", "Images of the category in the release."));
     json!({
         "@type": "cr:RecordSet", "@id": "categories", "name": "categories", "dataType": "sc:Enumeration",
         "description": "What the labels mean.", "key": { "@id": "categories/index" },
-        "field": [
-            field("index", "cr:Int64", "The label."), field("name", "sc:Text", "The name of the class."),
-            field("id", "sc:Text", "The category's id."), ids,
-            field("images", "cr:Int64", "Images of the category in the release."),
-        ],
+        "field": fields,
         "data": rows,
     })
+}
+
+/// The name of the field with the accepted classes of a list.
+fn list_field(list: &str) -> String {
+    format!("{}_ids", safe_name(list))
 }
 
 fn field(release: &Release, column: &ColumnFacts) -> Value {

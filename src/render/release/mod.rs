@@ -173,8 +173,10 @@ pub struct CategoryFacts {
     pub id: String,
     /// Its readable name.
     pub name: String,
-    /// ImageNet-1k classes that count as right, each 0 to 999.
+    /// ImageNet-1k classes that count as right.
     pub imagenet_ids: Vec<u32>,
+    /// The same of each list of classes of the release, by its name.
+    pub list_ids: Vec<(String, Vec<u32>)>,
     /// Its images in the release.
     pub images: u64,
 }
@@ -186,6 +188,12 @@ pub struct SurrogateFacts {
     pub name: String,
     /// Hexadecimal SHA-256 of its weights.
     pub weights_sha256: String,
+    /// Whether another program has made its predictions; the hash is then that of their file.
+    pub is_imported: bool,
+    /// Name of its class space.
+    pub space: String,
+    /// How many classes that has.
+    pub classes: u64,
     /// Licence of the weights, if it is known.
     pub licence: Option<String>,
     /// Top-1 accuracy on the pool, in [0, 1]; NaN if it is undefined.

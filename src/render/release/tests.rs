@@ -13,7 +13,7 @@ const HOSTILE: &str =
     "</td><b>\"'&|`x`\\ %${{y}}\n---\n# \u{202e}gpj\u{2028}=HYPERLINK(\"../../etc\"),\t- [a](http://b) *c* @d ~~e~~";
 
 fn category(id: &str, name: &str, images: u64) -> CategoryFacts {
-    CategoryFacts { id: id.into(), name: name.into(), imagenet_ids: vec![409, 530], images }
+    CategoryFacts { id: id.into(), name: name.into(), imagenet_ids: vec![409, 530], list_ids: Vec::new(), images }
 }
 
 fn columns(text: &str) -> Vec<ColumnFacts> {
@@ -41,6 +41,9 @@ fn surrogate(name: &str) -> SurrogateFacts {
     SurrogateFacts {
         name: name.into(),
         weights_sha256: "ab".repeat(32),
+        is_imported: false,
+        space: "imagenet-1k".into(),
+        classes: 1000,
         licence: Some("apache-2.0".into()),
         accuracy_on_pool: 0.78125,
         accuracy_on_release: f64::NAN,

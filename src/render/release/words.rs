@@ -78,30 +78,50 @@ pub fn mining(release: &Release) -> String {
     format!(
         "Each image of the pool was scored by {}. The rule for a hard image is {}; a prediction is taken {}. Of {}, {} \
          are hard ({}).",
-        counted(release.surrogates.len() as u64, "surrogate classifier"),
+        counted(release.surrogates.len() as u64, "surrogate"),
         release.rule,
-        label_space(&release.label_space),
+        label_space(release),
         counted(release.pool_items, "image"),
         count(release.hard_items),
         share(release.hard_items, release.pool_items),
     )
 }
 
-fn label_space(name: &str) -> String {
-    match name {
+fn label_space(release: &Release) -> String {
+    let spaces = spaces(release);
+    match release.label_space.as_str() {
         "any-of-ids" => {
-            "among all 1,000 ImageNet classes and is right if it is any class of the category (any-of-ids)".into()
+            format!("among all classes {spaces} and is right if it is any class of the category (any-of-ids)")
         }
-        "masked" => "among the ImageNet classes of the release's categories only (masked)".into(),
-        other => format!("in the label space {other}"),
+        "masked" => format!("among those classes {spaces} only that belong to the release's categories (masked)"),
+        other => format!("in the label space {other} {spaces}"),
+    }
+}
+
+/// `of imagenet-1k (1,000)`: the class spaces of the surrogates.
+fn spaces(release: &Release) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for SurrogateFacts { space, classes, .. } in &release.surrogates {
+        let name = format!("{space} ({})", count(*classes));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match &names[..] {
+        [] => "of a class space".to_owned(),
+        [one] => format!("of {one}"),
+        several => format!("of each surrogate's class space, {},", several.join(" or ")),
     }
 }
 
 /// One surrogate in a sentence.
 pub fn surrogate(surrogate: &SurrogateFacts) -> String {
-    let SurrogateFacts { name, weights_sha256, accuracy_on_pool, accuracy_on_release, .. } = surrogate;
+    let SurrogateFacts { name, weights_sha256, space, classes, accuracy_on_pool, accuracy_on_release, .. } = surrogate;
+    let hash_of = if surrogate.is_imported { "file of imported predictions" } else { "weights" };
     format!(
-        "{name}: SHA-256 of the weights {weights_sha256}, top-1 accuracy {} on the pool and {} on the release.",
+        "{name}: SHA-256 of the {hash_of} {weights_sha256}, class space {space} ({} classes), top-1 accuracy {} on the \
+         pool and {} on the release.",
+        count(*classes),
         percent(*accuracy_on_pool),
         percent(*accuracy_on_release)
     )

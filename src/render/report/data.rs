@@ -126,6 +126,8 @@ pub struct SurrogateRow {
     pub name: String,
     /// Hexadecimal SHA-256 of the weights.
     pub weights_sha256: String,
+    /// Its class space, and how many classes that has: `imagenet-1k (1,000)`.
+    pub space: String,
     /// Top-1 accuracy on the pool.
     pub accuracy: Interval,
     /// Images scored: the denominator of `accuracy`.
@@ -147,6 +149,8 @@ pub struct TargetRow {
     pub name: String,
     /// Hexadecimal SHA-256 of the weights.
     pub weights_sha256: String,
+    /// Its class space, and how many classes that has: `imagenet-1k (1,000)`.
+    pub space: String,
     /// Top-1 accuracy on the pool.
     pub on_pool: Interval,
     /// Images of the pool that it has scored.

@@ -24,7 +24,7 @@ pub fn targets(targets: &[TargetRow]) -> Markup {
     let head = html! {
         (head(&["Target", "On the pool#", "95 % interval#", "On the hard set#", "95 % interval#"]))
         th scope="col" { span.hidden { "Both accuracies on an axis from 0 to 100 %" } (charts::axis()) }
-        (head(&["Difference#", "Runtime", "Weights (SHA-256)"]))
+        (head(&["Difference#", "Class space", "Runtime", "Weights (SHA-256)"]))
     };
     let rows: Vec<Markup> = targets.iter().map(target_row).collect();
     let note = "Models that took no part in choosing the hard images. The further the accuracy of a model falls from \
@@ -46,6 +46,7 @@ fn target_row(row: &TargetRow) -> Markup {
         td.number { (on_hard.map_or(DASH.into(), bounds)) }
         td { (charts::strip(on_hard, Some(&row.on_pool))) }
         td.number { (points.map_or(DASH.into(), |points| format!("{points:+.1}").replace('-', "\u{2212}"))) }
+        td { (phrase(&row.space)) }
         td { (phrase(&row.runtime)) }
         td { (hash(&row.weights_sha256)) }
     }

@@ -22,7 +22,7 @@ pub fn accuracy(surrogates: &[SurrogateRow]) -> Markup {
     let head = html! {
         (head(&["Surrogate", "Accuracy#", "95 % interval#"]))
         th scope="col" { span.hidden { "Accuracy on an axis from 0 to 100 %" } (charts::axis()) }
-        (head(&["Correct#", "On the hard set#", "Runtime", "Weights (SHA-256)"]))
+        (head(&["Correct#", "On the hard set#", "Class space", "Runtime", "Weights (SHA-256)"]))
     };
     let rows: Vec<Markup> = surrogates.iter().map(accuracy_row).collect();
     let note = "Top-1 accuracy on the pool. Surrogates score low on the hard set by construction (zero if all must \
@@ -46,6 +46,7 @@ fn accuracy_row(row: &SurrogateRow) -> Markup {
             (share(row.correct_on_hard, row.hard_items))
             span.of { (count(row.correct_on_hard)) " / " (count(row.hard_items)) }
         }
+        td { (phrase(&row.space)) }
         td { (phrase(&row.runtime)) }
         td { (hash(&row.weights_sha256)) }
     }

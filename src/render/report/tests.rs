@@ -44,6 +44,7 @@ fn report(text: &str) -> Report {
     let surrogate = SurrogateRow {
         name: text.into(),
         weights_sha256: format!("{:064x}", 0xabcdef),
+        space: "imagenet-1k (1,000)".into(),
         accuracy: interval(0.9),
         items: 4321,
         correct: 3889,
@@ -68,6 +69,7 @@ fn report(text: &str) -> Report {
     let target = TargetRow {
         name: text.into(),
         weights_sha256: "ab".repeat(32),
+        space: "imagenet-1k (1,000)".into(),
         on_pool: interval(0.9),
         items: 4321,
         on_hard: Some(interval(0.5)),

@@ -5,7 +5,7 @@
 
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
-use ort::value::{DynTensor, PrimitiveTensorElementType, TensorElementType};
+use ort::value::{DynTensor, DynValue, PrimitiveTensorElementType, TensorElementType};
 
 use super::output::rows_of;
 use super::shape::Call;
@@ -15,6 +15,8 @@ use crate::domain::{Device, Dtype};
 pub struct Bound {
     binding: IoBinding,
     input: DynTensor,
+    /// What the other inputs get in every call.
+    others: Vec<DynValue>,
     elements: usize,
     session: Session,
 }
@@ -31,7 +33,16 @@ impl Bound {
         let mut binding = session.create_binding()?;
         binding.bind_output_to_device(call.output.as_str(), &MemoryInfo::default())?;
         let elements = shape.iter().product::<i64>() as usize;
-        Ok(Self { binding, input, elements, session })
+        Ok(Self { binding, input, others: Vec::new(), elements, session })
+    }
+
+    /// Gives other inputs the same values in every call.
+    pub fn with(mut self, values: Vec<(String, DynValue)>) -> ort::Result<Self> {
+        for (name, value) in values {
+            self.binding.bind_input(name, &value)?;
+            self.others.push(value);
+        }
+        Ok(self)
     }
 
     /// The input's numbers, for writing. Panics if `T` is not the type of the binding, which is a bug.

@@ -1,4 +1,4 @@
-//! ONNX classifiers through ONNX Runtime.
+//! ONNX models through ONNX Runtime: classifiers, and zero-shot models of two towers.
 //!
 //! On a CPU, sessions are single-threaded and the caller runs one instance per core, the fastest layout (ADR 0002).
 //! Instances share their packed weights.
@@ -9,135 +9,165 @@
 //! Holds always: the scores of an image depend neither on the number of threads nor on the images beside it.
 
 mod bound;
+mod class_rows;
 mod classifier;
+mod doctor;
+mod graph;
 mod neighbours;
 mod output;
+mod pictures;
 mod probe;
+mod reference;
+mod row_cache;
+mod sessions;
 mod shape;
 mod tensor;
+mod text_inputs;
+mod text_tower;
+mod zero_shot;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, PrepackedWeights};
-
-use super::contract::Instances;
+use super::contract::{Instances, Scorer, Stop};
 use super::error::ScorerError;
-use crate::domain::{Device, OnnxModel, Sha256};
+use crate::domain::{Compared, Device, OnnxModel, ZeroShotModel};
+use crate::imaging::RgbImage;
 use crate::onnx::Runtime;
+use crate::text::TextIds;
+use class_rows::ClassRows;
 use classifier::Classifier;
+use doctor::Examined;
+use graph::PictureGraph;
+use pictures::Pictures;
 pub use probe::Probe;
+use sessions::Sessions;
+use text_tower::TextSide;
+use zero_shot::ZeroShot;
 
-/// Makes classifiers on one device; holds what their instances share.
-pub struct Classifiers {
-    runtime: Arc<Runtime>,
-    device: Device,
+/// Makes scorers on one device; holds what their instances share.
+pub struct OnnxScorers {
+    sessions: Sessions,
     instances: Instances,
-    packed: Mutex<BTreeMap<Sha256, PrepackedWeights>>,
+    /// The program's cache, for rows of texts.
+    cache: PathBuf,
     /// Models by name: whether their scores depend on the pictures beside one, once that is known.
-    dependent: Mutex<BTreeMap<String, Arc<Mutex<Option<bool>>>>>,
+    dependent: Known<bool>,
+    /// Zero-shot models by name: the rows of their classes, once they are made.
+    rows: Known<Arc<ClassRows>>,
 }
 
-impl Classifiers {
-    /// Classifiers on a device that `runtime` chose.
-    pub fn new(runtime: Arc<Runtime>, device: Device, instances: Instances) -> Self {
-        Self { runtime, device, instances, packed: Mutex::default(), dependent: Mutex::default() }
+/// What is found out once for each model, while its other instances wait.
+type Known<T> = Mutex<BTreeMap<String, Arc<Mutex<Option<T>>>>>;
+
+impl OnnxScorers {
+    /// Scorers on a device that `runtime` chose.
+    pub fn new(runtime: Arc<Runtime>, device: Device, instances: Instances, cache: PathBuf) -> Self {
+        let sessions = Sessions::new(runtime, device);
+        Self { sessions, instances, cache, dependent: Known::default(), rows: Known::default() }
     }
 
-    /// Loads one instance of a classifier that is called with `batch` pictures, and tries it. One whose scores depend
-    /// on the pictures beside one is called with one picture.
-    pub fn build(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Classifier, ScorerError> {
-        let mut classifier = self.instance(name, model, batch)?;
-        classifier.try_out()?;
-        if !self.depends_on_neighbours(name, &mut classifier)? {
-            return Ok(classifier);
-        }
-        if classifier.takes_any() {
-            classifier = self.instance(name, model, 1)?;
-            classifier.try_out()?;
-        }
-        classifier.score_alone();
-        Ok(classifier)
+    /// Loads one instance of a classifier that is called with `batch` pictures, and tries it.
+    pub fn classifier(
+        &self,
+        name: &str,
+        model: &OnnxModel,
+        batch: usize,
+    ) -> Result<impl Scorer + 'static, ScorerError> {
+        let pictures = self.pictures(name, &PictureGraph::of_classifier(model), None, batch)?;
+        Classifier::new(name, model, pictures)
     }
 
-    fn instance(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Classifier, ScorerError> {
+    /// Loads one instance of a zero-shot model that is called with `batch` pictures, and tries it; the first one makes
+    /// the rows of the classes.
+    pub fn zero_shot(
+        &self,
+        name: &str,
+        model: &ZeroShotModel,
+        batch: usize,
+        stop: Stop,
+    ) -> Result<impl Scorer + 'static, ScorerError> {
+        let text = TextSide::read(name, model)?;
+        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), Some(&text.encode("")?), batch)?;
+        let make = || class_rows::rows(&text, pictures.width(), &self.sessions, (&self.cache, stop)).map(Arc::new);
+        let rows = once(&self.rows, name, make)?;
+        Ok(ZeroShot::new(model, pictures, rows))
+    }
+
+    /// Compares a zero-shot model with the reference file at `reference`; `photo` finds a photograph by name.
+    pub fn compare(
+        &self,
+        name: &str,
+        model: &ZeroShotModel,
+        reference: &Path,
+        photo: &dyn Fn(&str) -> Option<RgbImage>,
+    ) -> Result<Vec<Compared>, ScorerError> {
+        let text = TextSide::read(name, model)?;
+        let batch = self.instances.default_batch() as usize;
+        let pictures = self.pictures(name, &PictureGraph::of_tower(&model.image), Some(&text.encode("")?), batch)?;
+        text.check_width(&self.sessions, pictures.width())?;
+        let tower = text.tower_on_device(&self.sessions)?;
+        Examined { text: &text, tower, pictures, photo }.compare(reference)
+    }
+
+    /// What turns pictures into rows, tried. One whose rows depend on the pictures beside one is called with one
+    /// picture.
+    fn pictures(
+        &self,
+        name: &str,
+        graph: &PictureGraph,
+        beside: Option<&TextIds>,
+        batch: usize,
+    ) -> Result<Pictures, ScorerError> {
+        let mut pictures = self.instance(name, graph, beside, batch)?;
+        pictures.try_out()?;
+        let depends = once(&self.dependent, name, || pictures.depend_on_neighbours(self.sessions.device()))?;
+        if !depends {
+            return Ok(pictures);
+        }
+        if pictures.take_any() {
+            pictures = self.instance(name, graph, beside, 1)?;
+            pictures.try_out()?;
+        }
+        pictures.call_alone();
+        Ok(pictures)
+    }
+
+    fn instance(
+        &self,
+        name: &str,
+        graph: &PictureGraph,
+        beside: Option<&TextIds>,
+        batch: usize,
+    ) -> Result<Pictures, ScorerError> {
         match self.instances {
-            Instances::PerCore => Classifier::new(name, model, self.session(name, model)?, batch),
+            Instances::PerCore => {
+                let session = self.sessions.plain(self.sessions.device(), name, &graph.graph)?;
+                Pictures::new(name, graph, session, beside, batch)
+            }
             Instances::PerModel => {
-                let batch = model.input.batch.map_or(batch, |fixed| fixed as usize);
-                let session = self.session_for(name, model, batch)?;
-                Classifier::bound(name, model, session, batch, self.device)
+                let batch = graph.input.batch.map_or(batch, |fixed| fixed as usize);
+                let session = self.sessions.on_device(name, &graph.graph, batch)?;
+                Pictures::bound(name, graph, session, beside, (batch, self.sessions.device()))
             }
         }
-    }
-
-    /// Finds it out once for each model; its other instances wait.
-    fn depends_on_neighbours(&self, name: &str, classifier: &mut Classifier) -> Result<bool, ScorerError> {
-        let known = {
-            let mut models = self.dependent.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(models.entry(name.to_owned()).or_default())
-        };
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        match *known {
-            Some(depends) => Ok(depends),
-            None => Ok(*known.insert(classifier.depends_on_neighbours(self.device)?)),
-        }
-    }
-
-    /// A session for one core.
-    fn session(&self, name: &str, model: &OnnxModel) -> Result<Session, ScorerError> {
-        let packed = self.packed_weights(model.sha256());
-        let made = self.runtime.explain(|| {
-            let options = self.runtime.options(self.device, 1)?;
-            options.with_prepacked_weights(&packed)?.commit_from_file(&model.weights.path)
-        });
-        made.map_err(|problem| cannot_load(name, model, problem))
-    }
-
-    /// A session for `batch` pictures per call, on the chosen device; an error if heavy operators would run elsewhere.
-    fn session_for(&self, name: &str, model: &OnnxModel, batch: usize) -> Result<Session, ScorerError> {
-        let made = self.runtime.explain(|| {
-            let mut options = self.runtime.options(self.device, 1)?;
-            if let Some(dimension) = self.batch_dimension(model)? {
-                options = options.with_dimension_override(dimension, batch as i64)?;
-            }
-            options.commit_from_file(&model.weights.path)
-        });
-        let session = made.map_err(|problem| cannot_load(name, model, problem))?;
-        let misplaced = match self.device {
-            Device::Cuda(_) => self.runtime.misplaced(&session),
-            Device::Cpu | Device::Auto => None,
-        };
-        match misplaced {
-            None => Ok(session),
-            Some(problem) => {
-                let problem = format!("it cannot run on {}: {problem}; choose --device cpu", self.device);
-                Err(ScorerError::Mismatch { name: name.to_owned(), problem })
-            }
-        }
-    }
-
-    /// The name of the model's batch dimension, if it is open and has a name.
-    fn batch_dimension(&self, model: &OnnxModel) -> ort::Result<Option<String>> {
-        // Only a session has this information; without optimisations it is made quickly.
-        let options = self.runtime.options(Device::Cpu, 1)?;
-        let mut options = options.with_optimization_level(GraphOptimizationLevel::Disable)?;
-        let session = options.commit_from_file(&model.weights.path)?;
-        Ok(session.inputs().first().and_then(shape::batch_dimension))
-    }
-
-    /// The packed weights that all instances of a model share; the lock is not held while a session is made.
-    fn packed_weights(&self, model: Sha256) -> PrepackedWeights {
-        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        packed.entry(model).or_insert_with(PrepackedWeights::new).clone()
     }
 }
 
-fn cannot_load(name: &str, model: &OnnxModel, mut problem: String) -> ScorerError {
-    let lower = problem.to_lowercase();
-    if lower.contains("ir version") || lower.contains("opset") {
-        problem += "; export the model for older versions of ONNX, or set ORT_DYLIB_PATH to a newer ONNX Runtime";
+/// The value for the model `name`; made by the first caller.
+fn once<T: Clone>(
+    known: &Known<T>,
+    name: &str,
+    make: impl FnOnce() -> Result<T, ScorerError>,
+) -> Result<T, ScorerError> {
+    let place = {
+        let mut models = known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(models.entry(name.to_owned()).or_default())
+    };
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*place {
+        Some(value) => Ok(value.clone()),
+        None => Ok(place.insert(make()?).clone()),
     }
-    ScorerError::Load { name: name.to_owned(), file: model.weights.path.display().to_string(), problem }
 }

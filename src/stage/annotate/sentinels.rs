@@ -24,14 +24,15 @@ pub fn supply(
     candidates: &[Candidate],
 ) -> Result<Supply, AnnotateError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
-    let mut survey = Survey::new(&spec.categories, &spec.annotate.sentinels);
+    let names = &spec.mine.select.surrogates;
+    let spaces = names.iter().map(|name| pool.space(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut survey = Survey::new(&spec.categories, &spec.annotate.sentinels, &spaces);
     let mut shards = shuffle((0..pool.shards()).collect(), secret.seed("survey", ""));
     shards.truncate(SURVEYED);
     ctx.progress.start("sentinels", shards.len() as u64);
     for shard in shards {
         ctx.check_stop()?;
-        let names = spec.mine.select.surrogates.iter();
-        let predictions = names.map(|name| pool.predictions(name, shard)).collect::<Result<Vec<_>, _>>()?;
+        let predictions = names.iter().map(|name| pool.predictions(name, shard)).collect::<Result<Vec<_>, _>>()?;
         survey.add(&pool.items(shard)?, &predictions);
         ctx.progress.advance(1);
     }

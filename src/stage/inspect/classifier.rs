@@ -9,7 +9,7 @@ use super::trial::{Tried, Verdict};
 use crate::config::beside::{Beside, IMAGENET_MEAN_STD, SaidPreprocess};
 use crate::config::class_names;
 use crate::domain::{
-    Draft, DraftLine, DraftTable, Dtype, Geometry, InputSpec, Interpolation, Layout, OutputKind, Resize,
+    Crop, Draft, DraftLine, DraftTable, Dtype, Geometry, InputSpec, Interpolation, Layout, OutputKind, Resize,
 };
 use crate::render::draft::{channels, number, numbers, preprocess, quoted};
 
@@ -64,7 +64,8 @@ pub(super) fn said_geometry(said: &SaidPreprocess, side_px: u32) -> Option<Geome
         Resize::None => true,
     })?;
     let interpolation = said.interpolation.unwrap_or(Interpolation::Bilinear);
-    Some(Geometry { resize, interpolation, antialias: true, crop_px })
+    let crop = if said.floor_crop { Crop::Floor } else { Crop::Round };
+    Some(Geometry { resize, interpolation, antialias: true, crop_px, crop })
 }
 
 fn input_spec(looked: &Looked, said: Option<&SaidPreprocess>) -> InputSpec {
@@ -97,9 +98,7 @@ fn weights(known: &Known<'_>, from: Option<&Path>) -> DraftLine {
 
 fn geometry(known: &Known<'_>) -> DraftLine {
     let reading = known.reading();
-    let floor = known.said().is_some_and(|said| said.floor_crop && said.crop_px == Some(reading.geometry.crop_px));
-    let is_squash = matches!(reading.geometry.resize, Resize::Squash(px) if px == reading.geometry.crop_px);
-    let mut line = DraftLine::new("preprocess", preprocess(&reading.geometry, floor && !is_squash));
+    let mut line = DraftLine::new("preprocess", preprocess(&reading.geometry));
     let usual = "the shorter side is the crop / 0.875 (256 for 224); also usual: shorter = the crop, squash = the \
                  crop, bicubic (timm, transformers), antialias = false (OpenCV, TensorFlow)";
     match (known.chosen(), known.said()) {

@@ -1,7 +1,7 @@
 //! The plausible readings of a classifier: how a picture may become its input, and which number is which class.
 
 use crate::config::beside::{CLIP_MEAN_STD, HALF_MEAN_STD, IMAGENET_MEAN_STD};
-use crate::domain::{ChannelOrder, Dtype, Geometry, InputSpec, Interpolation, Resize};
+use crate::domain::{ChannelOrder, Crop, Dtype, Geometry, InputSpec, Interpolation, Resize};
 use crate::render::draft::{channels, filter};
 
 /// What Caffe's models take off 0 to 255, for blue, green and red.
@@ -94,7 +94,8 @@ pub(super) fn inputs(first: &InputSpec) -> Vec<InputSpec> {
 /// The usual resize of a model: the crop is 7/8 of the shorter side.
 pub(super) fn usual_geometry(crop_px: u32) -> Geometry {
     let shorter = share(crop_px, 0.875);
-    Geometry { resize: Resize::Shorter(shorter), interpolation: Interpolation::Bilinear, antialias: true, crop_px }
+    let (resize, interpolation) = (Resize::Shorter(shorter), Interpolation::Bilinear);
+    Geometry { resize, interpolation, antialias: true, crop_px, crop: Crop::Round }
 }
 
 fn share(crop_px: u32, share: f64) -> u32 {

@@ -258,12 +258,13 @@ fn ranked(mut full: Vec<Tried>, mut rest: Vec<Tried>, pick: &Reading) -> Vec<Tri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ChannelOrder, Dtype, InputSpec, Interpolation, Layout, Resize};
+    use crate::domain::{ChannelOrder, Crop, Dtype, InputSpec, Interpolation, Layout, Resize};
 
     fn tried(scale: f64, resize: Resize, logs: &[f64], hits: usize) -> Tried {
         let (layout, dtype, channels) = (Layout::Nchw, Dtype::F32, ChannelOrder::Rgb);
         let input = InputSpec { layout, dtype, channels, scale, mean: [0.0; 3], std: [1.0; 3], batch: None };
-        let geometry = Geometry { resize, interpolation: Interpolation::Bilinear, antialias: true, crop_px: 8 };
+        let interpolation = Interpolation::Bilinear;
+        let geometry = Geometry { resize, interpolation, antialias: true, crop_px: 8, crop: Crop::Round };
         let log_prob = logs.iter().sum::<f64>() / logs.len() as f64;
         let hits: Vec<bool> = (0..logs.len()).map(|at| at < hits).collect();
         let right = hits.iter().filter(|hit| **hit).count();

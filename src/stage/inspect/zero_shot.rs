@@ -9,7 +9,7 @@ use super::files::ModelFiles;
 use super::look::{PictureInput, picture_input};
 use super::paths;
 use crate::config::beside::{Beside, CLIP_MEAN_STD, HALF_MEAN_STD, TextFamily, scalar};
-use crate::domain::{Draft, DraftLine, DraftTable, Dtype, Geometry, Interpolation, Layout, Resize};
+use crate::domain::{Crop, Draft, DraftLine, DraftTable, Dtype, Geometry, Interpolation, Layout, Resize};
 use crate::render::draft::{channels, number, numbers, preprocess, quoted};
 use crate::scorer::{Port, PortKind};
 
@@ -59,21 +59,19 @@ fn geometry(towers: &Towers<'_>, input: &PictureInput) -> DraftLine {
     let found = said.and_then(|said| Some((said, said_geometry(said, input.side_px)?)));
     let side = input.side_px;
     let line = match found {
-        Some((said, geometry)) => {
-            let is_squash = geometry.resize == Resize::Squash(geometry.crop_px);
-            DraftLine::new("preprocess", preprocess(&geometry, said.floor_crop && !is_squash))
-                .noting(format!("from {}", said.file))
-                .asking(said.doubts.clone())
-        }
+        Some((said, geometry)) => DraftLine::new("preprocess", preprocess(&geometry))
+            .noting(format!("from {}", said.file))
+            .asking(said.doubts.clone()),
         None => {
             let resize = match family(towers) {
                 TextFamily::Clip => Resize::Shorter(side),
                 TextFamily::Siglip => Resize::Squash(side),
             };
-            let geometry = Geometry { resize, interpolation: Interpolation::Bicubic, antialias: true, crop_px: side };
+            let interpolation = Interpolation::Bicubic;
+            let geometry = Geometry { resize, interpolation, antialias: true, crop_px: side, crop: Crop::Round };
             let ask = "no file says how pictures are resized: CLIP resizes the shorter side and cuts the centre, \
                        SigLIP squashes, both bicubic";
-            DraftLine::new("preprocess", preprocess(&geometry, false)).asking([ask.to_owned()])
+            DraftLine::new("preprocess", preprocess(&geometry)).asking([ask.to_owned()])
         }
     };
     line.asking(input.side_doubt.clone())
@@ -173,7 +171,12 @@ fn output(towers: &Towers<'_>) -> Vec<DraftLine> {
             "{what} is in no file here (it is in the weights of the whole model, model.safetensors); {usual} is usual"
         )
     };
-    let mut lines = vec![kind];
+    let space = DraftLine::new("space", quoted("categories")).asking([
+        "it is asked for the names of the recipe's categories; for those of a list of classes write its name, such as \
+         imagenet-1k"
+            .to_owned(),
+    ]);
+    let mut lines = vec![kind, space];
     lines.push(match scale {
         Some(scale) => DraftLine::new("scale", short(scale)).noting("exp(logit_scale) of the weights"),
         None => DraftLine::new("scale", number(usual_scale)).asking([absent("exp(logit_scale)", usual_scale)]),

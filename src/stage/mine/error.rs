@@ -1,6 +1,7 @@
 //! Why a mining stops. What costs one image only is not an error: it is a row in `dropped.parquet`.
 
 use crate::config::ConfigError;
+use crate::imported::ImportError;
 use crate::pool::PoolError;
 use crate::scorer::ScorerError;
 use crate::stage::prepare::PrepareError;
@@ -23,6 +24,29 @@ pub enum MineError {
     /// A scorer cannot be used.
     #[error(transparent)]
     Scorer(#[from] ScorerError),
+    /// A file of predictions cannot be read.
+    #[error("surrogate `{name}`: {source}")]
+    Import {
+        /// The surrogate.
+        name: String,
+        /// The cause.
+        source: ImportError,
+    },
+    /// A file of predictions has no row for any image.
+    #[error(
+        "surrogate `{name}`: no row of {file} is of an image of this run; the first one names `{key}`, and `{wanted}` \
+         would be one: write the paths as they are below the folder of images, or the SHA-256 of the files"
+    )]
+    NoRowMatches {
+        /// The surrogate.
+        name: String,
+        /// The file.
+        file: String,
+        /// What its first row names.
+        key: String,
+        /// What would be right.
+        wanted: String,
+    },
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -48,9 +72,7 @@ pub enum MineError {
         folder: String,
     },
     /// Every image of a shard failed for one surrogate.
-    #[error(
-        "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"
-    )]
+    #[error("surrogate `{name}` failed on every image of shard {shard} ({reason}); {remedy}")]
     AllFailed {
         /// The surrogate.
         name: String,
@@ -58,5 +80,7 @@ pub enum MineError {
         shard: usize,
         /// The reason for the first image.
         reason: String,
+        /// What may be wrong.
+        remedy: &'static str,
     },
 }

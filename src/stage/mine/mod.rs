@@ -5,12 +5,14 @@
 
 mod dropped;
 mod error;
+mod import;
+mod judge;
 mod queue;
 mod score;
 mod select;
 
 use crate::config::ConfigError;
-use crate::domain::{Device, LabelSpace, RunSpec};
+use crate::domain::{Device, LabelSpace};
 use crate::pool::{Pool, ScorerWarning};
 use crate::store::{Check, ShardRecord};
 use crate::work::processes::{self, Job};
@@ -35,7 +37,7 @@ pub struct Mining {
 
 /// Mines by the pool's recipe; `images` is what `generate` returned. The caller holds the run's lock.
 pub fn mine(pool: &Pool, images: &ShardRecords, check: Check) -> Result<Mining, MineError> {
-    check_space(pool.spec())?;
+    check_space(pool)?;
     let scored = score(pool, &images.records, check, Part::WHOLE)?;
     // Only now, because a surrogate that cannot be used must leave the run as it was.
     pool.ctx().run.write_spec(pool.spec())?;
@@ -66,12 +68,19 @@ pub fn score_on(pool: &Pool, devices: &[Device], images: &[ShardRecord]) -> Resu
 }
 
 /// An error for a masked label space of one class: every prediction would be right, and nothing could be hard.
-fn check_space(spec: &RunSpec) -> Result<(), ConfigError> {
-    let classes = spec.categories.all_ids().len();
-    if spec.mine.select.label_space != LabelSpace::Masked || classes >= 2 {
+fn check_space(pool: &Pool) -> Result<(), MineError> {
+    if pool.spec().mine.select.label_space != LabelSpace::Masked {
         return Ok(());
     }
-    let problem =
-        format!("is masked, but `{}` accepts {classes} class(es) in all; use any-of-ids", spec.categories.name);
-    Err(ConfigError::value("the recipe", "mine.label_space", problem))
+    let set = &pool.spec().categories.name;
+    for scorer in pool.spec().scored() {
+        let space = pool.space(&scorer.name)?;
+        let classes = space.all_accepted().len();
+        if classes < 2 {
+            let problem =
+                format!("is masked, but `{set}` accepts {classes} class(es) of {} in all; use any-of-ids", space.name);
+            return Err(ConfigError::value("the recipe", "mine.label_space", problem).into());
+        }
+    }
+    Ok(())
 }

@@ -19,13 +19,15 @@ const WAITING: usize = 1;
 /// Images that are ready for one scorer, in order, or why one is not.
 pub type Prepared = Vec<Outcome<RgbImage>>;
 
-/// Turns the scores of an image into a result; the image is named by its place, from 0, in the order of preparation.
-pub type Judge<'a, T> = &'a (dyn Fn(usize, Outcome<Scores>) -> Outcome<T> + Sync);
+/// Turns the scores of an image into a result; scorer and image are named by their places, from 0, in their orders.
+pub type Judged<'a, T> = &'a (dyn Fn(usize, usize, Outcome<Scores>) -> Outcome<T> + Sync);
 
 /// A scorer with a queue, and the size of its batches.
 pub struct Queued<'a> {
     /// The model.
     pub model: &'a mut dyn Scorer,
+    /// Its place among all scorers.
+    pub place: usize,
     /// At least 1.
     pub batch: usize,
 }
@@ -37,7 +39,7 @@ pub struct Queued<'a> {
 pub fn run<T: Send>(
     scorers: Vec<Queued>,
     mut prepare: impl FnMut() -> Result<Option<Vec<Prepared>>, MineError>,
-    judge: Judge<T>,
+    judge: Judged<T>,
 ) -> Result<Vec<Vec<Outcome<T>>>, MineError> {
     thread::scope(|scope| {
         let mut queues = Vec::new();
@@ -80,7 +82,7 @@ fn joined<T>(thread: ScopedJoinHandle<Result<T, ScorerError>>) -> Result<T, Scor
 fn score_all<T>(
     scorer: Queued,
     stretches: &Receiver<Prepared>,
-    judge: Judge<T>,
+    judge: Judged<T>,
 ) -> Result<Vec<Outcome<T>>, ScorerError> {
     let mut batch = Batch { scorer, images: Vec::new(), places: Vec::new() };
     let mut outcomes: Vec<Outcome<T>> = Vec::new();
@@ -113,13 +115,13 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     /// Scores the images and empties the batch.
-    fn score<T>(&mut self, outcomes: &mut [Outcome<T>], judge: Judge<T>) -> Result<(), ScorerError> {
+    fn score<T>(&mut self, outcomes: &mut [Outcome<T>], judge: Judged<T>) -> Result<(), ScorerError> {
         if self.images.is_empty() {
             return Ok(());
         }
         let scores = self.scorer.model.score_fitted(&self.images)?;
         for (&place, scores) in self.places.iter().zip(scores) {
-            outcomes[place] = judge(place, scores);
+            outcomes[place] = judge(self.scorer.place, place, scores);
         }
         self.images.clear();
         self.places.clear();
@@ -130,6 +132,7 @@ impl Batch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ProbKind;
     use crate::work::WorkError;
 
     /// Gives each picture's first byte as its energy; remembers the sizes of its batches; fails at a byte.
@@ -149,7 +152,12 @@ mod tests {
             if bytes.clone().any(|byte| Some(byte) == self.fails_at) {
                 return Err(ScorerError::Run { name: "bytes".to_owned(), problem: "a bad byte".to_owned() });
             }
-            let scores = |byte: u8| Scores { probs: Vec::new(), max_logit: None, energy: Some(f32::from(byte)) };
+            let scores = |byte: u8| Scores {
+                probs: Vec::new(),
+                kind: ProbKind::Choice,
+                max_logit: None,
+                energy: Some(f32::from(byte)),
+            };
             Ok(bytes.map(|byte| Outcome::Kept(scores(byte))).collect())
         }
     }
@@ -170,11 +178,11 @@ mod tests {
             let stretch = stretches.next();
             Ok(stretch.map(|bytes| vec![bytes.iter().map(|&byte| picture(byte)).collect(); count]))
         };
-        let judge = |place: usize, scores: Outcome<Scores>| match scores {
+        let judge = |_: usize, place: usize, scores: Outcome<Scores>| match scores {
             Outcome::Kept(scores) => Outcome::Kept(format!("{place}: {}", scores.energy.unwrap())),
             Outcome::Dropped(reason) | Outcome::Failed(reason) => Outcome::Failed(reason),
         };
-        let scorers = scorers.iter_mut().map(|surrogate| Queued { model: surrogate, batch }).collect();
+        let scorers = scorers.iter_mut().map(|surrogate| Queued { model: surrogate, place: 0, batch }).collect();
         let text = |outcome: Outcome<String>| match outcome {
             Outcome::Kept(text) | Outcome::Dropped(text) | Outcome::Failed(text) => text,
         };
@@ -214,8 +222,8 @@ mod tests {
             calls += 1;
             if calls == 3 { Err(MineError::Work(WorkError::Interrupted)) } else { Ok(Some(vec![vec![picture(1)]])) }
         };
-        let judge = |_: usize, scores: Outcome<Scores>| scores;
-        let scorers = vec![Queued { model: &mut scorer, batch: 2 }];
+        let judge = |_: usize, _: usize, scores: Outcome<Scores>| scores;
+        let scorers = vec![Queued { model: &mut scorer, place: 0, batch: 2 }];
         assert!(matches!(run(scorers, prepare, &judge), Err(MineError::Work(WorkError::Interrupted))));
     }
 }

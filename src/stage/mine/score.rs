@@ -14,16 +14,16 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::MineError;
+use super::import::Imported;
+use super::judge::Judge;
 use super::queue::{self, Prepared, Queued};
 use crate::domain::{
-    Device, DropRow, ImageRow, ItemId, Outcome, PlanRow, Prediction, RunSpec, ScoreSums, Scores, Stage, SurrogateModel,
-    SurrogateSpec,
+    Device, DropRow, ImageRow, Outcome, PlanRow, Prediction, RunSpec, Scores, Stage, SurrogateModel, SurrogateSpec,
 };
 use crate::imaging::RgbImage;
 use crate::pool::{Pool, predictions_key};
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
-use crate::stage::prepare::{self, PrepareError};
-use crate::stats::{ClassMask, predict, score_sums};
+use crate::stage::prepare;
 use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
 use crate::table::predictions_table;
 use crate::work::processes::WorkCount;
@@ -46,7 +46,8 @@ struct Score<'a> {
     spec: &'a RunSpec,
     surrogates: Vec<&'a SurrogateSpec>,
     images: &'a [ShardRecord],
-    mask: ClassMask,
+    /// For each surrogate, what its scores are held against.
+    judges: Vec<Judge<'a>>,
     pool: rayon::ThreadPool,
     part: Part,
     factory: Option<ScorerFactory>,
@@ -56,6 +57,8 @@ struct Score<'a> {
     /// For each surrogate, whether it scores one image at a time ([`Scorer::is_alone`]).
     alone: Vec<bool>,
     engines: Mutex<Vec<Engine>>,
+    /// Scores that other programs have made, by place in `surrogates`.
+    imported: BTreeMap<usize, Imported>,
 }
 
 /// One thread's instances (on a GPU the only ones), by place in `surrogates`.
@@ -76,13 +79,17 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
     let surrogates = spec.scored();
     let names: Vec<String> = surrogates.iter().map(|surrogate| surrogate.name.clone()).collect();
     check_device(ctx, &surrogates, pool.shards())?;
+    let mut judges = Vec::with_capacity(names.len());
+    for name in &names {
+        judges.push(Judge::of(pool, name)?);
+    }
     let work = Score {
         run: pool,
         ctx,
         spec,
         surrogates,
         images,
-        mask: ClassMask::new(&spec.categories.all_ids()),
+        judges,
         pool: ctx.thread_pool()?,
         part,
         factory: None,
@@ -90,6 +97,7 @@ pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> R
         proven: vec![false; names.len()],
         alone: vec![false; names.len()],
         engines: Mutex::default(),
+        imported: BTreeMap::new(),
     };
     let mut records = for_each_shard(ctx, &pool.plan().ranges, check, work)?;
     // A loop without shards returns no outputs.
@@ -115,14 +123,6 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, Store
         }
     }
     Ok(counted)
-}
-
-/// An error if the weights are not the ones that the spec names.
-fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
-    match &surrogate.model {
-        SurrogateModel::Onnx(model) => prepare::check_weights(&surrogate.name, model),
-        SurrogateModel::Fake(_) => Ok(()),
-    }
 }
 
 /// An error if the requested device is of another kind (CPU, CUDA) than the one that made the predictions of the run.
@@ -164,28 +164,62 @@ impl ShardWork for Score<'_> {
 
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, MineError> {
         self.run.check_source()?;
-        self.ready(pending)?;
         let images = self.run.image_rows(shard)?;
         let labels = self.run.items(shard)?;
-        let by_surrogate = match self.instances() {
-            Instances::PerCore => self.score_on_all_cores(&images, &labels, pending)?,
-            Instances::PerModel => self.score_through_queues(&images, &labels, pending)?,
-        };
+        let is_imported = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Imported(_));
+        let (imported, looking): (Vec<usize>, Vec<usize>) = pending.iter().copied().partition(is_imported);
+        let mut by_surrogate: BTreeMap<usize, Vec<Outcome<Prediction>>> = BTreeMap::new();
+        for at in imported {
+            by_surrogate.insert(at, self.look_up(at, &images, &labels)?);
+        }
+        if looking.is_empty() {
+            self.ctx.progress.advance(images.len() as u64);
+        } else {
+            self.ready(&looking)?;
+            let scored = match self.instances() {
+                Instances::PerCore => self.score_on_all_cores(&images, &labels, &looking)?,
+                Instances::PerModel => self.score_through_queues(&images, &labels, &looking)?,
+            };
+            by_surrogate.extend(looking.into_iter().zip(scored));
+        }
         // Items that an earlier stage lost count as done.
         self.ctx.progress.advance((labels.len() - images.len()) as u64);
-        let made =
-            pending.iter().zip(by_surrogate).map(|(&at, outcomes)| self.pack(shard, at, &images, &labels, outcomes));
-        let made = made.collect::<Result<Vec<ShardResult>, MineError>>()?;
+        let mut made = Vec::with_capacity(pending.len());
+        for &at in pending {
+            let outcomes = by_surrogate.remove(&at).unwrap_or_default();
+            made.push(self.pack(shard, at, &images, &labels, outcomes)?);
+        }
         pending.iter().zip(&made).for_each(|(&at, made)| self.proven[at] |= made.rows.kept > 0);
         Ok(made)
     }
 }
 
 impl Score<'_> {
+    /// The predictions of an imported scorer, whose file is read when it is needed first.
+    fn look_up(
+        &mut self,
+        at: usize,
+        images: &[ImageRow],
+        labels: &[PlanRow],
+    ) -> Result<Vec<Outcome<Prediction>>, MineError> {
+        let surrogate = self.surrogates[at];
+        let SurrogateModel::Imported(model) = &surrogate.model else { return Ok(Vec::new()) };
+        let imported = match self.imported.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                prepare::check_weights(surrogate)?;
+                place.insert(Imported::read(self.run, &surrogate.name, model, self.judges[at].space())?)
+            }
+        };
+        let scores = imported.scores(images)?;
+        let judge = &self.judges[at];
+        Ok(images.iter().zip(scores).map(|(row, scores)| judge.predict(row, scores, labels)).collect())
+    }
+
     /// Loads the runtime and the pending surrogates when the first is needed; mining again by another rule needs
     /// neither.
     fn ready(&mut self, pending: &[usize]) -> Result<(), MineError> {
-        let real = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Onnx(_));
+        let real = |at: &usize| self.surrogates[*at].model.needs_runtime();
         if self.factory.is_none() || (!self.runtime_loaded && pending.iter().any(real)) {
             self.runtime_loaded = pending.iter().any(real);
             self.factory = Some(self.load_factory(pending)?);
@@ -193,7 +227,7 @@ impl Score<'_> {
         }
         let (instances, batch) = (self.instances(), self.batch());
         let Some(factory) = &self.factory else { return Ok(()) };
-        let surrogates = &self.surrogates;
+        let (surrogates, judges) = (&self.surrogates, &self.judges);
         let engines = self.engines.get_mut().unwrap_or_else(PoisonError::into_inner);
         if engines.is_empty() {
             let count = if instances == Instances::PerCore { self.ctx.threads } else { 1 };
@@ -201,18 +235,22 @@ impl Score<'_> {
         }
         let fresh = pending.iter().filter(|&at| engines.iter().all(|engine| !engine.contains_key(at)));
         let fresh: Vec<usize> = fresh.copied().collect();
-        fresh.iter().try_for_each(|&at| check_weights(surrogates[at]))?;
+        fresh.iter().try_for_each(|&at| prepare::check_weights(surrogates[at]))?;
+        let ctx = self.ctx;
+        let stop = || ctx.check_stop().is_err();
         let load = |engine: &mut Engine| -> Result<(), ScorerError> {
             for &at in pending {
                 if let Entry::Vacant(place) = engine.entry(at) {
-                    place.insert(factory.build(surrogates[at], batch)?);
+                    place.insert(factory.build(surrogates[at], judges[at].space().len(), batch, &stop)?);
                 }
             }
             Ok(())
         };
         // A GPU's sessions are made one after another: making several at once has crashed (microsoft/onnxruntime
         // 26610).
-        self.pool.install(|| engines.par_iter_mut().try_for_each(load))?;
+        let loaded = self.pool.install(|| engines.par_iter_mut().try_for_each(load));
+        ctx.check_stop()?;
+        loaded?;
         for at in fresh {
             self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
             if self.alone[at] {
@@ -239,7 +277,7 @@ impl Score<'_> {
         let ready = prepare::ready(self.ctx)?;
         ready.chosen.note.iter().for_each(|note| self.ctx.progress.note(note));
         let instances = self.ctx.instances.unwrap_or_else(|| Instances::on(ready.chosen.device));
-        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances);
+        let factory = ScorerFactory::with_onnx_runtime(ready.runtime, ready.chosen, instances, self.ctx.data.cache());
         let names: Vec<&str> = pending.iter().map(|&at| self.surrogates[at].name.as_str()).collect();
         self.ctx.progress.note(&format!("scoring with {} ({})", names.join(", "), prepare::described(factory.facts())));
         Ok(factory)
@@ -278,7 +316,7 @@ impl Score<'_> {
         let mut scorers: Vec<Option<Queued>> = pending.iter().map(|_| None).collect();
         for (at, surrogate) in engine.iter_mut() {
             if let Some(place) = pending.iter().position(|pending| pending == at) {
-                scorers[place] = Some(Queued { model: surrogate.as_mut(), batch });
+                scorers[place] = Some(Queued { model: surrogate.as_mut(), place: *at, batch });
             }
         }
         let mut stretches = images.chunks(STRETCH.max(4 * self.ctx.threads));
@@ -289,7 +327,8 @@ impl Score<'_> {
             self.ctx.progress.advance(stretch.len() as u64);
             Ok(Some(prepared))
         };
-        let judge = |place: usize, scores: Outcome<Scores>| self.judge(&images[place], scores, labels);
+        let judge =
+            |at: usize, place: usize, scores: Outcome<Scores>| self.judges[at].predict(&images[place], scores, labels);
         queue::run(scorers.into_iter().flatten().collect(), prepare, &judge)
     }
 
@@ -307,14 +346,6 @@ impl Score<'_> {
         by_surrogate
     }
 
-    fn judge(&self, row: &ImageRow, scores: Outcome<Scores>, labels: &[PlanRow]) -> Outcome<Prediction> {
-        match scores {
-            Outcome::Kept(scores) => self.predict(row, &scores, labels),
-            Outcome::Dropped(reason) => Outcome::Dropped(reason),
-            Outcome::Failed(reason) => Outcome::Failed(reason),
-        }
-    }
-
     fn score_block(&self, block: &[ImageRow], labels: &[PlanRow], pending: &[usize]) -> Result<BlockScores, MineError> {
         self.ctx.check_stop()?;
         let decoded: Vec<Outcome<RgbImage>> = block.iter().map(|row| self.run.images().picture(row)).collect();
@@ -322,49 +353,13 @@ impl Score<'_> {
         let mut engine =
             pop().ok_or_else(|| WorkError::Threads("more threads than instances of the surrogates".to_owned()))?;
         let scored = pending.iter().map(|at| match engine.get_mut(at) {
-            Some(surrogate) => self.score_images(surrogate.as_mut(), block, &decoded, labels),
+            Some(surrogate) => score_images(surrogate.as_mut(), &self.judges[*at], block, &decoded, labels),
             None => Ok(Vec::new()),
         });
         let scored = scored.collect::<Result<BlockScores, ScorerError>>();
         self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
         self.ctx.progress.advance(block.len() as u64);
         Ok(scored?)
-    }
-
-    fn score_images(
-        &self,
-        surrogate: &mut dyn Scorer,
-        block: &[ImageRow],
-        decoded: &[Outcome<RgbImage>],
-        labels: &[PlanRow],
-    ) -> Result<Vec<Outcome<Prediction>>, ScorerError> {
-        let good: Vec<&RgbImage> = decoded
-            .iter()
-            .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
-            .collect();
-        let mut scores = surrogate.score(&good)?.into_iter();
-        let mut outcomes = Vec::with_capacity(block.len());
-        for (row, decoded) in block.iter().zip(decoded) {
-            outcomes.push(match decoded {
-                Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
-                Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
-                Outcome::Kept(_) => match scores.next() {
-                    Some(scores) => self.judge(row, scores, labels),
-                    None => Outcome::Failed("no score came back".to_owned()),
-                },
-            });
-        }
-        Ok(outcomes)
-    }
-
-    fn predict(&self, row: &ImageRow, scores: &Scores, labels: &[PlanRow]) -> Outcome<Prediction> {
-        let Some(label_ids) = label_ids(labels, row.item_id) else {
-            return Outcome::Failed("the item is not in the plan".to_owned());
-        };
-        match predict(row.item_id, scores, label_ids, &self.mask) {
-            Ok(prediction) => Outcome::Kept(prediction),
-            Err(error) => Outcome::Failed(error.to_string()),
-        }
     }
 
     /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
@@ -412,14 +407,21 @@ impl Score<'_> {
         rows.kept = kept.len() as u64;
         if rows.failed > 0 && kept.is_empty() && !self.proven[at] {
             let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
-            return Err(MineError::AllFailed { name: name.clone(), shard, reason });
+            let remedy = match self.surrogates[at].model {
+                SurrogateModel::Imported(_) => "its file of predictions, or what its TOML says of it, is wrong",
+                SurrogateModel::Fake(_) | SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => {
+                    "its weights or preprocessing are wrong"
+                }
+            };
+            return Err(MineError::AllFailed { name: name.clone(), shard, reason, remedy });
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
-            SurrogateModel::Onnx(_) => self.facts(at),
+            SurrogateModel::Imported(_) => BTreeMap::from([("runtime".to_owned(), "imported".to_owned())]),
+            SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => self.facts(at),
         };
         let files = vec![("parquet", predictions_table::encode(&kept)?)];
-        Ok(ShardResult { files, rows, lost, facts, sums: Some(sums_of(&kept, labels)) })
+        Ok(ShardResult { files, rows, lost, facts, sums: Some(self.judges[at].sums(&kept, labels)) })
     }
 }
 
@@ -449,15 +451,31 @@ fn alone_note(name: &str, older: usize) -> String {
     )
 }
 
-/// The classes that are accepted for an item.
-fn label_ids(labels: &[PlanRow], item: ItemId) -> Option<&[i32]> {
-    let at = labels.binary_search_by_key(&item, |label| label.item_id).ok()?;
-    Some(&labels[at].label_ids)
-}
-
-fn sums_of(predictions: &[Prediction], labels: &[PlanRow]) -> ScoreSums {
-    let classes = |row: &'_ Prediction| label_ids(labels, row.item_id).unwrap_or_default();
-    score_sums(predictions.iter().map(|row| (row, classes(row))))
+/// Scores the images of a block that could be decoded.
+fn score_images(
+    surrogate: &mut dyn Scorer,
+    judge: &Judge,
+    block: &[ImageRow],
+    decoded: &[Outcome<RgbImage>],
+    labels: &[PlanRow],
+) -> Result<Vec<Outcome<Prediction>>, ScorerError> {
+    let good: Vec<&RgbImage> = decoded
+        .iter()
+        .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
+        .collect();
+    let mut scores = surrogate.score(&good)?.into_iter();
+    let mut outcomes = Vec::with_capacity(block.len());
+    for (row, decoded) in block.iter().zip(decoded) {
+        outcomes.push(match decoded {
+            Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
+            Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
+            Outcome::Kept(_) => match scores.next() {
+                Some(scores) => judge.predict(row, scores, labels),
+                None => Outcome::Failed("no score came back".to_owned()),
+            },
+        });
+    }
+    Ok(outcomes)
 }
 
 /// An image fitted for a surrogate; an image that could not be read keeps its reason.

@@ -90,7 +90,11 @@ fn write_table(pool: &Pool, target: &mut UnitFile) -> Result<Selected, MineError
     ctx.progress.start("select", plan.record.rows.kept);
     let encode = |shard: usize, plan: PlanSlice| -> Result<Encoded, MineError> {
         let JudgedShard { images, judged, .. } = pool.judge(shard)?;
-        let chunk = writer.encode(MinedChunk::new(&plan, &images, columns_of(select, &judged))?)?;
+        let mut columns = columns_of(select, &judged);
+        for class in &mut columns.agreed_wrong {
+            *class = class.and_then(|class| pool.classes().in_table(class));
+        }
+        let chunk = writer.encode(MinedChunk::new(&plan, &images, columns)?)?;
         Ok(Encoded { judged, chunk })
     };
     let encode_wave = |wave: &[usize]| -> Result<Vec<Encoded>, MineError> {

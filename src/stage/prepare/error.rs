@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::domain::Sha256;
 use crate::generator::GeneratorError;
 use crate::onnx::{ExternalError, RuntimeError};
+use crate::scorer::ScorerError;
 use crate::store::StoreError;
 use crate::work::WorkError;
 
@@ -56,6 +57,15 @@ pub enum PrepareError {
         /// The file.
         missing: String,
     },
+    /// Two lists of classes have one name.
+    #[error(
+        "two lists of classes are called `{space}` and differ, or a category accepts other classes of it now: rename \
+         the newer list, or start a new run"
+    )]
+    OtherClasses {
+        /// Their name.
+        space: String,
+    },
     /// The run was made by a program that did not know the files of weights of a graph.
     #[error(
         "surrogate `{name}`: the run does not know the hash of its weights in {file}; run `hardset build` again, which \
@@ -82,6 +92,9 @@ pub enum PrepareError {
         /// The hash of all.
         whole: Sha256,
     },
+    /// A surrogate's model cannot be used.
+    #[error(transparent)]
+    Scorer(#[from] ScorerError),
     /// The source of images cannot be used.
     #[error(transparent)]
     Generator(#[from] GeneratorError),

@@ -11,7 +11,7 @@ mod model;
 mod resolve;
 mod weights;
 
-use crate::domain::{RunSpec, SurrogateModel};
+use crate::domain::RunSpec;
 use crate::pool::{generated, planned_shards};
 use crate::source::source;
 use crate::store::StoreError;
@@ -23,7 +23,7 @@ pub use means::settled_engine;
 pub(super) use means::{asked_for, check_engine, for_run, made_by};
 pub use model::check as check_model;
 pub(super) use model::{find as find_model, look_up as look_up_model};
-pub use resolve::resolve_surrogate;
+pub use resolve::{Scorers, resolve_alone};
 pub(super) use resolve::{TOOL, adopt, resolve};
 pub(super) use weights::{check_weights, pinned_note};
 
@@ -52,7 +52,7 @@ fn generation_waits(ctx: &Context, spec: &RunSpec) -> Result<bool, StoreError> {
 /// Whether an ONNX model still has images to score.
 fn scoring_waits(ctx: &Context, spec: &RunSpec) -> Result<bool, StoreError> {
     let shards = planned_shards(&ctx.run, spec)?;
-    for scorer in spec.scored().into_iter().filter(|scorer| matches!(scorer.model, SurrogateModel::Onnx(_))) {
+    for scorer in spec.scored().into_iter().filter(|scorer| scorer.model.needs_runtime()) {
         for shard in 0..shards {
             if ctx.run.predictions(&scorer.name, shard).record()?.is_none() {
                 return Ok(true);

@@ -5,9 +5,11 @@
 //! change.
 
 use super::PrepareError;
-use super::weights::find_weights;
-use crate::config::{MineRecipe, ModelDef, Recipe, SurrogateDef};
-use crate::domain::{MineSpec, RunSpec, SurrogateModel, SurrogateSpec};
+use super::weights::{find_predictions, find_weights, find_zero_shot};
+use crate::config::{ImportedDef, MineRecipe, ModelDef, Recipe, SurrogateDef};
+use crate::domain::{
+    CATEGORIES, CategorySet, ClassSpace, IMAGENET_1K, ImportedModel, MineSpec, RunSpec, SurrogateModel, SurrogateSpec,
+};
 use crate::source::with_model;
 use crate::store::FORMAT;
 use crate::work::Context;
@@ -19,8 +21,11 @@ pub const TOOL: &str = concat!("hardset ", env!("CARGO_PKG_VERSION"));
 pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSpec, PrepareError> {
     let MineRecipe { surrogates, targets, select, batch } = &recipe.mine;
     let targets_named = targets.iter().map(|def| def.name.clone()).collect();
-    let surrogates =
-        surrogates.iter().chain(targets).map(|def| resolve_surrogate(ctx, def)).collect::<Result<_, _>>()?;
+    let mut scorers = Scorers::default();
+    for def in surrogates.iter().chain(targets) {
+        scorers.add(ctx, def, &recipe.categories)?;
+    }
+    let Scorers { surrogates, spaces } = scorers;
     let spec = RunSpec {
         format: FORMAT,
         tool: TOOL.to_owned(),
@@ -28,7 +33,7 @@ pub fn resolve(ctx: &Context, recipe: &Recipe, shard_items: u32) -> Result<RunSp
         seed: recipe.seed,
         shard_items: recipe.shard_items.unwrap_or(shard_items),
         generate: with_model(&recipe.generate, |model| super::model::find(ctx, model))?,
-        mine: MineSpec { batch: *batch, select: select.clone(), targets: targets_named, surrogates },
+        mine: MineSpec { batch: *batch, select: select.clone(), targets: targets_named, surrogates, spaces },
         annotate: recipe.annotate.clone(),
         release: recipe.release.clone(),
         categories: recipe.categories.clone(),
@@ -45,13 +50,65 @@ pub fn check_targets(spec: &RunSpec) -> Result<(), PrepareError> {
     }
 }
 
-/// A surrogate with its weights found, or fetched if the manifest has a source, and hashed.
-pub fn resolve_surrogate(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
-    let model = match &def.model {
+/// The scorers of a run, and the lists of classes over which they speak.
+#[derive(Debug, Default)]
+pub struct Scorers {
+    /// The scorers.
+    pub surrogates: Vec<SurrogateSpec>,
+    /// The lists.
+    pub spaces: Vec<ClassSpace>,
+}
+
+impl Scorers {
+    /// Adds a surrogate with its weights found, or fetched if the manifest has a source, and hashed. One of the same
+    /// name gives way to it.
+    pub fn add(&mut self, ctx: &Context, def: &SurrogateDef, set: &CategorySet) -> Result<(), PrepareError> {
+        self.surrogates.retain(|known| known.name != def.name);
+        self.spaces.retain(|space| self.surrogates.iter().any(|known| known.space == space.name));
+        let space = def.space(set)?;
+        let model = model(ctx, def, &space)?;
+        self.surrogates.push(SurrogateSpec { name: def.name.clone(), space: space.name.clone(), model });
+        if ![IMAGENET_1K, CATEGORIES].contains(&space.name.as_str()) {
+            self.add_list(space)?;
+        }
+        Ok(())
+    }
+
+    fn add_list(&mut self, space: ClassSpace) -> Result<(), PrepareError> {
+        match self.spaces.iter().find(|known| known.name == space.name) {
+            None => self.spaces.push(space),
+            Some(known) if *known == space => {}
+            Some(_) => return Err(PrepareError::OtherClasses { space: space.name }),
+        }
+        Ok(())
+    }
+}
+
+/// A surrogate without a run, for looking at its model.
+pub fn resolve_alone(ctx: &Context, def: &SurrogateDef) -> Result<SurrogateSpec, PrepareError> {
+    let space = def.space_alone()?;
+    let model = model(ctx, def, &space)?;
+    Ok(SurrogateSpec { name: def.name.clone(), space: space.name, model })
+}
+
+fn model(ctx: &Context, def: &SurrogateDef, space: &ClassSpace) -> Result<SurrogateModel, PrepareError> {
+    Ok(match &def.model {
         ModelDef::Fake(fake) => SurrogateModel::Fake(fake.clone()),
+        ModelDef::Imported(imported) => {
+            let ImportedDef { path, scores, offset, column } = imported.clone();
+            SurrogateModel::Imported(ImportedModel {
+                file: find_predictions(&def.name, &path)?,
+                scores,
+                offset,
+                column,
+            })
+        }
+        ModelDef::ZeroShot(zero_shot) => {
+            let names = zero_shot.text.names(space, &def.file)?;
+            SurrogateModel::ZeroShot(Box::new(find_zero_shot(ctx, &def.name, zero_shot, names)?))
+        }
         ModelDef::Onnx(onnx) => SurrogateModel::Onnx(Box::new(find_weights(ctx, &def.name, onnx)?)),
-    };
-    Ok(SurrogateSpec { name: def.name.clone(), model })
+    })
 }
 
 /// Checks that the run of `stored` may continue as `spec`: the pool must be the same, the mining may differ.
@@ -60,7 +117,7 @@ pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), PrepareE
         ("name", stored.name != spec.name),
         ("seed", stored.seed != spec.seed),
         ("shard_items", stored.shard_items != spec.shard_items),
-        ("categories", stored.categories != spec.categories),
+        ("categories", !are_same(&stored.categories, &spec.categories)),
         ("[generate]", stored.generate.identity() != spec.generate.identity()),
     ];
     match differs.iter().find(|(_, differs)| *differs) {
@@ -70,4 +127,9 @@ pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), PrepareE
         }),
         None => Ok(()),
     }
+}
+
+/// Whether both are the same categories; comments in their file, and what they accept in other class spaces, may differ.
+fn are_same(a: &CategorySet, b: &CategorySet) -> bool {
+    a.name == b.name && a.identity() == b.identity()
 }

@@ -8,20 +8,56 @@ use std::path::{Path, PathBuf};
 
 use super::PrepareError;
 use crate::assets::{self, AssetError, Located};
-use crate::config::{OnnxDef, WeightsRef, real_path};
-use crate::domain::{DataEntry, OnnxModel, PinnedFile, Sha256};
+use crate::config::{OnnxDef, TextDef, WeightsRef, ZeroShotDef, real_path};
+use crate::domain::{
+    DataEntry, ImageTower, OnnxGraph, OnnxModel, PinnedFile, Sha256, SurrogateModel, SurrogateSpec, TextTower,
+    ZeroShotModel,
+};
 use crate::onnx::{ExternalError, external_files};
 use crate::work::Context;
 
-/// A surrogate's model with its files found, or fetched if the manifest has a source, and hashed. `name`: the
-/// surrogate.
+/// A classifier with its files found, or fetched if the manifest has a source, and hashed. `name`: the surrogate.
 pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxModel, PrepareError> {
-    let found = match &def.weights {
+    let OnnxDef { weights, preprocess, input, output } = def.clone();
+    let (OnnxGraph { weights, data }, licence) = find_graph(ctx, name, &weights)?;
+    Ok(OnnxModel { weights, data, preprocess, input, output, licence })
+}
+
+/// A zero-shot model with its files found, as [`find_weights`] does; `names`: those of its classes.
+pub fn find_zero_shot(
+    ctx: &Context,
+    name: &str,
+    def: &ZeroShotDef,
+    names: Vec<String>,
+) -> Result<ZeroShotModel, PrepareError> {
+    let ZeroShotDef { weights, preprocess, input, output, text, activation, scale, bias } = def.clone();
+    let (graph, licence) = find_graph(ctx, name, &weights)?;
+    let TextDef { weights, tokenizer, positions, padding, clean, output: text_output, templates, .. } = text;
+    let text_graph = weights.map(|weights| find_graph(ctx, name, &weights)).transpose()?.map(|(graph, _)| graph);
+    let Located { path, bytes, sha256 } = find_file(ctx, name, &tokenizer)?;
+    let wanted = if let WeightsRef::Path { sha256, .. } = tokenizer { sha256 } else { None };
+    if let Some(wanted) = wanted.filter(|&wanted| wanted != sha256) {
+        return Err(other_hash(name, &path, sha256, wanted));
+    }
+    let tokenizer = PinnedFile { path: real_path(&path), bytes, sha256 };
+    let image = ImageTower { graph, preprocess, input, output };
+    let text = TextTower { graph: text_graph, tokenizer, positions, padding, clean, output: text_output };
+    Ok(ZeroShotModel { image, text, templates, activation, scale, bias, licence, names })
+}
+
+/// A file that a recipe names; the hash in the recipe is not compared yet.
+fn find_file(ctx: &Context, name: &str, file: &WeightsRef) -> Result<Located, PrepareError> {
+    let found = match file {
         WeightsRef::Path { path, .. } => Located::at(path, name, None),
         WeightsRef::Entry(entry) => find_or_fetch(ctx, entry),
     };
-    let Located { path, bytes, sha256 } = found.map_err(|source| of_weights(name, source))?;
-    let names = match (names_in(name, &path), &def.weights) {
+    found.map_err(|source| of_weights(name, source))
+}
+
+/// A graph with its files of weights, and the licence in the data manifest.
+fn find_graph(ctx: &Context, name: &str, weights: &WeightsRef) -> Result<(OnnxGraph, Option<String>), PrepareError> {
+    let Located { path, bytes, sha256 } = find_file(ctx, name, weights)?;
+    let names = match (names_in(name, &path), weights) {
         // Whatever the file is: it is not the one that is wanted.
         (Err(_), WeightsRef::Path { sha256: Some(wanted), .. }) if *wanted != sha256 => {
             return Err(other_hash(name, &path, sha256, *wanted));
@@ -30,26 +66,43 @@ pub fn find_weights(ctx: &Context, name: &str, def: &OnnxDef) -> Result<OnnxMode
     };
     let path = graph_path(&path, &names);
     let data = pinned_beside(name, &path, &names)?;
-    let OnnxDef { weights, preprocess, input, output } = def.clone();
-    let weights_file = PinnedFile { path, bytes, sha256 };
-    let mut model = OnnxModel { weights: weights_file, data, preprocess, input, output, licence: None };
+    let graph = OnnxGraph { weights: PinnedFile { path, bytes, sha256 }, data };
     match weights {
-        WeightsRef::Entry(entry) => model.licence = Some(entry.licence),
-        WeightsRef::Path { sha256: Some(wanted), .. } => check_hash(name, &model, wanted)?,
+        WeightsRef::Entry(entry) => return Ok((graph, Some(entry.licence.clone()))),
+        WeightsRef::Path { sha256: Some(wanted), .. } => check_hash(name, &graph, *wanted)?,
         WeightsRef::Path { sha256: None, .. } => {}
     }
-    Ok(model)
+    Ok((graph, None))
 }
 
-/// An error if a file of the model is not the one that the spec names.
-pub fn check_weights(name: &str, model: &OnnxModel) -> Result<(), PrepareError> {
-    for file in std::iter::once(&model.weights).chain(&model.data) {
+/// The file of predictions at `path`, hashed.
+pub fn find_predictions(name: &str, path: &Path) -> Result<PinnedFile, PrepareError> {
+    let Located { path, bytes, sha256 } = Located::at(path, name, None).map_err(|source| of_weights(name, source))?;
+    Ok(PinnedFile { path: real_path(&path), bytes, sha256 })
+}
+
+/// An error if a file of the surrogate is not the one that the spec names.
+pub fn check_weights(surrogate: &SurrogateSpec) -> Result<(), PrepareError> {
+    let name = &surrogate.name;
+    if let SurrogateModel::ZeroShot(model) = &surrogate.model {
+        let PinnedFile { path, sha256, .. } = &model.text.tokenizer;
+        Located::at(path, name, Some(*sha256)).map_err(|source| of_weights(name, source))?;
+    }
+    if let SurrogateModel::Imported(imported) = &surrogate.model {
+        let PinnedFile { path, sha256, .. } = &imported.file;
+        Located::at(path, name, Some(*sha256)).map_err(|source| of_weights(name, source))?;
+    }
+    surrogate.model.graphs().iter().try_for_each(|graph| check_graph(name, graph))
+}
+
+fn check_graph(name: &str, graph: &OnnxGraph) -> Result<(), PrepareError> {
+    for file in std::iter::once(&graph.weights).chain(&graph.data) {
         // The path of the graph is absolute and stays as it is.
-        let path = model.weights.path.with_file_name(&file.path);
+        let path = graph.weights.path.with_file_name(&file.path);
         Located::at(&path, name, Some(file.sha256)).map_err(|source| of_weights(name, source))?;
     }
     // The spec of a run of format 2.0 does not know files of weights.
-    let file = names_in(name, &model.weights.path)?.into_iter().next().filter(|_| model.data.is_empty());
+    let file = names_in(name, &graph.weights.path)?.into_iter().next().filter(|_| graph.data.is_empty());
     match file {
         Some(file) => Err(PrepareError::UnknownData { name: name.to_owned(), file }),
         None => Ok(()),
@@ -98,7 +151,7 @@ fn pinned_beside(name: &str, graph: &Path, names: &[String]) -> Result<Vec<Pinne
 }
 
 /// Compares the hash in the recipe with that of the whole model.
-fn check_hash(name: &str, model: &OnnxModel, wanted: Sha256) -> Result<(), PrepareError> {
+fn check_hash(name: &str, model: &OnnxGraph, wanted: Sha256) -> Result<(), PrepareError> {
     let found = model.sha256();
     if found == wanted {
         return Ok(());

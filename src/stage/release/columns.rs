@@ -6,6 +6,7 @@
 use super::evidence::Evidence;
 use crate::domain::{
     Answer, Cell, ColumnFacts, ColumnKind, LabelSpace, Prediction, Provenance, Question, RunSpec, SpacePrediction,
+    SurrogateSpec,
 };
 
 type Get = Box<dyn Fn(&Evidence) -> Cell + Send + Sync>;
@@ -46,10 +47,11 @@ pub fn columns(spec: &RunSpec, verified: bool) -> Vec<Column> {
     ];
     columns.extend(identity());
     columns.extend(making());
-    columns.extend(mining());
+    columns.extend(mining(spec));
     let masked = spec.mine.select.label_space == LabelSpace::Masked;
-    let names = spec.mine.select.surrogates.iter().enumerate();
-    columns.extend(names.flat_map(|(at, name)| surrogate(at, name, masked)));
+    for (at, voter) in spec.voters().into_iter().enumerate() {
+        columns.extend(surrogate(at, voter, masked));
+    }
     if verified {
         columns.push(Column::new("verdict", ColumnKind::Text, "What people decided.", |e| {
             Cell::text(e.verdict.map(|item| item.verdict.name()))
@@ -126,7 +128,13 @@ fn making() -> Vec<Column> {
     ]
 }
 
-fn mining() -> Vec<Column> {
+fn mining(spec: &RunSpec) -> Vec<Column> {
+    let agreed = match spec.shared_space() {
+        Some(space) => format!("The class of {space} that most failing surrogates gave."),
+        None => "The label of the category that most failing surrogates gave, by the classes that it accepts in the \
+                 class space of each; null if they gave classes of no category."
+            .to_owned(),
+    };
     vec![
         Column::new("n_surrogates", ColumnKind::UInt32, "Surrogates that voted.", |e| {
             Cell::UInt32(e.predictions.len() as u32)
@@ -135,12 +143,9 @@ fn mining() -> Vec<Column> {
         Column::new("failed_by", ColumnKind::TextList, "Their names.", |e| {
             Cell::TextList(e.item.hard.failed_by.to_vec())
         }),
-        Column::new(
-            "agreed_wrong",
-            ColumnKind::Int32,
-            "The ImageNet-1k class that most failing surrogates gave.",
-            |e| e.item.hard.agreed_wrong.map_or(Cell::Null, |(class, _)| Cell::Int32(class)),
-        ),
+        Column::new("agreed_wrong", ColumnKind::Int32, &agreed, |e| {
+            e.item.hard.agreed_wrong.map_or(Cell::Null, |(class, _)| Cell::Int32(class))
+        }),
         Column::new("n_agreed_wrong", ColumnKind::UInt32, "How many gave it.", |e| {
             Cell::UInt32(e.item.hard.agreed_wrong.map_or(0, |(_, count)| count))
         }),
@@ -153,7 +158,8 @@ fn mining() -> Vec<Column> {
     ]
 }
 
-fn surrogate(at: usize, name: &str, masked: bool) -> Vec<Column> {
+fn surrogate(at: usize, voter: &SurrogateSpec, masked: bool) -> Vec<Column> {
+    let (name, space) = (&voter.name, &voter.space);
     let column = |what: &str, kind, meaning: &str, get: fn(&Prediction) -> Cell| {
         let meaning = format!("{name}: {meaning}");
         Column::new(&format!("{name}_{what}"), kind, &meaning, move |e| {
@@ -168,9 +174,12 @@ fn surrogate(at: usize, name: &str, masked: bool) -> Vec<Column> {
         })
     };
     vec![
-        of_space("top1_id", ColumnKind::Int32, "top class in the label space of the mining.", |p| {
-            Cell::Int32(p.top1_id)
-        }),
+        of_space(
+            "top1_id",
+            ColumnKind::Int32,
+            &format!("top class in the label space of the mining, an index of the class space {space}."),
+            |p| Cell::Int32(p.top1_id),
+        ),
         of_space("correct", ColumnKind::Bool, "whether it is one of the category's.", |p| Cell::Bool(p.correct)),
         of_space("true_prob", ColumnKind::Float32, "sum of the probabilities of the category's classes.", |p| {
             Cell::Float32(p.true_prob)
@@ -178,13 +187,13 @@ fn surrogate(at: usize, name: &str, masked: bool) -> Vec<Column> {
         of_space("margin", ColumnKind::Float32, "best accepted minus best other probability.", |p| {
             Cell::Float32(p.margin)
         }),
-        column("top5_ids", ColumnKind::Int32List, "the five likeliest of all 1,000 classes.", |p| {
+        column("top5_ids", ColumnKind::Int32List, &format!("the likeliest classes of {space}, at most five."), |p| {
             Cell::Int32List(p.top5_ids.to_vec())
         }),
         column("top5_probs", ColumnKind::Float32List, "their probabilities.", |p| {
             Cell::Float32List(p.top5_probs.to_vec())
         }),
-        column("true_rank", ColumnKind::UInt32, "rank of the best accepted class among all 1,000, from 1.", |p| {
+        column("true_rank", ColumnKind::UInt32, &format!("rank of the best accepted class of {space}, from 1."), |p| {
             Cell::UInt32(p.true_rank)
         }),
         column("max_logit", ColumnKind::Float32, "largest logit, where the model gives logits.", |p| {

@@ -10,9 +10,10 @@ use super::ReleaseError;
 use super::choose::{LeftOut, Reason};
 use super::columns::release_columns;
 use super::evidence::ChosenItem;
+use crate::config::space_of;
 use crate::domain::{
     BaseRecord, CategoryCount, ComparedRecord, DataFileRecord, NearDuplicates, PeopleRecord, QuestionRecord,
-    ReleaseForm, ReleaseRecord, RunSpec, SurrogateModel, SurrogateRecord,
+    ReleaseForm, ReleaseRecord, RunSpec, SurrogateRecord,
 };
 use crate::pool::Pool;
 use crate::render::release::{
@@ -120,10 +121,10 @@ impl Contents<'_> {
             facts.push(SurrogateFacts {
                 name: surrogate.name.clone(),
                 weights_sha256: weights.map_or_else(|| "none (fake)".to_owned(), |hash| hash.to_string()),
-                licence: match &surrogate.model {
-                    SurrogateModel::Onnx(onnx) => onnx.licence.clone(),
-                    SurrogateModel::Fake(_) => None,
-                },
+                is_imported: surrogate.model.is_imported(),
+                space: surrogate.space.clone(),
+                classes: space_of(self.recipe, &surrogate.space).map_or(0, |space| space.len() as u64),
+                licence: surrogate.model.licence().map(str::to_owned),
                 accuracy_on_pool: record.right_on_pool as f64 / pool,
                 accuracy_on_release: *right as f64 / released,
             });
@@ -177,6 +178,9 @@ pub fn categories(spec: &RunSpec, images: impl IntoIterator<Item = u64>) -> Vec<
             id: category.id.clone(),
             name: category.name.clone(),
             imagenet_ids: category.imagenet_ids.clone(),
+            list_ids: (spec.mine.spaces.iter())
+                .map(|space| (space.name.clone(), space.accepted(&category.id).to_vec()))
+                .collect(),
             images,
         });
     }

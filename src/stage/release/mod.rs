@@ -209,7 +209,9 @@ impl Work<'_> {
         let mut reader = Reader::new(self.pool, self.chosen, self.people)?;
         let layout = Layout { columns: &columns, classes: &classes, draft: &draft, files: &files };
         data::write(ctx, &mut reader, &layout)?;
-        questions::write(&mut reader, &spec.categories, &draft)?;
+        let names = &spec.mine.select.surrogates;
+        let spaces = names.iter().map(|name| self.pool.space(name)).collect::<Result<Vec<_>, _>>()?;
+        questions::write(&mut reader, &spec.categories, &spaces, &draft)?;
         let mut forms = Forms { ctx, reader: &mut reader, layout: &layout };
         for form in &self.also {
             forms.write(*form)?;

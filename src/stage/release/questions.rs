@@ -7,24 +7,27 @@ use std::collections::BTreeMap;
 
 use super::ReleaseError;
 use super::evidence::Reader;
-use crate::config::class_names;
-use crate::domain::{Category, CategorySet};
+use crate::domain::{Category, CategorySet, ClassSpace};
 use crate::render::release::{QuestionRow, questions_csv};
 use crate::store::Draft;
 
 /// Items that are read at a time.
 const BLOCK: usize = 1024;
 
-/// Writes `questions/<kind>.csv`.
-pub fn write(reader: &mut Reader, categories: &CategorySet, draft: &Draft) -> Result<(), ReleaseError> {
+/// Writes `questions/<kind>.csv`; `spaces`: the class space of each surrogate.
+pub fn write(
+    reader: &mut Reader,
+    categories: &CategorySet,
+    spaces: &[&ClassSpace],
+    draft: &Draft,
+) -> Result<(), ReleaseError> {
     let mut kinds: BTreeMap<String, Vec<QuestionRow>> = BTreeMap::new();
-    let names = class_names();
     for start in (0..reader.chosen().len()).step_by(BLOCK) {
         let range = start..reader.chosen().len().min(start + BLOCK);
         reader.read(range, false, |evidence| {
             let top5 = evidence.predictions.iter().map(|row| TopClasses { ids: &row.top5_ids, probs: &row.top5_probs });
             let asked = Asked { path: &evidence.item.path, category: evidence.category, top5: top5.collect() };
-            let row = question(&asked, categories, &names);
+            let row = question(&asked, categories, spaces);
             kinds.entry(evidence.item.folder().to_owned()).or_default().push(row);
             Ok(())
         })?;
@@ -51,19 +54,20 @@ pub struct TopClasses<'a> {
     pub probs: &'a [f32],
 }
 
-/// The question; `names`: those of ImageNet's classes.
-pub fn question(asked: &Asked, categories: &CategorySet, names: &[&str]) -> QuestionRow {
+/// The question; `spaces`: the class space of each surrogate, in the mining's order.
+pub fn question(asked: &Asked, categories: &CategorySet, spaces: &[&ClassSpace]) -> QuestionRow {
     let own = &asked.category.name;
-    let name = |class: i32| match usize::try_from(class) {
+    let name = |space: &ClassSpace, class: i32| {
+        let index = class as u32;
         // Where categories share a class, the true one goes first: it must not be its own wrong answer.
-        Ok(class) if asked.category.imagenet_ids.contains(&(class as u32)) => own.clone(),
-        Ok(class) => categories.accepting(class as u32).first().map_or_else(
-            || names.get(class).map_or_else(|| class.to_string(), |name| (*name).to_owned()),
-            |category| category.name.clone(),
-        ),
-        Err(_) => class.to_string(),
+        if space.accepted(&asked.category.id).contains(&index) {
+            return own.clone();
+        }
+        let accepting = categories.entries.iter().find(|category| space.accepted(&category.id).contains(&index));
+        accepting.map_or_else(|| space.class_name(class).to_owned(), |category| category.name.clone())
     };
-    let mut top = top_names(&asked.top5, name);
+    let mut top =
+        top_names(&asked.top5, |at, class| spaces.get(at).map_or_else(String::new, |space| name(space, class)));
     // Few broad categories may cover all classes that the surrogates name.
     let rest = categories.entries.iter().map(|category| category.name.clone());
     let rest: Vec<String> = rest.filter(|name| !top.contains(name)).take(2).collect();
@@ -79,11 +83,11 @@ pub fn question(asked: &Asked, categories: &CategorySet, names: &[&str]) -> Ques
 
 /// Names by the sum of the probabilities that the surrogates' five top classes give them, likeliest first; of equal
 /// ones in the order of the alphabet. Two of them are never the same, so one at most is the true category.
-fn top_names(top5: &[TopClasses], name: impl Fn(i32) -> String) -> Vec<String> {
+fn top_names(top5: &[TopClasses], name: impl Fn(usize, i32) -> String) -> Vec<String> {
     let mut sums: BTreeMap<String, f64> = BTreeMap::new();
-    for TopClasses { ids, probs } in top5 {
+    for (at, TopClasses { ids, probs }) in top5.iter().enumerate() {
         for (class, prob) in ids.iter().zip(*probs) {
-            *sums.entry(name(*class)).or_default() += f64::from(*prob);
+            *sums.entry(name(at, *class)).or_default() += f64::from(*prob);
         }
     }
     let mut names: Vec<(String, f64)> = sums.into_iter().collect();
@@ -99,7 +103,7 @@ mod tests {
     fn probabilities_of_all_surrogates_and_of_classes_with_one_name_add_up() {
         let a = TopClasses { ids: &[1, 2, 3, 4, 5], probs: &[0.5, 0.3, 0.1, 0.05, 0.05] };
         let b = TopClasses { ids: &[2, 3, 9, 8, 7], probs: &[0.4, 0.3, 0.1, 0.1, 0.1] };
-        let name = |class| if class == 3 { "n2".to_owned() } else { format!("n{class}") };
+        let name = |_: usize, class: i32| if class == 3 { "n2".to_owned() } else { format!("n{class}") };
         assert_eq!(top_names(&[a, b], name)[..2], ["n2", "n1"]);
     }
 }

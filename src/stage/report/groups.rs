@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::words::{interval, weights};
+use super::words::{interval, space_words, weights};
 use crate::domain::{PlanRow, RunSpec};
 use crate::pool::{Pool, PoolError};
 use crate::render::report::{NuisanceRow, TargetRow};
@@ -96,12 +96,13 @@ impl Groups {
     }
 
     /// A row for each target; `runtimes` in their order.
-    pub fn target_rows(&self, spec: &RunSpec, runtimes: &[String]) -> Vec<TargetRow> {
+    pub fn target_rows(&self, pool: &Pool, runtimes: &[String]) -> Vec<TargetRow> {
         let mut rows = Vec::with_capacity(runtimes.len());
-        for ((target, count), runtime) in spec.targets().into_iter().zip(&self.targets).zip(runtimes) {
+        for ((target, count), runtime) in pool.spec().targets().into_iter().zip(&self.targets).zip(runtimes) {
             rows.push(TargetRow {
                 name: target.name.clone(),
                 weights_sha256: weights(target),
+                space: space_words(pool, &target.name),
                 on_pool: interval(wilson(count.right, count.items)),
                 items: count.items,
                 on_hard: wilson(count.right_on_hard, count.hard).map(|found| interval(Some(found))),

@@ -16,7 +16,6 @@ use rayon::prelude::*;
 
 use super::plan::passed_over;
 use super::prepare::{all_described, made_by};
-use crate::config::class_names;
 use crate::domain::{
     DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PassedOver, PlanRow, Prediction, RunSpec,
 };
@@ -28,7 +27,7 @@ use crate::store::{StoreError, write_whole};
 use crate::work::Context;
 use groups::Groups;
 use people::people;
-use words::{category_name, interval, weights};
+use words::{category_name, interval, space_words, weights};
 
 pub use error::ReportError;
 
@@ -57,7 +56,7 @@ pub fn report(pool: &Pool, max_images: usize, path: &Path) -> Result<ReportResul
     let without_image = cards.iter().filter(|card| card.thumbnail_jpeg.is_empty()).count() as u64;
     let result = ReportResult { path: path.to_owned(), shown: cards.len() as u64, left_out, without_image };
     let people = people(pool)?;
-    write_whole(path, &page::render(&assemble(pool.spec(), figures, people, cards, left_out)))?;
+    write_whole(path, &page::render(&assemble(pool, figures, people, cards, left_out)))?;
     Ok(result)
 }
 
@@ -171,12 +170,13 @@ fn runtimes(ctx: &Context, names: &[String], shards: usize) -> Result<Vec<String
 }
 
 fn assemble(
-    spec: &RunSpec,
+    pool: &Pool,
     figures: Figures,
     people: Option<page::People>,
     cards: Vec<page::Card>,
     cards_left_out: u64,
 ) -> page::Report {
+    let spec = pool.spec();
     let names = spec.mine.select.surrogates.clone();
     let summary = &figures.summary;
     let needed = spec.mine.select.rule.needed(names.len());
@@ -189,8 +189,8 @@ fn assemble(
         hard_items: summary.hard(),
         dropped_items: figures.missing as u64,
         near_ties: summary.near_ties(),
-        surrogates: surrogate_rows(spec, &figures),
-        targets: figures.groups.target_rows(spec, &figures.target_runtimes),
+        surrogates: surrogate_rows(pool, &figures),
+        targets: figures.groups.target_rows(pool, &figures.target_runtimes),
         nuisances: figures.groups.nuisance_rows(names.len()),
         failures_histogram: summary.histogram().to_vec(),
         hard_from_failures: Some(needed),
@@ -200,7 +200,7 @@ fn assemble(
             both_wrong_same_class: summary.same_wrong(),
         },
         leave_one_out: leave_one_out(&names, summary),
-        confusions: confusions(spec, &figures, &names),
+        confusions: confusions(pool, &figures, &names),
         categories: (figures.categories.iter())
             .map(|(id, &(items, hard))| page::CategoryRow { name: category_name(spec, id), items, hard })
             .collect(),
@@ -235,14 +235,15 @@ fn bound(value: f64, none: f64) -> String {
     if value == none { "none".to_owned() } else { format!("at most {value}") }
 }
 
-fn surrogate_rows(spec: &RunSpec, figures: &Figures) -> Vec<page::SurrogateRow> {
+fn surrogate_rows(pool: &Pool, figures: &Figures) -> Vec<page::SurrogateRow> {
     let (items, hard) = (figures.summary.items(), figures.summary.hard());
     let mut rows = Vec::new();
-    for (bit, surrogate) in spec.voters().into_iter().enumerate() {
+    for (bit, surrogate) in pool.spec().voters().into_iter().enumerate() {
         let (correct, correct_on_hard) = figures.summary.correct(bit);
         rows.push(page::SurrogateRow {
             name: surrogate.name.clone(),
             weights_sha256: weights(surrogate),
+            space: space_words(pool, &surrogate.name),
             accuracy: interval(wilson(correct, items)),
             items,
             correct,
@@ -271,13 +272,14 @@ fn leave_one_out(names: &[String], summary: &Summary) -> Vec<page::LeaveOneOut> 
     rows
 }
 
-fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::Confusion> {
+fn confusions(pool: &Pool, figures: &Figures, names: &[String]) -> Vec<page::Confusion> {
+    let spec = pool.spec();
     let mut rows = Vec::with_capacity(figures.confusions.len());
     for ((category, class), &(items, bits)) in &figures.confusions {
         let gave_it = names.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
         rows.push(page::Confusion {
             label: category_name(spec, category),
-            predicted: class_name(*class),
+            predicted: pool.classes().agreed_name(spec, *class),
             items,
             surrogates: gave_it.map(|(_, name)| name.clone()).collect(),
         });
@@ -285,10 +287,6 @@ fn confusions(spec: &RunSpec, figures: &Figures, names: &[String]) -> Vec<page::
     rows.sort_by_key(|row| (std::cmp::Reverse(row.items), std::cmp::Reverse(row.surrogates.len())));
     rows.truncate(CONFUSIONS);
     rows
-}
-
-fn class_name(class: i32) -> String {
-    usize::try_from(class).ok().and_then(|class| class_names().get(class).copied()).unwrap_or("none").to_owned()
 }
 
 fn cards(pool: &Pool, hard: &[&HardRow]) -> Result<Vec<page::Card>, ReportError> {
@@ -344,7 +342,7 @@ fn card(
     let (mut targets, mut surrogates) = (Vec::new(), Vec::new());
     for (name, prediction) in predictions.get(&image.item_id).into_iter().flatten() {
         let of_kind = if spec.mine.targets.contains(name) { &mut targets } else { &mut surrogates };
-        of_kind.push(model_prediction(spec, name, prediction));
+        of_kind.push(model_prediction(pool, name, prediction));
     }
     page::Card {
         item_id: image.item_id.to_string(),
@@ -358,7 +356,7 @@ fn card(
         predictions: surrogates,
         targets,
         n_failed: hard.n_failed,
-        agreed_wrong: hard.agreed_wrong.map(|(class, count)| (class_name(class), count)),
+        agreed_wrong: (hard.agreed_wrong).map(|(class, count)| (pool.classes().agreed_name(spec, class), count)),
         near_tie: hard.near_tie,
         suspect_label: hard.agreed_wrong.is_some_and(|(_, count)| suspect(count, hard.n_failed)),
     }
@@ -381,12 +379,12 @@ fn suspect(agreeing: u32, failing: u32) -> bool {
     agreeing >= 2 && 4 * agreeing >= 3 * failing
 }
 
-fn model_prediction(spec: &RunSpec, name: &str, prediction: &Prediction) -> page::ModelPrediction {
-    let masked = spec.mine.select.label_space == LabelSpace::Masked;
+fn model_prediction(pool: &Pool, name: &str, prediction: &Prediction) -> page::ModelPrediction {
+    let masked = pool.spec().mine.select.label_space == LabelSpace::Masked;
     let said = if masked { prediction.masked } else { prediction.any };
     page::ModelPrediction {
         surrogate: name.to_owned(),
-        predicted: class_name(said.top1_id),
+        predicted: pool.space(name).map_or("none", |space| space.class_name(said.top1_id)).to_owned(),
         prob: said.top1_prob,
         true_prob: said.true_prob,
         true_rank: prediction.true_rank,

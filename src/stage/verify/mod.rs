@@ -10,7 +10,7 @@ mod verified;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{DropRow, RunSpec, Sha256, SurrogateModel};
+use crate::domain::{DropRow, RunSpec, Sha256};
 use crate::pool::{dropped_key, images_key, mining_key, plan_key, predictions_key, shard_ranges};
 use crate::stage::prepare::check_weights;
 use crate::store::{ShardRecord, StoreError};
@@ -120,11 +120,11 @@ impl Run<'_> {
 /// Compares the weights of the scorers, where they still are, with those that made the predictions.
 fn verify_weights(spec: &RunSpec, verified: &mut Verified) {
     for scorer in spec.scored() {
-        let SurrogateModel::Onnx(model) = &scorer.model else { continue };
-        if !model.weights.path.exists() {
+        let paths = scorer.model.paths();
+        if paths.is_empty() || !paths.iter().all(|path| path.exists()) {
             continue;
         }
-        if let Err(error) = check_weights(&scorer.name, model) {
+        if let Err(error) = check_weights(scorer) {
             let what =
                 "its predictions are of other weights; restore these, or run `hardset build` again to score anew";
             verified.problems.push(format!("{error}: {what}"));

@@ -83,11 +83,13 @@ pub fn mining(release: &Release) -> String {
             code(&surrogate.name),
             percent(surrogate.accuracy_on_pool),
             percent(surrogate.accuracy_on_release),
+            markdown(&format!("{} ({})", surrogate.space, count(surrogate.classes))),
             code(&surrogate.weights_sha256),
         ])
     };
     let rows: String = release.surrogates.iter().map(surrogate).collect();
-    let head = table_head(&["Surrogate", "Accuracy on the pool#", "On the release#", "Weights (SHA-256)"]);
+    let head =
+        table_head(&["Surrogate", "Accuracy on the pool#", "On the release#", "Class space", "Weights (SHA-256)"]);
     let body = format!(
         "{}\n\n{head}{rows}\nSurrogates are never targets: their scores here are low by construction. The mining is \
          {}.\n",

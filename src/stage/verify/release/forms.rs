@@ -10,8 +10,8 @@ use super::follow::{Followed, compare};
 use super::known::{Findings, Known};
 use super::row::Row;
 use super::sums::always_there;
-use crate::config::class_names;
-use crate::domain::{ColumnFacts, DataFileRecord, ReleaseForm};
+use crate::config::space_of;
+use crate::domain::{ClassSpace, ColumnFacts, DataFileRecord, ReleaseForm};
 use crate::render::release::{
     MetadataRow, QuestionRow, json_columns, labels_json, metadata_line, questions_csv, read_questions, sample_texts,
     stem,
@@ -23,7 +23,8 @@ use crate::store::TarFile;
 pub struct Forms<'a> {
     known: &'a Known<'a>,
     columns: &'a [ColumnFacts],
-    classes: Vec<&'static str>,
+    /// The class space of each surrogate.
+    spaces: Vec<ClassSpace>,
     metadata: Option<Followed>,
     tar: Option<TarFile<Followed>>,
     labels: Vec<(String, usize)>,
@@ -45,7 +46,7 @@ impl<'a> Forms<'a> {
         Self {
             known,
             columns,
-            classes: class_names(),
+            spaces: (known.recipe.voters().iter()).filter_map(|voter| space_of(known.recipe, &voter.space)).collect(),
             metadata: has(ReleaseForm::ImageFolder).then(|| Followed::open(known, metadata)).flatten(),
             tar: None,
             labels: Vec::new(),
@@ -140,7 +141,7 @@ impl<'a> Forms<'a> {
     fn question(&mut self, row: &Row, label: usize) {
         let Some(category) = self.known.recipe.categories.entries.get(label) else { return };
         let asked = Asked { path: row.path, category, top5: row.top5.clone() };
-        let question = question(&asked, &self.known.recipe.categories, &self.classes);
+        let question = question(&asked, &self.known.recipe.categories, &self.spaces.iter().collect::<Vec<_>>());
         let kind = row.path.split('/').next().unwrap_or_default();
         self.questions.entry(kind.to_owned()).or_default().push(question);
     }

@@ -1,19 +1,21 @@
-//! doctor: what this build and this machine can do, and whether a diffusion model works here.
+//! doctor: what this build and this machine can do, and whether a diffusion model or a surrogate works here.
 //!
 //! Does not print: `cli` does. Holds always: a missing library or GPU is a result, not an error, because this verb is
 //! what people run when something is missing.
+
+mod surrogate;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::prepare::{self, LibraryFile, PrepareError, find_library};
-use crate::domain::{Device, Precision};
-use crate::generator::{self, Benchmark, Compared};
+use crate::domain::{Compared, Device, Precision};
+use crate::generator::{self, Benchmark};
 use crate::onnx::{self, Runtime, RuntimeError, Survey};
+use crate::stage::prepare::{self, LibraryFile, PrepareError, find_library};
 use crate::work::Context;
 
-/// A diffusion model: its facts, and the results of its checks.
+/// A diffusion model or a surrogate: its facts, and the results of its checks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelReport {
     /// Facts about the model, as (name, value).
@@ -26,7 +28,7 @@ pub struct ModelReport {
     pub benchmark: Option<Benchmark>,
 }
 
-/// Describes the diffusion model in `folder`; compares it with `reference` and measures its speed (side in px, steps)
+/// Describes the diffusion model in `folder`, or the surrogate if it is a TOML file; compares it with `reference` and measures its speed (side in px, steps)
 /// if asked to.
 pub fn doctor_model(
     ctx: &Context,
@@ -35,6 +37,9 @@ pub fn doctor_model(
     precision: Precision,
     benchmark: Option<(u32, u32)>,
 ) -> Result<ModelReport, PrepareError> {
+    if folder.extension().is_some_and(|extension| extension == "toml") {
+        return surrogate::doctor(ctx, folder, reference, precision);
+    }
     let facts = generator::model_facts(folder)?;
     let means = prepare::asked_for(ctx)?;
     let ran = generator::model_engine(&means, precision)?;
