@@ -70,7 +70,8 @@ fn nuisance_images_show_their_category_and_fool_models_that_did_not_mine() {
     let Some(library) = library() else { return };
     let hardset = Hardset::new();
     let mixer = root().join("models/quickstart/surrogates/quick-mixer.toml");
-    let targets = format!("mine.targets=['{}', {}]", mixer.display(), judge());
+    let clip = root().join("models/quickstart/quick-clip/quick-clip.toml");
+    let targets = format!("mine.targets=['{}', '{}', {}]", mixer.display(), clip.display(), judge());
     let set = ["generate.pairs_per_category=8", "generate.images_per_prompt=1", &targets];
     let built = build(&hardset, &library, "run", &set).ok();
 
@@ -85,6 +86,10 @@ fn nuisance_images_show_their_category_and_fool_models_that_did_not_mine() {
     let fifth = right(&hardset, "run", "quick-mixer");
     let on_hard: Vec<bool> = fifth.iter().zip(&hard).filter(|(_, hard)| **hard).map(|(right, _)| *right).collect();
     assert!(share(&on_hard) <= share(&fifth) - 0.25, "{} on the pool, {} on hard", share(&fifth), share(&on_hard));
+
+    // Asked for the categories by name, the small CLIP sees through the nuisances that fool classifiers.
+    let asked = right(&hardset, "run", "quick-clip");
+    assert!(asked.len() == 96 && share(&asked) >= 0.9, "{} of what is asked by name", share(&asked));
 
     assert!(built.stdout.trim_end().lines().any(|line| line.contains("run/report/index.html")), "{}", built.stdout);
     let page = fs::read_to_string(hardset.path("run/report/index.html")).expect("there is a report");
@@ -130,8 +135,8 @@ fn a_missing_library_is_said_before_any_image_is_made() {
 #[test]
 fn weights_of_our_own_stay_small() {
     let sizes = |name: &str| common::sizes(&root().join("models/quickstart").join(name));
-    let [diffusion, classifiers, judge] = ["quick-diffusion", "surrogates", "judge"].map(sizes);
-    let all: u64 = [&diffusion, &classifiers, &judge].into_iter().flatten().sum();
+    let [diffusion, classifiers, judge, clip] = ["quick-diffusion", "surrogates", "judge", "quick-clip"].map(sizes);
+    let all: u64 = [&diffusion, &classifiers, &judge, &clip].into_iter().flatten().sum();
     assert!(all <= 25_000_000, "{all} bytes; git keeps every version");
     assert!(diffusion.iter().sum::<u64>() <= 16_000_000 && classifiers.iter().all(|size| *size <= 1_500_000));
 }

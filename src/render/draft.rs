@@ -60,7 +60,9 @@ pub fn preprocess(geometry: &Geometry) -> String {
         Resize::None => "\"none\"".to_owned(),
     };
     let antialias = if geometry.antialias { "" } else { ", antialias = false" };
-    let crop = if geometry.crop == Crop::Floor { ", crop = \"floor\"" } else { "" };
+    // Where nothing is spare, nothing is rounded.
+    let has_spare = geometry.resize != Resize::Squash(geometry.crop_px);
+    let crop = if geometry.crop == Crop::Floor && has_spare { ", crop = \"floor\"" } else { "" };
     let (filter, crop_px) = (filter(geometry.interpolation), geometry.crop_px);
     format!("{{ resize = {resize}, interpolation = \"{filter}\"{antialias}, crop_px = {crop_px}{crop} }}")
 }

@@ -45,9 +45,9 @@ impl Beside {
         };
         let config = json("config.json")?.unwrap_or_default();
         let preprocessor = json("preprocessor_config.json")?;
-        let open_clip = json("open_clip_config.json")?.or_else(|| json("open_clip_model_config.json").ok().flatten());
+        let open_clip = json("open_clip_config.json")?;
         let said = preprocessor.as_ref().and_then(transformers::preprocess);
-        let said = said.or_else(|| timm::preprocess(&config));
+        let said = said.or_else(|| timm::preprocess(preprocessor.as_ref()?)).or_else(|| timm::preprocess(&config));
         let said = said.or_else(|| open_clip.as_ref().and_then(open_clip::preprocess));
         let tokenizer = [json("tokenizer.json")?, json("tokenizer_config.json")?, json("special_tokens_map.json")?];
         let text = words::facts(&config, open_clip.as_ref(), &tokenizer);

@@ -51,6 +51,9 @@ const CLASSES: [Class; 15] = [
 
 /// What the file says; `None` if it is not about pictures.
 pub(super) fn preprocess(file: &Value) -> Option<SaidPreprocess> {
+    if file.get("pretrained_cfg").is_some() {
+        return None;
+    }
     let full = ["image_processor_type", "feature_extractor_type"].iter().find_map(|key| file.get(*key)?.as_str());
     if full.is_none() && !["size", "image_mean", "resample"].iter().any(|key| file.get(*key).is_some()) {
         return None;
@@ -255,5 +258,7 @@ mod tests {
         assert!(clip(r#""resample": 5"#).contains("does not have"));
         assert!(clip(r#""size": {"longest_edge": 9}"#).contains("cannot do"));
         assert_eq!(preprocess(&serde_json::json!({"sampling_rate": 16000})), None);
+        // timm's own file under transformers' name.
+        assert_eq!(preprocess(&serde_json::json!({"image_processor_type": "x", "pretrained_cfg": {}})), None);
     }
 }

@@ -64,8 +64,7 @@ pub(super) fn said_geometry(said: &SaidPreprocess, side_px: u32) -> Option<Geome
         Resize::None => true,
     })?;
     let interpolation = said.interpolation.unwrap_or(Interpolation::Bilinear);
-    let is_whole = matches!(resize, Resize::Squash(px) if px == crop_px);
-    let crop = if said.floor_crop && !is_whole { Crop::Floor } else { Crop::Round };
+    let crop = if said.floor_crop { Crop::Floor } else { Crop::Round };
     Some(Geometry { resize, interpolation, antialias: true, crop_px, crop })
 }
 

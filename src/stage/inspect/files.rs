@@ -37,7 +37,8 @@ pub(super) fn find(path: &Path) -> Result<ModelFiles, InspectError> {
     };
     let mut folders = vec![folder.clone()];
     if folder.file_name().is_some_and(|name| name == "onnx") {
-        folders.push(folder.join(".."));
+        let outer = folder.parent().filter(|outer| !outer.as_os_str().is_empty());
+        folders.push(outer.unwrap_or(Path::new(".")).to_owned());
     }
     let tower = |kind: &str, other: &str| {
         let name = path.file_name()?.to_str()?;

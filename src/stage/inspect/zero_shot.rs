@@ -171,7 +171,12 @@ fn output(towers: &Towers<'_>) -> Vec<DraftLine> {
             "{what} is in no file here (it is in the weights of the whole model, model.safetensors); {usual} is usual"
         )
     };
-    let mut lines = vec![kind];
+    let space = DraftLine::new("space", quoted("categories")).asking([
+        "it is asked for the names of the recipe's categories; for those of a list of classes write its name, such as \
+         imagenet-1k"
+            .to_owned(),
+    ]);
+    let mut lines = vec![kind, space];
     lines.push(match scale {
         Some(scale) => DraftLine::new("scale", short(scale)).noting("exp(logit_scale) of the weights"),
         None => DraftLine::new("scale", number(usual_scale)).asking([absent("exp(logit_scale)", usual_scale)]),
