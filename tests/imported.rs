@@ -65,11 +65,11 @@ fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn npz(arrays: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
+fn npz(arrays: &[(&str, Vec<u8>)], method: ::zip::CompressionMethod) -> Vec<u8> {
     use std::io::Write as _;
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut archive = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in arrays {
-        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        let options = ::zip::write::SimpleFileOptions::default().compression_method(method);
         archive.start_file(format!("{name}.npy"), options).unwrap();
         archive.write_all(bytes).unwrap();
     }
@@ -80,7 +80,7 @@ fn all_logits() -> Vec<f32> {
     (0..IMAGES).flat_map(|item| (0..12).map(move |class| logit(item, class))).collect()
 }
 
-fn archive(method: zip::CompressionMethod) -> Vec<u8> {
+fn archive(method: ::zip::CompressionMethod) -> Vec<u8> {
     let items: Vec<u8> = (0..IMAGES as i64).flat_map(i64::to_le_bytes).collect();
     let logits: Vec<u8> = all_logits().iter().flat_map(|x| x.to_le_bytes()).collect();
     npz(&[("item", npy("<i8", "(12,)", &items)), ("logits", npy("<f4", "(12, 12)", &logits))], method)
@@ -113,8 +113,8 @@ fn all_forms_of_a_file_give_the_same_predictions() {
         ("c.txt", utf_16),
         ("d.parquet", parquet(&mut frame())),
         ("e.parquet", parquet(&mut frame_of_lists())),
-        ("f.npz", archive(zip::CompressionMethod::Stored)),
-        ("g.npz", archive(zip::CompressionMethod::Deflated)),
+        ("f.npz", archive(::zip::CompressionMethod::Stored)),
+        ("g.npz", archive(::zip::CompressionMethod::Deflated)),
     ];
     let mut first: Option<Vec<Prediction>> = None;
     for (file, bytes) in forms {
@@ -198,7 +198,7 @@ fn a_file_that_cannot_be_used_is_refused_with_what_to_do() {
     check("a.parquet", b"PAR1 and nothing else PAR1", LOGITS, &["a.parquet"]);
     check("a.npz", b"PK and nothing else", LOGITS, &["a.npz", "numpy.savez"]);
     check("a.npy", &npy("<f4", "(1,)", &[0; 4]), LOGITS, &["one array without the names of its images"]);
-    let objects = npz(&[("path", npy("|O", "(1,)", &[0; 8]))], zip::CompressionMethod::Stored);
+    let objects = npz(&[("path", npy("|O", "(1,)", &[0; 8]))], ::zip::CompressionMethod::Stored);
     check("a.npz", &objects, LOGITS, &["array `path`", "not objects"]);
     let hardset = program("a.csv", &good, "kind = \"logits\", classes = 12");
     hardset.line("build p.toml --run-dir run").refused(2, &["mine.toml", "output.classes", "is not needed"]);

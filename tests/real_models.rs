@@ -65,7 +65,7 @@ impl Real {
 
     /// All predictions of one surrogate: the photograph's name, its five classes and their probabilities, and whether
     /// the first is right.
-    fn predictions(&self, model: &str) -> BTreeMap<String, ([i32; 5], [f32; 5], bool)> {
+    fn predictions(&self, model: &str) -> BTreeMap<String, (Vec<i32>, Vec<f32>, bool)> {
         let plan = table(&self.hardset.path("run/plan.parquet"));
         let ids = plan.column("item_id").and_then(|ids| ids.u32()).expect("a plan has ids");
         let names: BTreeMap<u32, String> = ids.into_no_null_iter().zip(strings(&plan, "source")).collect();

@@ -1,7 +1,7 @@
 //! Lists of classes, and which of their classes count as right for each category.
 //!
-//! A list is a TOML (`classes = ["cat", …]`, or `{ id, name }` for each), a text with a name in each line, or a JSON: an
-//! array of names, or an object by index, as `id2label` of a model's config.json and Keras's class index are.
+//! A list is a TOML (`classes = ["cat", …]`, or `{ id, name }` for each), a text with a name in each line, or a JSON:
+//! an array of names, or an object by index, as `id2label` of a model's config.json and Keras's class index are.
 //!
 //! Holds always: a class that a file names is one class, because a name that two classes have would be given to either;
 //! ImageNet's words, which repeat `crane` and `maillot`, are told apart by their WordNet ids.

@@ -104,7 +104,8 @@ fn key(columns: &[ColumnInfo]) -> Result<(KeyKind, usize), String> {
         }
     }
     Err(format!(
-        "it has no column that names the image; known names are sha256, path, file, image and item_id; its columns are {}",
+        "it has no column that names the image; known names are sha256, path, file, image and item_id; its columns are \
+         {}",
         some_names(columns)
     ))
 }
@@ -134,8 +135,8 @@ fn all(columns: &[ColumnInfo], model: &ImportedModel, names: &ClassNames, key: u
     }
     let (count, all) = (missing.len(), names.len());
     Err(format!(
-        "it has no column for {count} of the {all} classes ({}{}); it needs one for each, named by index, id or name, or \
-         a column of lists such as `logits`; its columns are {}. For the likeliest classes alone, write output.kind = \
+        "it has no column for {count} of the {all} classes ({}{}); it needs one for each, named by index, id or name, \
+         or a column of lists such as `logits`; its columns are {}. For the likeliest classes alone, write output.kind = \
          \"top-k\"",
         missing[..count.min(NAMED)].join(", "),
         if count > NAMED { ", …" } else { "" },

@@ -1,7 +1,7 @@
 //! Files of predictions that other programs have made: Parquet, CSV, and numpy's archives -> rows of scores.
 //!
-//! Does not know which images there are: the caller matches rows to items. Holds always: a file is read once, in blocks,
-//! because it may be larger than the memory; a row that cannot be used costs itself, and says why.
+//! Does not know which images there are: the caller matches rows to items. Holds always: a file is read once, in
+//! blocks, because it may be larger than the memory; a row that cannot be used costs itself, and says why.
 
 mod blocks;
 mod class_names;

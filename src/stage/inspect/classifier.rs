@@ -166,7 +166,8 @@ fn output(known: &Known<'_>, from: Option<&Path>) -> DraftLine {
     }
     if offset > 0 && known.chosen().is_none() {
         line = line.asking([format!(
-            "{} classes are ImageNet's {} and {offset} more: in front of them (offset = {offset}) or behind (offset = 0)?",
+            "{} classes are ImageNet's {} and {offset} more: in front of them (offset = {offset}) or behind (offset \
+             = 0)?",
             looked.classes,
             class_names().len()
         )]);

@@ -129,7 +129,8 @@ pub fn adopt(stored: &RunSpec, spec: &RunSpec, run: &str) -> Result<(), PrepareE
     }
 }
 
-/// Whether both are the same categories; comments in their file, and what they accept in other class spaces, may differ.
+/// Whether both are the same categories; comments in their file, and what they accept in other class spaces, may
+/// differ.
 fn are_same(a: &CategorySet, b: &CategorySet) -> bool {
     a.name == b.name && a.identity() == b.identity()
 }
