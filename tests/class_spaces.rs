@@ -136,7 +136,7 @@ fn a_scorer_of_another_space_comes_to_a_run_that_is_there() {
 fn lists_that_do_not_fit_are_refused_with_what_to_do() {
     let check = |list: &str, text: &str, parts: &[&str]| {
         let hardset = Hardset::new();
-        hardset.write("p.toml", recipe("\"./tiny.toml\""));
+        hardset.write("p.toml", recipe("\"fake-a\", \"./tiny.toml\""));
         hardset.write(list, text);
         products(&hardset, list);
         hardset.line("plan p.toml --run-dir run").refused(2, parts);
@@ -151,7 +151,7 @@ fn lists_that_do_not_fit_are_refused_with_what_to_do() {
         NAMES.map(|name| if name == "vase" { "jug" } else { name })
     );
     let hardset = Hardset::new();
-    hardset.write("p.toml", recipe("\"./tiny.toml\""));
+    hardset.write("p.toml", recipe("\"fake-a\", \"./tiny.toml\""));
     hardset.write("l.toml", mapped);
     products(&hardset, "l.toml");
     hardset.line("plan p.toml --dry-run").ok();

@@ -228,7 +228,7 @@ fn messages_say_what_to_write_and_nothing_of_the_librarys_source() {
     let wide = linear(-1, 1001).output("logits", Type::F32, &[-1, 1001]).finish();
     check(&wide, &toml, &["it gives 1001 numbers", "output.classes = 1001 and output.offset = 1"]);
     let ten = linear(-1, 10).output("logits", Type::F32, &[-1, 10]).finish();
-    check(&ten, &toml, &["it gives 10 numbers", "ImageNet's 1000 classes"]);
+    check(&ten, &toml, &["it gives 10 numbers", "the list of its classes (output.space)"]);
     let mut new = good(-1);
     assert_eq!(new[..2], [8, 6], "the version of the format comes first");
     new[1] = 99;

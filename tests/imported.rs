@@ -159,6 +159,91 @@ fn the_likeliest_classes_alone_are_enough() {
 }
 
 #[test]
+fn the_likeliest_classes_may_stand_in_any_order() {
+    // Twenty columns, the likeliest class last, as numpy's argpartition gives them; sixteen are kept.
+    let mut text = "item_id".to_owned();
+    (1..=20).for_each(|rank| write!(text, ",top{rank},prob{rank}").unwrap());
+    for item in 0..IMAGES {
+        write!(text, "\n{item}").unwrap();
+        (0..19).for_each(|rank| write!(text, ",{},0.001", 100 + rank).unwrap());
+        write!(text, ",{},0.9", 500 + item).unwrap();
+    }
+    let hardset = program("top.csv", &text, "kind = \"top-k\"");
+    hardset.line("build p.toml --run-dir run").ok();
+    for (item, row) in predictions(&hardset).iter().enumerate() {
+        assert_eq!((row.any.top1_id, row.any.top1_prob), (500 + item as i32, 0.9));
+    }
+}
+
+#[test]
+fn a_file_of_a_few_images_costs_the_others_alone() {
+    let mut text = "item_id,prediction,prob\n0,bench,nan\n".to_owned();
+    (8..IMAGES).for_each(|item| writeln!(text, "{item},mug,0.5").unwrap());
+    let hardset = program("few.csv", &text, "kind = \"top-k\", space = \"categories\"");
+    hardset.write("p.toml", RECIPE.replace("categories = ", "shard_items = 4\ncategories = "));
+    let run = hardset.line("build p.toml --run-dir run").expect(3);
+    assert!(run.stdout.contains("8 item(s) lost"), "{}", run.stdout);
+    let hardset =
+        program("none.csv", "item_id,prediction,prob\n0,bench,nan\n", "kind = \"top-k\", space = \"categories\"");
+    hardset.line("build p.toml --run-dir run").refused(2, &["no row of", "can be used", "not a finite number"]);
+}
+
+#[test]
+fn a_number_that_is_one_class_by_name_and_another_by_index_is_refused() {
+    let hardset = program("a.csv", "item_id,prediction\n0,1\n", "kind = \"top-k\", space = \"./l.toml\"");
+    let names: Vec<String> = (0..12).map(|class: u32| (11 - class).to_string()).collect();
+    let accepts: Vec<String> = [
+        "bench",
+        "bucket",
+        "chair",
+        "desk_lamp",
+        "hammer",
+        "mug",
+        "plate",
+        "teapot",
+        "umbrella",
+        "vase",
+        "wheel",
+        "wine_bottle",
+    ]
+    .iter()
+    .zip(0..)
+    .map(|(id, class): (&&str, u32)| format!("{id} = [{class}]"))
+    .collect();
+    hardset.write("l.toml", format!("classes = {names:?}\naccepts = {{ {} }}", accepts.join(", ")));
+    hardset
+        .line("build p.toml --run-dir run")
+        .refused(2, &["a.csv", "is the name of class", "the index of another one"]);
+}
+
+#[test]
+fn headers_that_ask_for_too_much_memory_are_refused() {
+    let items: Vec<u8> = (0..IMAGES as i64).flat_map(i64::to_le_bytes).collect();
+    let good = npy("<i8", "(12,)", &items);
+    for (descr, shape) in [("<f4", "(12, 1099511627776)"), ("<f4", "(12, 4611686018427387904)"), ("<f8", "(12, 12)")] {
+        let bytes =
+            npz(&[("item", good.clone()), ("logits", npy(descr, shape, &[0; 64]))], ::zip::CompressionMethod::Stored);
+        let hardset = program("a.npz", bytes, LOGITS);
+        hardset.line("build p.toml --run-dir run").refused(2, &["a.npz", "array `logits`", "not so many bytes"]);
+    }
+    let texts = npy("<U65536", "(12,)", &[0; 64]);
+    let bytes = npz(
+        &[("path", texts), ("item", good), ("logits", npy("<f4", "(12, 12)", &[0; 576]))],
+        ::zip::CompressionMethod::Deflated,
+    );
+    program("a.npz", bytes, LOGITS).line("build p.toml --run-dir run").refused(2, &["a.npz"]);
+}
+
+#[test]
+fn a_quote_that_nobody_closes_does_not_take_the_memory() {
+    let mut text = csv(',');
+    text += "\n3,\"";
+    text.extend(std::iter::repeat_n("x,y\n", 6 << 20));
+    let hardset = program("a.csv", text, LOGITS);
+    hardset.line("build p.toml --run-dir run").refused(2, &["a.csv", "is a quote opened and not closed?"]);
+}
+
+#[test]
 fn a_bad_row_costs_its_own_image() {
     let good = csv(',');
     let check = |text: &str, reason: &str| {
@@ -192,14 +277,19 @@ fn a_file_that_cannot_be_used_is_refused_with_what_to_do() {
     check("a.csv", good.replace("item_id", "id").as_bytes(), LOGITS, &["no column that names the image", "`id`"]);
     let paths = "path,prediction\nphotos/1.jpg,mug\n";
     let top = "kind = \"top-k\", space = \"categories\"";
-    check("a.csv", paths.as_bytes(), top, &["no row of", "the first one names `photos/1.jpg`"]);
+    check("a.csv", paths.as_bytes(), top, &["a.csv", "names images by their paths", "add a column item_id"]);
+    let items = "item_id,prediction\n99,mug\n";
+    check("a.csv", items.as_bytes(), top, &["no row of", "the first one names `99` (row 2), and `0` would be one"]);
     let logits = "kind = \"probabilities\", space = \"categories\"";
-    check("a.csv", good.as_bytes(), logits, &["failed on every image", "is output.kind \"logits\"?"]);
+    check("a.csv", good.as_bytes(), logits, &["can be used", "is output.kind \"logits\"?"]);
     check("a.parquet", b"PAR1 and nothing else PAR1", LOGITS, &["a.parquet"]);
     check("a.npz", b"PK and nothing else", LOGITS, &["a.npz", "numpy.savez"]);
     check("a.npy", &npy("<f4", "(1,)", &[0; 4]), LOGITS, &["one array without the names of its images"]);
-    let objects = npz(&[("path", npy("|O", "(1,)", &[0; 8]))], ::zip::CompressionMethod::Stored);
-    check("a.npz", &objects, LOGITS, &["array `path`", "not objects"]);
+    let logits = npy("|O", "(12, 12)", &[0; 8]);
+    let items: Vec<u8> = (0..IMAGES as i64).flat_map(i64::to_le_bytes).collect();
+    let objects = [("item", npy("<i8", "(12,)", &items)), ("logits", logits), ("meta", npy("|O", "()", &[0; 8]))];
+    let objects = npz(&objects, ::zip::CompressionMethod::Stored);
+    check("a.npz", &objects, "kind = \"logits\", space = \"categories\", name = \"logits\"", &["`logits`"]);
     let hardset = program("a.csv", &good, "kind = \"logits\", classes = 12");
     hardset.line("build p.toml --run-dir run").refused(2, &["mine.toml", "output.classes", "is not needed"]);
     let hardset = program("a.csv", &good, LOGITS);

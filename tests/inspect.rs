@@ -86,7 +86,12 @@ fn probabilities_and_a_background_class_are_seen() {
     bench.hardset.write("few/net.onnx", tiny_probabilities(2));
     bench.hardset.write("few/config.json", r#"{"id2label": {"0": "safe", "1": "not safe"}}"#);
     let shown = bench.line("model inspect few").ok().stdout;
-    assert!(shown.contains("2 classes (\"safe\", \"not safe\", …)") && shown.contains("space = "), "{shown}");
+    assert!(shown.contains("classes = 2, space = \"few/config.json\""), "{shown}");
+    let (toml, _) = bench.draft("few");
+    bench.hardset.write("few/few.toml", toml::to_string(&toml).unwrap().replace("few/", "./"));
+    bench.hardset.write("few/config.json", r#"{"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}"#);
+    let shown = bench.line("model inspect few").ok().stdout;
+    assert!(shown.contains("2 classes") && shown.contains("space = \"categories\""), "{shown}");
 }
 
 #[test]

@@ -177,6 +177,7 @@ fn mine(error: &MineError) -> u8 {
         | MineError::Table(_)
         | MineError::OtherDevice { .. }
         | MineError::NoRowMatches { .. }
+        | MineError::NoRowFits { .. }
         | MineError::AllFailed { .. } => BAD_INPUT,
         MineError::Import { source, .. } => match source {
             ImportError::Read { .. } => MISSING,

@@ -15,6 +15,11 @@ pub trait Blocks {
     /// The next block: the selected columns, all of one length; `None` after the last.
     fn next(&mut self) -> Result<Option<Vec<Cells>>, ImportError>;
 
+    /// The lines of the rows of the last block, in a file that has lines.
+    fn lines(&self) -> &[u64] {
+        &[]
+    }
+
     /// The number by which people know the first row.
     fn first_row(&self) -> u64;
 }

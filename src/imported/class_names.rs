@@ -60,6 +60,22 @@ impl ClassNames {
         }
     }
 
+    /// An error if a number could be the name of one class and the index of another.
+    pub fn unmistakable(&self) -> Result<(), String> {
+        for (name, class) in &self.by_name {
+            let index = name.parse().ok().and_then(|index| self.index(index));
+            if let (Some(class), Some(other)) = (class, index)
+                && other != Named::Class(*class)
+            {
+                return Err(format!(
+                    "it names classes, but `{name}` is the name of class {class} and the index of another one in this \
+                     class space: give the classes other names in their list, or write scores of all classes as lists"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The class with this index in the file.
     pub fn index(&self, index: usize) -> Option<Named> {
         if index < self.offset {

@@ -57,6 +57,13 @@ pub enum ScoreColumns {
     TopLists(usize, Option<usize>),
 }
 
+impl ScoreColumns {
+    /// Whether classes are named, in cells or by columns, and not by their place in a list.
+    pub fn are_named(&self) -> bool {
+        !matches!(self, Self::List(_))
+    }
+}
+
 impl Layout {
     /// Finds the columns of a file; the error says what is missing.
     pub fn of(columns: &[ColumnInfo], model: &ImportedModel, names: &ClassNames) -> Result<Self, String> {
@@ -136,8 +143,8 @@ fn all(columns: &[ColumnInfo], model: &ImportedModel, names: &ClassNames, key: u
     let (count, all) = (missing.len(), names.len());
     Err(format!(
         "it has no column for {count} of the {all} classes ({}{}); it needs one for each, named by index, id or name, \
-         or a column of lists such as `logits`; its columns are {}. For the likeliest classes alone, write output.kind = \
-         \"top-k\"",
+         or a column of lists such as `logits`; its columns are {}. For the likeliest classes alone, write \
+         output.kind = \"top-k\"",
         missing[..count.min(NAMED)].join(", "),
         if count > NAMED { ", …" } else { "" },
         some_names(columns)

@@ -61,7 +61,7 @@ pub enum RowProblem {
         wanted: usize,
     },
     /// A class is not one of the space.
-    #[error("its class number {0} of the likeliest is no class of the space")]
+    #[error("its class number {0} of the likeliest is no class of the space, or two classes have that name")]
     UnknownClass(usize),
     /// A class is listed twice.
     #[error("it lists class {0} twice")]
@@ -85,6 +85,9 @@ impl ScoreFile {
         let blocks = blocks_of(path)?;
         let names = ClassNames::of(space, model.offset);
         let layout = Layout::of(blocks.columns(), model, &names)
+            .and_then(
+                |layout| if layout.scores.are_named() { names.unmistakable().map(|()| layout) } else { Ok(layout) },
+            )
             .map_err(|problem| ImportError::file(&path.display().to_string(), problem))?;
         Ok(Self { blocks, layout, names })
     }
@@ -105,7 +108,7 @@ impl ScoreFile {
     /// Gives all rows to `each`, in the file's order, until it fails.
     pub fn read<E: From<ImportError>>(mut self, mut each: impl FnMut(&ScoreRow) -> Result<(), E>) -> Result<(), E> {
         self.blocks.select(self.layout.wanted())?;
-        let mut number = self.blocks.first_row();
+        let mut next = self.blocks.first_row();
         let (mut all, mut listed) = (Vec::new(), Vec::new());
         while let Some(block) = self.blocks.next()? {
             let Some((Cells::Text(keys), columns)) = block.split_first() else { return Ok(()) };
@@ -121,8 +124,9 @@ impl ScoreFile {
                         top(list_cells(columns, at), &self.names, &mut listed).map(|()| RowScores::Listed(&listed))
                     }
                 };
+                let number = self.blocks.lines().get(at).copied().unwrap_or(next);
                 each(&ScoreRow { number, key, scores })?;
-                number += 1;
+                next += 1;
             }
         }
         Ok(())
@@ -222,6 +226,8 @@ fn top(cells: Vec<TopCell>, names: &ClassNames, listed: &mut Vec<(u32, f32)>) ->
         }
         listed.push((class, score));
     }
+    // Programs list the likeliest classes in any order; of equal ones the first stays first.
+    listed.sort_by(|a, b| b.1.total_cmp(&a.1));
     listed.truncate(MOST_LISTED);
     if listed.is_empty() { Err(RowProblem::Nothing) } else { Ok(()) }
 }

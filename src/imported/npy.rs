@@ -83,9 +83,9 @@ impl Header {
         Ok(Self { element, is_fortran, shape: shape.collect::<Result<_, _>>()? })
     }
 
-    /// Elements of a row.
-    pub fn row_length(&self) -> u64 {
-        self.shape.iter().skip(1).product()
+    /// Elements of a row; `None` if no number holds them.
+    pub fn row_length(&self) -> Option<u64> {
+        self.shape.iter().skip(1).try_fold(1_u64, |length, axis| length.checked_mul(*axis))
     }
 }
 
@@ -126,17 +126,21 @@ impl Element {
             Self::Number { kind, bytes: size, is_little } => {
                 bytes.chunks_exact(size).map(|element| number(kind, element, is_little) as f32).collect()
             }
-            Self::Text { .. } => self.texts(bytes).iter().map(|text| text.parse().unwrap_or(f32::NAN)).collect(),
+            Self::Text { .. } => self
+                .texts(bytes, bytes.len() / self.bytes().max(1))
+                .iter()
+                .map(|text| text.parse().unwrap_or(f32::NAN))
+                .collect(),
         }
     }
 
-    /// All elements as texts; whole numbers as their digits.
-    pub fn texts(self, bytes: &[u8]) -> Vec<String> {
+    /// All `count` elements as texts; whole numbers as their digits.
+    pub fn texts(self, bytes: &[u8], count: usize) -> Vec<String> {
         match self {
             Self::Number { kind, bytes: size, is_little } => {
                 bytes.chunks_exact(size).map(|element| number(kind, element, is_little).to_string()).collect()
             }
-            Self::Text { length: 0, .. } => Vec::new(),
+            Self::Text { length: 0, .. } => vec![String::new(); count],
             Self::Text { is_unicode: false, .. } => {
                 let text = |element: &[u8]| String::from_utf8_lossy(element).trim_end_matches('\0').to_owned();
                 bytes.chunks_exact(self.bytes()).map(text).collect()
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn headers_are_read_as_numpy_writes_them() {
         let header = Header::parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n").unwrap();
-        assert_eq!((header.shape.clone(), header.is_fortran, header.row_length()), (vec![3, 4], false, 4));
+        assert_eq!((header.shape.clone(), header.is_fortran, header.row_length()), (vec![3, 4], false, Some(4)));
         let header = Header::parse("{'descr': '|S12', 'fortran_order': True, 'shape': (7,), }").unwrap();
         assert_eq!((header.shape, header.is_fortran, header.element.bytes()), (vec![7], true, 12));
         for wrong in ["", "{'descr': '<f4'}", "{'descr': '|O', 'fortran_order': False, 'shape': (3,), }"] {
@@ -194,7 +198,10 @@ mod tests {
         assert_eq!(of("<f2", &f16::from_f32(0.25).to_le_bytes()), [0.25]);
         assert_eq!(of("<i2", &(-3_i16).to_le_bytes()), [-3.0]);
         assert_eq!(of("|u1", &[200, 1]), [200.0, 1.0]);
-        let texts = |descr: &str, bytes: &[u8]| Element::parse(descr).unwrap().texts(bytes);
+        let texts = |descr: &str, bytes: &[u8]| {
+            let element = Element::parse(descr).unwrap();
+            element.texts(bytes, bytes.len() / element.bytes().max(1))
+        };
         assert_eq!(texts("<i8", &16_777_217_i64.to_le_bytes()), ["16777217"]);
         assert_eq!(texts("|S3", b"ab\0abc"), ["ab", "abc"]);
         let unicode: Vec<u8> = ['\u{e9}', '\0'].iter().flat_map(|&letter| (letter as u32).to_le_bytes()).collect();

@@ -15,8 +15,10 @@ use super::layout::Wanted;
 use super::npy::{Element, Header};
 use crate::input::{CellKind, Cells, ColumnInfo};
 
-/// Numbers in a block, about.
-const NUMBERS: usize = 1 << 20;
+/// Bytes in a block of all arrays, about.
+const BLOCK_BYTES: u64 = 8 << 20;
+/// Most bytes in a row of an array.
+const ROW_BYTES: u64 = 16 << 20;
 
 /// See the module.
 pub struct NpzBlocks {
@@ -30,7 +32,10 @@ pub struct NpzBlocks {
 
 /// An array of the archive.
 struct Array {
-    header: Header,
+    /// What it says of itself, or why that cannot be read.
+    header: Result<Header, String>,
+    /// Bytes from its header on.
+    whole: u64,
     /// Where its bytes, as they are stored, begin and how many there are.
     start: u64,
     stored: u64,
@@ -62,12 +67,13 @@ impl NpzBlocks {
                 other => return Err(broken(format!("array `{name}` is compressed by {other}"))),
             };
             let start = entry.data_start().ok_or_else(|| broken(format!("array `{name}` has no place")))?;
-            let stored = entry.compressed_size();
+            let (stored, whole) = (entry.compressed_size(), entry.size());
             drop(entry);
             let mut bytes = stream(path, start, stored, is_deflated)?;
-            let header = Header::read(&mut bytes).map_err(|problem| broken(format!("array `{name}` {problem}")))?;
-            columns.push(ColumnInfo { name, is_list: header.shape.len() == 2 });
-            arrays.push(Array { header, start, stored, is_deflated });
+            // An array that nobody needs may be of any type.
+            let header = Header::read(&mut bytes);
+            columns.push(ColumnInfo { name, is_list: header.as_ref().is_ok_and(|header| header.shape.len() == 2) });
+            arrays.push(Array { header, whole, start, stored, is_deflated });
         }
         Ok(Self { path: path.to_owned(), arrays, columns, open: Vec::new(), rows_left: 0, rows_in_block: 1 })
     }
@@ -92,34 +98,48 @@ impl Blocks for NpzBlocks {
 
     fn select(&mut self, wanted: Vec<Wanted>) -> Result<(), ImportError> {
         let mut rows: Option<(u64, &str)> = None;
-        let mut width = 1;
+        let mut row_bytes = 1;
         for (place, kind) in wanted {
             let (array, name) = (&self.arrays[place], self.columns[place].name.as_str());
             let refuse = |problem: String| Err(ImportError::file(&self.file(), format!("array `{name}` {problem}")));
-            let count = array.header.shape.first().copied().unwrap_or(0);
-            if !(1..=2).contains(&array.header.shape.len()) {
-                return refuse(format!("has {} axes; one row for each image has one or two", array.header.shape.len()));
+            let header = match &array.header {
+                Ok(header) => header,
+                Err(problem) => return refuse(problem.clone()),
+            };
+            let count = header.shape.first().copied().unwrap_or(0);
+            if !(1..=2).contains(&header.shape.len()) {
+                return refuse(format!("has {} axes; one row for each image has one or two", header.shape.len()));
             }
-            if array.header.is_fortran && array.header.shape.len() == 2 {
+            if header.is_fortran && header.shape.len() == 2 {
                 return refuse("is stored column by column; save numpy.ascontiguousarray of it".to_owned());
             }
-            if let (CellKind::Number | CellKind::Numbers, Element::Text { .. }) = (kind, array.header.element) {
+            if let (CellKind::Number | CellKind::Numbers, Element::Text { .. }) = (kind, header.element) {
                 return refuse("has texts where numbers should be".to_owned());
             }
+            let of_row = header.row_length().and_then(|length| length.checked_mul(header.element.bytes() as u64));
+            let of_all = of_row.and_then(|bytes| bytes.checked_mul(count));
+            let Some(of_row) =
+                of_row.filter(|bytes| *bytes <= ROW_BYTES && of_all.is_some_and(|all| all <= array.whole))
+            else {
+                return refuse(format!(
+                    "has the shape {:?}, but not so many bytes; write the file again",
+                    header.shape
+                ));
+            };
             match rows {
                 Some((others, other)) if others != count => {
                     return refuse(format!("has {count} rows, but `{other}` has {others}"));
                 }
                 _ => rows = Some((count, name)),
             }
-            width = width.max(array.header.row_length() as usize);
+            row_bytes += of_row;
             let mut bytes = stream(&self.path, array.start, array.stored, array.is_deflated)?;
             // It was read once already.
             let _header = Header::read(&mut bytes);
-            self.open.push(OpenArray { header: array.header.clone(), kind, bytes });
+            self.open.push(OpenArray { header: header.clone(), kind, bytes });
         }
         self.rows_left = rows.map_or(0, |(rows, _)| rows);
-        self.rows_in_block = (NUMBERS / width).max(1);
+        self.rows_in_block = (BLOCK_BYTES / row_bytes).max(1) as usize;
         Ok(())
     }
 
@@ -132,20 +152,21 @@ impl Blocks for NpzBlocks {
         let file = self.file();
         let mut cells = Vec::with_capacity(self.open.len());
         for array in &mut self.open {
-            let length = array.header.row_length() as usize;
+            // Checked when it was selected.
+            let length = array.header.row_length().unwrap_or(0) as usize;
             let mut bytes = vec![0; rows * length * array.header.element.bytes()];
             array.bytes.read_exact(&mut bytes).map_err(ImportError::read(&file))?;
             let element = array.header.element;
             cells.push(match array.kind {
-                CellKind::Text => Cells::Text(element.texts(&bytes)),
+                CellKind::Text => Cells::Text(element.texts(&bytes, rows * length)),
                 CellKind::Number => Cells::Number(element.numbers(&bytes)),
                 CellKind::Texts => {
-                    let all = element.texts(&bytes);
-                    Cells::Texts(all.chunks(length.max(1)).map(<[String]>::to_vec).collect())
+                    let all = element.texts(&bytes, rows * length);
+                    Cells::Texts(in_rows(&all, rows, length))
                 }
                 CellKind::Numbers => {
                     let all = element.numbers(&bytes);
-                    Cells::Numbers(all.chunks(length.max(1)).map(<[f32]>::to_vec).collect())
+                    Cells::Numbers(in_rows(&all, rows, length))
                 }
             });
         }
@@ -156,4 +177,9 @@ impl Blocks for NpzBlocks {
     fn first_row(&self) -> u64 {
         0
     }
+}
+
+/// `rows` rows of `length` elements each, which may be none.
+fn in_rows<T: Clone>(all: &[T], rows: usize, length: usize) -> Vec<Vec<T>> {
+    (0..rows).map(|row| all[row * length..(row + 1) * length].to_vec()).collect()
 }

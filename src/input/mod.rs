@@ -5,6 +5,7 @@
 
 mod columns;
 mod delimited;
+mod guard;
 
 use std::fs::{File, FileType, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -12,6 +13,7 @@ use std::path::Path;
 
 pub use columns::{CellKind, Cells, ColumnInfo, comparable_path};
 pub use delimited::{Delimited, NotText, cell, text_with_gaps};
+pub use guard::caught;
 
 const MIB: u64 = 1 << 20;
 

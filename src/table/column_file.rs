@@ -9,7 +9,7 @@ use polars::io::parquet::metadata::FileMetadataRef;
 use polars::prelude::*;
 
 use super::frame::{self, TableError};
-use crate::input::{CellKind, Cells, ColumnInfo};
+use crate::input::{CellKind, Cells, ColumnInfo, caught};
 
 /// Cells in a block, about.
 const CELLS: usize = 1 << 22;
@@ -25,9 +25,7 @@ pub struct ColumnFile {
 impl ColumnFile {
     /// Reads the footer of the file at `path`.
     pub fn open(path: &Path) -> Result<Self, TableError> {
-        let not_one = |source| TableError::NotParquet { file: path.display().to_string(), source };
-        let metadata = frame::metadata(path)?;
-        let head = frame::read_head(path).map_err(not_one)?;
+        let (metadata, head) = guarded(path, || Ok((frame::metadata_of(path)?, frame::read_head(path)?)))?;
         let types = head.columns().iter().map(|column| (column.name().to_string(), column.dtype().clone())).collect();
         let mut file = Self { path: path.to_owned(), metadata, types, blocks: Vec::new().into_iter() };
         file.blocks = file.cut().into_iter();
@@ -58,11 +56,21 @@ impl ColumnFile {
     pub fn next(&mut self, wanted: &[(usize, CellKind)]) -> Result<Option<Vec<Cells>>, TableError> {
         let Some(rows) = self.blocks.next() else { return Ok(None) };
         let names: Vec<&str> = wanted.iter().map(|(place, _)| self.types[*place].0.as_str()).collect();
-        let frame = frame::read_slice(&self.path, &self.metadata, &names, rows)?;
-        let cells = || -> PolarsResult<Vec<Cells>> {
+        let read = || -> PolarsResult<Vec<Cells>> {
+            let frame = frame::slice_of(&self.path, &self.metadata, &names, rows)?;
             wanted.iter().map(|(place, kind)| cells(frame.column(&self.types[*place].0)?, *kind)).collect()
         };
-        cells().map(Some).map_err(|source| TableError::NotParquet { file: self.path.display().to_string(), source })
+        guarded(&self.path, read).map(Some)
+    }
+}
+
+/// Reads a part of a file that people gave: polars breaks down on damaged bytes, and on types of columns that this
+/// program is built without (lists of a fixed size, numbers of 16 bits, decimals, maps), also if nobody asks for them.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> PolarsResult<T>) -> Result<T, TableError> {
+    let file = path.display().to_string();
+    match caught(read) {
+        Ok(read) => read.map_err(|source| TableError::NotParquet { file, problem: source.to_string() }),
+        Err(problem) => Err(TableError::NotParquet { file, problem }),
     }
 }
 

@@ -31,12 +31,15 @@ pub enum TableError {
         source: PolarsError,
     },
     /// A file that people gave is no Parquet file, or has a column that cannot be read.
-    #[error("{file} cannot be read as Parquet ({source}); write it again")]
+    #[error(
+        "{file} cannot be read as Parquet ({problem}); if it is whole, write it with columns of text, whole numbers, \
+         float32 or float64, or lists of these, and without others (lists of a fixed size, float16, decimals, maps)"
+    )]
     NotParquet {
         /// The file.
         file: String,
         /// The cause.
-        source: PolarsError,
+        problem: String,
     },
     /// Encoding failed, or writing on a full disk.
     #[error("cannot encode table: {0}")]
@@ -163,6 +166,11 @@ pub(super) fn metadata(path: &Path) -> Result<FileMetadataRef, TableError> {
     metadata.map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 
+/// The same of a file that people gave.
+pub(super) fn metadata_of(path: &Path) -> PolarsResult<FileMetadataRef> {
+    ParquetReader::new(File::open(path)?).get_metadata().cloned()
+}
+
 /// No row of a file: its columns with their types.
 pub(super) fn read_head(path: &Path) -> PolarsResult<DataFrame> {
     ParquetReader::new(File::open(path)?).with_slice(Some((0, 0))).finish()
@@ -175,14 +183,24 @@ pub(super) fn read_slice(
     columns: &[&str],
     range: Range<usize>,
 ) -> Result<DataFrame, TableError> {
-    let mut reader = ParquetReader::new(open(path)?);
+    slice_of(path, metadata, columns, range)
+        .map_err(|source| TableError::Read { file: path.display().to_string(), source })
+}
+
+/// The same of a file that people gave.
+pub(super) fn slice_of(
+    path: &Path,
+    metadata: &FileMetadataRef,
+    columns: &[&str],
+    range: Range<usize>,
+) -> PolarsResult<DataFrame> {
+    let mut reader = ParquetReader::new(File::open(path)?);
     reader.set_metadata(metadata.clone());
     reader
         .with_columns(Some(columns.iter().map(|&column| column.to_owned()).collect()))
         .with_slice(Some((range.start, range.len())))
         .set_rechunk(true)
         .finish()
-        .map_err(|source| TableError::Read { file: path.display().to_string(), source })
 }
 
 fn open(path: &Path) -> Result<File, TableError> {

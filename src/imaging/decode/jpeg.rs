@@ -12,10 +12,10 @@ use std::io::{self, BufRead, Read};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::guard::caught;
 use super::scans::{MOST_SCANS, scans};
 use crate::imaging::limits::{DecodeError, DecodeLimits};
 use crate::imaging::pixels::RgbImage;
+use crate::input::caught;
 
 /// See [`super::decode()`].
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, DecodeError> {

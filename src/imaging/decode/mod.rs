@@ -9,7 +9,7 @@
 
 mod chunks;
 mod frames;
-mod guard;
+
 mod jpeg;
 mod png;
 mod raster;
@@ -50,7 +50,7 @@ fn guarded<T>(
 ) -> Result<T, DecodeError> {
     let format = identify(bytes, limits)?;
     let panicked = |said: String| DecodeError::corrupt(format.name(), format!("its decoder broke down: {said}"));
-    guard::caught(|| decoder(format)).unwrap_or_else(|said| Err(panicked(said)))
+    crate::input::caught(|| decoder(format)).unwrap_or_else(|said| Err(panicked(said)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -313,7 +313,10 @@ fn the_bias_of_the_surrogates_is_the_first_limit() {
 #[test]
 fn every_surrogate_stands_in_the_card_with_its_hash() {
     let card = card(&release("plain"));
-    assert!(card.contains(&format!("| `resnet50` | 78.1\u{a0}% | – | `{}` |", "ab".repeat(32))), "{card}");
+    assert!(
+        card.contains(&format!("| `resnet50` | 78.1\u{a0}% | – | imagenet-1k (1,000) | `{}` |", "ab".repeat(32))),
+        "{card}"
+    );
 }
 
 #[test]

@@ -32,10 +32,22 @@ pub enum MineError {
         /// The cause.
         source: ImportError,
     },
+    /// No row of a file of predictions can be used.
+    #[error(
+        "surrogate `{name}`: no row of {file} can be used ({reason}); the file, or what the TOML says of it, is wrong"
+    )]
+    NoRowFits {
+        /// The surrogate.
+        name: String,
+        /// The file.
+        file: String,
+        /// The reason for one of them.
+        reason: String,
+    },
     /// A file of predictions has no row for any image.
     #[error(
-        "surrogate `{name}`: no row of {file} is of an image of this run; the first one names `{key}`, and `{wanted}` \
-         would be one: write the paths as they are below the folder of images, or the SHA-256 of the files"
+        "surrogate `{name}`: no row of {file} is of an image of this run; the first one names {key}, and `{wanted}` would \
+         be one: {remedy}"
     )]
     NoRowMatches {
         /// The surrogate.
@@ -46,6 +58,8 @@ pub enum MineError {
         key: String,
         /// What would be right.
         wanted: String,
+        /// What to write.
+        remedy: &'static str,
     },
     /// A table cannot be read or written.
     #[error(transparent)]
@@ -72,7 +86,9 @@ pub enum MineError {
         folder: String,
     },
     /// Every image of a shard failed for one surrogate.
-    #[error("surrogate `{name}` failed on every image of shard {shard} ({reason}); {remedy}")]
+    #[error(
+        "surrogate `{name}` failed on every image of shard {shard} ({reason}); its weights or preprocessing are wrong"
+    )]
     AllFailed {
         /// The surrogate.
         name: String,
@@ -80,7 +96,5 @@ pub enum MineError {
         shard: usize,
         /// The reason for the first image.
         reason: String,
-        /// What may be wrong.
-        remedy: &'static str,
     },
 }

@@ -31,14 +31,45 @@ pub struct Imported {
     rows: Vec<u32>,
     /// By item: what is wrong with its rows.
     problems: BTreeMap<u32, String>,
+    sums: Sums,
+}
+
+/// Sums of rows that are declared as probabilities of one choice.
+#[derive(Default)]
+struct Sums {
+    rows: u64,
+    total: f64,
+}
+
+impl Sums {
+    fn add(&mut self, sum: f64) {
+        self.rows += 1;
+        self.total += sum;
+    }
+
+    fn note(&self, name: &str) -> Option<String> {
+        let mean = self.total / self.rows.max(1) as f64;
+        (self.rows > 0 && !(0.9..=1.1).contains(&mean)).then(|| {
+            format!(
+                "warning: surrogate `{name}`: the probabilities of an image sum to {mean:.2} on average, not to 1; are \
+                 they logits, or those of a sigmoid? true_prob, margin and near ties are not to be trusted"
+            )
+        })
+    }
 }
 
 impl Imported {
     /// Reads the file of the scorer `name`.
     pub fn read(pool: &Pool, name: &str, model: &ImportedModel, space: &ClassSpace) -> Result<Self, MineError> {
         let ctx = pool.ctx();
-        let file =
-            ScoreFile::open(model, space).map_err(|source| MineError::Import { name: name.to_owned(), source })?;
+        let path = model.file.path.display().to_string();
+        let refuse = |source: ImportError| MineError::Import { name: name.to_owned(), source };
+        let file = ScoreFile::open(model, space).map_err(refuse)?;
+        if file.key() == KeyKind::Path && source(&pool.spec().generate).folder().is_none() {
+            let problem = "it names images by their paths, but the images of this run have none of their own: add a \
+                           column item_id, or sha256 of the image";
+            return Err(refuse(ImportError::File { file: path, problem: problem.to_owned() }));
+        }
         let keys = Keys::of(pool, file.key())?;
         let width = match model.scores {
             ImportedScores::TopK => 2 * MOST_LISTED,
@@ -52,8 +83,8 @@ impl Imported {
             scratch: Scratch::create(ctx.run.path(), 4 * width)?,
             rows: vec![0; keys.items],
             problems: BTreeMap::new(),
+            sums: Sums::default(),
         };
-        let path = model.file.path.display().to_string();
         ctx.progress.note(&format!("reading the predictions of {name} from {path}"));
         let mut strangers = Strangers::default();
         file.read(|row| {
@@ -76,11 +107,22 @@ impl Imported {
         })?;
         imported.scratch.flush()?;
         if imported.rows.iter().all(|&row| row == 0) && imported.problems.is_empty() {
-            let (key, wanted) = (strangers.first(), keys.example.clone());
-            return Err(MineError::NoRowMatches { name: name.to_owned(), file: path, key, wanted });
+            let (key, wanted, remedy) = (strangers.first(), keys.example.clone(), keys.remedy());
+            return Err(MineError::NoRowMatches { name: name.to_owned(), file: path, key, wanted, remedy });
         }
+        if let Some(reason) = imported.no_row_fits() {
+            return Err(MineError::NoRowFits { name: name.to_owned(), file: path, reason });
+        }
+        imported.sums.note(name).iter().for_each(|note| ctx.progress.note(note));
         strangers.note(&path).iter().for_each(|note| ctx.progress.note(note));
         Ok(imported)
+    }
+
+    /// What is wrong with one of the rows, if no item has a row that can be used.
+    fn no_row_fits(&self) -> Option<String> {
+        let usable = |(item, row): (usize, &u32)| *row != 0 && !self.problems.contains_key(&(item as u32));
+        let (_, problem) = self.problems.first_key_value()?;
+        (!self.rows.iter().enumerate().any(usable)).then(|| problem.clone())
     }
 
     /// Keeps the scores of a row.
@@ -103,6 +145,9 @@ impl Imported {
                 return Ok(());
             }
         };
+        if let (Ok(RowScores::All(probs)), ImportedScores::Probabilities) = (&row.scores, self.scores) {
+            self.sums.add(probs.iter().map(|prob| f64::from(*prob)).sum());
+        }
         if let Some(problem) = self.no_probability(&row.scores) {
             self.problems.insert(item, format!("row {}: {problem}", row.number));
         }
@@ -226,6 +271,14 @@ impl Keys {
         }
         keys.sorted.sort_unstable();
         Ok(keys)
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self.kind {
+            KeyKind::Sha256 => "sha256 is the hash of an image's file, 64 digits",
+            KeyKind::Path => "write the paths as they are below the folder of images, or the SHA-256 of the files",
+            KeyKind::Item => "item_id is the number of the item in the plan of this run, from 0",
+        }
     }
 
     fn key_of_image(&self, row: &ImageRow) -> [u8; 16] {

@@ -211,9 +211,14 @@ impl Score<'_> {
                 place.insert(Imported::read(self.run, &surrogate.name, model, self.judges[at].space())?)
             }
         };
-        let scores = imported.scores(images)?;
         let judge = &self.judges[at];
-        Ok(images.iter().zip(scores).map(|(row, scores)| judge.predict(row, scores, labels)).collect())
+        let mut predictions = Vec::with_capacity(images.len());
+        // Scores of many classes take more memory than what follows from them.
+        for stretch in images.chunks(STRETCH) {
+            let scores = imported.scores(stretch)?;
+            predictions.extend(stretch.iter().zip(scores).map(|(row, scores)| judge.predict(row, scores, labels)));
+        }
+        Ok(predictions)
     }
 
     /// Loads the runtime and the pending surrogates when the first is needed; mining again by another rule needs
@@ -405,15 +410,11 @@ impl Score<'_> {
             lost.push(DropRow { item_id: image.item_id, stage, source: image.path.clone(), reason });
         }
         rows.kept = kept.len() as u64;
-        if rows.failed > 0 && kept.is_empty() && !self.proven[at] {
+        // Of an imported scorer the whole file was looked at.
+        let is_imported = self.surrogates[at].model.is_imported();
+        if rows.failed > 0 && kept.is_empty() && !self.proven[at] && !is_imported {
             let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
-            let remedy = match self.surrogates[at].model {
-                SurrogateModel::Imported(_) => "its file of predictions, or what its TOML says of it, is wrong",
-                SurrogateModel::Fake(_) | SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => {
-                    "its weights or preprocessing are wrong"
-                }
-            };
-            return Err(MineError::AllFailed { name: name.clone(), shard, reason, remedy });
+            return Err(MineError::AllFailed { name: name.clone(), shard, reason });
         }
         let facts = match &self.surrogates[at].model {
             SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),

@@ -84,7 +84,7 @@ pub fn mining(release: &Release) -> String {
             percent(surrogate.accuracy_on_pool),
             percent(surrogate.accuracy_on_release),
             markdown(&format!("{} ({})", surrogate.space, count(surrogate.classes))),
-            code(&surrogate.weights_sha256),
+            code(&surrogate.weights_sha256) + if surrogate.is_imported { " (imported predictions)" } else { "" },
         ])
     };
     let rows: String = release.surrogates.iter().map(surrogate).collect();

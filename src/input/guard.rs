@@ -1,4 +1,5 @@
-//! Runs a decoder so that nothing it does to a file reaches the rest of the program: a panic becomes a reason.
+//! Runs a decoder, or a reader of tables, so that nothing it does to a file reaches the rest of the program: a panic
+//! becomes a reason.
 //!
 //! Does not bound time or memory: limits of sizes and of scans do, before the work begins.
 //! Holds always: the message of a panic in here is not printed, because a broken picture is an everyday thing and has
@@ -15,7 +16,7 @@ thread_local! {
 }
 
 /// What `work` returns, or what its panic said. `work` must leave nothing half-changed that is used afterwards.
-pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static QUIET: Once = Once::new();
     QUIET.call_once(keep_quiet_inside);
     let outer = INSIDE.replace(true);
