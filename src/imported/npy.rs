@@ -10,8 +10,8 @@ const HEADER_BYTES: usize = 1 << 16;
 /// What an array says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
-    /// Type of its elements.
-    pub element: Element,
+    /// Type of its elements, or why they cannot be read.
+    pub element: Result<Element, String>,
     /// Whether the first axis changes fastest.
     pub is_fortran: bool,
     /// Length of each axis.
@@ -75,7 +75,7 @@ impl Header {
         };
         let wrong = || format!("has a header that cannot be read: {}", text.trim());
         let descr = after("descr").and_then(|rest| rest.strip_prefix('\'')).and_then(|rest| rest.split('\'').next());
-        let element = Element::parse(descr.ok_or_else(wrong)?)?;
+        let element = Element::parse(descr.ok_or_else(wrong)?);
         let is_fortran = after("fortran_order").ok_or_else(wrong)?.starts_with("True");
         let shape = after("shape").and_then(|rest| rest.strip_prefix('(')).and_then(|rest| rest.split(')').next());
         let axes = shape.ok_or_else(wrong)?.split(',').map(str::trim).filter(|axis| !axis.is_empty());
@@ -184,8 +184,10 @@ mod tests {
         let header = Header::parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n").unwrap();
         assert_eq!((header.shape.clone(), header.is_fortran, header.row_length()), (vec![3, 4], false, Some(4)));
         let header = Header::parse("{'descr': '|S12', 'fortran_order': True, 'shape': (7,), }").unwrap();
-        assert_eq!((header.shape, header.is_fortran, header.element.bytes()), (vec![7], true, 12));
-        for wrong in ["", "{'descr': '<f4'}", "{'descr': '|O', 'fortran_order': False, 'shape': (3,), }"] {
+        assert_eq!((header.shape, header.is_fortran, header.element.unwrap().bytes()), (vec![7], true, 12));
+        let objects = Header::parse("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }").unwrap();
+        assert!(objects.element.is_err() && objects.shape == [3]);
+        for wrong in ["", "{'descr': '<f4'}"] {
             assert!(Header::parse(wrong).is_err(), "{wrong}");
         }
     }

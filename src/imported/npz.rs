@@ -44,7 +44,9 @@ struct Array {
 
 /// An array that is being read.
 struct OpenArray {
-    header: Header,
+    /// Elements of a row.
+    length: usize,
+    element: Element,
     kind: CellKind,
     bytes: Box<dyn Read>,
 }
@@ -106,6 +108,10 @@ impl Blocks for NpzBlocks {
                 Ok(header) => header,
                 Err(problem) => return refuse(problem.clone()),
             };
+            let element = match &header.element {
+                Ok(element) => *element,
+                Err(problem) => return refuse(problem.clone()),
+            };
             let count = header.shape.first().copied().unwrap_or(0);
             if !(1..=2).contains(&header.shape.len()) {
                 return refuse(format!("has {} axes; one row for each image has one or two", header.shape.len()));
@@ -113,10 +119,10 @@ impl Blocks for NpzBlocks {
             if header.is_fortran && header.shape.len() == 2 {
                 return refuse("is stored column by column; save numpy.ascontiguousarray of it".to_owned());
             }
-            if let (CellKind::Number | CellKind::Numbers, Element::Text { .. }) = (kind, header.element) {
+            if let (CellKind::Number | CellKind::Numbers, Element::Text { .. }) = (kind, element) {
                 return refuse("has texts where numbers should be".to_owned());
             }
-            let of_row = header.row_length().and_then(|length| length.checked_mul(header.element.bytes() as u64));
+            let of_row = header.row_length().and_then(|length| length.checked_mul(element.bytes() as u64));
             let of_all = of_row.and_then(|bytes| bytes.checked_mul(count));
             let Some(of_row) =
                 of_row.filter(|bytes| *bytes <= ROW_BYTES && of_all.is_some_and(|all| all <= array.whole))
@@ -136,7 +142,7 @@ impl Blocks for NpzBlocks {
             let mut bytes = stream(&self.path, array.start, array.stored, array.is_deflated)?;
             // It was read once already.
             let _header = Header::read(&mut bytes);
-            self.open.push(OpenArray { header: header.clone(), kind, bytes });
+            self.open.push(OpenArray { length: header.row_length().unwrap_or(0) as usize, element, kind, bytes });
         }
         self.rows_left = rows.map_or(0, |(rows, _)| rows);
         self.rows_in_block = (BLOCK_BYTES / row_bytes).max(1) as usize;
@@ -152,11 +158,9 @@ impl Blocks for NpzBlocks {
         let file = self.file();
         let mut cells = Vec::with_capacity(self.open.len());
         for array in &mut self.open {
-            // Checked when it was selected.
-            let length = array.header.row_length().unwrap_or(0) as usize;
-            let mut bytes = vec![0; rows * length * array.header.element.bytes()];
+            let (length, element) = (array.length, array.element);
+            let mut bytes = vec![0; rows * length * element.bytes()];
             array.bytes.read_exact(&mut bytes).map_err(ImportError::read(&file))?;
-            let element = array.header.element;
             cells.push(match array.kind {
                 CellKind::Text => Cells::Text(element.texts(&bytes, rows * length)),
                 CellKind::Number => Cells::Number(element.numbers(&bytes)),

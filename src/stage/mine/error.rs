@@ -46,8 +46,8 @@ pub enum MineError {
     },
     /// A file of predictions has no row for any image.
     #[error(
-        "surrogate `{name}`: no row of {file} is of an image of this run; the first one names {key}, and `{wanted}` would \
-         be one: {remedy}"
+        "surrogate `{name}`: no row of {file} is of an image of this run; the first one names {key}, and `{wanted}` \
+         would be one: {remedy}"
     )]
     NoRowMatches {
         /// The surrogate.

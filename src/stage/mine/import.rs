@@ -120,9 +120,13 @@ impl Imported {
 
     /// What is wrong with one of the rows, if no item has a row that can be used.
     fn no_row_fits(&self) -> Option<String> {
-        let usable = |(item, row): (usize, &u32)| *row != 0 && !self.problems.contains_key(&(item as u32));
         let (_, problem) = self.problems.first_key_value()?;
-        (!self.rows.iter().enumerate().any(usable)).then(|| problem.clone())
+        for (item, row) in self.rows.iter().enumerate() {
+            if *row != 0 && !self.problems.contains_key(&(item as u32)) {
+                return None;
+            }
+        }
+        Some(problem.clone())
     }
 
     /// Keeps the scores of a row.

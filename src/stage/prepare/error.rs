@@ -59,8 +59,8 @@ pub enum PrepareError {
     },
     /// Two lists of classes have one name.
     #[error(
-        "two lists of classes are called `{space}`, which is the stem of their files, and differ, or a category accepts \
-         other classes of it now: rename the newer file, or start a new run"
+        "two lists of classes are called `{space}`, which is the stem of their files, and differ, or a category \
+         accepts other classes of it now: rename the newer file, or start a new run"
     )]
     OtherClasses {
         /// Their name.
