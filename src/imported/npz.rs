@@ -1,7 +1,7 @@
 //! numpy's archive of arrays (`savez`, `savez_compressed`) in blocks of rows: an array of one axis is a column, one of
 //! two axes a column of lists.
 //!
-//! Source of the format: NEP 1 (https://numpy.org/neps/nep-0001-npy-format.html).
+//! Source of the format: NEP 1 <https://numpy.org/neps/nep-0001-npy-format.html>.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
