@@ -210,11 +210,6 @@ impl From<JsonClass> for Class {
 }
 
 impl ClassList {
-    /// How many classes it has.
-    pub fn count(&self) -> usize {
-        self.classes.len()
-    }
-
     /// Its readable names.
     pub fn names(&self) -> Vec<String> {
         self.classes.iter().map(|class| class.name().to_owned()).collect()

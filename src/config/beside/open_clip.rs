@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::said::{CLIP_MEAN_STD, SaidPreprocess, filter_named, px, three};
+use super::said::{CLIP_MEAN_STD, SaidPreprocess, filter_named, numbers_of, px};
 use crate::domain::{ChannelOrder, Interpolation, Resize};
 
 /// What the file says; `None` without its `preprocess_cfg` and `model_cfg`.
@@ -33,9 +33,7 @@ pub(super) fn preprocess(file: &Value) -> Option<SaidPreprocess> {
     });
     let filter = own.get("interpolation").and_then(Value::as_str).unwrap_or("bicubic");
     said.interpolation = filter_named(filter).or(Some(Interpolation::Bicubic));
-    let [mean, std] = CLIP_MEAN_STD;
-    let mean = three(own.get("mean")).unwrap_or(mean);
-    said.numbers = Some((1.0 / 255.0, mean, three(own.get("std")).unwrap_or(std)));
+    said.numbers = Some(numbers_of(own, CLIP_MEAN_STD));
     said.channels = Some(ChannelOrder::Rgb);
     Some(said)
 }

@@ -37,6 +37,13 @@ pub(super) fn px(value: Option<&Value>) -> Option<u32> {
     value?.as_f64().filter(|px| (1.0..=8192.0).contains(px)).map(|px| px as u32)
 }
 
+/// Scale, mean and std of a file with `mean` and `std` for pixels of 0 to 1; `usual`: those that stand for what is left
+/// out.
+pub(super) fn numbers_of(own: &Value, usual: [[f64; 3]; 2]) -> (f64, [f64; 3], [f64; 3]) {
+    let [mean, std] = usual;
+    (1.0 / 255.0, three(own.get("mean")).unwrap_or(mean), three(own.get("std")).unwrap_or(std))
+}
+
 /// Three numbers; one number or a list of one stands for all.
 pub(super) fn three(value: Option<&Value>) -> Option<[f64; 3]> {
     match value? {

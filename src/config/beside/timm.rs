@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::said::{IMAGENET_MEAN_STD, SaidPreprocess, filter_named, px, three};
+use super::said::{IMAGENET_MEAN_STD, SaidPreprocess, filter_named, numbers_of, px};
 use crate::domain::{ChannelOrder, Interpolation, Resize};
 
 const CROP_SHARE: f64 = 0.875;
@@ -45,9 +45,7 @@ pub(super) fn preprocess(config: &Value) -> Option<SaidPreprocess> {
     if said.interpolation.is_none() {
         said.doubts.push(format!("its interpolation {} is not known here", own["interpolation"]));
     }
-    let [mean, std] = IMAGENET_MEAN_STD;
-    let mean = three(own.get("mean")).unwrap_or(mean);
-    said.numbers = Some((1.0 / 255.0, mean, three(own.get("std")).unwrap_or(std)));
+    said.numbers = Some(numbers_of(own, IMAGENET_MEAN_STD));
     said.channels = Some(ChannelOrder::Rgb);
     Some(said)
 }
