@@ -9,6 +9,7 @@ mod class_space;
 mod compared;
 mod diffusion;
 mod draft;
+mod evaluation;
 mod format;
 mod geometry;
 mod graph;
@@ -43,6 +44,10 @@ pub use class_space::{CATEGORIES, ClassSpace, IMAGENET_1K};
 pub use compared::Compared;
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use draft::{Draft, DraftLine, DraftTable};
+pub use evaluation::{
+    Agreement, Comparison, EvaluationRecord, Figure, LineRecord, Metric, MinerRecord, MinerRow, NotScored, PoolRecord,
+    PoolRole, ResultRow, TargetRecord, TargetResults,
+};
 pub use format::FormatVersion;
 pub use geometry::{Crop, Geometry, Interpolation, Resize};
 pub use graph::{ChannelOrder, Dtype, InputSpec, Layout, OnnxGraph};

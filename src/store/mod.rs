@@ -16,6 +16,7 @@
 mod atomic;
 mod ballots;
 mod error;
+mod evaluation_dir;
 mod hand_out;
 mod hashing;
 mod if_any;
@@ -41,6 +42,7 @@ mod unit;
 pub use atomic::{PendingFile, write_whole};
 pub use ballots::{BallotChange, Ballots, HandedOut, PersonProgress, read_ballots};
 pub use error::StoreError;
+pub use evaluation_dir::{EVALUATION_FORMAT, EvaluationDir, write_if_changed};
 pub use hand_out::HandOut;
 pub use hashing::{hash_file, hash_once};
 pub use inside::is_inside;

@@ -7,21 +7,25 @@
 mod answers;
 mod column_file;
 mod dropped;
+mod figures;
 mod frame;
 mod images;
 mod mined;
 mod plan;
 mod predictions;
 mod release;
+mod results;
 mod tasks;
 mod verdicts;
 
 pub use column_file::ColumnFile;
+pub use figures::{encode_agreements, encode_comparisons, encode_figures};
 pub use frame::{TableError, limit_threads};
 pub use images::ImagePaths;
 pub use mined::{EncodedChunk, MinedChunk, MinedColumns, MinedWriter, read_hard};
 pub use plan::{PlanSlice, PlanTable};
 pub use release::{ReleaseFile, ReleaseRowCheck, ReleaseWriter};
+pub use results::{PoolColumns, ResultColumns, SpaceColumns};
 
 /// `answers/<input>.parquet`.
 pub mod answers_table {
@@ -38,6 +42,10 @@ pub mod images_table {
 /// `predictions/<surrogate>/NNN/NNNNNN.HASH.parquet`.
 pub mod predictions_table {
     pub use super::predictions::{Votes, decode, encode, read_votes};
+}
+/// `results/<target>/NNNNN.parquet` and `surrogates.parquet` of an evaluation.
+pub mod results_table {
+    pub use super::results::{decode_miners, encode, encode_miners};
 }
 /// `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`.
 pub mod tasks_table {

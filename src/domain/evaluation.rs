@@ -1,0 +1,306 @@
+//! The nouns of an evaluation: targets on a pool of images, and every figure that follows.
+//!
+//! Does not compute anything: `stats` does. Holds always: a figure says its target, label space, group, denominator and
+//! the method of its interval, because a score without them cannot be compared with another.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FormatVersion, ItemId, LabelSpace, Prediction, Sha256};
+
+/// `evaluation.toml`: what was evaluated, and how; no path, host or clock, so that it may be published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// Version of the layout of an evaluation.
+    pub format: FormatVersion,
+    /// Name and version of the program that made it.
+    pub tool: String,
+    /// The label spaces, of which the first one orders the leaderboard.
+    pub label_spaces: Vec<LabelSpace>,
+    /// Two targets are equivalent if their accuracies differ by less than this, in (0, 1).
+    pub margin: f64,
+    /// The target against which corruption errors and changes are stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    /// The line of standard models for effective robustness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineRecord>,
+    /// The images.
+    pub pool: PoolRecord,
+    /// Images of the same categories as models know them, of which the drop is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<PoolRecord>,
+    /// Images of none of the categories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ood: Option<PoolRecord>,
+    /// The targets, by name.
+    #[serde(default)]
+    pub targets: Vec<TargetRecord>,
+    /// Who mined the pool: wrong by construction, and never ranked.
+    #[serde(default)]
+    pub surrogates: Vec<MinerRecord>,
+}
+
+/// What a pool is for in an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PoolRole {
+    /// The images on which targets are ranked.
+    Pool,
+    /// The same categories as models know them.
+    Clean,
+    /// None of the categories.
+    Ood,
+}
+
+impl PoolRole {
+    /// The name of its folders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Clean => "clean",
+            Self::Ood => "ood",
+        }
+    }
+}
+
+/// A pool of images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolRecord {
+    /// Its name.
+    pub name: String,
+    /// Its version, if it is a release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it is: a release, a run, or the layout of its folder.
+    pub layout: String,
+    /// Hash of a release's `SHA256SUMS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums_sha256: Option<Sha256>,
+    /// Hash of the images' hashes and labels: equal for equal images, wherever they are.
+    pub images_sha256: Sha256,
+    /// Its images.
+    pub images: u64,
+    /// Its set of categories.
+    pub categories: String,
+    /// How many there are.
+    pub category_count: u64,
+    /// Identity of the set: ids and accepted classes.
+    pub categories_sha256: Sha256,
+    /// The side of images that are not resized again, in px.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared_px: Option<u32>,
+}
+
+/// A target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// Its name.
+    pub name: String,
+    /// Hash of its weights; `None` for a fake one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<Sha256>,
+    /// What it is: `onnx`, `zero-shot`, `imported` or `fake`.
+    pub kind: String,
+    /// The name of its class space.
+    pub class_space: String,
+    /// How many classes it has.
+    pub classes: u64,
+    /// From a picture to its input, in words; empty where another program saw the pictures.
+    pub preprocessing: String,
+    /// What made its predictions.
+    pub runtime: String,
+}
+
+/// A surrogate that mined the pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MinerRecord {
+    /// Its name.
+    pub name: String,
+    /// Hash of its weights; `None` for a fake one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<Sha256>,
+    /// The name of its class space.
+    pub class_space: String,
+}
+
+/// A table of standard models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRecord {
+    /// Its name: `imagenet-testbed`, or the file's.
+    pub name: String,
+    /// Hash of the table.
+    pub sha256: Sha256,
+    /// The column of the shift.
+    pub shift: String,
+    /// The column of the standard set.
+    pub standard: String,
+}
+
+/// One image of a pool, and what a target made of it: a row of `results/<target>/NNNNN.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultRow {
+    /// Its number in the pool.
+    pub item_id: ItemId,
+    /// Its path in the pool.
+    pub path: String,
+    /// Its hash; `None` if it could not be read.
+    pub sha256: Option<Sha256>,
+    /// Id of its category.
+    pub category: String,
+    /// Kind of nuisance, or of corruption.
+    pub kind: Option<String>,
+    /// Nuisance, or severity.
+    pub nuisance: Option<String>,
+    /// The prediction, or why there is none: the image then counts as wrong.
+    pub prediction: Result<Prediction, String>,
+}
+
+/// What a surrogate gave for one image of the pool that it mined, in the label space of the mining.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinerRow {
+    /// The image.
+    pub item_id: ItemId,
+    /// The surrogate.
+    pub surrogate: String,
+    /// Whether it is right.
+    pub correct: bool,
+    /// Its top class, an index of its class space.
+    pub top1_id: i32,
+}
+
+/// One number of an evaluation: a row of `results.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The target, or surrogate.
+    pub target: String,
+    /// Label space: `any-of-ids` or `masked`; empty for a figure that has none.
+    pub space: String,
+    /// What it is, such as `accuracy`.
+    pub metric: String,
+    /// What groups the images: `all`, `kind`, `nuisance`, `category`, …
+    pub group_by: String,
+    /// The group.
+    pub group: String,
+    /// The number; `None` where it does not exist.
+    pub value: Option<f64>,
+    /// Lower bound of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+    /// How many images it speaks of.
+    pub n: u64,
+    /// How value and interval are made, and what they speak of.
+    pub method: String,
+}
+
+/// Two targets on the same images: a row of `comparisons.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The first target.
+    pub a: String,
+    /// The second.
+    pub b: String,
+    /// Label space.
+    pub space: String,
+    /// Images.
+    pub n: u64,
+    /// Images that only the first has right.
+    pub only_a: u64,
+    /// Images that only the second has right.
+    pub only_b: u64,
+    /// Accuracy of the first minus that of the second.
+    pub difference: f64,
+    /// Lower bound of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+    /// Exact McNemar: these images.
+    pub p_mcnemar: f64,
+    /// Cluster-robust: objects like these; `None` where no clusters are known.
+    pub p_cluster: Option<f64>,
+    /// The one of these two that orders the tiers, corrected by Holm.
+    pub p_holm: f64,
+    /// The smallest margin within which both are equivalent at 5 %.
+    pub equivalent_within: Option<f64>,
+}
+
+/// How alike the errors of two models are: a row of `agreement.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agreement {
+    /// A target.
+    pub a: String,
+    /// Another target, or a surrogate.
+    pub b: String,
+    /// Whether the second is a surrogate.
+    pub b_is_surrogate: bool,
+    /// Label space.
+    pub space: String,
+    /// Images.
+    pub n: u64,
+    /// Cohen's kappa of being right; `None` where chance alone gives full agreement.
+    pub kappa: Option<f64>,
+    /// Share of images on which both are right or both wrong.
+    pub observed: f64,
+    /// The share that chance gives.
+    pub expected: f64,
+    /// Share of shared failures with the same class; `None` without one, or if their class spaces differ.
+    pub same_wrong_class: Option<f64>,
+}
+
+/// A metric as `results.json` has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// See [`Figure`].
+    pub space: String,
+    /// See [`Figure`].
+    pub metric: String,
+    /// See [`Figure`].
+    pub group_by: String,
+    /// See [`Figure`].
+    pub group: String,
+    /// See [`Figure`].
+    pub value: Option<f64>,
+    /// See [`Figure`].
+    pub low: Option<f64>,
+    /// See [`Figure`].
+    pub high: Option<f64>,
+    /// See [`Figure`].
+    pub n: u64,
+    /// See [`Figure`].
+    pub method: String,
+}
+
+/// `results/<target>/results.json`: one target's results, to be handed to a leaderboard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetResults {
+    /// Version of this file.
+    pub schema: u32,
+    /// Name and version of the program that made it.
+    pub tool: String,
+    /// The images.
+    pub pool: PoolRecord,
+    /// The model.
+    pub target: TargetRecord,
+    /// The surrogates of the pool.
+    pub surrogates: Vec<MinerRecord>,
+    /// Images of the pool.
+    pub images: u64,
+    /// Images that it could score; the others count as wrong.
+    pub scored: u64,
+    /// The others, with reasons.
+    pub not_scored: Vec<NotScored>,
+    /// Hash of its tables of predictions.
+    pub predictions_sha256: Sha256,
+    /// Its figures.
+    pub metrics: Vec<Metric>,
+    /// By label space, right (1) or wrong (0) on each image in the pool's order, as hexadecimal digits of four images.
+    pub right: std::collections::BTreeMap<String, String>,
+}
+
+/// An image without a prediction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotScored {
+    /// Its path in the pool.
+    pub path: String,
+    /// The reason.
+    pub reason: String,
+}

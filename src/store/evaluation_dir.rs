@@ -1,0 +1,139 @@
+//! The layout of an evaluation's folder (`docs/evaluation.md`): the record, tables of results, documents, and the runs
+//! in which targets scored the pools.
+//!
+//! Holds always: an evaluation never starts in a folder with other files, because it would mix with them; the record is
+//! written before what follows from it, so that a folder that was left half made is known.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Lock, RunDir, StoreError, seal, write_whole};
+use crate::domain::{EvaluationRecord, FormatVersion, PoolRole};
+
+/// The format of evaluations.
+pub const EVALUATION_FORMAT: FormatVersion = FormatVersion { major: 1, minor: 0 };
+
+const RECORD: &str = "evaluation.toml";
+const RUNS: &str = "runs";
+
+/// An evaluation's folder.
+#[derive(Debug, Clone)]
+pub struct EvaluationDir(PathBuf);
+
+impl EvaluationDir {
+    /// The folder at `path`, which need not exist yet.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The evaluation at `path`, if its record exists.
+    pub fn find(path: &Path) -> Option<Self> {
+        path.join(RECORD).is_file().then(|| Self(path.to_owned()))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Creates the folder and locks it; an error if it holds other files.
+    pub fn create(&self) -> Result<Lock, StoreError> {
+        if let Some(found) = self.foreign() {
+            return Err(StoreError::NotOurs { path: self.0.display().to_string(), found });
+        }
+        Lock::take_new(&self.0)
+    }
+
+    /// A file that is there although there is no evaluation.
+    fn foreign(&self) -> Option<String> {
+        if self.0.join(RECORD).is_file() || self.0.join(RUNS).is_dir() {
+            return None;
+        }
+        if self.0.symlink_metadata().is_ok() && !self.0.is_dir() {
+            return Some("it is not a folder".to_owned());
+        }
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.find(|name| name != "lock")
+    }
+
+    /// The run in which the targets score a pool.
+    pub fn run(&self, role: PoolRole) -> RunDir {
+        RunDir::at(&self.0.join(RUNS).join(role.name()))
+    }
+
+    /// The folder of one target's results.
+    pub fn target(&self, name: &str) -> PathBuf {
+        self.0.join("results").join(name)
+    }
+
+    /// The table of a target's results on shard `shard` of a pool.
+    pub fn results(&self, target: &str, role: PoolRole, shard: usize) -> PathBuf {
+        let folder = self.target(target);
+        let folder = if role == PoolRole::Pool { folder } else { folder.join(role.name()) };
+        folder.join(format!("{shard:05}.parquet"))
+    }
+
+    /// The tables of a target's results on a pool, in order: all that are there.
+    pub fn tables(&self, target: &str, role: PoolRole) -> Vec<PathBuf> {
+        let table = |shard: usize| Some(self.results(target, role, shard)).filter(|path| path.is_file());
+        (0..).map_while(table).collect()
+    }
+
+    /// The results of one target for others.
+    pub fn target_json(&self, target: &str) -> PathBuf {
+        self.target(target).join("results.json")
+    }
+
+    /// What the surrogates gave for the images that they mined.
+    pub fn miners(&self) -> PathBuf {
+        self.0.join("surrogates.parquet")
+    }
+
+    /// A document of the evaluation.
+    pub fn document(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The record.
+    pub fn record(&self) -> Result<EvaluationRecord, StoreError> {
+        let path = self.0.join(RECORD);
+        let damaged = |problem: String| StoreError::Damaged {
+            path: path.display().to_string(),
+            problem: problem.trim().to_owned(),
+            remedy: "run the same `hardset evaluate` again with --out of a new folder".to_owned(),
+        };
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let document = seal::open_toml(&bytes).map_err(damaged)?;
+        let table: toml::Table = toml::from_str(document).map_err(|e| damaged(e.to_string()))?;
+        let format: Option<FormatVersion> = table.get("format").cloned().and_then(|found| found.try_into().ok());
+        match format {
+            Some(found) if EVALUATION_FORMAT.can_read(found) => {}
+            found => {
+                let tool = table.get("tool").and_then(toml::Value::as_str);
+                let found = found.map_or_else(|| "no valid format".to_owned(), |found| found.to_string());
+                return Err(StoreError::format(&path, found, tool, EVALUATION_FORMAT));
+            }
+        }
+        toml::from_str(document).map_err(|e| damaged(e.to_string()))
+    }
+
+    /// The record, if there is one.
+    pub fn record_if_any(&self) -> Result<Option<EvaluationRecord>, StoreError> {
+        Self::find(&self.0).map(|found| found.record()).transpose()
+    }
+
+    /// Writes the record, unless the same is there.
+    pub fn write_record(&self, record: &EvaluationRecord) -> Result<(), StoreError> {
+        let path = self.0.join(RECORD);
+        let text = toml::to_string(record).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
+        write_if_changed(&path, seal::seal_toml(&text).as_bytes())
+    }
+}
+
+/// Writes `bytes` to `path`, whole or not at all, unless they are there.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let is_there = fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64)
+        && fs::read(path).is_ok_and(|there| there == bytes);
+    if is_there { Ok(()) } else { write_whole(path, bytes) }
+}
