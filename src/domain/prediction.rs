@@ -12,6 +12,8 @@ pub struct Scores {
     pub probs: Vec<f32>,
     /// What the probabilities are.
     pub kind: ProbKind,
+    /// `[classes]` logits, not those of other classes of the model; `None` if it gives probabilities only.
+    pub logits: Option<Vec<f32>>,
     /// Largest logit over the classes; `None` if the model gives probabilities only.
     pub max_logit: Option<f32>,
     /// Energy `-log(sum(exp(logits)))` (Liu et al., NeurIPS 2020, temperature 1); `None` as above.
@@ -42,6 +44,11 @@ pub struct SpacePrediction {
     pub true_prob: f32,
     /// Best accepted probability minus best other one, in [-1, 1]; above 0 where correct, below where wrong.
     pub margin: f32,
+    /// Brier's sum over classes, those accepted as one class, in [0, 2]: `(1 - true_prob)^2` and the square of the
+    /// probability of every other class of the space (Brier, Monthly Weather Review 78, 1950).
+    ///
+    /// `None` where the probabilities are not those of one choice, and in tables from before format 2.3.
+    pub brier: Option<f32>,
 }
 
 /// A row of `predictions/<surrogate>/NNN/NNNNNN.HASH.parquet`.
@@ -64,4 +71,8 @@ pub struct Prediction {
     pub max_logit: Option<f32>,
     /// See [`Scores::energy`].
     pub energy: Option<f32>,
+    /// [`Scores::max_logit`] among the classes of the run's categories; `None` also in tables from before format 2.3.
+    pub masked_max_logit: Option<f32>,
+    /// [`Scores::energy`] over the same classes; `None` as there, and before format 2.3.
+    pub masked_energy: Option<f32>,
 }

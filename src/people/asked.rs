@@ -135,7 +135,14 @@ mod tests {
         let own = category_of(item).1 as i32;
         let other = |draws: &mut Draws| CATEGORIES[draws.below(5)].1 as i32;
         let prob = if draws.below(4) == 0 { 0.2 } else { 0.95 };
-        let any = SpacePrediction { top1_id: own, top1_prob: prob, correct: prob > 0.5, true_prob: prob, margin: 0.1 };
+        let any = SpacePrediction {
+            top1_id: own,
+            top1_prob: prob,
+            correct: prob > 0.5,
+            true_prob: prob,
+            margin: 0.1,
+            brier: None,
+        };
         let (a, b) = (other(draws), other(draws));
         Prediction {
             item_id: ItemId(item),
@@ -146,6 +153,8 @@ mod tests {
             masked: any,
             max_logit: None,
             energy: None,
+            masked_max_logit: None,
+            masked_energy: None,
         }
     }
 

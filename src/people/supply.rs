@@ -280,8 +280,14 @@ mod tests {
 
     /// The class gets `prob`, class 968 the share `cup` and class 423 hardly anything.
     fn said(item: u32, class: i32, prob: f32, cup: f32) -> Prediction {
-        let any =
-            SpacePrediction { top1_id: class, top1_prob: prob, correct: prob > 0.5, true_prob: prob, margin: 0.1 };
+        let any = SpacePrediction {
+            top1_id: class,
+            top1_prob: prob,
+            correct: prob > 0.5,
+            true_prob: prob,
+            margin: 0.1,
+            brier: None,
+        };
         Prediction {
             item_id: ItemId(item),
             top5_ids: vec![class, 968, 423, 0, 1],
@@ -291,6 +297,8 @@ mod tests {
             masked: any,
             max_logit: None,
             energy: None,
+            masked_max_logit: None,
+            masked_energy: None,
         }
     }
 

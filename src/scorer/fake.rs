@@ -31,7 +31,7 @@ impl Fake {
         let mut probs = vec![rest; self.classes];
         probs[shown] += 0.1 * sure;
         probs[top] += 0.9 * sure;
-        Scores { probs, kind: ProbKind::Choice, max_logit: None, energy: None }
+        Scores { probs, kind: ProbKind::Choice, logits: None, max_logit: None, energy: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a surrogate's scores of one image to its prediction.
 
+use super::scores::energy;
 use crate::domain::{ClassSpace, ItemId, Prediction, ProbKind, Scores, SpacePrediction};
 
 /// How many of the likeliest classes a prediction names.
@@ -83,17 +84,33 @@ pub fn predict(item_id: ItemId, scores: &Scores, labels: &[u32], mask: &ClassMas
     let masked =
         if mask.all { any } else { Best::of(probs, &accepted, |class| mask.admitted[class] && is_known(class)) };
     let whole = if mask.all || scores.kind == ProbKind::Each { 1.0 } else { masked.sum };
+    let (masked_max_logit, masked_energy) = masked_logits(scores, mask);
+    let is_choice = scores.kind == ProbKind::Choice;
     let top5_ids = top(probs, is_known);
     Ok(Prediction {
         item_id,
         top5_probs: top5_ids.iter().map(|&class| probs[class as usize]).collect(),
         top5_ids,
         true_rank: true_rank(probs, any.accepted, is_known),
-        any: any.prediction(1.0),
-        masked: masked.prediction(whole),
+        any: any.prediction(1.0, is_choice),
+        masked: masked.prediction(whole, is_choice),
         max_logit: scores.max_logit,
         energy: scores.energy,
+        masked_max_logit,
+        masked_energy,
     })
+}
+
+/// Largest logit and energy over the classes of the mask; as over all where it admits all.
+fn masked_logits(scores: &Scores, mask: &ClassMask) -> (Option<f32>, Option<f32>) {
+    let Some(logits) = &scores.logits else {
+        return (None, None);
+    };
+    let admitted = || logits.iter().zip(&mask.admitted).filter(|&(_, &admits)| admits).map(|(&logit, _)| logit);
+    let Some(max_logit) = admitted().reduce(f32::max) else {
+        return (None, None);
+    };
+    (Some(max_logit), scores.energy.map(|_| energy(admitted(), max_logit)))
 }
 
 /// The likeliest classes, at most five; equal probabilities in the order of their indices.
@@ -126,6 +143,8 @@ struct Best {
     other: Option<(usize, f32)>,
     accepted_sum: f64,
     sum: f64,
+    /// Sum of the squares of the other classes.
+    other_squares: f64,
 }
 
 impl Best {
@@ -137,6 +156,7 @@ impl Best {
                 best.accepted_sum += f64::from(prob);
                 &mut best.accepted
             } else {
+                best.other_squares += f64::from(prob) * f64::from(prob);
                 &mut best.other
             };
             if place.is_none_or(|(_, kept)| prob > kept) {
@@ -146,9 +166,10 @@ impl Best {
         best
     }
 
-    /// The prediction, with probabilities divided by `whole`.
-    fn prediction(&self, whole: f64) -> SpacePrediction {
-        let prob = |best: Option<(usize, f32)>| best.map_or(0.0, |(_, p)| f64::from(p) / whole.max(f64::MIN_POSITIVE));
+    /// The prediction, with probabilities divided by `whole`; `is_choice`: they are of one choice among all classes.
+    fn prediction(&self, whole: f64, is_choice: bool) -> SpacePrediction {
+        let whole = whole.max(f64::MIN_POSITIVE);
+        let prob = |best: Option<(usize, f32)>| best.map_or(0.0, |(_, p)| f64::from(p) / whole);
         let (top1, correct) = match (self.accepted, self.other) {
             (Some((a, p)), Some((b, q))) => {
                 if q > p || (q == p && b < a) {
@@ -162,12 +183,15 @@ impl Best {
             (None, None) => (-1, false),
         };
         let top1_prob = if correct { prob(self.accepted) } else { prob(self.other) };
+        let true_prob = (self.accepted_sum / whole).min(1.0);
+        let brier = (1.0 - true_prob).powi(2) + self.other_squares / whole / whole;
         SpacePrediction {
             top1_id: top1,
             top1_prob: top1_prob as f32,
             correct,
-            true_prob: (self.accepted_sum / whole.max(f64::MIN_POSITIVE)).min(1.0) as f32,
+            true_prob: true_prob as f32,
             margin: (prob(self.accepted) - prob(self.other)) as f32,
+            brier: is_choice.then_some(brier as f32),
         }
     }
 }
@@ -190,7 +214,7 @@ mod tests {
     ) -> Prediction {
         let mut probs = vec![0.0; classes];
         pairs.iter().for_each(|&(class, prob)| probs[class] = prob);
-        let scores = Scores { probs, kind, max_logit: None, energy: None };
+        let scores = Scores { probs, kind, logits: None, max_logit: None, energy: None };
         predict(ItemId(0), &scores, labels, &ClassMask::new(mask, classes)).unwrap()
     }
 
@@ -221,7 +245,7 @@ mod tests {
     fn numbers_that_are_not_finite_are_refused() {
         let mut probs = vec![0.0; 20];
         probs[12] = f32::NAN;
-        let scores = Scores { probs, kind: ProbKind::Choice, max_logit: None, energy: None };
+        let scores = Scores { probs, kind: ProbKind::Choice, logits: None, max_logit: None, energy: None };
         let refused = |classes| predict(ItemId(0), &scores, &[1], &ClassMask::new(&[1], classes));
         assert_eq!(refused(20), Err(PredictError::NotFinite(12)));
         assert_eq!(refused(21), Err(PredictError::Count { found: 20, classes: 21 }));
@@ -250,6 +274,35 @@ mod tests {
         assert_eq!(p.top5_ids, [3, 7]);
         let p = predicted_of(ProbKind::Listed, 9, &[(3, 0.6), (7, 0.3)], &[7], &[7, 8]);
         assert_eq!((p.true_rank, p.masked.correct, p.masked.true_prob), (2, true, 1.0));
+    }
+
+    #[test]
+    fn the_brier_term_takes_accepted_classes_as_one() {
+        let p = predicted(&[(3, 0.5), (7, 0.25), (9, 0.25)], &[7, 9], &[3, 7]);
+        let expected = |true_prob: f32, other: f32| Some((1.0 - true_prob).powi(2) + other * other);
+        assert_eq!(p.any.brier, expected(0.5, 0.5));
+        assert_eq!(p.masked.brier, Some((2.0_f64 / 3.0).powi(2) as f32 * 2.0));
+        let none = predicted(&[(3, 1.0)], &[7], &[7, 9]);
+        assert_eq!((none.any.brier, none.masked.brier), (Some(2.0), Some(1.0)), "nothing is left under the mask");
+        let each = predicted_of(ProbKind::Each, 9, &[(3, 0.9), (7, 0.8)], &[7], &[3, 7]);
+        let listed = predicted_of(ProbKind::Listed, 9, &[(3, 0.6)], &[3], &[3]);
+        assert_eq!((each.any.brier, listed.masked.brier), (None, None));
+    }
+
+    #[test]
+    fn masked_logits_are_of_the_masked_classes() {
+        let of = |scores: &Scores, mask: &[u32]| {
+            let p = predict(ItemId(0), scores, &[1], &ClassMask::new(mask, scores.probs.len())).unwrap();
+            (p.max_logit, p.energy, p.masked_max_logit, p.masked_energy)
+        };
+        let scores = crate::stats::scores_of_logits(&[50.0, 7.0, 1.0, 1.0, -3.0], 1);
+        let ln2 = std::f32::consts::LN_2;
+        assert_eq!(of(&scores, &[1, 2]), (Some(7.0), scores.energy, Some(1.0), Some(-1.0 - ln2)));
+        assert_eq!(of(&scores, &[0, 1, 2, 3]), (Some(7.0), scores.energy, Some(7.0), scores.energy));
+        let each = Scores { kind: ProbKind::Each, energy: None, ..scores };
+        assert_eq!(of(&each, &[1]), (Some(7.0), None, Some(1.0), None));
+        let probabilities = Scores { logits: None, max_logit: None, ..each };
+        assert_eq!(of(&probabilities, &[1]), (None, None, None, None));
     }
 
     #[test]

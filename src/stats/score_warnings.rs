@@ -143,7 +143,7 @@ mod tests {
                 let energy = -logits.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln() as f32;
                 let probs = softmax(&logits);
                 let (max_logit, energy) = (Some(max_logit), Some(energy));
-                let scores = Scores { probs, kind: ProbKind::Choice, max_logit, energy };
+                let scores = Scores { probs, kind: ProbKind::Choice, logits: None, max_logit, energy };
                 let labels = vec![item % classes];
                 rows.push((predict(ItemId(item), &scores, &labels, &mask).unwrap(), labels));
             }

@@ -10,17 +10,28 @@ use crate::domain::{ProbKind, Scores};
 pub fn scores_of_logits(row: &[f32], extra: usize) -> Scores {
     let logits = row.get(extra..).unwrap_or_default();
     let max_logit = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&logit| f64::from(logit - max_logit).exp()).sum();
-    let energy = -(f64::from(max_logit) + sum.ln()) as f32;
+    let energy = energy(logits.iter().copied(), max_logit);
     let mut probs = softmax(row);
     probs.drain(..extra.min(row.len()));
-    Scores { probs, kind: ProbKind::Choice, max_logit: Some(max_logit), energy: Some(energy) }
+    Scores {
+        probs,
+        kind: ProbKind::Choice,
+        logits: Some(logits.to_vec()),
+        max_logit: Some(max_logit),
+        energy: Some(energy),
+    }
+}
+
+/// `-log(sum(exp(logits)))`, summed in f64; `max_logit` is the largest of them.
+pub(super) fn energy(logits: impl Iterator<Item = f32>, max_logit: f32) -> f32 {
+    let sum: f64 = logits.map(|logit| f64::from(logit - max_logit).exp()).sum();
+    -(f64::from(max_logit) + sum.ln()) as f32
 }
 
 /// The same of probabilities.
 pub fn scores_of_probabilities(row: &[f32], extra: usize) -> Scores {
     let probs = row.get(extra..).unwrap_or_default().to_vec();
-    Scores { probs, kind: ProbKind::Choice, max_logit: None, energy: None }
+    Scores { probs, kind: ProbKind::Choice, logits: None, max_logit: None, energy: None }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{StoreError, lenient, seal, write_whole};
 use crate::domain::{FormatVersion, RunSpec};
 
 /// The format of run directories.
-pub const FORMAT: FormatVersion = FormatVersion { major: 2, minor: 2 };
+pub const FORMAT: FormatVersion = FormatVersion { major: 2, minor: 3 };
 
 /// What people can do about a damaged spec.
 const REMEDY: &str = "restore it from a copy; settings are changed with --set, not in this file";

@@ -2,7 +2,8 @@
 //! ascending.
 //!
 //! `correct`, `true_prob`, `margin` and `top1_id` are for the label space `any-of-ids`; the columns `masked_…` are the
-//! same for `masked`, so that mining again in either space needs no inference.
+//! same for `masked`, so that mining again in either space needs no inference. Tables from before format 2.3 lack
+//! [`OPTIONAL`].
 
 use std::path::Path;
 
@@ -12,6 +13,9 @@ use super::frame::{self, TableError};
 use crate::domain::{ItemId, LabelSpace, Prediction, SelectSpec, SpacePrediction};
 
 const SPACE_COLUMNS: [&str; 5] = ["top1_id", "correct", "true_prob", "margin", "top1_prob"];
+
+/// The columns that tables from before format 2.3 lack.
+const OPTIONAL: [&str; 4] = ["brier", "masked_brier", "masked_max_logit", "masked_energy"];
 
 /// The rows as Parquet.
 pub fn encode(rows: &[Prediction]) -> Result<Vec<u8>, TableError> {
@@ -23,10 +27,18 @@ pub fn encode(rows: &[Prediction]) -> Result<Vec<u8>, TableError> {
         frame::lists("top5_ids", rows.iter().map(|row| row.top5_ids.as_slice())),
         frame::f32_lists("top5_probs", rows.iter().map(|row| row.top5_probs.as_slice())),
         Column::new("true_rank".into(), rows.iter().map(|row| row.true_rank).collect::<Vec<u32>>()),
-        Column::new("max_logit".into(), rows.iter().map(|row| row.max_logit).collect::<Vec<Option<f32>>>()),
-        Column::new("energy".into(), rows.iter().map(|row| row.energy).collect::<Vec<Option<f32>>>()),
+        numbers("max_logit", rows, |row| row.max_logit),
+        numbers("energy", rows, |row| row.energy),
+        numbers("masked_max_logit", rows, |row| row.masked_max_logit),
+        numbers("masked_energy", rows, |row| row.masked_energy),
+        numbers("brier", rows, |row| row.any.brier),
+        numbers("masked_brier", rows, |row| row.masked.brier),
     ]);
     frame::encode(columns)
+}
+
+fn numbers(name: &str, rows: &[Prediction], of: impl Fn(&Prediction) -> Option<f32>) -> Column {
+    Column::new(name.into(), rows.iter().map(of).collect::<Vec<Option<f32>>>())
 }
 
 fn space_columns(rows: &[Prediction], space: LabelSpace) -> [Column; 5] {
@@ -94,7 +106,7 @@ pub fn read_votes(path: &Path, select: &SelectSpec, images: &[u32]) -> Result<Vo
 pub fn decode(path: &Path) -> Result<Vec<Prediction>, TableError> {
     let (any, masked) = (names(LabelSpace::AnyOfIds), names(LabelSpace::Masked));
     let mut columns = vec!["item_id", "top5_ids", "top5_probs", "true_rank", "max_logit", "energy"];
-    columns.extend(any.iter().chain(&masked).map(String::as_str));
+    columns.extend(any.iter().chain(&masked).map(String::as_str).chain(OPTIONAL));
     frame::read_rows(path, &columns, rows)
 }
 
@@ -108,6 +120,7 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<Prediction>> {
     let mut tops = top5_ids.into_iter().zip(top5_probs);
     let (any, masked) = (spaces(frame, LabelSpace::AnyOfIds)?, spaces(frame, LabelSpace::Masked)?);
     let (logits, energies) = (frame.column("max_logit")?.f32()?, frame.column("energy")?.f32()?);
+    let (masked_logits, masked_energies) = (optional(frame, "masked_max_logit")?, optional(frame, "masked_energy")?);
     let mut rows = Vec::with_capacity(ids.len());
     for (at, id) in ids.into_iter().enumerate() {
         let (top5_ids, top5_probs) = tops.next().unwrap_or_default();
@@ -120,9 +133,16 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<Prediction>> {
             masked: masked[at],
             max_logit: logits.get(at),
             energy: energies.get(at),
+            masked_max_logit: masked_logits.and_then(|logits| logits.get(at)),
+            masked_energy: masked_energies.and_then(|energies| energies.get(at)),
         });
     }
     Ok(rows)
+}
+
+/// A column that older tables lack.
+fn optional<'a>(frame: &'a DataFrame, name: &str) -> PolarsResult<Option<&'a Float32Chunked>> {
+    frame.column(name).ok().map(Column::f32).transpose()
 }
 
 fn spaces(frame: &DataFrame, space: LabelSpace) -> PolarsResult<Vec<SpacePrediction>> {
@@ -130,12 +150,14 @@ fn spaces(frame: &DataFrame, space: LabelSpace) -> PolarsResult<Vec<SpacePredict
     let (top1, correct) = (frame::i32s(frame, top1_id)?, frame::bools(frame, correct)?);
     let (probs, margins) = (frame::f32s(frame, true_prob)?, frame::f32s(frame, margin)?);
     let tops = frame::f32s(frame, top1_prob)?;
+    let briers = optional(frame, if space == LabelSpace::Masked { "masked_brier" } else { "brier" })?;
     let row = |at: usize| SpacePrediction {
         top1_id: top1[at],
         top1_prob: tops[at],
         correct: correct[at],
         true_prob: probs[at],
         margin: margins[at],
+        brier: briers.and_then(|briers| briers.get(at)),
     };
     Ok((0..top1.len()).map(row).collect())
 }
@@ -152,6 +174,7 @@ mod tests {
             correct: class == 1,
             true_prob: 0.25,
             margin: -0.5,
+            brier: (class == 2).then_some(1.5),
         };
         let row = |id: u32| Prediction {
             item_id: ItemId(id),
@@ -162,11 +185,24 @@ mod tests {
             masked: space(2),
             max_logit: (id == 0).then_some(7.5),
             energy: None,
+            masked_max_logit: (id == 1).then_some(-2.5),
+            masked_energy: (id == 2).then_some(0.5),
         };
         let rows: Vec<Prediction> = (0..4).map(row).collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), encode(&rows).unwrap()).unwrap();
         assert_eq!(decode(file.path()).unwrap(), rows);
+        let older = |row: &Prediction| {
+            let of = |space: SpacePrediction| SpacePrediction { brier: None, ..space };
+            let (any, masked) = (of(row.any), of(row.masked));
+            Prediction { any, masked, masked_max_logit: None, masked_energy: None, ..row.clone() }
+        };
+        let older: Vec<Prediction> = rows.iter().map(older).collect();
+        let table = ParquetReader::new(std::fs::File::open(file.path()).unwrap()).finish().unwrap();
+        let old_file = tempfile::NamedTempFile::new().unwrap();
+        let columns = table.drop_many(OPTIONAL).columns().to_vec();
+        std::fs::write(old_file.path(), frame::encode(columns).unwrap()).unwrap();
+        assert_eq!(decode(old_file.path()).unwrap(), older);
         let select = SelectSpec {
             surrogates: vec!["a".to_owned()],
             rule: "all".parse().unwrap(),

@@ -68,7 +68,13 @@ pub fn scores_of(logits: &[f32], activation: Activation) -> Scores {
             let each = |&logit: &f32| (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32;
             let max_logit = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let probs = logits.iter().map(each).collect();
-            Scores { probs, kind: ProbKind::Each, max_logit: Some(max_logit), energy: None }
+            Scores {
+                probs,
+                kind: ProbKind::Each,
+                logits: Some(logits.to_vec()),
+                max_logit: Some(max_logit),
+                energy: None,
+            }
         }
     }
 }

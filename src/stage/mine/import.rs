@@ -209,7 +209,7 @@ impl Imported {
                         *place = f32::from_bits(*prob).max(f32::MIN_POSITIVE);
                     }
                 }
-                Scores { probs, kind: ProbKind::Listed, max_logit: None, energy: None }
+                Scores { probs, kind: ProbKind::Listed, logits: None, max_logit: None, energy: None }
             }
         }
     }

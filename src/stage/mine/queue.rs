@@ -155,6 +155,7 @@ mod tests {
             let scores = |byte: u8| Scores {
                 probs: Vec::new(),
                 kind: ProbKind::Choice,
+                logits: None,
                 max_logit: None,
                 energy: Some(f32::from(byte)),
             };
