@@ -194,7 +194,7 @@ pub struct Figure {
 
 /// Two targets on the same images: a row of `comparisons.parquet`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
+pub struct ComparisonRow {
     /// The first target.
     pub a: String,
     /// The second.
@@ -225,7 +225,7 @@ pub struct Comparison {
 
 /// How alike the errors of two models are: a row of `agreement.parquet`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Agreement {
+pub struct AgreementRow {
     /// A target.
     pub a: String,
     /// Another target, or a surrogate.

@@ -45,7 +45,7 @@ pub use compared::Compared;
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use draft::{Draft, DraftLine, DraftTable};
 pub use evaluation::{
-    Agreement, Comparison, EvaluationRecord, Figure, LineRecord, Metric, MinerRecord, MinerRow, NotScored, PoolRecord,
+    AgreementRow, ComparisonRow, EvaluationRecord, Figure, LineRecord, Metric, MinerRecord, MinerRow, NotScored, PoolRecord,
     PoolRole, ResultRow, TargetRecord, TargetResults,
 };
 pub use format::FormatVersion;

@@ -80,6 +80,15 @@ impl EvaluationDir {
         (0..).map_while(table).collect()
     }
 
+    /// What the images of a pool show.
+    pub fn images(&self, role: PoolRole) -> PathBuf {
+        self.0.join(match role {
+            PoolRole::Pool => "images.parquet",
+            PoolRole::Clean => "images.clean.parquet",
+            PoolRole::Ood => "images.ood.parquet",
+        })
+    }
+
     /// The results of one target for others.
     pub fn target_json(&self, target: &str) -> PathBuf {
         self.target(target).join("results.json")

@@ -5,7 +5,7 @@
 use polars::prelude::*;
 
 use super::frame::{self, TableError};
-use crate::domain::{Agreement, Comparison, Figure};
+use crate::domain::{AgreementRow, ComparisonRow, Figure};
 
 /// `results.parquet`.
 pub fn encode_figures(rows: &[Figure]) -> Result<Vec<u8>, TableError> {
@@ -24,7 +24,7 @@ pub fn encode_figures(rows: &[Figure]) -> Result<Vec<u8>, TableError> {
 }
 
 /// `comparisons.parquet`.
-pub fn encode_comparisons(rows: &[Comparison]) -> Result<Vec<u8>, TableError> {
+pub fn encode_comparisons(rows: &[ComparisonRow]) -> Result<Vec<u8>, TableError> {
     frame::encode(vec![
         texts("a", rows, |row| &row.a),
         texts("b", rows, |row| &row.b),
@@ -43,7 +43,7 @@ pub fn encode_comparisons(rows: &[Comparison]) -> Result<Vec<u8>, TableError> {
 }
 
 /// `agreement.parquet`.
-pub fn encode_agreements(rows: &[Agreement]) -> Result<Vec<u8>, TableError> {
+pub fn encode_agreements(rows: &[AgreementRow]) -> Result<Vec<u8>, TableError> {
     frame::encode(vec![
         texts("a", rows, |row| &row.a),
         texts("b", rows, |row| &row.b),

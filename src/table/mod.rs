@@ -45,7 +45,7 @@ pub mod predictions_table {
 }
 /// `results/<target>/NNNNN.parquet` and `surrogates.parquet` of an evaluation.
 pub mod results_table {
-    pub use super::results::{decode_miners, encode, encode_miners};
+    pub use super::results::{decode_miners, encode, encode_images, encode_miners};
 }
 /// `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`.
 pub mod tasks_table {

@@ -1,0 +1,94 @@
+//! Why an evaluation stops.
+
+use crate::config::ConfigError;
+use crate::pool::PoolError;
+use crate::source::SourceError;
+use crate::stage::generate::GenerateError;
+use crate::stage::mine::MineError;
+use crate::stage::plan::PlanError;
+use crate::stage::prepare::PrepareError;
+use crate::store::StoreError;
+use crate::table::TableError;
+use crate::work::WorkError;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// The TOML of a target is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The pool cannot be used.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A target cannot be used.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The images cannot be listed.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The images cannot be pinned.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// The targets cannot score.
+    #[error(transparent)]
+    Mine(#[from] MineError),
+    /// The run in the evaluation's folder cannot be read.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// A target has mined the pool.
+    #[error(
+        "`{target}` cannot be a target: {pool} was mined with these weights (as surrogate `{surrogate}`), so it is \
+         wrong there by construction; leave it out: the surrogates are shown beside the targets, without a rank"
+    )]
+    TargetMined {
+        /// The target.
+        target: String,
+        /// The pool.
+        pool: String,
+        /// The surrogate of the same weights.
+        surrogate: String,
+    },
+    /// The folder has an evaluation of other images.
+    #[error(
+        "{path} is an evaluation of {found}, not of {wanted}; choose another folder with --out, or give the pool that \
+         it was made of"
+    )]
+    OtherPool {
+        /// The folder.
+        path: String,
+        /// Its pool.
+        found: String,
+        /// The pool that was given.
+        wanted: String,
+    },
+    /// A name that no target has.
+    #[error("{option} names `{name}`, but the targets are {known}")]
+    NoSuchTarget {
+        /// Where it was named.
+        option: &'static str,
+        /// The name.
+        name: String,
+        /// The targets.
+        known: String,
+    },
+    /// The place of the evaluation lies in its pool.
+    #[error("--out {out} lies inside {pool}, of which nothing may change; choose a folder outside it")]
+    Inside {
+        /// The place.
+        out: String,
+        /// The pool.
+        pool: String,
+    },
+    /// The line of standard models cannot be used.
+    #[error("{0}")]
+    Line(String),
+}

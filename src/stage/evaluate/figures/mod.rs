@@ -1,0 +1,142 @@
+//! Every figure of an evaluation, from its record and its tables of results alone.
+//!
+//! `evaluate` writes them, `verify` makes them again and compares, `compare` and the page read them. Holds always: the
+//! same tables give the same figures, because nothing but their columns is read; a figure of fewer than
+//! [`LEAST_GROUP`] images of a group is a count without a value.
+
+mod accuracy;
+mod agreement;
+mod calibration;
+mod columns;
+mod ood;
+mod pairs;
+mod robustness;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::domain::{AgreementRow, ComparisonRow, EvaluationRecord, Figure, LabelSpace, MinerRow};
+use crate::stats::Interval;
+use crate::table::{PoolColumns, ResultColumns, SpaceColumns};
+
+pub use columns::{Groups, Images, numbered};
+pub use pairs::{ALPHA, Pairs};
+pub use robustness::Line;
+
+/// The fewest images of which a group's accuracy is stated.
+pub const LEAST_GROUP: u64 = 10;
+
+/// What the figures are made of.
+pub struct Inputs<'a> {
+    /// The record.
+    pub record: &'a EvaluationRecord,
+    /// The pool.
+    pub pool: Scores,
+    /// The clean twin.
+    pub clean: Option<Scores>,
+    /// Images of none of the categories.
+    pub ood: Option<Scores>,
+    /// What the surrogates gave.
+    pub miners: Vec<MinerRow>,
+    /// The line of standard models, or why there is none.
+    pub line: Option<Line>,
+}
+
+/// A pool and what the targets of the record made of it, in the record's order.
+pub struct Scores {
+    /// The images.
+    pub images: PoolColumns,
+    /// One for each target.
+    pub targets: Vec<ResultColumns>,
+}
+
+/// All figures.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Rows of `results.parquet`.
+    pub figures: Vec<Figure>,
+    /// Rows of `comparisons.parquet`.
+    pub comparisons: Vec<ComparisonRow>,
+    /// Rows of `agreement.parquet`.
+    pub agreements: Vec<AgreementRow>,
+    /// By label space: the tiers and what they rest on.
+    pub pairs: BTreeMap<LabelSpace, Pairs>,
+}
+
+/// Makes all figures.
+pub fn figures(inputs: &Inputs) -> Figures {
+    let images = Images::new(&inputs.pool.images);
+    let mut made = Figures::default();
+    let of_target = |at: usize| {
+        let mut figures = Vec::new();
+        let target = Target { name: &inputs.record.targets[at].name, columns: &inputs.pool.targets[at] };
+        for &space in &inputs.record.label_spaces {
+            accuracy::add(&mut figures, &target, space, &images);
+            calibration::add(&mut figures, &target, space);
+        }
+        accuracy::add_top5(&mut figures, &target, &images);
+        robustness::add(&mut figures, inputs, at, &images);
+        ood::add(&mut figures, inputs, at);
+        figures
+    };
+    let by_target: Vec<Vec<Figure>> = (0..inputs.record.targets.len()).into_par_iter().map(of_target).collect();
+    made.figures.extend(by_target.into_iter().flatten());
+    accuracy::add_miners(&mut made.figures, inputs);
+    for &space in &inputs.record.label_spaces {
+        let pairs = pairs::pairs(inputs, space, &images);
+        pairs.add(&mut made.figures, inputs, space);
+        made.comparisons.extend(pairs.rows(inputs, space));
+        made.agreements.extend(agreement::rows(inputs, space));
+        made.pairs.insert(space, pairs);
+    }
+    made
+}
+
+/// One target on the pool.
+struct Target<'a> {
+    name: &'a str,
+    columns: &'a ResultColumns,
+}
+
+/// A target's answers in a label space.
+fn of_space(columns: &ResultColumns, space: LabelSpace) -> &SpaceColumns {
+    match space {
+        LabelSpace::AnyOfIds => &columns.any,
+        LabelSpace::Masked => &columns.masked,
+    }
+}
+
+/// The start of a figure about all images.
+fn figure(target: &str, space: &str, metric: &str, n: u64) -> Figure {
+    Figure {
+        target: target.to_owned(),
+        space: space.to_owned(),
+        metric: metric.to_owned(),
+        group_by: "all".to_owned(),
+        group: "all".to_owned(),
+        value: None,
+        low: None,
+        high: None,
+        n,
+        method: String::new(),
+    }
+}
+
+impl Figure {
+    /// With a value without an interval.
+    fn of(self, value: Option<f64>, method: &str) -> Self {
+        Self { value: value.filter(|value| value.is_finite()), method: method.to_owned(), ..self }
+    }
+
+    /// With an interval.
+    fn within(self, interval: Option<Interval>, method: &str) -> Self {
+        let (value, low, high) = (interval.map(|i| i.value), interval.map(|i| i.low), interval.map(|i| i.high));
+        Self { value, low, high, method: method.to_owned(), ..self }
+    }
+
+    /// Of one group.
+    fn group(self, group_by: &str, group: &str) -> Self {
+        Self { group_by: group_by.to_owned(), group: group.to_owned(), ..self }
+    }
+}

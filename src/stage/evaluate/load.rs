@@ -1,0 +1,53 @@
+//! Reads an evaluation back: its record and its tables, checked against each other.
+//!
+//! Does not compute figures. Holds always: a table of another number of rows than the pool has images is an error,
+//! because figures would be of other images.
+
+use super::EvaluateError;
+use super::figures::{Inputs, Scores};
+use super::line::line;
+use crate::domain::{EvaluationRecord, PoolRecord, PoolRole};
+use crate::store::{EvaluationDir, StoreError};
+use crate::table::{PoolColumns, ResultColumns, results_table};
+
+/// Reads what the figures of the evaluation in `dir` are made of.
+pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inputs<'a>, EvaluateError> {
+    let pool = scores(dir, record, PoolRole::Pool, &record.pool)?;
+    let clean = record.clean.as_ref().map(|pool| scores(dir, record, PoolRole::Clean, pool)).transpose()?;
+    let ood = record.ood.as_ref().map(|pool| scores(dir, record, PoolRole::Ood, pool)).transpose()?;
+    let miners = dir.miners();
+    let miners = if miners.is_file() { results_table::decode_miners(&miners)? } else { Vec::new() };
+    let line = line(record);
+    Ok(Inputs { record, pool, clean, ood, miners, line })
+}
+
+fn scores(
+    dir: &EvaluationDir,
+    record: &EvaluationRecord,
+    role: PoolRole,
+    pool: &PoolRecord,
+) -> Result<Scores, EvaluateError> {
+    let path = dir.images(role);
+    let mut images = PoolColumns::default();
+    images.add(&path)?;
+    let damaged = |path: &std::path::Path, rows: usize| StoreError::Damaged {
+        path: path.display().to_string(),
+        problem: format!("it has {rows} rows, but evaluation.toml says {} images", pool.images),
+        remedy: "run the same `hardset evaluate` again".to_owned(),
+    };
+    if images.len() as u64 != pool.images {
+        return Err(damaged(&path, images.len()).into());
+    }
+    let mut targets = Vec::with_capacity(record.targets.len());
+    for target in &record.targets {
+        let mut columns = ResultColumns::default();
+        for path in dir.tables(&target.name, role) {
+            columns.add(&path)?;
+        }
+        if columns.true_rank.len() != images.len() {
+            return Err(damaged(&dir.results(&target.name, role, 0), columns.true_rank.len()).into());
+        }
+        targets.push(columns);
+    }
+    Ok(Scores { images, targets })
+}

@@ -1,0 +1,171 @@
+//! evaluate: targets score a pool of images (a release, a run, a benchmark's folder), and every figure that follows.
+//!
+//! pools -> runs/<role>: plan, pin, score -> results/<target>/*.parquet -> figures -> documents and page. Nothing is
+//! written into the pool. Holds always: everything after the tables of results is made from `evaluation.toml` and these
+//! tables alone, so that `verify` can make it again; targets of earlier calls stay, and a further one costs itself.
+
+mod documents;
+mod error;
+mod figures;
+mod line;
+mod load;
+mod page;
+mod pools;
+mod record;
+mod results;
+mod score;
+
+use std::path::{Path, PathBuf};
+
+use crate::config::SurrogateDef;
+use crate::domain::{Device, EvaluationRecord, GenerateSpec, LabelSpace, PoolRole, RunSpec};
+use crate::pool::Pool;
+use crate::source::{OpenedPool, PoolOptions};
+use crate::store::{EvaluationDir, is_inside, write_if_changed};
+use crate::table::{PoolColumns, results_table};
+use crate::work::{Context, ShardRecords};
+
+pub use documents::{Documents, SCHEMA, documents, from_hexadecimal};
+pub use error::EvaluateError;
+pub use figures::{ALPHA, Figures, Inputs, figures, numbered};
+pub use load::load;
+pub use page::{page, thumbnails};
+
+/// What is to be evaluated, and how.
+pub struct Ask {
+    /// The pool.
+    pub pool: PathBuf,
+    /// Its clean twin.
+    pub clean: Option<PathBuf>,
+    /// Images of none of its categories.
+    pub ood: Option<PathBuf>,
+    /// How to read the pool.
+    pub options: PoolOptions,
+    /// Further targets.
+    pub targets: Vec<SurrogateDef>,
+    /// The label spaces, the one that orders first; empty: as the pool is commonly evaluated.
+    pub label_spaces: Vec<LabelSpace>,
+    /// See [`EvaluationRecord`].
+    pub margin: f64,
+    /// See [`EvaluationRecord`].
+    pub baseline: Option<String>,
+    /// A table of standard models.
+    pub fit: Option<PathBuf>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Images in the page's gallery, at most.
+    pub max_images: usize,
+}
+
+/// The result of an evaluation.
+pub struct Evaluated {
+    /// Its folder.
+    pub dir: EvaluationDir,
+    /// The record.
+    pub record: EvaluationRecord,
+    /// Its figures.
+    pub figures: Figures,
+    /// For each target of the record: images scored in this call.
+    pub fresh: Vec<u64>,
+    /// Images that some target could not score, and images of the pool that have no row.
+    pub lost: u64,
+}
+
+/// A pool in the evaluation: its context, its spec and its pinned images.
+struct Side<'a> {
+    role: PoolRole,
+    ctx: Context<'a>,
+    spec: RunSpec,
+    images: ShardRecords,
+}
+
+/// Evaluates; `out`: the folder, else `evaluations/<pool>-<version>`.
+pub fn evaluate(
+    ctx: &Context,
+    devices: &[Device],
+    ask: &Ask,
+    out: Option<&Path>,
+) -> Result<Evaluated, EvaluateError> {
+    let opened = pools::open(ctx, &ask.pool, &ask.options)?;
+    pools::check_targets(&opened, &ask.targets, ctx)?;
+    let dir = EvaluationDir::at(&out.map_or_else(|| pools::default_out(&opened), Path::to_path_buf));
+    if is_inside(&ask.pool, dir.path()) {
+        let (out, pool) = (dir.path().display().to_string(), ask.pool.display().to_string());
+        return Err(EvaluateError::Inside { out, pool });
+    }
+    let _lock = dir.create()?;
+    let stored = dir.record_if_any()?;
+    let sides = sides(ctx, devices, ask, &opened, &dir)?;
+    let mut record = record::start(ask, &opened, stored.as_ref())?;
+    let (mut fresh, mut lost) = (Vec::new(), 0);
+    for side in &sides {
+        let pool = Pool::open(&side.ctx, &side.spec)?;
+        let scored = score::scored(&pool, devices, &side.images)?;
+        let (columns, sha256) = results::write(&pool, &dir, side.role)?;
+        results::write_images(&dir, &columns, side.role)?;
+        let described = record::pool(side.role, &opened, &side.spec, &columns, sha256);
+        match side.role {
+            PoolRole::Pool => {
+                record.targets = record::targets(&pool, &scored)?;
+                fresh = scored.iter().map(|scored| scored.records.fresh_rows).collect();
+                lost += columns.sha256.iter().filter(|hash| hash.is_empty()).count() as u64;
+                write_miners(&opened, &columns, &dir)?;
+                record.pool = described;
+            }
+            PoolRole::Clean => record.clean = Some(described),
+            PoolRole::Ood => record.ood = Some(described),
+        }
+    }
+    record::check(&record, ask)?;
+    line::keep(&dir, ask)?;
+    dir.write_record(&record)?;
+    let inputs = load(&dir, &record)?;
+    let made = figures(&inputs);
+    lost += inputs.pool.targets.iter().map(|target| target.lost.len() as u64).max().unwrap_or(0);
+    for (name, bytes) in documents(&dir, &inputs, &made)? {
+        write_if_changed(&dir.document(&name), &bytes)?;
+    }
+    if let Some(side) = sides.first() {
+        let pool = Pool::open(&side.ctx, &side.spec)?;
+        let pictures = thumbnails(&pool, &inputs, &made, ask.max_images)?;
+        write_if_changed(&dir.document("index.html"), &page(&inputs, &made, &pictures))?;
+    }
+    Ok(Evaluated { record: record.clone(), figures: made, dir, fresh, lost })
+}
+
+/// Plans and pins all pools, and finds the targets.
+fn sides<'a>(
+    ctx: &Context<'a>,
+    devices: &[Device],
+    ask: &Ask,
+    opened: &OpenedPool,
+    dir: &EvaluationDir,
+) -> Result<Vec<Side<'a>>, EvaluateError> {
+    let mut sources = vec![(PoolRole::Pool, GenerateSpec::Benchmark(opened.source.clone()))];
+    if let Some(clean) = &ask.clean {
+        sources.push((PoolRole::Clean, pools::twin(clean, opened)?));
+    }
+    if let Some(ood) = &ask.ood {
+        sources.push((PoolRole::Ood, pools::unlabelled(ood, &ask.options)?));
+    }
+    let mut sides = Vec::with_capacity(sources.len());
+    for (role, source) in sources {
+        let ctx = Context { run: dir.run(role), ..ctx.again() };
+        let _lock = ctx.run.create()?;
+        ctx.run.sweep()?;
+        let images = score::Images { source, categories: &opened.categories, seed: ask.seed };
+        let spec = score::prepared(&ctx, devices, images, &ask.targets)?;
+        let images = score::pinned(&ctx, devices, &spec)?;
+        sides.push(Side { role, ctx, spec, images });
+    }
+    Ok(sides)
+}
+
+/// Writes what the surrogates of the pool gave.
+fn write_miners(opened: &OpenedPool, columns: &PoolColumns, dir: &EvaluationDir) -> Result<(), EvaluateError> {
+    let rows = pools::miners(opened, columns)?;
+    if !rows.is_empty() {
+        write_if_changed(&dir.miners(), &results_table::encode_miners(&rows)?)?;
+    }
+    Ok(())
+}

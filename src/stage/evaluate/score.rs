@@ -1,0 +1,103 @@
+//! Targets score a pool: plan, pin and score in a run directory inside the evaluation (`runs/<role>`).
+//!
+//! Does not know figures. Holds always: targets of earlier calls stay, and only what is missing is scored; the stored
+//! spec names a target only after its predictions are made, because one that cannot be used must leave the evaluation
+//! as it was.
+
+use super::EvaluateError;
+use crate::config::{MineRecipe, Recipe, SurrogateDef};
+use crate::domain::{
+    AnnotateSpec, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec, SelectSpec,
+};
+use crate::pool::{Pool, ScorerWarning};
+use crate::stage::generate::{generate, generate_on};
+use crate::stage::mine::{Scored, score, score_on};
+use crate::stage::plan;
+use crate::stage::prepare::{self, Scorers};
+use crate::store::Check;
+use crate::work::{Context, Part, ShardRecords};
+
+/// What is to be scored.
+pub struct Images<'a> {
+    /// Where the images come from.
+    pub source: GenerateSpec,
+    /// What they show.
+    pub categories: &'a CategorySet,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// Plans the pool and finds the targets: those of earlier calls, and `targets`.
+pub fn prepared(
+    ctx: &Context,
+    devices: &[Device],
+    images: Images,
+    targets: &[SurrogateDef],
+) -> Result<RunSpec, EvaluateError> {
+    let stored = ctx.run.spec_if_any()?;
+    let mut spec = plan::plan(ctx, &recipe(images))?;
+    let (mut known, mut names) = (Scorers::default(), Vec::new());
+    if let Some(stored) = stored {
+        known = Scorers { surrogates: stored.mine.surrogates, spaces: stored.mine.spaces };
+        names = stored.mine.targets;
+    }
+    for def in targets {
+        known.add(ctx, def, &spec.categories)?;
+        if !names.contains(&def.name) {
+            names.push(def.name.clone());
+        }
+    }
+    names.sort();
+    spec.mine.targets = names;
+    (spec.mine.surrogates, spec.mine.spaces) = (known.surrogates, known.spaces);
+    let mut devices = devices.to_vec();
+    // A GPU first, because it decides which library this process loads; a CPU can use any.
+    devices.sort_by_key(|device| *device == Device::Cpu);
+    devices.dedup();
+    for device in devices {
+        prepare::prepare(&Context { device, ..ctx.again() }, &spec)?;
+    }
+    Ok(spec)
+}
+
+fn recipe(images: Images) -> Recipe {
+    // No surrogate votes: all scorers are targets.
+    let select = SelectSpec {
+        surrogates: Vec::new(),
+        rule: Rule::All,
+        label_space: LabelSpace::AnyOfIds,
+        max_true_prob: 1.0,
+        max_margin: 0.0,
+        near_tie: 0.0,
+    };
+    Recipe {
+        name: "evaluation".to_owned(),
+        seed: images.seed,
+        shard_items: None,
+        categories: images.categories.clone(),
+        generate: images.source,
+        mine: MineRecipe { batch: None, select, surrogates: Vec::new(), targets: Vec::new() },
+        annotate: AnnotateSpec::default(),
+        release: ReleaseSpec::default(),
+    }
+}
+
+/// Pins the images of the pool.
+pub fn pinned(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<ShardRecords, EvaluateError> {
+    generate_on(ctx, devices, spec)?;
+    Ok(generate(ctx, spec, Check::Hashes, Part::WHOLE)?)
+}
+
+/// Scores what is missing.
+pub fn scored(pool: &Pool, devices: &[Device], images: &ShardRecords) -> Result<Vec<Scored>, EvaluateError> {
+    score_on(pool, devices, &images.records)?;
+    let scored = score(pool, &images.records, Check::Hashes, Part::WHOLE)?;
+    pool.ctx().run.write_spec(pool.spec())?;
+    pool.ctx().run.sweep()?;
+    for scored in &scored {
+        for warning in ScorerWarning::of(pool.spec(), &scored.surrogate, &scored.records.records) {
+            pool.ctx().progress.note(&format!("warning: {warning}"));
+        }
+    }
+    Ok(scored)
+}
