@@ -15,7 +15,7 @@ use crate::imported::ImportError;
 use crate::pool::PoolError;
 use crate::scorer::ScorerError;
 use crate::server::ServerError;
-use crate::source::SourceError;
+use crate::source::{BenchmarkError, SourceError};
 use crate::stage::annotate::AnnotateError;
 use crate::stage::generate::GenerateError;
 use crate::stage::inspect::InspectError;
@@ -276,6 +276,20 @@ fn work(error: &WorkError) -> u8 {
     }
 }
 
+fn benchmark(error: &BenchmarkError) -> u8 {
+    match error {
+        BenchmarkError::NotThere { .. } => MISSING,
+        BenchmarkError::Layout { .. }
+        | BenchmarkError::Empty { .. }
+        | BenchmarkError::Labels { .. }
+        | BenchmarkError::Parquet { .. }
+        | BenchmarkError::TooMany { .. }
+        | BenchmarkError::Table(_)
+        | BenchmarkError::Config(_) => BAD_INPUT,
+        BenchmarkError::Store(error) => store(error),
+    }
+}
+
 fn source(error: &SourceError) -> u8 {
     match error {
         SourceError::Folder { .. } | SourceError::Gone { .. } | SourceError::Compare { .. } => MISSING,
@@ -285,6 +299,7 @@ fn source(error: &SourceError) -> u8 {
         | SourceError::LabelsCsv { .. }
         | SourceError::CountsFromOne { .. }
         | SourceError::TooMany => BAD_INPUT,
+        SourceError::Benchmark(error) => benchmark(error),
         SourceError::Generator(error) => generator(error),
     }
 }

@@ -6,10 +6,11 @@
 //! for the file.
 
 use super::{
-    AnnotateSpec, Category, CategorySet, ChannelOrder, CheckSpec, Crop, DiffusionSource, Dtype, FakeImages, FakeModel,
-    FolderSource, GenerateSpec, Geometry, ImageTower, ImportedModel, ImportedScores, InputSpec, Interpolation,
-    ItemChoice, Key, LabelSource, Layout, NuisanceSet, NuisanceValue, OnnxGraph, OnnxModel, OutputKind, OutputSpec,
-    PromptGrid, Question, Resize, SelectSpec, Sentinels, Sha256, SurrogateModel, TextTower, VerdictRule, ZeroShotModel,
+    AnnotateSpec, BenchmarkSource, Category, CategorySet, ChannelOrder, CheckSpec, Crop, DiffusionSource, Dtype,
+    FakeImages, FakeModel, FolderNames, FolderSource, GenerateSpec, Geometry, ImageTower, ImportedModel,
+    ImportedScores, InputSpec, Interpolation, ItemChoice, Key, LabelSource, Layout, NuisanceSet, NuisanceValue,
+    OnnxGraph, OnnxModel, OutputKind, OutputSpec, ParquetColumns, PromptGrid, Question, Resize, SelectSpec, Sentinels,
+    Sha256, SurrogateModel, TextTower, VerdictRule, ZeroShotModel,
 };
 
 impl GenerateSpec {
@@ -18,6 +19,7 @@ impl GenerateSpec {
         match self {
             Self::Folder(source) => folder(source),
             Self::Diffusion(source) => diffusion(source, source.model.sha256),
+            Self::Benchmark(source) => benchmark(source),
             Self::Fake(source) => fake_images(source),
         }
     }
@@ -26,7 +28,7 @@ impl GenerateSpec {
     pub fn plan_identity(&self) -> Sha256 {
         match self {
             Self::Diffusion(source) => diffusion(source, None),
-            Self::Folder(_) | Self::Fake(_) => self.identity(),
+            Self::Folder(_) | Self::Fake(_) | Self::Benchmark(_) => self.identity(),
         }
     }
 }
@@ -47,6 +49,41 @@ fn folder(source: &FolderSource) -> Sha256 {
         .field("max_pixels", *max_pixels)
         .field("max_file_bytes", *max_file_bytes)
         .finish()
+}
+
+fn benchmark(source: &BenchmarkSource) -> Sha256 {
+    // The contents stand for the place: a pool that was moved is the same pool.
+    let BenchmarkSource {
+        root: _,
+        layout,
+        contents,
+        photographs: _,
+        folders,
+        columns,
+        border_px,
+        prepared_px,
+        max_pixels,
+        max_file_bytes,
+    } = source;
+    let folders = folders.map(|folders| match folders {
+        FolderNames::Label => "label",
+        FolderNames::ClassIndex => "class-index",
+    });
+    Key::new("benchmark", 1)
+        .field("layout", layout.name())
+        .field("contents", *contents)
+        .field("folders", folders)
+        .field("columns", columns.as_ref().map(parquet_columns))
+        .field("border_px", *border_px)
+        .field("prepared_px", *prepared_px)
+        .field("max_pixels", *max_pixels)
+        .field("max_file_bytes", *max_file_bytes)
+        .finish()
+}
+
+fn parquet_columns(columns: &ParquetColumns) -> Sha256 {
+    let ParquetColumns { image, label, split } = columns;
+    Key::new("parquet columns", 1).field("image", image).field("label", label).field("split", split.as_deref()).finish()
 }
 
 fn diffusion(source: &DiffusionSource, model: Option<Sha256>) -> Sha256 {

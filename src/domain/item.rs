@@ -40,7 +40,8 @@ pub struct PlanRow {
     pub negative_prompt: Option<String>,
     /// Seed of all random numbers for this item.
     pub seed: u64,
-    /// The file of an image that is read, relative to the source's root.
+    /// The file of an image that is read, relative to the source's root; `FILE#ROW` for a row of a Parquet file,
+    /// `FILE#ITEM` for an item of another run.
     pub source: Option<String>,
 }
 
@@ -51,7 +52,8 @@ pub struct ImageRow {
     pub item_id: ItemId,
     /// File: relative to the source's root for photographs, to the run directory for shards.
     pub path: String,
-    /// First byte of the image inside that file; 0 for a file of its own.
+    /// First byte of the image inside that file; 0 for a file of its own. For an image in a Parquet file: its row in
+    /// that file, from 0.
     pub offset: u64,
     /// Length of the encoded image.
     pub bytes: u64,

@@ -4,6 +4,7 @@
 //! one, and it imports none of them, because types that everybody shares must not depend on one user of them.
 
 mod annotate;
+mod benchmark;
 mod category;
 mod class_space;
 mod compared;
@@ -39,6 +40,7 @@ mod zero_shot;
 pub use annotate::{
     Aggregate, AnnotateSpec, Answer, CheckSpec, ExportFormat, ItemChoice, Pay, Question, Sentinels, VerdictRule,
 };
+pub use benchmark::{BenchmarkLayout, BenchmarkSource, FolderNames, ParquetColumns};
 pub use category::{Category, CategorySet, ClassRef};
 pub use class_space::{CATEGORIES, ClassSpace, IMAGENET_1K};
 pub use compared::Compared;

@@ -7,8 +7,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnnotateSpec, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry, IMAGENET_1K,
-    ImportedModel, InputSpec, Key, OnnxGraph, PinnedFile, ReleaseSpec, SelectSpec, Sha256, ZeroShotModel,
+    AnnotateSpec, BenchmarkSource, CATEGORIES, CategorySet, ClassSpace, DiffusionSource, FormatVersion, Geometry,
+    IMAGENET_1K, ImportedModel, InputSpec, Key, OnnxGraph, PinnedFile, ReleaseSpec, SelectSpec, Sha256, ZeroShotModel,
 };
 
 /// A resolved recipe.
@@ -82,6 +82,10 @@ impl RunSpec {
             GenerateSpec::Diffusion(source) => {
                 source.model.path = PathBuf::new();
                 source.model.name = source.model.short_name();
+            }
+            GenerateSpec::Benchmark(source) => {
+                shorten(&mut source.root);
+                source.photographs.iter_mut().for_each(shorten);
             }
             GenerateSpec::Fake(_) => {}
         }
@@ -174,6 +178,8 @@ pub enum GenerateSpec {
     Folder(FolderSource),
     /// Images of a diffusion model.
     Diffusion(DiffusionSource),
+    /// A pool whose images somebody else has made.
+    Benchmark(BenchmarkSource),
     /// Noise made on the spot, for trying a recipe without any data.
     Fake(FakeImages),
 }

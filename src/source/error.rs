@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::benchmark::BenchmarkError;
 use crate::domain::PassedOver;
 use crate::generator::GeneratorError;
 
@@ -93,6 +94,9 @@ pub enum SourceError {
     /// More items than an id can number.
     #[error("the source has more than {} items; make several runs of fewer categories", u32::MAX)]
     TooMany,
+    /// A pool that somebody else has made cannot be used.
+    #[error(transparent)]
+    Benchmark(#[from] BenchmarkError),
     /// What makes the images cannot be used.
     #[error(transparent)]
     Generator(#[from] GeneratorError),

@@ -4,6 +4,7 @@
 //! implements [`Source`], and one arm of [`source`]. No verb asks of which kind a source is; that is the
 //! invariant of this room, because a kind that is asked for in twenty places is forgotten in one of them.
 
+mod benchmark;
 mod diffusion;
 mod error;
 mod fake;
@@ -17,6 +18,7 @@ mod listing;
 
 use crate::domain::{DiffusionModel, GenerateSpec};
 
+pub use benchmark::{BenchmarkError, OpenedPool, PoolOptions, open_pool};
 pub use error::SourceError;
 pub use folder::{ImagesBelow, images_below, read_picture_file};
 pub use grid::Grid;
@@ -28,6 +30,7 @@ pub fn source(spec: &GenerateSpec) -> &dyn Source {
     match spec {
         GenerateSpec::Folder(source) => source,
         GenerateSpec::Diffusion(source) => source,
+        GenerateSpec::Benchmark(source) => source,
         GenerateSpec::Fake(source) => source,
     }
 }

@@ -1,6 +1,5 @@
 //! From a surrogate's scores of one image to its prediction.
 
-use super::scores::energy;
 use crate::domain::{ClassSpace, ItemId, Prediction, ProbKind, Scores, SpacePrediction};
 
 /// How many of the likeliest classes a prediction names.
@@ -59,6 +58,12 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - top).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.iter().map(|power| (power / sum) as f32).collect()
+}
+
+/// `-log(sum(exp(logits)))`, summed in f64; `max_logit` is the largest of them.
+pub(super) fn energy(logits: impl Iterator<Item = f32>, max_logit: f32) -> f32 {
+    let sum: f64 = logits.map(|logit| f64::from(logit - max_logit).exp()).sum();
+    -(f64::from(max_logit) + sum.ln()) as f32
 }
 
 /// The prediction for one item whose accepted classes are `labels` (indices of the scorer's class space).

@@ -1,6 +1,6 @@
 //! From the numbers that a model gives to an image to scores over a class space.
 
-use super::softmax;
+use super::predict::{energy, softmax};
 use crate::domain::{ProbKind, Scores};
 
 /// Scores of `row`, logits with `extra` classes in front of those of the space, which take part in the softmax and are
@@ -20,12 +20,6 @@ pub fn scores_of_logits(row: &[f32], extra: usize) -> Scores {
         max_logit: Some(max_logit),
         energy: Some(energy),
     }
-}
-
-/// `-log(sum(exp(logits)))`, summed in f64; `max_logit` is the largest of them.
-pub(super) fn energy(logits: impl Iterator<Item = f32>, max_logit: f32) -> f32 {
-    let sum: f64 = logits.map(|logit| f64::from(logit - max_logit).exp()).sum();
-    -(f64::from(max_logit) + sum.ln()) as f32
 }
 
 /// The same of probabilities.

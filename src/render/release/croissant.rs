@@ -154,7 +154,7 @@ fn responsible(release: &Release) -> Value {
 /// One of the values that the RAI specification recommends.
 fn collection_type(release: &Release) -> &'static str {
     match release.source {
-        SourceFacts::Photographs { .. } => "Secondary Data analysis",
+        SourceFacts::Photographs { .. } | SourceFacts::Benchmark { .. } => "Secondary Data analysis",
         SourceFacts::Diffusion { .. } => "Software Collection",
         SourceFacts::Fake => "Others",
     }

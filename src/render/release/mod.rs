@@ -143,6 +143,13 @@ pub enum SourceFacts {
         /// The folder's name, without its path.
         folder_name: String,
     },
+    /// A pool whose images somebody else has made.
+    Benchmark {
+        /// The name of its folder, without its path.
+        name: String,
+        /// How its images lie there, in words.
+        layout: &'static str,
+    },
     /// A text-to-image model.
     Diffusion {
         /// Its name.

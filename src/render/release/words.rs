@@ -51,6 +51,7 @@ pub fn keywords(release: &Release) -> Vec<&'static str> {
     match release.source {
         SourceFacts::Diffusion { .. } => words.extend(["synthetic", "diffusion"]),
         SourceFacts::Photographs { .. } => words.push("photographs"),
+        SourceFacts::Benchmark { .. } => words.push("subset"),
         SourceFacts::Fake => words.push("noise"),
     }
     words
@@ -61,6 +62,9 @@ pub fn source(release: &Release) -> String {
     match &release.source {
         SourceFacts::Photographs { folder_name } => {
             format!("Photographs from the folder {folder_name}. hardset read them and did not take them.")
+        }
+        SourceFacts::Benchmark { name, layout } => {
+            format!("The images are those of {} ({layout}); none was made for this release.", code(name))
         }
         SourceFacts::Diffusion { model, model_sha256, sampler, steps, guidance, width_px, height_px, .. } => format!(
             "Pictures made from text by the model {model} (SHA-256 of the weights {model_sha256}) with the sampler \
@@ -222,6 +226,11 @@ fn source_limit(release: &Release) -> (&'static str, String) {
              photographs."
                 .into(),
         ),
+        SourceFacts::Benchmark { .. } => (
+            "Images of another benchmark",
+            "Any bias of that benchmark is also in the release, and models may have been chosen by their scores on it."
+                .into(),
+        ),
         SourceFacts::Fake => ("Noise", "The images show nothing, so nothing can be concluded from them.".into()),
     }
 }
@@ -235,6 +244,10 @@ pub fn personal(release: &Release) -> &'static str {
         }
         SourceFacts::Photographs { .. } => {
             "The photographs may show people, number plates or private places. hardset has blurred and removed nothing."
+        }
+        SourceFacts::Benchmark { .. } => {
+            "The images are those of another benchmark, which says what they may show. hardset has blurred and removed \
+             nothing."
         }
         SourceFacts::Fake => "None: the images are noise.",
     }
