@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::evaluation_args::{CompareArgs, EvaluateArgs, LeaderboardArgs};
 use crate::config::Override;
 use crate::domain::{Devices, EngineChoice, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
 use crate::work::Part;
@@ -73,11 +74,17 @@ pub enum Command {
     Annotate(AnnotateCommand),
     /// Write the benchmark as a folder to publish: the accepted images, or the hard set if nobody was asked
     Release(ReleaseArgs),
+    /// Score models on a release, a run or a published benchmark, with intervals, tests and tiers
+    Evaluate(EvaluateArgs),
+    /// Show where two targets of an evaluation differ, image by image
+    Compare(CompareArgs),
+    /// Join the results of several people on one pool
+    Leaderboard(LeaderboardArgs),
     /// Write the report of the current mining, an HTML page
     Report(ReportArgs),
     /// Show the progress of a run, or the contents of a release
     Status(RunArgs),
-    /// Check every file of a run or of a release
+    /// Check every file of a run, of a release or of an evaluation
     Verify(RunArgs),
     /// Fetch external files into the cache
     Fetch(FetchArgs),
@@ -361,7 +368,7 @@ pub struct FetchArgs {
     pub ids: Vec<String>,
 }
 
-fn label_space(text: &str) -> Result<LabelSpace, String> {
+pub(super) fn label_space(text: &str) -> Result<LabelSpace, String> {
     match text {
         "any-of-ids" => Ok(LabelSpace::AnyOfIds),
         "masked" => Ok(LabelSpace::Masked),

@@ -6,11 +6,15 @@
 mod annotate;
 mod args;
 mod build;
+mod compare;
 mod doctor;
 mod error;
+mod evaluate;
+mod evaluation_args;
 mod fetch;
 mod generate;
 mod inspect;
+mod leaderboard;
 mod mine;
 mod output;
 mod plan;
@@ -47,6 +51,9 @@ pub fn run() -> ExitCode {
         Command::Mine(args) => mine::run(&session, args),
         Command::Annotate(command) => annotate::run(&session, command),
         Command::Release(args) => release::run(&session, args),
+        Command::Evaluate(args) => evaluate::run(&session, args),
+        Command::Compare(args) => compare::run(&session, args),
+        Command::Leaderboard(args) => leaderboard::run(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Status(args) => status::run(&session, args),
         Command::Verify(args) => verify::run(&session, args),

@@ -7,7 +7,7 @@ use toml::Table;
 
 use super::generate::{self, RawGenerate};
 use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::TomlFile, release, surrogate};
-use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
+use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, ImportedScores, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
 
 /// A margin at which the rounding of another machine has been seen to change a top class.
 const NEAR_TIE: f64 = 0.01;
@@ -161,7 +161,17 @@ fn mine(raw: RawMine, found: &TomlFile) -> Result<MineRecipe, ConfigError> {
     Ok(MineRecipe { batch: raw.batch, select, surrogates, targets })
 }
 
+/// Reads the category set `name`: a path to a TOML, or a name looked up from folder `from` (see [`super::find`]).
+pub fn category_set(name: &str, from: &Path) -> Result<CategorySet, ConfigError> {
+    categories::load(name, from, "the working directory")
+}
+
 impl SurrogateDef {
+    /// A scorer of ImageNet-1k whose scores another program has written to `file`.
+    pub fn imported(name: &str, file: &Path, scores: ImportedScores) -> Self {
+        surrogate::imported_alone(name, file, scores)
+    }
+
     /// Reads the surrogate `name`: a path to a TOML, or a name looked up from folder `from` (see [`super::find`]).
     pub fn load(name: &str, from: &Path) -> Result<Self, ConfigError> {
         surrogate::load(name, from, "the working directory")

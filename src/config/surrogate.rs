@@ -149,6 +149,17 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<SurrogateDef, ConfigE
     Ok(SurrogateDef { name: found.stem, file: found.file, space, model })
 }
 
+/// A scorer of ImageNet-1k whose scores are in `file`, without a TOML of its own.
+pub fn imported_alone(name: &str, file: &Path, scores: ImportedScores) -> SurrogateDef {
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    SurrogateDef {
+        name: name.to_owned(),
+        file: file.display().to_string(),
+        space: class_spaces::imagenet(),
+        model: ModelDef::Imported(ImportedDef { path, scores, offset: 0, column: None }),
+    }
+}
+
 fn model(raw: RawSurrogate, found: &TomlFile) -> Result<ModelDef, ConfigError> {
     let missing = |key: &str| ConfigError::value(&found.file, key, "is missing; an ONNX surrogate needs it");
     let onnx_keys = raw.predictions.is_some()

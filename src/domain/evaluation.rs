@@ -269,6 +269,22 @@ pub struct Metric {
     pub method: String,
 }
 
+impl Figure {
+    /// The figure as its target's `results.json` has it.
+    pub fn metric(&self) -> Metric {
+        let Self { target: _, space, metric, group_by, group, value, low, high, n, method } = self.clone();
+        Metric { space, metric, group_by, group, value, low, high, n, method }
+    }
+}
+
+impl Metric {
+    /// The figure of the target `target`.
+    pub fn of_target(&self, target: &str) -> Figure {
+        let Self { space, metric, group_by, group, value, low, high, n, method } = self.clone();
+        Figure { target: target.to_owned(), space, metric, group_by, group, value, low, high, n, method }
+    }
+}
+
 /// `results/<target>/results.json`: one target's results, to be handed to a leaderboard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetResults {

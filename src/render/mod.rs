@@ -5,7 +5,9 @@
 
 pub mod annotate;
 pub mod draft;
+pub mod evaluation;
 pub mod numbers;
+mod parts;
 mod policy;
 mod provenance;
 pub mod release;

@@ -5,10 +5,13 @@
 //! wrong; `cli` joins them.
 
 pub mod annotate;
+pub mod compare;
 pub mod doctor;
+pub mod evaluate;
 pub mod fetch;
 pub mod generate;
 pub mod inspect;
+pub mod leaderboard;
 pub mod mine;
 pub mod plan;
 pub mod prepare;

@@ -10,8 +10,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
 use super::data::{Card, ModelPrediction, Report};
-use super::text::{name, phrase};
-use super::{charts, tables};
+use super::super::parts::text::{name, phrase};
+use super::super::parts::{charts, tables};
 use crate::render::numbers::{count, counted, probability};
 
 /// The section with everything about single images.

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::charts;
+use super::super::parts::charts;
 use super::data::{NuisanceRow, TargetRow};
-use super::tables::{folded_table, head, section, table};
-use super::text::{hash, name, phrase};
+use super::super::parts::tables::{folded_table, head, section, table};
+use super::super::parts::text::{hash, name, phrase};
 use crate::render::numbers::{DASH, bounds, count, percent, ratio, share};
 
 /// Values of a kind that are visible from the start; the others are folded.

@@ -7,15 +7,12 @@
 //! named by hash in its content security policy); all data is escaped; the same report gives the same bytes;
 //! everything is visible without JavaScript.
 
-mod charts;
 mod data;
 mod gallery;
 mod groups;
 mod page;
 mod people;
 mod sections;
-mod tables;
-mod text;
 
 #[cfg(test)]
 mod tests;

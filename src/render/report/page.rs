@@ -3,47 +3,28 @@
 //! Does not lay out tables or cards. Holds always: the policy in the head names the style and the script of the page,
 //! with line ends as a browser reads them.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use super::super::policy;
+use super::super::parts::{Frame, document, text};
 use super::data::Report;
-use super::{gallery, groups, people, sections, text};
+use super::{gallery, groups, people, sections};
 use crate::render::numbers::{count, counted, share};
 
 /// The whole document.
 pub fn page(report: &Report) -> Markup {
-    // Browsers read CRLF as LF before they hash, so a checkout with CRLF must not change the policy.
-    let style = include_str!("style.css").replace("\r\n", "\n");
-    let script = include_str!("script.js").replace("\r\n", "\n");
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            (head(title(report), &policy::policy(&style, &script), &style))
-            body {
-                a.skip href="#gallery" { "Skip to the images" }
-                (header(report))
-                (contents(report))
-                main { (main_sections(report)) }
-                (footer())
-                script { (PreEscaped(script)) }
-            }
-        }
-    }
-}
-
-fn head(title: &str, policy: &str, style: &str) -> Markup {
-    html! {
-        head {
-            meta charset="utf-8";
-            meta http-equiv="Content-Security-Policy" content=(policy);
-            meta name="viewport" content="width=device-width, initial-scale=1";
-            meta name="color-scheme" content="light dark";
-            meta name="generator" content="hardset";
-            title { (title) " – hard set report" }
-            link rel="icon" href="data:,";
-            style { (PreEscaped(style)) }
-        }
-    }
+    let frame = Frame {
+        title: format!("{} – hard set report", title(report)),
+        style: "",
+        script: include_str!("script.js"),
+    };
+    let body = html! {
+        a.skip href="#gallery" { "Skip to the images" }
+        (header(report))
+        (contents(report))
+        main { (main_sections(report)) }
+        (footer())
+    };
+    document(&frame, &body)
 }
 
 fn header(report: &Report) -> Markup {

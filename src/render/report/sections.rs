@@ -8,10 +8,10 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use super::charts;
+use super::super::parts::charts;
 use super::data::{Agreement, CategoryRow, Confusion, DroppedItem, LeaveOneOut, SurrogateRow};
-use super::tables::{folded_table, head, section, table};
-use super::text::{fragment_value, hash, name, phrase};
+use super::super::parts::tables::{folded_table, head, section, table};
+use super::super::parts::text::{fragment_value, hash, name, phrase};
 use crate::render::numbers::{DASH, bounds, coefficient, count, counted, percent, ratio, share};
 
 /// Rows of a long table that are visible from the start; the others are folded.

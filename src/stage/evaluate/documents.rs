@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::EvaluateError;
 use super::figures::{Figures, Inputs};
 use super::results::tables_sha256;
-use crate::domain::{Metric, NotScored, PoolRole, TargetResults};
+use crate::domain::{Figure, NotScored, PoolRole, TargetResults};
 use crate::render::evaluation::{leaderboard_csv, results_json};
 use crate::store::EvaluationDir;
 use crate::table::{SpaceColumns, encode_agreements, encode_comparisons, encode_figures};
@@ -24,7 +24,7 @@ pub fn documents(dir: &EvaluationDir, inputs: &Inputs, made: &Figures) -> Result
     documents.insert("results.parquet".to_owned(), encode_figures(&made.figures)?);
     documents.insert("comparisons.parquet".to_owned(), encode_comparisons(&made.comparisons)?);
     documents.insert("agreement.parquet".to_owned(), encode_agreements(&made.agreements)?);
-    documents.insert("leaderboard.csv".to_owned(), leaderboard_csv(&made.figures, inputs.record).into_bytes());
+    documents.insert("leaderboard.csv".to_owned(), leaderboard_csv(&made.figures, inputs.record));
     for at in 0..inputs.record.targets.len() {
         let results = target_results(dir, inputs, made, at)?;
         documents.insert(format!("results/{}/results.json", results.target.name), results_json(&results));
@@ -46,17 +46,6 @@ fn target_results(
     };
     // A tier depends on the other targets of this evaluation, so it is no property of this one.
     let own = made.figures.iter().filter(|figure| figure.target == target.name && figure.metric != "tier");
-    let metric = |figure: &crate::domain::Figure| Metric {
-        space: figure.space.clone(),
-        metric: figure.metric.clone(),
-        group_by: figure.group_by.clone(),
-        group: figure.group.clone(),
-        value: figure.value,
-        low: figure.low,
-        high: figure.high,
-        n: figure.n,
-        method: figure.method.clone(),
-    };
     let right = |columns: &SpaceColumns| hexadecimal(&columns.correct);
     Ok(TargetResults {
         schema: SCHEMA,
@@ -67,7 +56,7 @@ fn target_results(
         scored: record.pool.images - columns.lost.len() as u64,
         not_scored: columns.lost.iter().map(not_scored).collect(),
         predictions_sha256: tables_sha256(dir, &target.name, PoolRole::Pool)?,
-        metrics: own.map(metric).collect(),
+        metrics: own.map(Figure::metric).collect(),
         right: BTreeMap::from([
             ("any-of-ids".to_owned(), right(&columns.any)),
             ("masked".to_owned(), right(&columns.masked)),

@@ -18,7 +18,7 @@ mod score;
 use std::path::{Path, PathBuf};
 
 use crate::config::SurrogateDef;
-use crate::domain::{Device, EvaluationRecord, GenerateSpec, LabelSpace, PoolRole, RunSpec};
+use crate::domain::{BenchmarkSource, Device, EvaluationRecord, LabelSpace, PoolRole, RunSpec};
 use crate::pool::Pool;
 use crate::source::{OpenedPool, PoolOptions};
 use crate::store::{EvaluationDir, is_inside, write_if_changed};
@@ -27,9 +27,12 @@ use crate::work::{Context, ShardRecords};
 
 pub use documents::{Documents, SCHEMA, documents, from_hexadecimal};
 pub use error::EvaluateError;
-pub use figures::{ALPHA, Figures, Inputs, figures, numbered};
+pub use figures::{ALPHA, Figures, Inputs, Tested, figures, tested};
 pub use load::load;
 pub use page::{page, thumbnails};
+
+/// The margin of equivalence unless another is asked for: two points.
+pub const MARGIN: f64 = 0.02;
 
 /// What is to be evaluated, and how.
 pub struct Ask {
@@ -46,7 +49,7 @@ pub struct Ask {
     /// The label spaces, the one that orders first; empty: as the pool is commonly evaluated.
     pub label_spaces: Vec<LabelSpace>,
     /// See [`EvaluationRecord`].
-    pub margin: f64,
+    pub margin: Option<f64>,
     /// See [`EvaluationRecord`].
     pub baseline: Option<String>,
     /// A table of standard models.
@@ -74,6 +77,7 @@ pub struct Evaluated {
 /// A pool in the evaluation: its context, its spec and its pinned images.
 struct Side<'a> {
     role: PoolRole,
+    source: BenchmarkSource,
     ctx: Context<'a>,
     spec: RunSpec,
     images: ShardRecords,
@@ -87,7 +91,6 @@ pub fn evaluate(
     out: Option<&Path>,
 ) -> Result<Evaluated, EvaluateError> {
     let opened = pools::open(ctx, &ask.pool, &ask.options)?;
-    pools::check_targets(&opened, &ask.targets, ctx)?;
     let dir = EvaluationDir::at(&out.map_or_else(|| pools::default_out(&opened), Path::to_path_buf));
     if is_inside(&ask.pool, dir.path()) {
         let (out, pool) = (dir.path().display().to_string(), ask.pool.display().to_string());
@@ -96,14 +99,14 @@ pub fn evaluate(
     let _lock = dir.create()?;
     let stored = dir.record_if_any()?;
     let sides = sides(ctx, devices, ask, &opened, &dir)?;
-    let mut record = record::start(ask, &opened, stored.as_ref())?;
+    let mut record = record::start(ask, &opened, stored.as_ref(), line::keep(&dir, ask, &opened)?)?;
     let (mut fresh, mut lost) = (Vec::new(), 0);
     for side in &sides {
         let pool = Pool::open(&side.ctx, &side.spec)?;
         let scored = score::scored(&pool, devices, &side.images)?;
         let (columns, sha256) = results::write(&pool, &dir, side.role)?;
         results::write_images(&dir, &columns, side.role)?;
-        let described = record::pool(side.role, &opened, &side.spec, &columns, sha256);
+        let described = record::pool(side.role, &opened, &side.source, (&columns, sha256));
         match side.role {
             PoolRole::Pool => {
                 record.targets = record::targets(&pool, &scored)?;
@@ -116,8 +119,7 @@ pub fn evaluate(
             PoolRole::Ood => record.ood = Some(described),
         }
     }
-    record::check(&record, ask)?;
-    line::keep(&dir, ask)?;
+    record::check(&record)?;
     dir.write_record(&record)?;
     let inputs = load(&dir, &record)?;
     let made = figures(&inputs);
@@ -141,7 +143,7 @@ fn sides<'a>(
     opened: &OpenedPool,
     dir: &EvaluationDir,
 ) -> Result<Vec<Side<'a>>, EvaluateError> {
-    let mut sources = vec![(PoolRole::Pool, GenerateSpec::Benchmark(opened.source.clone()))];
+    let mut sources = vec![(PoolRole::Pool, opened.source.clone())];
     if let Some(clean) = &ask.clean {
         sources.push((PoolRole::Clean, pools::twin(clean, opened)?));
     }
@@ -153,10 +155,13 @@ fn sides<'a>(
         let ctx = Context { run: dir.run(role), ..ctx.again() };
         let _lock = ctx.run.create()?;
         ctx.run.sweep()?;
-        let images = score::Images { source, categories: &opened.categories, seed: ask.seed };
-        let spec = score::prepared(&ctx, devices, images, &ask.targets)?;
+        let of_role = score::Images { source: &source, categories: &opened.categories, seed: ask.seed };
+        let spec = score::prepared(&ctx, devices, of_role, &ask.targets)?;
+        if role == PoolRole::Pool {
+            pools::check_targets(opened, &spec)?;
+        }
         let images = score::pinned(&ctx, devices, &spec)?;
-        sides.push(Side { role, ctx, spec, images });
+        sides.push(Side { role, source, ctx, spec, images });
     }
     Ok(sides)
 }

@@ -7,7 +7,7 @@
 use super::EvaluateError;
 use crate::config::{MineRecipe, Recipe, SurrogateDef};
 use crate::domain::{
-    AnnotateSpec, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec, SelectSpec,
+    AnnotateSpec, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec, SelectSpec,
 };
 use crate::pool::{Pool, ScorerWarning};
 use crate::stage::generate::{generate, generate_on};
@@ -20,7 +20,7 @@ use crate::work::{Context, Part, ShardRecords};
 /// What is to be scored.
 pub struct Images<'a> {
     /// Where the images come from.
-    pub source: GenerateSpec,
+    pub source: &'a BenchmarkSource,
     /// What they show.
     pub categories: &'a CategorySet,
     /// Seed of the run.
@@ -75,7 +75,7 @@ fn recipe(images: Images) -> Recipe {
         seed: images.seed,
         shard_items: None,
         categories: images.categories.clone(),
-        generate: images.source,
+        generate: GenerateSpec::Benchmark(images.source.clone()),
         mine: MineRecipe { batch: None, select, surrogates: Vec::new(), targets: Vec::new() },
         annotate: AnnotateSpec::default(),
         release: ReleaseSpec::default(),

@@ -21,7 +21,7 @@ use crate::stats::Interval;
 use crate::table::{PoolColumns, ResultColumns, SpaceColumns};
 
 pub use columns::{Groups, Images, numbered};
-pub use pairs::{ALPHA, Pairs};
+pub use pairs::{ALPHA, Pairs, Tested, tested};
 pub use robustness::Line;
 
 /// The fewest images of which a group's accuracy is stated.
@@ -84,9 +84,11 @@ pub fn figures(inputs: &Inputs) -> Figures {
     made.figures.extend(by_target.into_iter().flatten());
     accuracy::add_miners(&mut made.figures, inputs);
     for &space in &inputs.record.label_spaces {
-        let pairs = pairs::pairs(inputs, space, &images);
-        pairs.add(&mut made.figures, inputs, space);
-        made.comparisons.extend(pairs.rows(inputs, space));
+        let right: Vec<&[bool]> =
+            inputs.pool.targets.iter().map(|target| &of_space(target, space).correct[..]).collect();
+        let pairs = pairs::pairs(&right, space, Some(&images));
+        made.figures.extend(pairs.figures(inputs.record));
+        made.comparisons.extend(pairs.rows(inputs.record));
         made.agreements.extend(agreement::rows(inputs, space));
         made.pairs.insert(space, pairs);
     }

@@ -2,65 +2,88 @@
 //!
 //! Surrogates are no part of it: they are wrong by construction. Holds always: the test that orders the tiers is named.
 
-use super::{Images, Inputs, figure, of_space};
-use crate::domain::{ComparisonRow, Figure, LabelSpace};
+use super::{Images, figure};
+use crate::domain::{ComparisonRow, EvaluationRecord, Figure, LabelSpace};
 use crate::stats::{Comparison, Comparisons, Outcomes, Tier, Ways, compare_all, equivalence, equivalence_of};
+use crate::table::PoolColumns;
 
 /// The level of the tests, after correction.
 pub const ALPHA: f64 = 0.05;
 /// Halvings of the margin: the smallest one is known to 2^-20.
 const HALVINGS: u32 = 20;
 
-/// All pairs of targets.
+/// All pairs of targets in a label space.
 #[derive(Debug)]
 pub struct Pairs {
     /// The comparisons.
     pub compared: Comparisons,
     /// The tiers, best first; members are places of targets in the record.
     pub tiers: Vec<Tier>,
-    /// The smallest difference of accuracies that these images can show.
-    pub smallest_difference: Option<f64>,
     /// Images that each target has right.
     pub right: Vec<u64>,
+    space: String,
+    images: u64,
 }
 
-/// Compares all targets in a label space.
-pub fn pairs(inputs: &Inputs, space: LabelSpace, images: &Images) -> Pairs {
-    let mut outcomes = Outcomes::new(images.len);
-    for target in &inputs.pool.targets {
-        outcomes.push(&of_space(target, space).correct);
-    }
+/// Compares targets; `right`: right or wrong on each image, of each; `images`: what these show, if it is known.
+pub fn pairs(right: &[&[bool]], space: LabelSpace, images: Option<&Images>) -> Pairs {
+    let mut outcomes = Outcomes::new(right.first().map_or(0, |right| right.len()));
+    right.iter().for_each(|right| outcomes.push(right));
     // A grid made the images if they have nuisances in several clusters; categories alone are a sample of classes.
-    let design = (images.design.ways() == Ways::Two).then_some(&images.design);
+    let design = images.map(|images| &images.design).filter(|design| design.ways() == Ways::Two);
     let compared = compare_all(&outcomes, design);
     let right: Vec<u64> = (0..outcomes.models()).map(|model| outcomes.right(model)).collect();
-    Pairs { tiers: compared.tiers(&right, ALPHA), smallest_difference: compared.smallest_difference(), compared, right }
+    let tiers = compared.tiers(&right, ALPHA);
+    Pairs { tiers, compared, right, space: space.to_string(), images: outcomes.images() as u64 }
+}
+
+/// What follows from the outcomes of several targets.
+pub struct Tested {
+    /// Tiers, and the smallest difference.
+    pub figures: Vec<Figure>,
+    /// All pairs.
+    pub rows: Vec<ComparisonRow>,
+}
+
+/// Compares the targets of a record by their outcomes alone.
+pub fn tested(
+    record: &EvaluationRecord,
+    right: &[Vec<bool>],
+    space: LabelSpace,
+    images: Option<&PoolColumns>,
+) -> Tested {
+    let images = images.map(Images::new);
+    let right: Vec<&[bool]> = right.iter().map(Vec::as_slice).collect();
+    let pairs = pairs(&right, space, images.as_ref());
+    Tested { figures: pairs.figures(record), rows: pairs.rows(record) }
 }
 
 impl Pairs {
-    /// Adds tiers, and the smallest difference.
-    pub fn add(&self, figures: &mut Vec<Figure>, inputs: &Inputs, space: LabelSpace) {
-        let n = inputs.pool.images.len() as u64;
+    /// Tiers, and the smallest difference.
+    pub fn figures(&self, record: &EvaluationRecord) -> Vec<Figure> {
+        let mut figures = Vec::new();
         let method = format!("anchored tiers, {}, Holm at {ALPHA}", self.compared.test.name());
         for (place, tier) in self.tiers.iter().enumerate() {
             for &member in &tier.members {
-                let name = &inputs.record.targets[member].name;
-                figures.push(figure(name, &space.to_string(), "tier", n).of(Some(place as f64 + 1.0), &method));
+                let name = &record.targets[member].name;
+                figures.push(figure(name, &self.space, "tier", self.images).of(Some(place as f64 + 1.0), &method));
             }
         }
-        let method = "80 % power at 5 %, median share of discordant images and design effect of the pairs";
-        figures.push(figure("", &space.to_string(), "smallest_difference", n).of(self.smallest_difference, method));
+        let method = "80 % power at 5 %, from the share of discordant images and the design effect of the pairs";
+        let smallest = self.compared.smallest_difference();
+        figures.push(figure("", &self.space, "smallest_difference", self.images).of(smallest, method));
+        figures
     }
 
     /// The rows of all pairs.
-    pub fn rows(&self, inputs: &Inputs, space: LabelSpace) -> Vec<ComparisonRow> {
+    pub fn rows(&self, record: &EvaluationRecord) -> Vec<ComparisonRow> {
         let row = |pair: &Comparison| {
-            let (a, b) = (&inputs.record.targets[pair.a], &inputs.record.targets[pair.b]);
+            let (a, b) = (&record.targets[pair.a], &record.targets[pair.b]);
             let interval = pair.cluster.as_ref().map(|cluster| cluster.interval).or(pair.difference);
             ComparisonRow {
                 a: a.name.clone(),
                 b: b.name.clone(),
-                space: space.to_string(),
+                space: self.space.clone(),
                 n: pair.counts.images(),
                 only_a: pair.counts.only_a,
                 only_b: pair.counts.only_b,

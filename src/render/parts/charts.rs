@@ -6,8 +6,8 @@
 
 use maud::{Markup, html};
 
-use super::Interval;
 use crate::render::numbers::{count as written, counted};
+use crate::stats::Interval;
 
 /// Width of a dot-and-whisker strip in px, and the margin on both sides that keeps a dot at 0 or 1 whole.
 const STRIP_PX: f64 = 180.0;
