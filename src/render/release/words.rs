@@ -64,7 +64,7 @@ pub fn source(release: &Release) -> String {
             format!("Photographs from the folder {folder_name}. hardset read them and did not take them.")
         }
         SourceFacts::Benchmark { name, layout } => {
-            format!("The images are those of {} ({layout}); none was made for this release.", code(name))
+            format!("The images are those of {name} ({layout}); none was made for this release.")
         }
         SourceFacts::Diffusion { model, model_sha256, sampler, steps, guidance, width_px, height_px, .. } => format!(
             "Pictures made from text by the model {model} (SHA-256 of the weights {model_sha256}) with the sampler \
