@@ -45,6 +45,46 @@ pub fn fit(image: &RgbImage, geometry: &Geometry) -> Result<RgbImage, FitError> 
     Ok(resample(image, &target, filter))
 }
 
+/// As [`fit`], unless both sides of the image are `prepared_px`: then it is the picture that models are meant to see,
+/// and is not resized to be cropped again. A model with the same crop takes it as it is; a smaller crop is its centre;
+/// for a larger one it is resized to the crop.
+///
+/// Source: ImageNet-C's pictures have gone through resize and crop before they were corrupted (Hendrycks and
+/// Dietterich, ICLR 2019); a second resize filters the corruption away.
+pub fn fit_prepared(image: &RgbImage, geometry: &Geometry, prepared_px: Option<u32>) -> Result<RgbImage, FitError> {
+    let sides = (image.width_px(), image.height_px());
+    match prepared_px {
+        Some(px) if sides == (px, px) => {
+            let resize = if geometry.crop_px <= px { Resize::None } else { Resize::Squash(geometry.crop_px) };
+            fit(image, &Geometry { resize, ..*geometry })
+        }
+        _ => fit(image, geometry),
+    }
+}
+
+/// The image without `border_px` pixels at each side; `None` if nothing is left.
+pub fn without_border(image: &RgbImage, border_px: u32) -> Option<RgbImage> {
+    if border_px == 0 {
+        return Some(image.clone());
+    }
+    let (width_px, height_px) = inside(image.width_px(), image.height_px(), border_px)?;
+    let (row_bytes, skipped) = (width_px as usize * 3, border_px as usize * 3);
+    let rows = image.pixels().chunks_exact(image.stride()).skip(border_px as usize).take(height_px as usize);
+    let pixels = rows.flat_map(|row| row[skipped..skipped + row_bytes].iter().copied()).collect();
+    RgbImage::new(width_px, height_px, pixels).ok()
+}
+
+/// Why an image that has less than two borders of `border_px` pixels cannot be used.
+pub fn all_border(border_px: u32) -> String {
+    format!("nothing of the image is left without its border of {border_px} px at each side")
+}
+
+/// Width and height without a border at each side; `None` if nothing is left.
+pub fn inside(width_px: u32, height_px: u32, border_px: u32) -> Option<(u32, u32)> {
+    let less = |side: u32| side.checked_sub(border_px.checked_mul(2)?).filter(|&side| side > 0);
+    Some((less(width_px)?, less(height_px)?))
+}
+
 /// The whole image with its longer side at most `longest_px` (0 counts as 1), by Lanczos; never enlarged.
 pub fn thumbnail(image: &RgbImage, longest_px: u32) -> RgbImage {
     let (width_px, height_px) = (image.width_px(), image.height_px());
@@ -150,6 +190,50 @@ mod tests {
         };
         assert_eq!([64, 63, 62, 60].map(|px| first(Crop::Round, px)), [2, 2, 2, 4]);
         assert_eq!([64, 63, 62, 60].map(|px| first(Crop::Floor, px)), [1, 2, 2, 3]);
+    }
+
+    /// A picture whose pixels differ, `[side, side, 3]`.
+    fn pattern(side: u32) -> RgbImage {
+        RgbImage::new(side, side, (0..side * side * 3).map(|at| (at * 37 % 251) as u8).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_prepared_picture_is_not_resized_and_cropped_again() {
+        let of = |image: &RgbImage, resize: Resize, crop_px: u32, prepared_px: Option<u32>| {
+            let geometry = Geometry {
+                resize,
+                interpolation: Interpolation::Bilinear,
+                antialias: true,
+                crop_px,
+                crop: Crop::Round,
+            };
+            fit_prepared(image, &geometry, prepared_px).unwrap()
+        };
+        let (image, usual) = (pattern(32), Resize::Shorter(36));
+        assert!(of(&image, usual, 32, Some(32)) == image, "a crop of the same size takes it as it is");
+        assert!(
+            of(&image, usual, 24, Some(32)) == of(&image, Resize::None, 24, None),
+            "a smaller one takes its centre"
+        );
+        assert!(of(&image, Resize::Shorter(50), 40, Some(32)) == of(&image, Resize::Squash(40), 40, None));
+        let ordinary = of(&image, usual, 32, None);
+        assert!(ordinary != image && of(&image, usual, 32, Some(30)) == ordinary, "only pictures of that size");
+        let wide = RgbImage::new(32, 48, vec![7; 32 * 48 * 3]).unwrap();
+        assert!(of(&wide, usual, 32, Some(32)) == of(&wide, usual, 32, None));
+    }
+
+    #[test]
+    fn a_border_is_cut_off_at_each_side() {
+        let image = pattern(9);
+        let cut = without_border(&image, 2).unwrap();
+        assert_eq!((cut.width_px(), cut.height_px()), (5, 5));
+        let at = |image: &RgbImage, x: usize, y: usize| image.pixels()[(y * image.width_px() as usize + x) * 3];
+        for (x, y) in [(0, 0), (4, 0), (2, 3), (4, 4)] {
+            assert_eq!(at(&cut, x, y), at(&image, x + 2, y + 2));
+        }
+        assert_eq!(without_border(&image, 0), Some(image.clone()));
+        assert_eq!((without_border(&image, 5), without_border(&image, u32::MAX)), (None, None));
+        assert_eq!((inside(9, 5, 2), inside(9, 4, 2)), (Some((5, 1)), None));
     }
 
     #[test]

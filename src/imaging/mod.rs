@@ -25,7 +25,7 @@ mod weights;
 
 pub use decode::{decode, dimensions, extension};
 pub use encode::{EncodeError, encode_jpeg, encode_png};
-pub use fit::{FitError, fit, thumbnail};
+pub use fit::{FitError, all_border, fit, fit_prepared, inside, thumbnail, without_border};
 pub use limits::{DecodeError, DecodeLimits};
 pub use phash::perceptual_hash;
 pub use pixels::{MAX_SIDE_PX, PixelsError, RgbImage};

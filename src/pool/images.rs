@@ -4,11 +4,13 @@
 //! one; a reason names a file but not where it is on this machine, because reasons are published.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::domain::{ImageRow, Outcome, RunSpec, Sha256};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::source::source;
 use crate::store::{RunDir, StoreError, read_member};
+use crate::table::ParquetImages;
 
 /// The reason for an image that is not the pinned one.
 const CHANGED: &str = "the file has changed since it was pinned: its SHA-256 differs; restore it and start a new run";
@@ -30,6 +32,11 @@ pub struct RunImages {
     folder: PathBuf,
     /// Whether several images share a file.
     in_shards: bool,
+    /// The column of images, if an image is a row of a Parquet file.
+    column: Option<String>,
+    parquet: Arc<ParquetImages>,
+    border_px: u32,
+    prepared_px: Option<u32>,
     limits: DecodeLimits,
 }
 
@@ -40,7 +47,11 @@ impl RunImages {
         Self {
             run: run.clone(),
             folder: source.folder().unwrap_or(run.path()).to_owned(),
-            in_shards: source.folder().is_none(),
+            in_shards: source.in_shards(),
+            column: source.image_column().map(str::to_owned),
+            parquet: Arc::default(),
+            border_px: source.border_px(),
+            prepared_px: source.prepared_px(),
             limits: source.limits(),
         }
     }
@@ -52,18 +63,34 @@ impl RunImages {
 
     /// The encoded image, or why it cannot be read.
     pub fn bytes(&self, row: &ImageRow) -> Result<Vec<u8>, String> {
-        let bytes = read_member(&self.folder.join(&row.path), row.offset, row.bytes).map_err(|e| public(row, e))?;
+        let path = self.folder.join(&row.path);
+        let bytes = match &self.column {
+            Some(column) => self.parquet.bytes(&path, column, row.offset).map_err(|e| format!("{}: {e}", row.path))?,
+            None => read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?,
+        };
         if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(CHANGED.to_owned()) }
     }
 
-    /// The picture, or why it cannot be used.
+    /// The size of images that are ready for models.
+    pub fn prepared_px(&self) -> Option<u32> {
+        self.prepared_px
+    }
+
+    /// The picture without its border, or why it cannot be used.
     pub fn picture(&self, row: &ImageRow) -> Outcome<RgbImage> {
         let decoded =
             self.bytes(row).and_then(|bytes| imaging::decode(&bytes, &self.limits).map_err(|e| e.to_string()));
-        match decoded {
+        match decoded.and_then(|picture| self.inside(picture)) {
             Ok(picture) => Outcome::Kept(picture),
             Err(reason) => Outcome::Dropped(reason),
         }
+    }
+
+    fn inside(&self, picture: RgbImage) -> Result<RgbImage, String> {
+        if self.border_px == 0 {
+            return Ok(picture);
+        }
+        imaging::without_border(&picture, self.border_px).ok_or_else(|| imaging::all_border(self.border_px))
     }
 
     /// Why an image that was scored cannot be shown any more; `None` if it can.
@@ -77,7 +104,14 @@ impl RunImages {
             Ok(metadata) => metadata,
             Err(error) => return Some(public(row, StoreError::io("read", &path)(error))),
         };
-        let whole = if self.in_shards { metadata.len() >= row.offset + row.bytes } else { metadata.len() == row.bytes };
+        // The rows of a Parquet file have no place of their own.
+        let whole = if self.column.is_some() {
+            true
+        } else if self.in_shards {
+            metadata.len() >= row.offset + row.bytes
+        } else {
+            metadata.len() == row.bytes
+        };
         if !whole {
             return Some(CHANGED.to_owned());
         }

@@ -26,17 +26,19 @@ pub use onnx::Probe;
 pub use ports::{Ask, Given, Port, PortKind};
 
 /// Fits an image to the input of a scorer, on any thread; an image that cannot be fitted is dropped.
-pub fn fit(spec: &SurrogateSpec, image: &RgbImage) -> Outcome<RgbImage> {
+///
+/// `prepared_px`: see [`imaging::fit_prepared`].
+pub fn fit(spec: &SurrogateSpec, image: &RgbImage, prepared_px: Option<u32>) -> Outcome<RgbImage> {
     match &spec.model {
         // What another program has scored is not looked at.
         SurrogateModel::Fake(_) | SurrogateModel::Imported(_) => Outcome::Kept(image.clone()),
-        SurrogateModel::Onnx(model) => fitted(image, &model.preprocess),
-        SurrogateModel::ZeroShot(model) => fitted(image, &model.image.preprocess),
+        SurrogateModel::Onnx(model) => fitted(image, &model.preprocess, prepared_px),
+        SurrogateModel::ZeroShot(model) => fitted(image, &model.image.preprocess, prepared_px),
     }
 }
 
-fn fitted(image: &RgbImage, preprocess: &Geometry) -> Outcome<RgbImage> {
-    match imaging::fit(image, preprocess) {
+fn fitted(image: &RgbImage, preprocess: &Geometry, prepared_px: Option<u32>) -> Outcome<RgbImage> {
+    match imaging::fit_prepared(image, preprocess, prepared_px) {
         Ok(image) => Outcome::Kept(image),
         Err(error) => Outcome::Dropped(error.to_string()),
     }

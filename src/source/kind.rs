@@ -39,6 +39,26 @@ pub trait Source {
         None
     }
 
+    /// The column of images, if an image is a row of a Parquet file, whose number is its offset.
+    fn image_column(&self) -> Option<&str> {
+        None
+    }
+
+    /// Pixels that are cut off at each side of every image.
+    fn border_px(&self) -> u32 {
+        0
+    }
+
+    /// The size of images that are ready for models (`imaging::fit_prepared`).
+    fn prepared_px(&self) -> Option<u32> {
+        None
+    }
+
+    /// Whether several images share a file.
+    fn in_shards(&self) -> bool {
+        self.folder().is_none() || self.image_column().is_some()
+    }
+
     /// An error if the images cannot be read now: a disk that is not mounted must not empty a run.
     fn check_there(&self) -> Result<(), SourceError> {
         Ok(())

@@ -1,4 +1,5 @@
-//! One file per Parquet table: schema, encode, decode. The only module that knows polars and, in `release`, arrow,
+//! One file per Parquet table: schema, encode, decode. The only module that knows polars and, in `release` and
+//! `image_parquet`, arrow,
 //! because a table library must be replaceable without touching the stages.
 //!
 //! Does not decide what is in a table and writes no files: encoders return bytes or write into a given writer.
@@ -9,6 +10,7 @@ mod column_file;
 mod dropped;
 mod figures;
 mod frame;
+mod image_parquet;
 mod images;
 mod mined;
 mod plan;
@@ -21,6 +23,9 @@ mod verdicts;
 pub use column_file::ColumnFile;
 pub use figures::{encode_agreements, encode_comparisons, encode_figures};
 pub use frame::{TableError, limit_threads};
+pub use image_parquet::{
+    ImageColumn, ImageColumnKind, ImageParquet, ImageParquetError, LabelCell, LabelColumns, LabelRow, ParquetImages,
+};
 pub use images::ImagePaths;
 pub use mined::{EncodedChunk, MinedChunk, MinedColumns, MinedWriter, read_hard};
 pub use plan::{PlanSlice, PlanTable};

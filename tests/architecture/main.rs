@@ -38,8 +38,11 @@ const LAYERS: &[&[&str]] = &[
 const HOMES: &[(&str, &str)] = &[
     ("polars", "table"),
     ("parquet", "table/release"),
+    ("parquet", "table/image_parquet"),
     ("arrow_array", "table/release"),
+    ("arrow_array", "table/image_parquet"),
     ("arrow_schema", "table/release"),
+    ("arrow_schema", "table/image_parquet"),
     ("ort", "onnx"),
     ("ort", "scorer/onnx"),
     ("ort", "generator/diffusion/onnx"),

@@ -341,7 +341,7 @@ impl Score<'_> {
     fn prepare(&self, stretch: &[ImageRow], pending: &[usize]) -> Vec<Prepared> {
         let prepare = |row: &ImageRow| -> Prepared {
             let decoded = self.run.images().picture(row);
-            pending.iter().map(|&at| fitted(self.surrogates[at], &decoded)).collect()
+            pending.iter().map(|&at| fitted(self.surrogates[at], &decoded, self.run.images().prepared_px())).collect()
         };
         let rows: Vec<Prepared> = self.pool.install(|| stretch.par_iter().with_max_len(1).map(prepare).collect());
         let mut by_surrogate: Vec<Prepared> = pending.iter().map(|_| Vec::with_capacity(rows.len())).collect();
@@ -357,9 +357,11 @@ impl Score<'_> {
         let pop = || self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut engine =
             pop().ok_or_else(|| WorkError::Threads("more threads than instances of the surrogates".to_owned()))?;
-        let scored = pending.iter().map(|at| match engine.get_mut(at) {
-            Some(surrogate) => score_images(surrogate.as_mut(), &self.judges[*at], block, &decoded, labels),
-            None => Ok(Vec::new()),
+        let prepared_px = self.run.images().prepared_px();
+        let scored = pending.iter().map(|&at| {
+            let Some(surrogate) = engine.get_mut(&at) else { return Ok(Vec::new()) };
+            let images = decoded.iter().map(|decoded| fitted(self.surrogates[at], decoded, prepared_px)).collect();
+            score_images(surrogate.as_mut(), &self.judges[at], block, images, labels)
         });
         let scored = scored.collect::<Result<BlockScores, ScorerError>>();
         self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
@@ -452,37 +454,41 @@ fn alone_note(name: &str, older: usize) -> String {
     )
 }
 
-/// Scores the images of a block that could be decoded.
+/// Scores the images of a block that could be decoded and fitted.
 fn score_images(
     surrogate: &mut dyn Scorer,
     judge: &Judge,
     block: &[ImageRow],
-    decoded: &[Outcome<RgbImage>],
+    fitted: Vec<Outcome<RgbImage>>,
     labels: &[PlanRow],
 ) -> Result<Vec<Outcome<Prediction>>, ScorerError> {
-    let good: Vec<&RgbImage> = decoded
-        .iter()
-        .filter_map(|outcome| if let Outcome::Kept(image) = outcome { Some(image) } else { None })
-        .collect();
-    let mut scores = surrogate.score(&good)?.into_iter();
+    let mut good = Vec::with_capacity(block.len());
+    let mut lost = Vec::with_capacity(block.len());
+    for image in fitted {
+        match image {
+            Outcome::Kept(image) => {
+                good.push(image);
+                lost.push(None);
+            }
+            Outcome::Dropped(reason) => lost.push(Some(Outcome::Dropped(reason))),
+            Outcome::Failed(reason) => lost.push(Some(Outcome::Failed(reason))),
+        }
+    }
+    let mut scores = surrogate.score_fitted(&good)?.into_iter();
     let mut outcomes = Vec::with_capacity(block.len());
-    for (row, decoded) in block.iter().zip(decoded) {
-        outcomes.push(match decoded {
-            Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
-            Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
-            Outcome::Kept(_) => match scores.next() {
-                Some(scores) => judge.predict(row, scores, labels),
-                None => Outcome::Failed("no score came back".to_owned()),
-            },
-        });
+    for (row, lost) in block.iter().zip(lost) {
+        outcomes.push(lost.unwrap_or_else(|| match scores.next() {
+            Some(scores) => judge.predict(row, scores, labels),
+            None => Outcome::Failed("no score came back".to_owned()),
+        }));
     }
     Ok(outcomes)
 }
 
 /// An image fitted for a surrogate; an image that could not be read keeps its reason.
-fn fitted(surrogate: &SurrogateSpec, decoded: &Outcome<RgbImage>) -> Outcome<RgbImage> {
+fn fitted(surrogate: &SurrogateSpec, decoded: &Outcome<RgbImage>, prepared_px: Option<u32>) -> Outcome<RgbImage> {
     match decoded {
-        Outcome::Kept(image) => fit(surrogate, image),
+        Outcome::Kept(image) => fit(surrogate, image, prepared_px),
         Outcome::Dropped(reason) => Outcome::Dropped(reason.clone()),
         Outcome::Failed(reason) => Outcome::Failed(reason.clone()),
     }

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
@@ -22,6 +23,9 @@ use crate::input;
 
 /// Rows that are read at a time: bounds memory.
 const BATCH: usize = 16;
+
+/// The same of rows without their images.
+const BATCH_WITHOUT_IMAGES: usize = 4096;
 
 /// The part of a row that a check of a release, or a comparison of two releases, needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +78,33 @@ impl ReleaseFile {
         (features(found) != features(&expected)).then(|| "its metadata for loaders differs".to_owned())
     }
 
-    /// Calls `each` for every row, with its cells in the order of `columns`.
-    pub fn cells(self, columns: &[ColumnFacts], mut each: impl FnMut(ReleaseRow)) -> Result<(), TableError> {
-        let path = self.path;
-        let has_type = |column: &&ColumnFacts| {
+    /// Those of `columns` that it has, with their types: surrogates and people have columns of their own.
+    pub fn present(&self, columns: &[ColumnFacts]) -> Vec<ColumnFacts> {
+        let has = |column: &&ColumnFacts| {
             let field = self.builder.schema().field_with_name(&column.name);
             field.is_ok_and(|field| *field.data_type() == data_type(column.kind))
         };
-        if let Some(column) = columns.iter().find(|column| !has_type(column)) {
-            return Err(read_error(&path, format!("the column {} has another type, or is missing", column.name)));
+        columns.iter().filter(has).cloned().collect()
+    }
+
+    /// Calls `each` for every row, with its cells in the order of `columns`; no other column is read.
+    pub fn cells(self, columns: &[ColumnFacts], mut each: impl FnMut(ReleaseRow)) -> Result<(), TableError> {
+        let path = self.path;
+        let fields = self.builder.schema().fields();
+        let mut wanted = Vec::with_capacity(columns.len());
+        for column in columns {
+            let is_it =
+                |field: &Arc<Field>| *field.name() == column.name && *field.data_type() == data_type(column.kind);
+            let at = fields.iter().position(is_it).ok_or_else(|| {
+                read_error(&path, format!("the column {} has another type, or is missing", column.name))
+            })?;
+            wanted.push(at);
         }
-        let reader = self.builder.with_batch_size(BATCH).build().map_err(|e| read_error(&path, e))?;
+        let mask = ProjectionMask::roots(self.builder.parquet_schema(), wanted);
+        let has_images = columns.iter().any(|column| column.kind == ColumnKind::Image);
+        let batch = if has_images { BATCH } else { BATCH_WITHOUT_IMAGES };
+        let reader = self.builder.with_projection(mask).with_batch_size(batch).build();
+        let reader = reader.map_err(|e| read_error(&path, e))?;
         for batch in reader {
             let batch = batch.map_err(|e| read_error(&path, e))?;
             let mut rows: Vec<ReleaseRow> = vec![ReleaseRow::with_capacity(columns.len()); batch.num_rows()];
