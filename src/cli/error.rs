@@ -17,8 +17,10 @@ use crate::scorer::ScorerError;
 use crate::server::ServerError;
 use crate::source::{BenchmarkError, SourceError};
 use crate::stage::annotate::AnnotateError;
+use crate::stage::evaluate::EvaluateError;
 use crate::stage::generate::GenerateError;
 use crate::stage::inspect::InspectError;
+use crate::stage::leaderboard::LeaderboardError;
 use crate::stage::mine::MineError;
 use crate::stage::plan::PlanError;
 use crate::stage::prepare::PrepareError;
@@ -69,6 +71,10 @@ pub enum Error {
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    #[error(transparent)]
+    Leaderboard(#[from] LeaderboardError),
+    #[error(transparent)]
     Inspect(#[from] InspectError),
     #[error("--data-dir {0} is not a folder; correct the path, or leave it out")]
     DataDir(String),
@@ -105,6 +111,8 @@ impl Error {
             Self::Release(error) => release(error),
             Self::Verify(error) => verify(error),
             Self::Inspect(error) => inspect(error),
+            Self::Evaluate(error) => evaluate(error),
+            Self::Leaderboard(error) => leaderboard(error),
             Self::Signals(_) => UNEXPECTED,
         }
     }
@@ -242,6 +250,43 @@ fn release(error: &ReleaseError) -> u8 {
         ReleaseError::Store(error) => store(error),
         ReleaseError::Work(error) => work(error),
         ReleaseError::Recipe(_) | ReleaseError::Accounting { .. } => UNEXPECTED,
+    }
+}
+
+fn evaluate(error: &EvaluateError) -> u8 {
+    match error {
+        EvaluateError::Config(_)
+        | EvaluateError::Table(_)
+        | EvaluateError::TargetMined { .. }
+        | EvaluateError::OtherPool { .. }
+        | EvaluateError::NoSuchTarget { .. }
+        | EvaluateError::SameTarget { .. }
+        | EvaluateError::Inside { .. }
+        | EvaluateError::Line(_) => BAD_INPUT,
+        EvaluateError::Source(error) => source(error),
+        EvaluateError::Prepare(error) => prepare(error),
+        EvaluateError::Plan(error) => plan(error),
+        EvaluateError::Generate(error) => generate(error),
+        EvaluateError::Mine(error) => mine(error),
+        EvaluateError::Pool(error) => pool(error),
+        EvaluateError::Store(error) => store(error),
+        EvaluateError::Work(error) => work(error),
+    }
+}
+
+fn leaderboard(error: &LeaderboardError) -> u8 {
+    match error {
+        LeaderboardError::NoResults { .. }
+        | LeaderboardError::Unreadable { .. }
+        | LeaderboardError::OtherPool { .. }
+        | LeaderboardError::OtherCategories { .. }
+        | LeaderboardError::Inconsistent { .. }
+        | LeaderboardError::NoSpace { .. }
+        | LeaderboardError::Mined { .. }
+        | LeaderboardError::SameName { .. }
+        | LeaderboardError::OutTaken { .. }
+        | LeaderboardError::Table(_) => BAD_INPUT,
+        LeaderboardError::Store(error) => store(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `hardset verify`: every file of a run or release.
+//! `hardset verify`: every file of a run, a release or an evaluation.
 //!
 //! Does not check anything: `stage::verify` does.
 
@@ -8,8 +8,8 @@ use super::args::RunArgs;
 use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use crate::stage::verify::{Verified, verify, verify_release};
-use crate::store::{ReleaseDir, StoreError};
+use crate::stage::verify::{Verified, verify, verify_evaluation, verify_release};
+use crate::store::{EvaluationDir, ReleaseDir, StoreError};
 
 pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     let ctx = session.context(&args.run);
@@ -19,7 +19,10 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
             let path = args.run.display().to_string();
             return Err(StoreError::NotARelease { path }.into());
         }
-        None => verify(&ctx)?,
+        None => match EvaluationDir::find(&args.run) {
+            Some(evaluation) => verify_evaluation(&ctx, &evaluation)?,
+            None => verify(&ctx)?,
+        },
     };
     let text = match verified.problems.len() {
         0 => format!("{}: all {} files are what they should be", args.run.display(), verified.expected),

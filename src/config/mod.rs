@@ -27,7 +27,7 @@ pub use error::ConfigError;
 pub use lookup::{built_in_names, find, real_path};
 pub use manifest::{all_entries, entry, model_entry};
 pub use overrides::Override;
-pub use recipe::{MineRecipe, Recipe};
+pub use recipe::{MineRecipe, Recipe, category_set};
 pub use surrogate::{ImportedDef, ModelDef, OnnxDef, SurrogateDef};
 pub use weights_ref::WeightsRef;
 pub use zero_shot::{TextDef, ZeroShotDef};

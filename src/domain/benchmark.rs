@@ -71,12 +71,22 @@ pub enum BenchmarkLayout {
     Objectnet,
     /// One folder for each class, named by [`FolderNames`].
     ImageFolder,
+    /// Any folder of images, of none of the categories; never detected.
+    Unlabelled,
 }
 
 impl BenchmarkLayout {
     /// All layouts.
-    pub const ALL: [Self; 7] =
-        [Self::Release, Self::Run, Self::Parquet, Self::ImagenetD, Self::ImagenetC, Self::Objectnet, Self::ImageFolder];
+    pub const ALL: [Self; 8] = [
+        Self::Release,
+        Self::Run,
+        Self::Parquet,
+        Self::ImagenetD,
+        Self::ImagenetC,
+        Self::Objectnet,
+        Self::ImageFolder,
+        Self::Unlabelled,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -88,6 +98,7 @@ impl BenchmarkLayout {
             Self::ImagenetC => "imagenet-c",
             Self::Objectnet => "objectnet",
             Self::ImageFolder => "image-folder",
+            Self::Unlabelled => "unlabelled",
         }
     }
 
@@ -101,6 +112,7 @@ impl BenchmarkLayout {
             Self::ImagenetC => "ImageNet-C's tree, <corruption>/<severity>/<WordNet id>/<file>",
             Self::Objectnet => "ObjectNet's folders",
             Self::ImageFolder => "a folder for each class",
+            Self::Unlabelled => "images without labels",
         }
     }
 }

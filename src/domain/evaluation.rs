@@ -24,6 +24,8 @@ pub struct EvaluationRecord {
     /// The line of standard models for effective robustness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<LineRecord>,
+    /// Images in each part of the page's gallery, at most.
+    pub gallery: u64,
     /// The images.
     pub pool: PoolRecord,
     /// Images of the same categories as models know them, of which the drop is taken.

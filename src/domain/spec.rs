@@ -162,7 +162,7 @@ impl SurrogateSpec {
     }
 
     /// Whether both are the same model: by the hash of their weights, else by everything that their numbers depend on.
-    fn is_same_model(&self, other: &Self) -> bool {
+    pub fn is_same_model(&self, other: &Self) -> bool {
         match self.weights_sha256() {
             Some(weights) => other.weights_sha256() == Some(weights),
             None => other.model.identity() == self.model.identity(),

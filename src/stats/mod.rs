@@ -7,6 +7,7 @@ mod agreement;
 mod bootstrap;
 mod calibration;
 mod clusters;
+mod difference;
 mod equivalence;
 mod interval;
 mod multiple;
@@ -33,6 +34,7 @@ pub use calibration::{
     temperature,
 };
 pub use clusters::{ClusterDesign, ClusterDifference, ClusterVariances, cluster_difference, objects_like_these};
+pub use difference::newcombe_independent;
 pub use equivalence::{
     ASSUMED_DISCORDANT, Equivalence, equivalence, equivalence_of_clusters, smallest_difference,
 };

@@ -208,21 +208,27 @@ impl PoolColumns {
     }
 }
 
+fn optional_texts(texts: &[Option<String>]) -> Vec<Option<&str>> {
+    texts.iter().map(Option::as_deref).collect()
+}
+
+fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
 fn read(path: &Path, columns: &[&str]) -> Result<DataFrame, TableError> {
     frame::ShardFile::read(path)?.columns(columns)
 }
 
 /// What the images of a pool show, as Parquet.
 pub fn encode_images(pool: &PoolColumns) -> Result<Vec<u8>, TableError> {
-    let optional = |texts: &[Option<String>]| texts.iter().map(Option::as_deref).collect::<Vec<Option<&str>>>();
-    let full = |texts: &[String]| texts.iter().map(String::as_str).collect::<Vec<&str>>();
     frame::encode(vec![
         Column::new("item_id".into(), pool.item_id.clone()),
-        Column::new("path".into(), full(&pool.path)),
-        Column::new("sha256".into(), full(&pool.sha256)),
-        Column::new("category".into(), full(&pool.category)),
-        Column::new("nuisance_kind".into(), optional(&pool.kind)),
-        Column::new("nuisance".into(), optional(&pool.nuisance)),
+        Column::new("path".into(), texts(&pool.path)),
+        Column::new("sha256".into(), texts(&pool.sha256)),
+        Column::new("category".into(), texts(&pool.category)),
+        Column::new("nuisance_kind".into(), optional_texts(&pool.kind)),
+        Column::new("nuisance".into(), optional_texts(&pool.nuisance)),
     ])
 }
 

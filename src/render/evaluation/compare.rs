@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::parts::tables::{head, section, table};
 use super::super::parts::{Frame, document, text};
 use super::data::{ComparePage, Flip, KindRow};
-use super::gallery::{origin, thumbnail};
+use super::gallery::{origin, thumbnail, viewer};
 use crate::render::numbers::{count, probability, share};
 
 /// The whole document.
@@ -19,6 +19,7 @@ pub fn page(page: &ComparePage) -> Markup {
             (side("only-a", &format!("Only {a} is right"), &page.only_a, page.row.only_a, page))
             (side("only-b", &format!("Only {b} is right"), &page.only_b, page.row.only_b, page))
         }
+        (viewer())
         footer { p { "All other images are right by both or wrong by both. This page is one file and loads nothing." } }
     };
     let frame = Frame {

@@ -26,6 +26,16 @@ pub fn gallery(page: &EvaluationPage) -> Option<Markup> {
         @for group in page.gallery.iter().filter(|group| !group.cards.is_empty()) { (self::group(group)) }
         p.nothing id="no-card" hidden { "None of the images shown parts these two targets; `hardset compare` shows \
                                          those that do." }
+        (viewer())
+    };
+    let note = "Each card gives the true category, and what each target said with its probability. Keys: j and k go to \
+                the next and previous image, Enter opens it.";
+    section("images", "The images", note, body)
+}
+
+/// The dialog that the script fills with a larger view.
+pub fn viewer() -> Markup {
+    html! {
         dialog id="viewer" aria-label="Larger view" {
             div.bar-top {
                 button type="button" data-step="-1" { "← Previous" }
@@ -35,10 +45,7 @@ pub fn gallery(page: &EvaluationPage) -> Option<Markup> {
             }
             div.view {}
         }
-    };
-    let note = "Each card gives the true category, and what each target said with its probability. Keys: j and k go to \
-                the next and previous image, Enter opens it.";
-    section("images", "The images", note, body)
+    }
 }
 
 fn group(group: &Group) -> Markup {

@@ -3,13 +3,13 @@
 //! Reads the evaluation's tables; scores nothing. Holds always: the figures are those of the evaluation; an image that
 //! cannot be shown any more is listed without a picture.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
-use crate::domain::{ComparisonRow, EvaluationRecord, ImageRow, ItemId, LabelSpace, PoolRole};
+use crate::domain::{ComparisonRow, EvaluationRecord, LabelSpace, PoolRole};
 use crate::pool::Pool;
 use crate::render::evaluation::{ComparePage, Flip, KindRow, compare_page};
-use crate::stage::evaluate::{EvaluateError, Inputs, columns_of, load, names_of_classes, tested};
+use crate::stage::evaluate::{EvaluateError, Inputs, Names, columns_of, load, pictures, tested};
 use crate::store::{EvaluationDir, write_if_changed};
 use crate::work::Context;
 
@@ -52,6 +52,9 @@ pub fn compare(ctx: &Context, ask: &Ask) -> Result<Compared, EvaluateError> {
     let dir = EvaluationDir::at(&ask.evaluation);
     let record = dir.record()?;
     let (a, b) = (place(&record, &ask.a)?, place(&record, &ask.b)?);
+    if a == b {
+        return Err(EvaluateError::SameTarget { name: ask.a.clone() });
+    }
     let space = ask.space.or(record.label_spaces.first().copied()).unwrap_or(LabelSpace::AnyOfIds);
     let inputs = load(&dir, &record)?;
     let (of_a, of_b) = (columns_of(&inputs.pool.targets[a], space), columns_of(&inputs.pool.targets[b], space));
@@ -69,16 +72,16 @@ pub fn compare(ctx: &Context, ask: &Ask) -> Result<Compared, EvaluateError> {
     let margin = ask.margin.unwrap_or(record.margin);
     let shown: Vec<usize> =
         only_a.iter().take(ask.max_images).chain(only_b.iter().take(ask.max_images)).copied().collect();
-    let pictures = pictures(ctx, &dir, &inputs, &shown)?;
-    let names = names_of_classes(&dir, &record)?;
+    let pictures = shown_pictures(ctx, &dir, &inputs, &shown)?;
+    let names = Names::of(&dir)?;
     let flip = |&at: &usize| Flip {
         path: inputs.pool.images.path[at].clone(),
-        category: inputs.pool.images.category[at].clone(),
+        category: names.category(&inputs.pool.images.category[at]),
         kind: inputs.pool.images.kind[at].clone(),
         nuisance: inputs.pool.images.nuisance[at].clone(),
-        said_by_a: names.name(&record.targets[a], of_a.top1_id[at]),
+        said_by_a: names.class(&record.targets[a], of_a.top1_id[at]),
         prob_a: of_a.top1_prob[at],
-        said_by_b: names.name(&record.targets[b], of_b.top1_id[at]),
+        said_by_b: names.class(&record.targets[b], of_b.top1_id[at]),
         prob_b: of_b.top1_prob[at],
         thumbnail_jpeg: pictures.get(&at).cloned().unwrap_or_default(),
     };
@@ -124,7 +127,7 @@ fn kinds(inputs: &Inputs, right: &[Vec<bool>; 2]) -> Vec<KindRow> {
 }
 
 /// Thumbnails of the images at these places.
-fn pictures(
+fn shown_pictures(
     ctx: &Context,
     dir: &EvaluationDir,
     inputs: &Inputs,
@@ -133,5 +136,5 @@ fn pictures(
     let ctx = Context { run: dir.run(PoolRole::Pool), ..ctx.again() };
     let Some(spec) = ctx.run.spec_if_any()? else { return Ok(HashMap::new()) };
     let pool = Pool::open(&ctx, &spec)?;
-    Ok(crate::stage::evaluate::pictures(&pool, inputs, places)?)
+    pictures(&pool, inputs, places)
 }

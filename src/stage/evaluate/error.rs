@@ -80,6 +80,12 @@ pub enum EvaluateError {
         /// The targets.
         known: String,
     },
+    /// A target compared with itself.
+    #[error("`{name}` is compared with itself; name two targets")]
+    SameTarget {
+        /// The target.
+        name: String,
+    },
     /// The place of the evaluation lies in its pool.
     #[error("--out {out} lies inside {pool}, of which nothing may change; choose a folder outside it")]
     Inside {

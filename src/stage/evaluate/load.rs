@@ -17,7 +17,7 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
     let ood = record.ood.as_ref().map(|pool| scores(dir, record, PoolRole::Ood, pool)).transpose()?;
     let miners = dir.miners();
     let miners = if miners.is_file() { results_table::decode_miners(&miners)? } else { Vec::new() };
-    let line = line(record);
+    let line = line(dir, record);
     Ok(Inputs { record, pool, clean, ood, miners, line })
 }
 

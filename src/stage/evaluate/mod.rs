@@ -9,6 +9,7 @@ mod error;
 mod figures;
 mod line;
 mod load;
+mod names;
 mod page;
 mod pools;
 mod record;
@@ -27,9 +28,10 @@ use crate::work::{Context, ShardRecords};
 
 pub use documents::{Documents, SCHEMA, documents, from_hexadecimal};
 pub use error::EvaluateError;
-pub use figures::{ALPHA, Figures, Inputs, Tested, figures, tested};
+pub use figures::{Figures, Inputs, Tested, columns_of, figures, tested};
 pub use load::load;
-pub use page::{page, thumbnails};
+pub use names::Names;
+pub use page::pictures;
 
 /// The margin of equivalence unless another is asked for: two points.
 pub const MARGIN: f64 = 0.02;
@@ -104,15 +106,15 @@ pub fn evaluate(
     for side in &sides {
         let pool = Pool::open(&side.ctx, &side.spec)?;
         let scored = score::scored(&pool, devices, &side.images)?;
-        let (columns, sha256) = results::write(&pool, &dir, side.role)?;
-        results::write_images(&dir, &columns, side.role)?;
+        let mut keep = |path: PathBuf, bytes: Vec<u8>| Ok(write_if_changed(&path, &bytes)?);
+        let (columns, sha256) = results::tables(&pool, &dir, side.role, &mut keep)?;
         let described = record::pool(side.role, &opened, &side.source, (&columns, sha256));
         match side.role {
             PoolRole::Pool => {
                 record.targets = record::targets(&pool, &scored)?;
                 fresh = scored.iter().map(|scored| scored.records.fresh_rows).collect();
                 lost += columns.sha256.iter().filter(|hash| hash.is_empty()).count() as u64;
-                write_miners(&opened, &columns, &dir)?;
+                write_miners(ctx, &opened, &columns, &dir)?;
                 record.pool = described;
             }
             PoolRole::Clean => record.clean = Some(described),
@@ -129,10 +131,45 @@ pub fn evaluate(
     }
     if let Some(side) = sides.first() {
         let pool = Pool::open(&side.ctx, &side.spec)?;
-        let pictures = thumbnails(&pool, &inputs, &made, ask.max_images)?;
-        write_if_changed(&dir.document("index.html"), &page(&inputs, &made, &pictures))?;
+        write_if_changed(&dir.document("index.html"), &page_of(&pool, &dir, &inputs, &made)?)?;
     }
     Ok(Evaluated { record: record.clone(), figures: made, dir, fresh, lost })
+}
+
+/// The page, with pictures from the pool.
+fn page_of(pool: &Pool, dir: &EvaluationDir, inputs: &Inputs, made: &Figures) -> Result<Vec<u8>, EvaluateError> {
+    let most = inputs.record.gallery as usize;
+    let pictures = pictures(pool, inputs, &page::shown(inputs, most))?;
+    Ok(page::page(inputs, made, &Names::of(dir)?, &pictures, most))
+}
+
+/// The page again, for `verify`; `None` if its images are not there. `ctx`: that of the run of the pool.
+pub fn remade_page(
+    ctx: &Context,
+    dir: &EvaluationDir,
+    inputs: &Inputs,
+    made: &Figures,
+) -> Result<Option<Vec<u8>>, EvaluateError> {
+    let Some(spec) = ctx.run.spec_if_any()? else { return Ok(None) };
+    let pool = Pool::open(ctx, &spec)?;
+    if pool.check_source().is_err() {
+        return Ok(None);
+    }
+    page_of(&pool, dir, inputs, made).map(Some)
+}
+
+/// The tables that follow from a run, for `verify`: their paths and bytes.
+pub fn tables_of_run(
+    pool: &Pool,
+    dir: &EvaluationDir,
+    role: PoolRole,
+) -> Result<Vec<(PathBuf, Vec<u8>)>, EvaluateError> {
+    let mut made = Vec::new();
+    results::tables(pool, dir, role, &mut |path, bytes| {
+        made.push((path, bytes));
+        Ok(())
+    })?;
+    Ok(made)
 }
 
 /// Plans and pins all pools, and finds the targets.
@@ -167,8 +204,13 @@ fn sides<'a>(
 }
 
 /// Writes what the surrogates of the pool gave.
-fn write_miners(opened: &OpenedPool, columns: &PoolColumns, dir: &EvaluationDir) -> Result<(), EvaluateError> {
-    let rows = pools::miners(opened, columns)?;
+fn write_miners(
+    ctx: &Context,
+    opened: &OpenedPool,
+    columns: &PoolColumns,
+    dir: &EvaluationDir,
+) -> Result<(), EvaluateError> {
+    let rows = pools::given(ctx, opened, columns)?;
     if !rows.is_empty() {
         write_if_changed(&dir.miners(), &results_table::encode_miners(&rows)?)?;
     }

@@ -3,12 +3,17 @@
 //! Does not list images: `source` does. Holds always: a model that mined the pool is no target, by the hash of its
 //! weights, whatever it is called.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
-use crate::domain::{BenchmarkLayout, BenchmarkSource, LabelSpace, MinerRecord, RunSpec};
+use crate::domain::{
+    BenchmarkLayout, BenchmarkSource, Cell, ColumnFacts, ColumnKind, ItemId, LabelSpace, MinerRecord, MinerRow, RunSpec,
+};
+use crate::pool::Pool;
 use crate::source::{OpenedPool, PoolOptions, open_pool};
 use crate::store::{ReleaseDir, RunDir};
+use crate::table::{PoolColumns, ReleaseFile};
 use crate::work::Context;
 
 /// Opens the pool, and says what was found.
@@ -47,7 +52,7 @@ pub fn recipe(pool: &OpenedPool) -> Result<Option<RunSpec>, EvaluateError> {
 }
 
 /// Who mined the pool.
-pub fn miners(pool: &OpenedPool) -> Result<Vec<MinerRecord>, EvaluateError> {
+pub fn surrogates(pool: &OpenedPool) -> Result<Vec<MinerRecord>, EvaluateError> {
     let Some(recipe) = recipe(pool)? else { return Ok(Vec::new()) };
     let miner = |name: &String, weights_sha256, class_space: &String| MinerRecord {
         name: name.clone(),
@@ -78,4 +83,68 @@ pub fn check_targets(pool: &OpenedPool, spec: &RunSpec) -> Result<(), EvaluateEr
         }
     }
     Ok(())
+}
+
+/// What the surrogates gave for the images that they mined; `columns`: what the images show.
+pub fn given(ctx: &Context, pool: &OpenedPool, columns: &PoolColumns) -> Result<Vec<MinerRow>, EvaluateError> {
+    let places: HashMap<&str, usize> =
+        columns.sha256.iter().enumerate().map(|(place, sha256)| (sha256.as_str(), place)).collect();
+    let item = |sha256: &str| places.get(sha256).map(|&place| ItemId(columns.item_id[place]));
+    match pool.source.layout {
+        BenchmarkLayout::Release => of_release(pool, &item),
+        BenchmarkLayout::Run => of_run(ctx, pool, &item),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// From the columns of a release.
+fn of_release(pool: &OpenedPool, item: &dyn Fn(&str) -> Option<ItemId>) -> Result<Vec<MinerRow>, EvaluateError> {
+    let Some(release) = ReleaseDir::find(&pool.source.root) else { return Ok(Vec::new()) };
+    let column = |name: String, kind| ColumnFacts { name, kind, description: String::new() };
+    let mut rows = Vec::new();
+    let names: Vec<String> = surrogates(pool)?.into_iter().map(|miner| miner.name).collect();
+    let mut wanted = vec![column("sha256".to_owned(), ColumnKind::Text)];
+    for name in &names {
+        wanted.push(column(format!("{name}_correct"), ColumnKind::Bool));
+        wanted.push(column(format!("{name}_top1_id"), ColumnKind::Int32));
+    }
+    for file in &release.record()?.files {
+        ReleaseFile::open(&release.data(file)?)?.cells(&wanted, |cells| {
+            let Some(Cell::Text(sha256)) = cells.first() else { return };
+            let Some(item_id) = item(sha256) else { return };
+            for (surrogate, cells) in names.iter().zip(cells[1..].chunks(2)) {
+                if let [Cell::Bool(correct), Cell::Int32(top1_id)] = *cells {
+                    rows.push(MinerRow { item_id, surrogate: surrogate.clone(), correct, top1_id });
+                }
+            }
+        })?;
+    }
+    Ok(rows)
+}
+
+/// From the predictions of a run.
+fn of_run(
+    ctx: &Context,
+    pool: &OpenedPool,
+    item: &dyn Fn(&str) -> Option<ItemId>,
+) -> Result<Vec<MinerRow>, EvaluateError> {
+    let ctx = Context { run: RunDir::at(&pool.source.root), ..ctx.again() };
+    let spec = ctx.run.spec()?;
+    let run = Pool::open(&ctx, &spec)?;
+    let masked = spec.mine.select.label_space == LabelSpace::Masked;
+    let mut rows = Vec::new();
+    for shard in 0..run.shards() {
+        let images = run.image_rows(shard)?;
+        let items: HashMap<ItemId, ItemId> =
+            images.iter().filter_map(|row| Some((row.item_id, item(&row.sha256.to_string())?))).collect();
+        for voter in spec.voters() {
+            for prediction in run.predictions(&voter.name, shard)? {
+                let Some(&item_id) = items.get(&prediction.item_id) else { continue };
+                let given = if masked { prediction.masked } else { prediction.any };
+                let surrogate = voter.name.clone();
+                rows.push(MinerRow { item_id, surrogate, correct: given.correct, top1_id: given.top1_id });
+            }
+        }
+    }
+    Ok(rows)
 }

@@ -3,7 +3,6 @@
 //! Holds always: it has everything but the tables that figures depend on.
 
 use super::{Ask, EvaluateError, pools};
-use crate::config::ConfigError;
 use crate::domain::{
     BenchmarkSource, EvaluationRecord, Geometry, LineRecord, PoolRecord, PoolRole, Resize, Sha256, SurrogateModel,
     SurrogateSpec, TargetRecord,
@@ -47,11 +46,12 @@ pub fn start(
         margin: ask.margin.or(stored.map(|stored| stored.margin)).unwrap_or(super::MARGIN),
         baseline: ask.baseline.clone().or_else(|| stored.and_then(|stored| stored.baseline.clone())),
         line: line.or_else(|| stored.and_then(|stored| stored.line.clone())),
+        gallery: ask.max_images as u64,
         pool: nothing,
         clean: stored.and_then(|stored| stored.clean.clone()),
         ood: stored.and_then(|stored| stored.ood.clone()),
         targets: Vec::new(),
-        surrogates: pools::miners(opened)?,
+        surrogates: pools::surrogates(opened)?,
     })
 }
 

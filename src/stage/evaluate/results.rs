@@ -5,18 +5,25 @@
 
 use std::collections::HashMap;
 use std::mem::take;
+use std::path::PathBuf;
 
 use super::EvaluateError;
 use crate::domain::{Hasher, ImageRow, ItemId, PlanRow, PoolRole, Prediction, ResultRow, Sha256};
 use crate::pool::Pool;
-use crate::store::{EvaluationDir, ShardRecord, StoreError, write_if_changed};
+use crate::store::{EvaluationDir, ShardRecord, StoreError};
 use crate::table::{PoolColumns, results_table};
 
 /// Why an image has no prediction, if no record says it.
 const NO_REASON: &str = "it was lost without a reason";
 
-/// Writes the tables of all targets on the pool of `role`; returns what its images show, and a hash of that.
-pub fn write(pool: &Pool, dir: &EvaluationDir, role: PoolRole) -> Result<(PoolColumns, Sha256), EvaluateError> {
+/// Makes the tables of all targets on the pool of `role`, each given to `keep` with its path; returns what the images
+/// show, and a hash of that.
+pub fn tables(
+    pool: &Pool,
+    dir: &EvaluationDir,
+    role: PoolRole,
+    keep: &mut dyn FnMut(PathBuf, Vec<u8>) -> Result<(), EvaluateError>,
+) -> Result<(PoolColumns, Sha256), EvaluateError> {
     let (mut columns, mut hasher) = (PoolColumns::default(), Hasher::default());
     for shard in 0..pool.shards() {
         pool.ctx().check_stop()?;
@@ -26,10 +33,11 @@ pub fn write(pool: &Pool, dir: &EvaluationDir, role: PoolRole) -> Result<(PoolCo
         }
         for target in pool.spec().targets() {
             let rows = rows(pool, &target.name, shard, &shown)?;
-            write_if_changed(&dir.results(&target.name, role, shard), &results_table::encode(&rows)?)?;
+            keep(dir.results(&target.name, role, shard), results_table::encode(&rows)?)?;
         }
         shown.into_iter().for_each(|row| push(&mut columns, row));
     }
+    keep(dir.images(role), results_table::encode_images(&columns)?)?;
     Ok((columns, hasher.finish()))
 }
 
@@ -93,13 +101,6 @@ fn rows(pool: &Pool, target: &str, shard: usize, shown: &[ResultRow]) -> Result<
 
 fn reasons(record: &ShardRecord) -> HashMap<ItemId, String> {
     record.lost.iter().map(|row| (row.item_id, row.reason.clone())).collect()
-}
-
-/// Writes the table of what the images show.
-pub fn write_images(dir: &EvaluationDir, columns: &PoolColumns, role: PoolRole) -> Result<(), EvaluateError> {
-    let bytes = results_table::encode_images(columns)?;
-    write_if_changed(&dir.images(role), &bytes)?;
-    Ok(())
 }
 
 /// The hash of a target's tables of predictions.

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Groups, Images, Inputs, LEAST_GROUP, Target, figure, of_space};
+use super::{Groups, Images, Inputs, LEAST_GROUP, Target, figure, columns_of};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{objects_like_these, proportion};
 
 /// Adds the accuracies of a target in a label space.
 pub fn add(figures: &mut Vec<Figure>, target: &Target, space: LabelSpace, images: &Images) {
-    let correct = &of_space(target.columns, space).correct;
+    let correct = &columns_of(target.columns, space).correct;
     let space = space.to_string();
     let all = images.len as u64;
     let start = |metric: &str, n: u64| figure(target.name, &space, metric, n);

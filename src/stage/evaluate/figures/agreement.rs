@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Inputs, of_space};
+use super::{Inputs, columns_of};
 use crate::domain::{AgreementRow, LabelSpace, MinerRow};
-use crate::stats::{Outcomes, PairCounts, agreement_all};
+use crate::stats::{Outcomes, PairCounts, agreement_of_all, expected_agreement};
 
 /// The rows of a label space.
 pub fn rows(inputs: &Inputs, space: LabelSpace) -> Vec<AgreementRow> {
@@ -22,7 +22,7 @@ pub fn rows(inputs: &Inputs, space: LabelSpace) -> Vec<AgreementRow> {
         for (name, given) in &miners {
             let space_of_miner = inputs.record.surrogates.iter().find(|miner| miner.name == *name);
             let same_space = space_of_miner.is_some_and(|miner| miner.class_space == target.class_space);
-            let columns = of_space(&inputs.pool.targets[at], space);
+            let columns = columns_of(&inputs.pool.targets[at], space);
             let mut both = With { columns_right: 0, miner_right: 0, images: 0, counts: PairCounts::default() };
             for row in given {
                 if let Some(&place) = places.get(&row.item_id.0) {
@@ -39,13 +39,13 @@ fn among_targets(inputs: &Inputs, space: LabelSpace) -> Vec<AgreementRow> {
     let mut outcomes = Outcomes::new(inputs.pool.images.len());
     let mut classes: Vec<&[i32]> = Vec::with_capacity(inputs.pool.targets.len());
     for target in &inputs.pool.targets {
-        let columns = of_space(target, space);
+        let columns = columns_of(target, space);
         outcomes.push(&columns.correct);
         classes.push(&columns.top1_id);
     }
     let targets = &inputs.record.targets;
     let mut rows = Vec::new();
-    for pair in agreement_all(&outcomes, Some(&classes)) {
+    for pair in agreement_of_all(&outcomes, &classes) {
         let (a, b) = (&targets[pair.a], &targets[pair.b]);
         rows.push(AgreementRow {
             a: a.name.clone(),
@@ -92,7 +92,7 @@ impl With {
             n: self.images,
             kappa: self.counts.error_consistency(self.columns_right, self.miner_right, self.images),
             observed: self.counts.observed(self.images).unwrap_or(0.0),
-            expected: PairCounts::expected(self.columns_right, self.miner_right, self.images).unwrap_or(0.0),
+            expected: expected_agreement(self.columns_right, self.miner_right, self.images).unwrap_or(0.0),
             same_wrong_class: self.counts.same_wrong_class().filter(|_| same_space),
         }
     }

@@ -3,18 +3,16 @@
 //! Images without a prediction have no confidence, so `n` is the number of scored images. Figures of all classes (NLL,
 //! Brier) are absent where a scorer does not give the probabilities of one choice.
 
-use super::{Target, figure, of_space};
+use super::{Target, figure, columns_of};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{
-    NLL_FLOOR, adaptive_ece15, aurra, brier_top_label, ece, mce, nll, reliability_bins, rms_all_bins, rms_as_published,
+    BINS, NLL_FLOOR, adaptive_ece, aurra, brier_top_label, expected_error, largest_error, nll, reliability_bins,
+    rms_all_bins, rms_as_published,
 };
-
-/// Bins of the diagram and of ECE.
-pub const BINS: usize = 15;
 
 /// Adds the calibration of a target in a label space.
 pub fn add(figures: &mut Vec<Figure>, target: &Target, space: LabelSpace) {
-    let columns = of_space(target.columns, space);
+    let columns = columns_of(target.columns, space);
     let scored: Vec<usize> = (0..columns.correct.len()).filter(|&at| !columns.top1_prob[at].is_nan()).collect();
     let confidence: Vec<f64> = scored.iter().map(|&at| f64::from(columns.top1_prob[at])).collect();
     let correct: Vec<bool> = scored.iter().map(|&at| columns.correct[at]).collect();
@@ -32,9 +30,9 @@ pub fn add(figures: &mut Vec<Figure>, target: &Target, space: LabelSpace) {
         "as ImageNet-A's code: bins of 100 images, the most confident one left out",
     );
     let bins = reliability_bins(&confidence, &correct, BINS);
-    push("ece15", ece(&bins), "15 bins of equal width");
-    push("mce15", mce(&bins), "largest of 15 bins of equal width");
-    push("adaptive_ece15", adaptive_ece15(&confidence, &correct), "15 bins of equal count");
+    push("ece15", expected_error(&bins), "15 bins of equal width");
+    push("mce15", largest_error(&bins), "largest of 15 bins of equal width");
+    push("adaptive_ece15", adaptive_ece(&confidence, &correct), "15 bins of equal count");
     push("aurra", aurra(&confidence, &correct), "area under the response rate accuracy curve");
     push("brier_top_label", brier_top_label(&confidence, &correct), "mean square of confidence minus outcome");
     let terms: Vec<f64> = scored.iter().map(|&at| f64::from(columns.brier[at])).filter(|term| !term.is_nan()).collect();
@@ -42,7 +40,7 @@ pub fn add(figures: &mut Vec<Figure>, target: &Target, space: LabelSpace) {
         push("brier", Some(terms.iter().sum::<f64>() / n as f64), "sum over classes, accepted ones merged");
         let true_probs: Vec<f64> = scored.iter().map(|&at| f64::from(columns.true_prob[at])).collect();
         let found = nll(&true_probs);
-        let zeros = found.map_or(0, |found| found.zeros_at_truth);
+        let zeros = found.map_or(0, |found| found.zeros);
         let method = format!("natural logarithm, floor {NLL_FLOOR:e}; {zeros} images with probability 0 of the truth");
         push("nll", found.map(|found| found.value), &method);
     }

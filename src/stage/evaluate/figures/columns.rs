@@ -17,6 +17,8 @@ pub struct Images {
     pub categories: Groups,
     /// Categories and nuisances as clusters.
     pub design: ClusterDesign,
+    /// Whether every image has a nuisance, and there are several nuisances.
+    pub is_grid: bool,
 }
 
 /// Places of the images of each group, by name.
@@ -41,10 +43,10 @@ impl Images {
             named.push(nuisance);
         }
         let of_category = numbered(pool.category.iter().map(String::as_str));
-        let has_nuisances = named.iter().all(Option::is_some) && !named.is_empty();
+        let is_grid = named.iter().all(Option::is_some) && nuisances.len() > 1;
         let of_nuisance = numbered(named.iter().map(|name| name.as_deref().unwrap_or_default()));
-        let design = ClusterDesign::new(&of_category, has_nuisances.then_some(&of_nuisance[..]));
-        Self { len: pool.len(), kinds, nuisances, categories, design }
+        let design = ClusterDesign::new(&of_category, is_grid.then_some(&of_nuisance[..]));
+        Self { len: pool.len(), kinds, nuisances, categories, design, is_grid }
     }
 }
 

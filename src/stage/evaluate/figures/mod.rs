@@ -12,16 +12,14 @@ mod ood;
 mod pairs;
 mod robustness;
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
 use crate::domain::{AgreementRow, ComparisonRow, EvaluationRecord, Figure, LabelSpace, MinerRow};
 use crate::stats::Interval;
 use crate::table::{PoolColumns, ResultColumns, SpaceColumns};
 
-pub use columns::{Groups, Images, numbered};
-pub use pairs::{ALPHA, Pairs, Tested, tested};
+pub use columns::{Groups, Images};
+pub use pairs::{Tested, tested};
 pub use robustness::Line;
 
 /// The fewest images of which a group's accuracy is stated.
@@ -60,8 +58,6 @@ pub struct Figures {
     pub comparisons: Vec<ComparisonRow>,
     /// Rows of `agreement.parquet`.
     pub agreements: Vec<AgreementRow>,
-    /// By label space: the tiers and what they rest on.
-    pub pairs: BTreeMap<LabelSpace, Pairs>,
 }
 
 /// Makes all figures.
@@ -85,12 +81,11 @@ pub fn figures(inputs: &Inputs) -> Figures {
     accuracy::add_miners(&mut made.figures, inputs);
     for &space in &inputs.record.label_spaces {
         let right: Vec<&[bool]> =
-            inputs.pool.targets.iter().map(|target| &of_space(target, space).correct[..]).collect();
+            inputs.pool.targets.iter().map(|target| &columns_of(target, space).correct[..]).collect();
         let pairs = pairs::pairs(&right, space, Some(&images));
         made.figures.extend(pairs.figures(inputs.record));
         made.comparisons.extend(pairs.rows(inputs.record));
         made.agreements.extend(agreement::rows(inputs, space));
-        made.pairs.insert(space, pairs);
     }
     made
 }
@@ -102,7 +97,7 @@ struct Target<'a> {
 }
 
 /// A target's answers in a label space.
-fn of_space(columns: &ResultColumns, space: LabelSpace) -> &SpaceColumns {
+pub fn columns_of(columns: &ResultColumns, space: LabelSpace) -> &SpaceColumns {
     match space {
         LabelSpace::AnyOfIds => &columns.any,
         LabelSpace::Masked => &columns.masked,

@@ -35,10 +35,10 @@ pub fn add(figures: &mut Vec<Figure>, inputs: &Inputs, at: usize) {
         push("ood_aupr_in", found.aupr_in, "average precision, in is positive");
         push("ood_aupr_out", found.aupr_out, "average precision, out is positive");
         let rule = "at the highest threshold that keeps at least 95 %";
-        let threshold = found.threshold_in_positive;
-        push("ood_fpr95", found.fpr95_in_positive, &format!("in is positive, {rule} of in: {threshold:.6}"));
-        let threshold = found.threshold_out_positive;
-        push("ood_fpr95_out", found.fpr95_out_positive, &format!("out is positive, {rule} of out: {threshold:.6}"));
+        let threshold = found.in_positive.threshold;
+        push("ood_fpr95", found.in_positive.rate, &format!("in is positive, {rule} of in: {threshold:.6}"));
+        let threshold = found.out_positive.threshold;
+        push("ood_fpr95_out", found.out_positive.rate, &format!("out is positive, {rule} of out: {threshold:.6}"));
     }
 }
 

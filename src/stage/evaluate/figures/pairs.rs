@@ -4,7 +4,7 @@
 
 use super::{Images, figure};
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, LabelSpace};
-use crate::stats::{Comparison, Comparisons, Outcomes, Tier, Ways, compare_all, equivalence, equivalence_of};
+use crate::stats::{Comparison, Comparisons, Outcomes, Tier, compare_all, equivalence, equivalence_of_clusters};
 use crate::table::PoolColumns;
 
 /// The level of the tests, after correction.
@@ -19,8 +19,6 @@ pub struct Pairs {
     pub compared: Comparisons,
     /// The tiers, best first; members are places of targets in the record.
     pub tiers: Vec<Tier>,
-    /// Images that each target has right.
-    pub right: Vec<u64>,
     space: String,
     images: u64,
 }
@@ -29,12 +27,12 @@ pub struct Pairs {
 pub fn pairs(right: &[&[bool]], space: LabelSpace, images: Option<&Images>) -> Pairs {
     let mut outcomes = Outcomes::new(right.first().map_or(0, |right| right.len()));
     right.iter().for_each(|right| outcomes.push(right));
-    // A grid made the images if they have nuisances in several clusters; categories alone are a sample of classes.
-    let design = images.map(|images| &images.design).filter(|design| design.ways() == Ways::Two);
+    // A grid made the images if they have nuisances; categories alone are a sample of classes.
+    let design = images.filter(|images| images.is_grid).map(|images| &images.design);
     let compared = compare_all(&outcomes, design);
     let right: Vec<u64> = (0..outcomes.models()).map(|model| outcomes.right(model)).collect();
     let tiers = compared.tiers(&right, ALPHA);
-    Pairs { tiers, compared, right, space: space.to_string(), images: outcomes.images() as u64 }
+    Pairs { tiers, compared, space: space.to_string(), images: outcomes.images() as u64 }
 }
 
 /// What follows from the outcomes of several targets.
@@ -104,12 +102,10 @@ impl Pairs {
 fn equivalent_within(pair: &Comparison) -> Option<f64> {
     let is_within = |margin: f64| {
         let found = match &pair.cluster {
-            Some(cluster) => {
-                equivalence_of(cluster.interval.value, cluster.std_error, Some(cluster.degrees), margin)
-            }
+            Some(cluster) => equivalence_of_clusters(cluster, margin),
             None => equivalence(&pair.counts, margin),
         };
-        found.is_some_and(|found| found.within(ALPHA))
+        found.is_some_and(|found| found.holds(ALPHA))
     };
     let (mut low, mut high) = (0.0, 1.0);
     if !is_within(high) {

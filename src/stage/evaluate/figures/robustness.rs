@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Images, Inputs, figure, of_space};
+use super::{Images, Inputs, figure, columns_of};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{
-    CorruptionErrors, CorruptionRow, Interval, LogitFit, drop, mean_corruption_error, newcombe_independent, proportion,
-    tau,
+    CleanAndShift, CorruptionErrors, CorruptionRow, Interval, LogitFit, drop, mean_corruption_error,
+    newcombe_independent, proportion, tau,
 };
 use crate::table::ResultColumns;
 
@@ -45,14 +45,14 @@ fn with_clean(figures: &mut Vec<Figure>, inputs: &Inputs, at: usize, space: Labe
     let space = space.to_string();
     let start = |metric: &str, n: u64| figure(name, &space, metric, n);
     figures.push(start("clean_accuracy", clean_n).within(Some(on_clean), "these images of the clean twin"));
-    let (clean, shift) = (on_clean.value, on_pool.value);
+    let both = CleanAndShift { clean: on_clean.value, shift: on_pool.value };
     let difference = newcombe_independent(on_clean, on_pool);
-    let difference = Interval { value: drop(clean, shift), ..difference };
+    let difference = Interval { value: drop(both), ..difference };
     figures.push(start("drop", n).within(Some(difference), "clean minus pool; newcombe, independent samples"));
     let effective = start("effective_robustness", n);
     figures.push(match &inputs.line {
         Some(Line::Fitted(line, about)) => {
-            let rho = line.rho(clean, shift);
+            let rho = line.rho(both);
             let method = if rho.is_some() { about.clone() } else { "an accuracy of 0 or 1 has no logit".to_owned() };
             effective.of(rho, &method)
         }
@@ -79,7 +79,7 @@ fn corruptions(figures: &mut Vec<Figure>, inputs: &Inputs, at: usize, images: &I
     let its = baseline.map(of_target);
     let n = images.len as u64;
     let start = |metric: &str| figure(name, &space.to_string(), metric, n);
-    let mean = own.errors.iter().map(|row| row.error).sum::<f64>() / own.errors.len().max(1) as f64;
+    let mean = own.rows.iter().map(|row| row.error).sum::<f64>() / own.rows.len().max(1) as f64;
     let unnormalised = "mean error over corruptions and severities, without a baseline";
     figures.push(start("mean_corruption_error_unnormalised").of(Some(mean), unnormalised));
     match mean_corruption_error(&own, its.as_ref()) {
@@ -98,7 +98,7 @@ fn corruptions(figures: &mut Vec<Figure>, inputs: &Inputs, at: usize, images: &I
 
 /// Errors by corruption and severity.
 fn errors(inputs: &Inputs, at: usize, space: LabelSpace) -> CorruptionErrors {
-    let correct = &of_space(&inputs.pool.targets[at], space).correct;
+    let correct = &columns_of(&inputs.pool.targets[at], space).correct;
     let pool = &inputs.pool.images;
     let mut counts: BTreeMap<(&str, u32), (u64, u64)> = BTreeMap::new();
     for (place, &right) in correct.iter().enumerate() {
@@ -115,7 +115,7 @@ fn errors(inputs: &Inputs, at: usize, space: LabelSpace) -> CorruptionErrors {
         severity: key.1,
         error: count.0 as f64 / count.1 as f64,
     };
-    CorruptionErrors { clean: clean.map(|(clean, _)| 1.0 - clean.value), errors: counts.into_iter().map(row).collect() }
+    CorruptionErrors { clean: clean.map(|(clean, _)| 1.0 - clean.value), rows: counts.into_iter().map(row).collect() }
 }
 
 fn baseline(inputs: &Inputs) -> Option<usize> {
@@ -124,7 +124,7 @@ fn baseline(inputs: &Inputs) -> Option<usize> {
 }
 
 fn accuracy(columns: &ResultColumns, space: LabelSpace) -> Option<(Interval, u64)> {
-    let correct = &of_space(columns, space).correct;
+    let correct = &columns_of(columns, space).correct;
     let right = correct.iter().filter(|&&right| right).count() as u64;
     proportion(right, correct.len() as u64).map(|found| (found.interval, correct.len() as u64))
 }
