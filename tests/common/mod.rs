@@ -290,6 +290,12 @@ pub fn strings(table: &DataFrame, column: &str) -> Vec<String> {
     column.iter().map(|text| text.unwrap_or_default().to_owned()).collect()
 }
 
+/// The numbers of one column of float64, nulls as `None`.
+pub fn floats(table: &DataFrame, column: &str) -> Vec<Option<f64>> {
+    let column = table.column(column).and_then(|column| column.f64()).expect("the table has this column of numbers");
+    column.iter().collect()
+}
+
 /// A recipe of made-up images and classifiers; `generate` and `mine` are more lines of those sections.
 pub fn fake_recipe(name: &str, generate: &str, mine: &str) -> String {
     format!(

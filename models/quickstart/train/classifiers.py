@@ -1,4 +1,4 @@
-"""Stage 3: five small classifiers, trained on ordinary pictures alone, and the judge, trained on everything.
+"""Stage 3: seven small classifiers, trained on ordinary pictures alone, and the judge, trained on everything.
 
 A classifier is a network of 12 answers; `Placed` spreads them over ImageNet's 1,000 classes. Inputs are [n, 3, 64, 64] in
 -1 to 1. Weights go to <work>/<name>.pt; what lies there is not trained again.
@@ -13,6 +13,8 @@ from common import Curve, arguments, begin, cosine, numbers, save
 from world import IMAGENET_IDS, Pictures
 
 NAMES = ["quick-plain", "quick-residual", "quick-depthwise", "quick-attention", "quick-mixer"]
+# Of other kinds; they only ever are targets.
+TARGETS = ["quick-patches", "quick-local"]
 # The answer for each of the other 988 classes.
 NEVER = -20.0
 
@@ -126,12 +128,46 @@ def mixer():
     return Patches(64, [Mixing(64, 64) for _ in range(5)])
 
 
+class PatchBlock(nn.Module):
+    """ConvMixer's block: a wide filter of each channel beside the input, then a mix of channels."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.places, self.channels = conv(width, width, groups=width, side=5), conv(width, width, side=1)
+
+    def forward(self, x):
+        x = x + F.gelu(self.places(x))
+        return F.gelu(self.channels(x))
+
+
+def patches():
+    """A ConvMixer on patches of 4 x 4 px."""
+    width = 64
+    cut = nn.Sequential(nn.Conv2d(3, width, 4, 4, bias=False), nn.BatchNorm2d(width), nn.GELU())
+    return nn.Sequential(cut, *[PatchBlock(width) for _ in range(6)], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 12))
+
+
+class Local(nn.Module):
+    """A bag of local features: each place sees 17 x 17 px, and the answer is the mean over places (BagNet)."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(3, 32), nn.ReLU(), conv(32, 48, 2), nn.ReLU(), conv(48, 64, 2), nn.ReLU(),
+            conv(64, 96, side=1), nn.ReLU(), conv(96, 64, side=1), nn.ReLU(),
+        )
+        self.head = nn.Conv2d(64, 12, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x)).mean((2, 3))
+
+
 def judge():
     """Also gives features: what its last layer reads."""
     return residual((32, 64, 128, 192), stem=2)
 
 
-MAKERS = dict(zip(NAMES, [plain, residual, depthwise, attention, mixer])) | {"judge": judge}
+MAKERS = dict(zip(NAMES, [plain, residual, depthwise, attention, mixer])) | {"judge": judge} | dict(zip(TARGETS, [patches, Local]))
 
 
 class Placed(nn.Module):
@@ -203,7 +239,7 @@ def right(network, pictures) -> np.ndarray:
 
 def main():
     parser = arguments(__doc__)
-    parser.add_argument("--names", nargs="*", default=[*NAMES, "judge"])
+    parser.add_argument("--names", nargs="*", default=[*NAMES, "judge", *TARGETS])
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--judge-steps", type=int, default=1000)
     parser.add_argument("--pictures", type=int, default=8000)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 from safetensors.torch import save_file
 
-from classifiers import MAKERS, NAMES, Placed
+from classifiers import MAKERS, NAMES, TARGETS, Placed
 from common import arguments
 from diffusion import SCHEDULE, Both, loaded_vae
 
@@ -96,7 +96,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1])
     options = parser.parse_args()
     print("model of step", write_model(options, options.out / "quick-diffusion"))
-    for name in NAMES:
+    for name in [*NAMES, *TARGETS]:
         about = "One of the quick start's classifiers, trained on ordinary pictures of 12 categories"
         write_classifier(options, options.out / "surrogates", name, about)
     about = "Says what an image really shows, for tests only; trained on ordinary and unusual pictures of 12 categories"

@@ -20,6 +20,31 @@ pub fn gallery(report: &Report) -> Markup {
     tables::section("gallery", "The images", "", body)
 }
 
+/// Pictures of a strip.
+const STRIP: usize = 8;
+
+/// Some hard images before the tables, of as many categories as there are; nothing without images. The section about
+/// single images says everything about them.
+pub fn strip(cards: &[Card]) -> Markup {
+    let mut seen = BTreeSet::new();
+    let with_picture = cards.iter().filter(|card| !card.thumbnail_jpeg.is_empty());
+    let (first, again): (Vec<&Card>, Vec<&Card>) = with_picture.partition(|card| seen.insert(card.category.as_str()));
+    let shown: Vec<&Card> = first.into_iter().chain(again).take(STRIP).collect();
+    html! {
+        @if !shown.is_empty() {
+            ul.glance aria-label="Some of the hard images" {
+                @for card in shown {
+                    li { a href="#gallery" { figure {
+                        img src={ "data:image/jpeg;base64," (STANDARD.encode(&card.thumbnail_jpeg)) }
+                            alt={ (card.label) ": " (card.file) } decoding="async";
+                        figcaption { (phrase(&card.label)) }
+                    } } }
+                }
+            }
+        }
+    }
+}
+
 fn empty(report: &Report) -> Markup {
     html! {
         p.nothing {

@@ -21,7 +21,10 @@ pub fn page(report: &Report) -> Markup {
         a.skip href="#gallery" { "Skip to the images" }
         (header(report))
         (contents(report))
-        main { (main_sections(report)) }
+        main {
+            (gallery::strip(&report.cards))
+            (main_sections(report))
+        }
         (footer())
     };
     document(&frame, &body)

@@ -59,8 +59,8 @@ pub enum EvaluateError {
     },
     /// The folder has an evaluation of other images.
     #[error(
-        "{path} is an evaluation of {found}, not of {wanted}; choose another folder with --out, or give the pool that \
-         it was made of"
+        "{path} is an evaluation of another pool ({found}, not {wanted}, or other images of it); choose another folder \
+         with --out, or give the pool that it was made of"
     )]
     OtherPool {
         /// The folder.

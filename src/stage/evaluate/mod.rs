@@ -19,7 +19,7 @@ mod score;
 use std::path::{Path, PathBuf};
 
 use crate::config::SurrogateDef;
-use crate::domain::{BenchmarkSource, Device, EvaluationRecord, LabelSpace, PoolRole, RunSpec};
+use crate::domain::{BenchmarkSource, Device, EvaluationRecord, GenerateSpec, LabelSpace, PoolRole, RunSpec};
 use crate::pool::Pool;
 use crate::source::{OpenedPool, PoolOptions};
 use crate::store::{EvaluationDir, is_inside, write_if_changed};
@@ -158,18 +158,18 @@ pub fn remade_page(
     page_of(&pool, dir, inputs, made).map(Some)
 }
 
-/// The tables that follow from a run, for `verify`: their paths and bytes.
+/// Makes the tables that follow from a run again, for `verify`; `each` gets their paths and bytes.
 pub fn tables_of_run(
     pool: &Pool,
     dir: &EvaluationDir,
     role: PoolRole,
-) -> Result<Vec<(PathBuf, Vec<u8>)>, EvaluateError> {
-    let mut made = Vec::new();
-    results::tables(pool, dir, role, &mut |path, bytes| {
-        made.push((path, bytes));
+    each: &mut dyn FnMut(&Path, &[u8]),
+) -> Result<(), EvaluateError> {
+    let mut keep = |path: PathBuf, bytes: Vec<u8>| {
+        each(&path, &bytes);
         Ok(())
-    })?;
-    Ok(made)
+    };
+    results::tables(pool, dir, role, &mut keep).map(|_| ())
 }
 
 /// Plans and pins all pools, and finds the targets.
@@ -190,6 +190,7 @@ fn sides<'a>(
     let mut sides = Vec::with_capacity(sources.len());
     for (role, source) in sources {
         let ctx = Context { run: dir.run(role), ..ctx.again() };
+        check_same_pool(&ctx, &source, dir)?;
         let _lock = ctx.run.create()?;
         ctx.run.sweep()?;
         let of_role = score::Images { source: &source, categories: &opened.categories, seed: ask.seed };
@@ -201,6 +202,20 @@ fn sides<'a>(
         sides.push(Side { role, source, ctx, spec, images });
     }
     Ok(sides)
+}
+
+/// An error if the folder has an evaluation of other images.
+fn check_same_pool(ctx: &Context, source: &BenchmarkSource, dir: &EvaluationDir) -> Result<(), EvaluateError> {
+    let Some(stored) = ctx.run.spec_if_any()? else { return Ok(()) };
+    let wanted = GenerateSpec::Benchmark(source.clone());
+    if stored.generate.identity() == wanted.identity() {
+        return Ok(());
+    }
+    let found = match &stored.generate {
+        GenerateSpec::Benchmark(found) => found.name(),
+        _ => "a run".to_owned(),
+    };
+    Err(EvaluateError::OtherPool { path: dir.path().display().to_string(), found, wanted: source.name() })
 }
 
 /// Writes what the surrogates of the pool gave.

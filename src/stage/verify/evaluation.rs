@@ -61,15 +61,11 @@ pub fn verify_evaluation(ctx: &Context, dir: &EvaluationDir) -> Result<Verified,
 fn tables(ctx: &Context, dir: &EvaluationDir, role: PoolRole, verified: &mut Verified) {
     let made = ctx.run.spec().map_err(EvaluateError::from).and_then(|spec| {
         let pool = Pool::open(ctx, &spec)?;
-        tables_of_run(&pool, dir, role)
+        let mut each = |path: &Path, bytes: &[u8]| compare(path, bytes, "the predictions of its run", verified);
+        tables_of_run(&pool, dir, role, &mut each)
     });
-    match made {
-        Ok(tables) => {
-            for (path, bytes) in tables {
-                compare(&path, &bytes, "the predictions of its run", verified);
-            }
-        }
-        Err(error) => verified.problems.push(error.to_string()),
+    if let Err(error) = made {
+        verified.problems.push(error.to_string());
     }
 }
 

@@ -1,0 +1,239 @@
+//! Targets on a release, as a user evaluates them: figures, tiers, comparison, leaderboard, verification, bad input.
+//!
+//! Works on fake images and fake classifiers, so that it needs no library; the reference numbers of the statistics are
+//! in the unit tests of `stats`, real models in `real_models.rs`.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use common::{Hardset, Run, assert_same, copy, floats, hashes, strings, table};
+use serde_json::Value;
+
+const TARGETS: &str = "t-good.toml,t-twin.toml,t-bad.toml";
+
+/// A release of fake images, and three fake targets of which two are nearly equal.
+fn with_release() -> Hardset {
+    let hardset = Hardset::new();
+    hardset.write(
+        "p.toml",
+        "name = \"small\"\ncategories = \"quickstart\"\n\n[generate]\nsource = \"fake\"\nimages_per_category = 40\n\
+         size_px = 16\n\n[mine]\nsurrogates = [\"fake-a\", \"fake-b\", \"fake-c\"]\nrule = \"at-least=2\"\n\n\
+         [release]\ntitle = \"small\"\nlicense = \"mit\"\n",
+    );
+    for (name, seed, accuracy) in [("t-good", 11, 0.8), ("t-twin", 12, 0.79), ("t-bad", 13, 0.3)] {
+        hardset.write(&format!("{name}.toml"), format!("fake = {{ seed = {seed}, accuracy = {accuracy} }}\n"));
+    }
+    hardset.line("build p.toml --run-dir run -q").ok();
+    hardset.line("release run --out release -q").ok();
+    hardset
+}
+
+fn evaluate(hardset: &Hardset, rest: &str) -> Run {
+    hardset.line(&format!("evaluate release --targets {TARGETS} --out eval -q {rest}"))
+}
+
+/// The value of a figure about all images.
+fn figure(hardset: &Hardset, eval: &str, target: &str, space: &str, metric: &str) -> Option<f64> {
+    let frame = table(&hardset.path(&format!("{eval}/results.parquet")));
+    let column = |name: &str| strings(&frame, name);
+    let (targets, spaces, metrics) = (column("target"), column("space"), column("metric"));
+    let (groups, values) = (column("group_by"), floats(&frame, "value"));
+    let at = (0..targets.len()).find(|&at| {
+        targets[at] == target && spaces[at] == space && metrics[at] == metric && groups[at] == "all"
+    });
+    values[at?]
+}
+
+fn results(hardset: &Hardset, path: &str) -> Value {
+    let text = fs::read_to_string(hardset.path(path)).expect("it is there");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+#[test]
+fn a_release_is_evaluated_and_nothing_of_it_changes() {
+    let hardset = with_release();
+    let before = hashes(&hardset.path("release"));
+    let run = evaluate(&hardset, "--format json").ok();
+    let json = run.json();
+    let board = json["leaderboard"].as_array().expect("a list").clone();
+    // Best first, then the surrogates without a tier.
+    let names: Vec<&str> = board.iter().filter_map(|row| row["target"].as_str()).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names[2..], ["t-bad", "fake-a", "fake-b", "fake-c"]);
+    assert_eq!((&board[0]["tier"], &board[1]["tier"]), (&1.into(), &1.into()), "twins are one tier");
+    assert_eq!((&board[2]["tier"], &board[3]["tier"]), (&2.into(), &Value::Null));
+    for row in &board {
+        assert!(row["n"].as_u64() > Some(0) && row["low"].is_number() && row["method"].is_string(), "{row}");
+    }
+    assert_eq!(hashes(&hardset.path("release")), before, "nothing is written into the release");
+    for name in ["evaluation.toml", "results.parquet", "comparisons.parquet", "agreement.parquet", "index.html"] {
+        assert!(hardset.path("eval").join(name).is_file(), "{name}");
+    }
+    // The table of a target has each image of the release, with its hash and category.
+    let rows = table(&hardset.path("eval/results/t-good/00000.parquet"));
+    assert_eq!(rows.height() as u64, json["pool"]["images"].as_u64().expect("a number"));
+    for column in ["sha256", "category", "masked_max_logit", "masked_energy", "correct", "masked_correct", "lost"] {
+        assert!(rows.column(column).is_ok(), "{column}");
+    }
+    let shown = figure(&hardset, "eval", "t-bad", "any-of-ids", "accuracy").expect("a value");
+    assert!((0.2..0.4).contains(&shown), "{shown}");
+    hardset.line("verify eval -q").ok();
+}
+
+#[test]
+fn a_second_evaluation_has_the_same_bytes_and_a_further_target_costs_itself() {
+    let hardset = with_release();
+    evaluate(&hardset, "").ok();
+    hardset.line(&format!("evaluate release --targets {TARGETS} --out again -q --threads 1")).ok();
+    assert_same(&hardset.path("again"), &hardset.path("eval"));
+    hardset.write("t-new.toml", "fake = { seed = 21, accuracy = 0.5 }\n");
+    let run = hardset.line("evaluate release --targets t-new.toml --out eval --format json -q").ok();
+    let fresh: BTreeMap<String, u64> = run.json()["fresh"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| (row["target"].as_str().unwrap_or_default().to_owned(), row["fresh"].as_u64().unwrap_or(9)))
+        .collect();
+    assert_eq!(fresh.len(), 4);
+    assert!(fresh.iter().all(|(name, fresh)| (*fresh > 0) == (name == "t-new")), "{fresh:?}");
+    // Whichever came first, the evaluation of all four is one and the same.
+    hardset.line(&format!("evaluate release --targets t-new.toml,{TARGETS} --out all -q")).ok();
+    assert_same(&hardset.path("all"), &hardset.path("eval"));
+    hardset.line("verify eval -q").ok();
+}
+
+#[test]
+fn without_targets_the_surrogates_are_shown_and_nothing_is_scored() {
+    let hardset = with_release();
+    let run = hardset.line("evaluate release --out eval --format json -q").ok();
+    let board = run.json()["leaderboard"].as_array().expect("a list").clone();
+    assert_eq!(board.len(), 3);
+    assert!(board.iter().all(|row| row["tier"].is_null() && row["kind"] == "surrogate"), "{board:?}");
+}
+
+#[test]
+fn two_targets_are_compared_image_by_image() {
+    let hardset = with_release();
+    evaluate(&hardset, "").ok();
+    let run = hardset.line("compare eval t-good t-bad --format json -q").ok();
+    let json = run.json();
+    let only = |side: &str| json[side].as_array().map_or(0, Vec::len) as u64;
+    assert_eq!((json["only_a"].as_array().map(Vec::len), only("only_b")), (Some(only("only_a") as usize), only("only_b")));
+    let n = json["n"].as_u64().expect("a number") as f64;
+    let difference = json["difference"].as_f64().expect("a number");
+    assert!((difference - (only("only_a") as f64 - only("only_b") as f64) / n).abs() < 1e-9);
+    assert!(json["equivalent"] == false && hardset.path("eval/compare/t-good-t-bad.html").is_file());
+    hardset.line("compare eval t-good t-twin --margin 20%").ok().out(&["equivalent within 20.0 points"]);
+    hardset.line("compare eval t-good nobody").refused(2, &["nobody", "t-bad, t-good, t-twin"]);
+    hardset.line("compare eval t-good t-good").refused(2, &["compared with itself"]);
+    hardset.line("compare release t-good t-bad").refused(2, &["evaluation.toml"]);
+}
+
+#[test]
+fn results_of_several_people_are_joined_and_wrong_ones_refused() {
+    let hardset = with_release();
+    hardset.line("evaluate release --targets t-good.toml,t-bad.toml --out one -q").ok();
+    hardset.line("evaluate release --targets t-twin.toml,t-good.toml --out two -q").ok();
+    let run = hardset.line("leaderboard one two --out board --format json -q").ok();
+    let board = run.json()["leaderboard"].as_array().expect("a list").clone();
+    let tiers: Vec<(&str, &Value)> =
+        board.iter().map(|row| (row["target"].as_str().unwrap_or_default(), &row["tier"])).collect();
+    assert_eq!((tiers.len(), tiers[2]), (3, ("t-bad", &2.into())), "{tiers:?}");
+    assert!(hardset.path("board/index.html").is_file() && hardset.path("board/leaderboard.csv").is_file());
+    // Files alone, without the tables beside them.
+    copy(&hardset.path("two/results/t-twin"), &hardset.path("files/t-twin"));
+    for name in ["t-twin/00000.parquet"] {
+        fs::remove_file(hardset.path("files").join(name)).expect("it is there");
+    }
+    hardset.line("leaderboard one files --out board2 -q").ok();
+
+    let forge = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut value = results(&hardset, "two/results/t-twin/results.json");
+        change(&mut value);
+        hardset.write(name, value.to_string());
+    };
+    let refused = |name: &str, parts: &[&str]| {
+        hardset.line(&format!("leaderboard one {name} --out board3 -q")).refused(2, parts);
+    };
+    forge("pool.json", &|value| value["pool"]["images_sha256"] = "0".repeat(64).into());
+    refused("pool.json", &["other images are not comparable"]);
+    forge("categories.json", &|value| value["pool"]["categories_sha256"] = "0".repeat(64).into());
+    refused("categories.json", &["label space is another one"]);
+    forge("missing.json", &|value| value["scored"] = 1.into());
+    refused("missing.json", &["images are missing"]);
+    forge("short.json", &|value| value["right"]["masked"] = "0f".into());
+    refused("short.json", &["images are missing"]);
+    forge("better.json", &|value| {
+        let metrics = value["metrics"].as_array_mut().expect("a list");
+        metrics.iter_mut().filter(|metric| metric["metric"] == "accuracy").for_each(|metric| metric["value"] = 0.99.into());
+    });
+    refused("better.json", &["its accuracy", "not that of its outcomes"]);
+    forge("schema.json", &|value| value["schema"] = 9.into());
+    refused("schema.json", &["schema 9"]);
+    forge("name.json", &|value| value["target"]["name"] = "t-good".into());
+    refused("name.json", &["both of a target named `t-good`"]);
+    hardset.write("broken.json", "{\"schema\": 1");
+    refused("broken.json", &["broken.json", "results.json of schema 1"]);
+    refused("release", &["has no results.json"]);
+}
+
+#[test]
+fn damage_is_found_and_healed() {
+    let hardset = with_release();
+    evaluate(&hardset, "").ok();
+    copy(&hardset.path("eval"), &hardset.path("whole"));
+    for name in [
+        "results.parquet",
+        "comparisons.parquet",
+        "agreement.parquet",
+        "leaderboard.csv",
+        "index.html",
+        "images.parquet",
+        "surrogates.parquet",
+        "results/t-bad/results.json",
+        "results/t-bad/00000.parquet",
+    ] {
+        let path = hardset.path("eval").join(name);
+        let mut bytes = fs::read(&path).expect("it is there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).expect("it can be written");
+        let file = name.rsplit('/').next().unwrap_or(name);
+        hardset.line("verify eval -q").expect(3).out(&[file]);
+        evaluate(&hardset, "").ok();
+        assert_same(&hardset.path("eval"), &hardset.path("whole"));
+    }
+    // A folder that lost its runs still proves its figures.
+    fs::remove_dir_all(hardset.path("eval/runs")).expect("it is there");
+    hardset.line("verify eval -q").ok();
+}
+
+#[test]
+fn bad_input_gets_one_message() {
+    let hardset = with_release();
+    hardset.line("evaluate release --targets nobody.toml --out e -q").refused(2, &["nobody.toml"]);
+    hardset.line("evaluate nowhere --targets t-good.toml --out e -q").expect(2).err(&["nowhere"]);
+    hardset.line("evaluate release --targets fake-a --out e -q").refused(2, &["`fake-a` cannot be a target", "mined"]);
+    hardset.write("other-name.toml", fs::read_to_string("surrogates/fake-b.toml").expect("it is there"));
+    hardset
+        .line("evaluate release --targets other-name.toml --out e2 -q")
+        .refused(2, &["`other-name` cannot be a target", "surrogate `fake-b`"]);
+    hardset.line("evaluate release --targets t-good.toml --out release/eval -q").refused(2, &["lies inside"]);
+    hardset.line("evaluate release --targets t-good.toml --out run -q").refused(2, &["holds other files"]);
+    hardset.line("evaluate release --targets t-good.toml --baseline x --out e3 -q").refused(2, &["--baseline", "`x`"]);
+    hardset.line("evaluate release --predictions a=b.csv --out e4 -q").expect(2).err(&["--scores"]);
+    hardset.write("empty/readme.txt", "nothing");
+    hardset.line("evaluate empty --targets t-good.toml --out e5 -q").expect(2).err(&["empty"]);
+}
+
+#[test]
+fn another_pool_in_the_same_folder_is_refused() {
+    let hardset = with_release();
+    evaluate(&hardset, "").ok();
+    hardset.line("mine run --rule all -q").ok();
+    hardset.line("release run --out release2 -q --set version=2.0.0").ok();
+    let run = hardset.line("evaluate release2 --targets t-good.toml --out eval -q");
+    run.refused(2, &["eval", "another pool"]);
+}
