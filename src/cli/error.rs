@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::quote::shortened;
 use crate::assets::AssetError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, StandardError};
 use crate::domain::RuleError;
 use crate::generator::GeneratorError;
 use crate::imported::ImportError;
@@ -262,7 +262,11 @@ fn evaluate(error: &EvaluateError) -> u8 {
         | EvaluateError::NoSuchTarget { .. }
         | EvaluateError::SameTarget { .. }
         | EvaluateError::Inside { .. }
-        | EvaluateError::Line(_) => BAD_INPUT,
+        | EvaluateError::NoShift { .. } => BAD_INPUT,
+        EvaluateError::Standard(error) => match error {
+            StandardError::Read { .. } => MISSING,
+            StandardError::Line { .. } | StandardError::NoSetting { .. } => BAD_INPUT,
+        },
         EvaluateError::Source(error) => source(error),
         EvaluateError::Prepare(error) => prepare(error),
         EvaluateError::Plan(error) => plan(error),

@@ -55,6 +55,8 @@ fn ask(args: &EvaluateArgs) -> Result<Ask, ConfigError> {
         margin: args.margin,
         baseline: args.baseline.clone(),
         fit: args.fit.clone(),
+        fit_columns: args.fit_columns.as_deref().and_then(|columns| columns.to_vec().try_into().ok()),
+        shift: args.shift.clone(),
         seed: u64::from(args.seed),
         max_images: args.max_images,
     })

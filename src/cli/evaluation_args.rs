@@ -57,9 +57,16 @@ pub struct EvaluateArgs {
     /// The target against which changes and corruption errors are stated
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
-    /// A CSV of standard models, for effective robustness: model,type,clean,shift (shares or per cent)
+    /// A CSV of standard models, for effective robustness: model,type and columns of accuracies in per cent
     #[arg(long, value_name = "FILE")]
     pub fit: Option<PathBuf>,
+    /// The columns of --fit with clean accuracies and with those on images like the pool's [default: clean,shift]
+    #[arg(long, value_delimiter = ',', num_args = 2, value_name = "CLEAN,SHIFT", requires = "fit")]
+    pub fit_columns: Option<Vec<String>>,
+    /// The published shift that the pool is, for the built-in line: imagenetv2-mf, imagenet-sketch [default: that of
+    /// the categories imagenet-a, imagenet-r or objectnet]
+    #[arg(long, value_name = "NAME", conflicts_with = "fit")]
+    pub shift: Option<String>,
     /// Two targets are equivalent if their accuracies differ by less than this: 2% or 0.02 [default: 2%]
     #[arg(long, value_name = "SHARE", value_parser = margin)]
     pub margin: Option<f64>,

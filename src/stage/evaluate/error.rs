@@ -1,6 +1,6 @@
 //! Why an evaluation stops.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, StandardError};
 use crate::pool::PoolError;
 use crate::source::SourceError;
 use crate::stage::generate::GenerateError;
@@ -94,7 +94,15 @@ pub enum EvaluateError {
         /// The pool.
         pool: String,
     },
-    /// The line of standard models cannot be used.
-    #[error("{0}")]
-    Line(String),
+    /// The table of standard models cannot be used.
+    #[error(transparent)]
+    Standard(#[from] StandardError),
+    /// No published shift of that name.
+    #[error("--shift names `{name}`, but the built-in lines are of {known}; give a table of your own with --fit")]
+    NoShift {
+        /// The name.
+        name: String,
+        /// The names of the built-in lines.
+        known: String,
+    },
 }

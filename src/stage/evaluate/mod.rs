@@ -56,6 +56,10 @@ pub struct Ask {
     pub baseline: Option<String>,
     /// A table of standard models.
     pub fit: Option<PathBuf>,
+    /// Its columns of clean accuracy and of accuracy on images like the pool's.
+    pub fit_columns: Option<[String; 2]>,
+    /// The published shift that the pool is, for the built-in line.
+    pub shift: Option<String>,
     /// Seed of everything random.
     pub seed: u64,
     /// Images in the page's gallery, at most.

@@ -17,8 +17,15 @@ use crate::table::ResultColumns;
 /// The line of standard models, as far as there is one.
 #[derive(Debug)]
 pub enum Line {
-    /// The line, and what it was fitted on.
-    Fitted(LogitFit, String),
+    /// There is one.
+    Fitted {
+        /// The line.
+        fit: LogitFit,
+        /// What it was fitted on.
+        about: String,
+        /// Whether it holds for the label space `masked` alone.
+        masked_only: bool,
+    },
     /// Why there is none.
     Refused(String),
 }
@@ -51,8 +58,11 @@ fn with_clean(figures: &mut Vec<Figure>, inputs: &Inputs, at: usize, space: Labe
     figures.push(start("drop", n).within(Some(difference), "clean minus pool; newcombe, independent samples"));
     let effective = start("effective_robustness", n);
     figures.push(match &inputs.line {
-        Some(Line::Fitted(line, about)) => {
-            let rho = line.rho(both);
+        Some(Line::Fitted { masked_only: true, .. }) if space != LabelSpace::Masked.to_string() => {
+            effective.of(None, "the built-in line is of accuracies among the pool's classes: see masked")
+        }
+        Some(Line::Fitted { fit, about, .. }) => {
+            let rho = fit.rho(both);
             let method = if rho.is_some() { about.clone() } else { "an accuracy of 0 or 1 has no logit".to_owned() };
             effective.of(rho, &method)
         }
