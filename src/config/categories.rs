@@ -22,6 +22,13 @@ pub fn load(name: &str, from: &Path, file: &str) -> Result<CategorySet, ConfigEr
     Ok(CategorySet { name: found.stem, sha256: Sha256::of(found.text.as_bytes()), entries: raw.categories })
 }
 
+/// The built-in set `name`; `None` if there is none.
+pub fn built_in_set(name: &str) -> Result<Option<CategorySet>, ConfigError> {
+    let Some(found) = lookup::built_in("categories", name) else { return Ok(None) };
+    let raw: RawSet = found.parse()?;
+    Ok(Some(CategorySet { name: found.stem, sha256: Sha256::of(found.text.as_bytes()), entries: raw.categories }))
+}
+
 fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
     let mut seen = BTreeSet::new();
     for category in categories {
@@ -55,6 +62,7 @@ fn check(categories: &[Category], file: &str) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::wordnet_ids;
 
     #[test]
     fn imagenet_d_has_113_categories_125_ids_and_nine_with_several() {
@@ -62,6 +70,35 @@ mod tests {
         assert_eq!(set.entries.len(), 113);
         assert_eq!(set.entries.iter().map(|c| c.imagenet_ids.len()).sum::<usize>(), 125);
         assert_eq!(set.entries.iter().filter(|c| c.imagenet_ids.len() > 1).count(), 9);
+    }
+
+    #[test]
+    fn the_sets_of_published_benchmarks_have_their_classes() {
+        let ids = |name: &str| {
+            let set = load(name, Path::new("."), "test").unwrap();
+            assert_eq!(built_in_set(name).unwrap().as_ref(), Some(&set));
+            let ids: Vec<u32> = set.entries.iter().flat_map(|category| category.imagenet_ids.clone()).collect();
+            let distinct: BTreeSet<u32> = ids.iter().copied().collect();
+            assert_eq!(distinct.len(), ids.len(), "{name}: a class belongs to one category");
+            (set, ids)
+        };
+        let words = wordnet_ids();
+        for (name, first, has) in [("imagenet-a", 6, "n02007558"), ("imagenet-r", 1, "n01443537")] {
+            let (set, found) = ids(name);
+            assert_eq!((set.entries.len(), found.len(), found[0]), (200, 200, first));
+            assert!(set.by_id(has).is_some() && set.by_id("n01440764").is_none(), "{name}");
+            let named = |category: &Category| words.get(category.id.as_str()) == Some(&category.imagenet_ids[0]);
+            assert!(set.entries.iter().all(named), "{name}: ids are those of the classes");
+            assert!(found.is_sorted(), "{name}: in ImageNet's order");
+        }
+        let (set, found) = ids("objectnet");
+        assert_eq!(set.entries.len(), 113);
+        assert_eq!(set.by_id("alarm_clock").unwrap().imagenet_ids, [409, 530]);
+        assert_eq!(set.by_id("drinking_cup").unwrap().imagenet_ids, [968]);
+        let same = load("imagenet-d", Path::new("."), "test").unwrap();
+        let of_d: BTreeSet<u32> = same.entries.iter().flat_map(|category| category.imagenet_ids.clone()).collect();
+        assert_eq!(of_d, found.into_iter().collect(), "ImageNet-D has the classes of ObjectNet");
+        assert_eq!(built_in_set("none-such").unwrap(), None);
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub fn real_path(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-fn built_in(folder: &str, name: &str) -> Option<TomlFile> {
+pub(super) fn built_in(folder: &str, name: &str) -> Option<TomlFile> {
     let text = dir_of(folder).get_file(format!("{name}.toml"))?.contents_utf8()?;
     Some(TomlFile {
         file: format!("built-in {folder}/{name}.toml"),

@@ -22,6 +22,7 @@ mod surrogate;
 mod weights_ref;
 mod zero_shot;
 
+pub use categories::{built_in_set, load as category_set};
 pub use class_spaces::{ClassList, SpaceRef, class_names, space_of, wordnet_ids};
 pub use error::ConfigError;
 pub use lookup::{built_in_names, find, real_path};

@@ -14,7 +14,7 @@ use super::Sha256;
 /// A pool whose images somebody else has made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BenchmarkSource {
-    /// The folder, or the one Parquet file.
+    /// The folder.
     pub root: PathBuf,
     /// How images and labels lie below it.
     pub layout: BenchmarkLayout,
@@ -151,7 +151,10 @@ pub struct ParquetColumns {
     pub image: String,
     /// The column of labels.
     pub label: String,
-    /// The split; `None`: all files.
+    /// The only file, relative to the root; `None`: all Parquet files below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The split; `None`: files of all splits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
 }

@@ -82,8 +82,13 @@ fn benchmark(source: &BenchmarkSource) -> Sha256 {
 }
 
 fn parquet_columns(columns: &ParquetColumns) -> Sha256 {
-    let ParquetColumns { image, label, split } = columns;
-    Key::new("parquet columns", 1).field("image", image).field("label", label).field("split", split.as_deref()).finish()
+    let ParquetColumns { image, label, file, split } = columns;
+    Key::new("parquet columns", 1)
+        .field("image", image)
+        .field("label", label)
+        .field("file", file.as_deref())
+        .field("split", split.as_deref())
+        .finish()
 }
 
 fn diffusion(source: &DiffusionSource, model: Option<Sha256>) -> Sha256 {

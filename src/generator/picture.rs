@@ -22,6 +22,8 @@ pub enum Picture {
     Found {
         /// Relative to the source's root.
         path: String,
+        /// Where it is in that file, as [`crate::domain::ImageRow::offset`] says; 0 for a file of its own.
+        offset: u64,
         /// Size of the file.
         bytes: u64,
         /// Its hash.

@@ -79,9 +79,13 @@ impl Folder {
             Err(reason) => return Outcome::Dropped(reason),
         };
         match imaging::dimensions(&bytes, &self.0.limits()) {
-            Ok(size_px) => {
-                Outcome::Kept(Picture::Found { path, bytes: bytes.len() as u64, sha256: Sha256::of(&bytes), size_px })
-            }
+            Ok(size_px) => Outcome::Kept(Picture::Found {
+                path,
+                offset: 0,
+                bytes: bytes.len() as u64,
+                sha256: Sha256::of(&bytes),
+                size_px,
+            }),
             Err(error) => Outcome::Dropped(error.to_string()),
         }
     }
@@ -138,11 +142,11 @@ fn list(source: &FolderSource, categories: &CategorySet, seed: u64) -> Result<Li
     Ok(Listing { rows: Rows::Listed(rows), lost: all_lost, passed_over, notes })
 }
 
-fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
+pub(super) fn lost(item_id: ItemId, source: String, reason: String) -> DropRow {
     DropRow { item_id, stage: Stage::Plan, source, reason }
 }
 
-fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow {
+pub(super) fn row(item_id: ItemId, path: String, category: &Category, seed: u64) -> PlanRow {
     // The seed depends on the file's name, not on its position, so that more photographs change no other item.
     let mut named = b"\x04\0\0\0\0\0\0\0path".to_vec();
     named.extend((path.len() as u64).to_le_bytes());
@@ -181,27 +185,27 @@ pub fn images_below(root: &Path) -> Result<ImagesBelow, SourceError> {
 
 /// An image below a folder, or something that looks like one.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FoundFile {
+pub(super) struct FoundFile {
     /// Relative to the root, with `/` between parts.
-    path: String,
+    pub path: String,
     /// Why it cannot be an item.
-    problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// What is below a folder.
 #[derive(Debug, Default)]
-struct Found {
+pub(super) struct Found {
     /// Images and what looks like one, by path.
-    files: Vec<FoundFile>,
+    pub files: Vec<FoundFile>,
     /// The other files, without hidden ones.
-    passed_over: PassedOver,
+    pub passed_over: PassedOver,
 }
 
 /// All images below `root`, sorted. Links are followed, but not back to a folder around them.
 ///
 /// Hidden files are ignored, files without an image's extension are counted. A root that cannot be read is an error,
 /// and so is a folder that cannot be named.
-fn search(root: &Path, recursive: bool) -> io::Result<Found> {
+pub(super) fn search(root: &Path, recursive: bool) -> io::Result<Found> {
     fs::read_dir(root)?;
     let depth = if recursive { usize::MAX } else { 1 };
     let is_shown = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.path());

@@ -18,7 +18,7 @@ mod listing;
 
 use crate::domain::{DiffusionModel, GenerateSpec};
 
-pub use benchmark::{BenchmarkError, OpenedPool, PoolOptions, open_pool};
+pub use benchmark::{BenchmarkError, OpenedPool, PoolOptions, open_pool, release_columns};
 pub use error::SourceError;
 pub use folder::{ImagesBelow, images_below, read_picture_file};
 pub use grid::Grid;

@@ -208,8 +208,8 @@ impl Shard {
     fn encode(&self, request: &PlanRow, picture: Picture) -> Result<Encoded, StoreError> {
         let item_id = request.item_id;
         match picture {
-            Picture::Found { path, bytes, sha256, size_px: (width_px, height_px) } => {
-                let row = ImageRow { item_id, path, offset: 0, bytes, sha256, width_px, height_px, made: None };
+            Picture::Found { path, offset, bytes, sha256, size_px: (width_px, height_px) } => {
+                let row = ImageRow { item_id, path, offset, bytes, sha256, width_px, height_px, made: None };
                 Ok(Encoded { row, png: None })
             }
             Picture::Made { image, warning } => {
