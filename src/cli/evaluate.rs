@@ -36,7 +36,11 @@ fn ask(args: &EvaluateArgs) -> Result<Ask, ConfigError> {
             targets.push(SurrogateDef::imported(&named.name, &named.file, kind.into()));
         }
     }
-    let categories = args.categories.as_ref().map(|name| category_set(name, Path::new("."))).transpose()?;
+    let here = Path::new(".");
+    let categories = match &args.categories {
+        Some(name) => Some(category_set(name, here, "the working directory")?),
+        None => None,
+    };
     Ok(Ask {
         pool: args.pool.clone(),
         clean: args.clean.clone(),

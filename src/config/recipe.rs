@@ -161,11 +161,6 @@ fn mine(raw: RawMine, found: &TomlFile) -> Result<MineRecipe, ConfigError> {
     Ok(MineRecipe { batch: raw.batch, select, surrogates, targets })
 }
 
-/// Reads the category set `name`: a path to a TOML, or a name looked up from folder `from` (see [`super::find`]).
-pub fn category_set(name: &str, from: &Path) -> Result<CategorySet, ConfigError> {
-    categories::load(name, from, "the working directory")
-}
-
 impl SurrogateDef {
     /// A scorer of ImageNet-1k whose scores another program has written to `file`.
     pub fn imported(name: &str, file: &Path, scores: ImportedScores) -> Self {

@@ -61,7 +61,8 @@ impl Source for BenchmarkSource {
             BenchmarkLayout::ImagenetD
             | BenchmarkLayout::ImagenetC
             | BenchmarkLayout::Objectnet
-            | BenchmarkLayout::ImageFolder => trees::list(self, categories, seed),
+            | BenchmarkLayout::ImageFolder
+            | BenchmarkLayout::Unlabelled => trees::list(self, categories, seed),
         }?)
     }
 

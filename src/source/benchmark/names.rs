@@ -109,6 +109,11 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Any category, for images of none.
+    pub fn any(&self) -> Result<&'a Category, NoCategory> {
+        self.set.entries.first().ok_or_else(|| NoCategory::Unknown("there is no category".to_owned()))
+    }
+
     /// The category that accepts class `class` of ImageNet-1k, which the pool calls `label`.
     pub fn of_class(&self, class: u32, label: &str) -> Result<&'a Category, NoCategory> {
         match self.set.accepting(class)[..] {

@@ -33,7 +33,8 @@ pub fn open_pool(path: &Path, options: &PoolOptions) -> Result<OpenedPool, Bench
         BenchmarkLayout::ImagenetD
         | BenchmarkLayout::ImagenetC
         | BenchmarkLayout::Objectnet
-        | BenchmarkLayout::ImageFolder => of_tree(&root, layout, options),
+        | BenchmarkLayout::ImageFolder
+        | BenchmarkLayout::Unlabelled => of_tree(&root, layout, options),
     }?;
     if options.layout.is_none() {
         pool.notes.insert(0, format!("{} was taken for {}; --layout says otherwise", pool.name, layout.words()));
@@ -174,6 +175,8 @@ fn of_tree(root: &Path, layout: BenchmarkLayout, options: &PoolOptions) -> Resul
     let built_in = match layout {
         BenchmarkLayout::ImagenetD => built_in_set("imagenet-d")?,
         BenchmarkLayout::Objectnet => built_in_set(objectnet::SET)?,
+        // Any set: none of its images has a category.
+        BenchmarkLayout::Unlabelled => built_in_set("imagenet-1k")?,
         _ if source.folders == Some(FolderNames::ClassIndex) => built_in_set("imagenet-1k")?,
         _ => None,
     };
@@ -196,6 +199,7 @@ fn names_of<'t>(tree: &'t Tree, source: &BenchmarkSource) -> BTreeSet<&'t str> {
     let labelled = |path: &'t str| trees::labelled(source.layout, source.folders, path).ok();
     let name = |label: Label<'t>| match label {
         Label::Name(name) | Label::Class(_, name) => name,
+        Label::Nothing => "",
     };
     tree.images.iter().filter_map(|image| labelled(&image.path)).map(|labelled| name(labelled.label)).collect()
 }

@@ -38,6 +38,8 @@ pub enum Label<'p> {
     Name(&'p str),
     /// An index of ImageNet-1k, as the folder writes it.
     Class(u32, &'p str),
+    /// Its images are of none of the categories; a plan needs one, so they get the first.
+    Nothing,
 }
 
 impl Tree {

@@ -20,6 +20,7 @@ pub fn labelled<'p>(
         BenchmarkLayout::ImagenetD => imagenet_d::labelled(path),
         BenchmarkLayout::ImagenetC => imagenet_c::labelled(path),
         BenchmarkLayout::Objectnet => objectnet::labelled(path),
+        BenchmarkLayout::Unlabelled => Ok(Labelled { label: Label::Nothing, kind: None, nuisance: None }),
         BenchmarkLayout::ImageFolder | BenchmarkLayout::Parquet | BenchmarkLayout::Release | BenchmarkLayout::Run => {
             image_folder::labelled(path, folders.unwrap_or(FolderNames::Label))
         }
@@ -63,6 +64,7 @@ fn category<'a>(labelled: &Labelled, names: &Names<'a>, layout: BenchmarkLayout)
     let found = match labelled.label {
         Label::Name(name) => names.category(name),
         Label::Class(class, name) => names.of_class(class, name),
+        Label::Nothing => names.any(),
     };
     match found {
         // Two hundred of ObjectNet's classes are none of ImageNet's.

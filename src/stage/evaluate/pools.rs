@@ -11,9 +11,9 @@ use crate::domain::{
     BenchmarkLayout, BenchmarkSource, Cell, ColumnFacts, ColumnKind, ItemId, LabelSpace, MinerRecord, MinerRow, RunSpec,
 };
 use crate::pool::Pool;
-use crate::source::{OpenedPool, PoolOptions, open_pool};
+use crate::source::{OpenedPool, PoolOptions, open_pool, release_columns};
 use crate::store::{ReleaseDir, RunDir};
-use crate::table::{PoolColumns, ReleaseFile};
+use crate::table::PoolColumns;
 use crate::work::Context;
 
 /// Opens the pool, and says what was found.
@@ -25,13 +25,17 @@ pub fn open(ctx: &Context, path: &Path, options: &PoolOptions) -> Result<OpenedP
 
 /// The clean twin of a pool: the same categories, whatever set its own layout would have.
 pub fn twin(path: &Path, of: &OpenedPool) -> Result<BenchmarkSource, EvaluateError> {
-    let options = PoolOptions { categories: Some(of.categories.clone()), ..PoolOptions::default() };
-    Ok(open_pool(path, &options)?.source)
+    // A release and a run have categories of their own; images of others are left out when they are listed.
+    let has_own = ReleaseDir::find(path).is_some() || RunDir::at(path).spec_if_any()?.is_some();
+    let categories = (!has_own).then(|| of.categories.clone());
+    Ok(open_pool(path, &PoolOptions { categories, ..PoolOptions::default() })?.source)
 }
 
 /// Images of none of the categories: all images below a folder.
 pub fn unlabelled(path: &Path, options: &PoolOptions) -> Result<BenchmarkSource, EvaluateError> {
-    let options = PoolOptions { layout: Some(BenchmarkLayout::Unlabelled), ..options.clone() };
+    let prepared_px = options.prepared_px;
+    let options =
+        PoolOptions { layout: Some(BenchmarkLayout::Unlabelled), prepared_px, ..PoolOptions::default() };
     Ok(open_pool(path, &options)?.source)
 }
 
@@ -99,27 +103,25 @@ pub fn given(ctx: &Context, pool: &OpenedPool, columns: &PoolColumns) -> Result<
 
 /// From the columns of a release.
 fn of_release(pool: &OpenedPool, item: &dyn Fn(&str) -> Option<ItemId>) -> Result<Vec<MinerRow>, EvaluateError> {
-    let Some(release) = ReleaseDir::find(&pool.source.root) else { return Ok(Vec::new()) };
     let column = |name: String, kind| ColumnFacts { name, kind, description: String::new() };
-    let mut rows = Vec::new();
     let names: Vec<String> = surrogates(pool)?.into_iter().map(|miner| miner.name).collect();
     let mut wanted = vec![column("sha256".to_owned(), ColumnKind::Text)];
     for name in &names {
         wanted.push(column(format!("{name}_correct"), ColumnKind::Bool));
         wanted.push(column(format!("{name}_top1_id"), ColumnKind::Int32));
     }
-    for file in &release.record()?.files {
-        ReleaseFile::open(&release.data(file)?)?.cells(&wanted, |cells| {
-            let Some(Cell::Text(sha256)) = cells.first() else { return };
-            let Some(item_id) = item(sha256) else { return };
-            for (surrogate, cells) in names.iter().zip(cells[1..].chunks(2)) {
-                if let [Cell::Bool(correct), Cell::Int32(top1_id)] = *cells {
-                    rows.push(MinerRow { item_id, surrogate: surrogate.clone(), correct, top1_id });
-                }
+    let (found, cells) = release_columns(&pool.source.root, &wanted)?;
+    let mut rows = Vec::new();
+    for cells in &cells {
+        let Some(Cell::Text(sha256)) = cells.first() else { continue };
+        let Some(item_id) = item(sha256) else { continue };
+        for (surrogate, cells) in names.iter().zip(cells[1..].chunks(2)) {
+            if let [Cell::Bool(correct), Cell::Int32(top1_id)] = *cells {
+                rows.push(MinerRow { item_id, surrogate: surrogate.clone(), correct, top1_id });
             }
-        })?;
+        }
     }
-    Ok(rows)
+    Ok(if found.len() == wanted.len() { rows } else { Vec::new() })
 }
 
 /// From the predictions of a run.
