@@ -10,6 +10,7 @@ mod label_studio;
 mod records;
 mod row;
 mod table;
+pub mod two_choice;
 
 use crate::domain::RawAnswer;
 use crate::input;

@@ -56,13 +56,7 @@ pub const SHIFTS: [Shift; 5] = [
         n_standard: 6_250,
         n_shift: 18_514,
     },
-    Shift {
-        name: "imagenet-sketch",
-        standard: "val",
-        shift: "imagenet-sketch",
-        n_standard: 50_000,
-        n_shift: 50_889,
-    },
+    Shift { name: "imagenet-sketch", standard: "val", shift: "imagenet-sketch", n_standard: 50_000, n_shift: 50_889 },
     Shift {
         name: "imagenet-r",
         standard: "val-on-imagenet-r-classes",
@@ -289,7 +283,8 @@ fn share_of(text: &str) -> Result<Option<f64>, String> {
     if written.is_empty() {
         return Ok(None);
     }
-    let percent: f64 = written.parse().map_err(|_| format!("is `{text}`, not a number; write percent, such as 76.13"))?;
+    let percent: f64 =
+        written.parse().map_err(|_| format!("is `{text}`, not a number; write percent, such as 76.13"))?;
     if !(0.0..=100.0).contains(&percent) {
         return Err(format!("is {text}, outside 0 to 100; write percent, such as 76.13"));
     }
@@ -334,7 +329,8 @@ mod tests {
 
     #[test]
     fn a_table_of_ones_own_may_come_from_a_spreadsheet() {
-        let text = "\u{feff}Model;Type;clean;mine\r\nresnet50;standard;76.1;\"63.2 %\"\r\nx-aws;standard;70;\r\n;;;\r\n";
+        let text =
+            "\u{feff}Model;Type;clean;mine\r\nresnet50;standard;76.1;\"63.2 %\"\r\nx-aws;standard;70;\r\n;;;\r\n";
         let table = parse("standard.csv", text.as_bytes()).unwrap();
         assert_eq!(table.settings, ["clean", "mine"]);
         let points = table.points("clean", "mine").unwrap();

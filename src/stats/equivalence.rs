@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn what_a_number_of_images_can_show() {
-        let points = |images| smallest_difference(images, ASSUMED_DISCORDANT, 1.0).map(|share| (share * 1000.0).round());
+        let points =
+            |images| smallest_difference(images, ASSUMED_DISCORDANT, 1.0).map(|share| (share * 1000.0).round());
         assert_eq!([4_835, 498, 10].map(points), [Some(16.0), Some(49.0), None]);
         let clustered = smallest_difference(4_835, 0.15, 4.0).unwrap();
         assert!((clustered / smallest_difference(4_835, 0.15, 1.0).unwrap() - 2.0).abs() < 1e-12);

@@ -35,17 +35,13 @@ pub use calibration::{
 };
 pub use clusters::{ClusterDesign, ClusterDifference, ClusterVariances, cluster_difference, objects_like_these};
 pub use difference::newcombe_independent;
-pub use equivalence::{
-    ASSUMED_DISCORDANT, Equivalence, equivalence, equivalence_of_clusters, smallest_difference,
-};
+pub use equivalence::{ASSUMED_DISCORDANT, Equivalence, equivalence, equivalence_of_clusters, smallest_difference};
 pub use interval::{Interval, IntervalMethod, Proportion, clopper_pearson, jeffreys, proportion, wilson, wilson_mean};
 pub use multiple::{benjamini_hochberg, bonferroni, holm};
 pub use near::{NearDuplicate, near_duplicates, nearest};
 pub use ood::{FprAt95, OutOfDistribution, out_of_distribution};
 pub use outcomes::Outcomes;
-pub use paired::{
-    PairedCounts, mcnemar_chi2, mcnemar_chi2_corrected, mcnemar_exact, mcnemar_mid_p, newcombe_paired,
-};
+pub use paired::{PairedCounts, mcnemar_chi2, mcnemar_chi2_corrected, mcnemar_exact, mcnemar_mid_p, newcombe_paired};
 pub use predict::{ClassMask, PredictError, predict, softmax};
 pub use robustness::{
     Against, CleanAndShift, CorruptionError, CorruptionErrors, CorruptionFigures, CorruptionRow, CorruptionSummary,

@@ -87,7 +87,8 @@ struct Step {
 
 impl Curve {
     fn new(positives: &[f64], negatives: &[f64]) -> Self {
-        let labelled = |scores: &[f64], positive: bool| scores.iter().map(move |&at| (at, positive)).collect::<Vec<_>>();
+        let labelled =
+            |scores: &[f64], positive: bool| scores.iter().map(move |&at| (at, positive)).collect::<Vec<_>>();
         let mut ranked = [labelled(positives, true), labelled(negatives, false)].concat();
         ranked.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal));
         let mut steps: Vec<Step> = Vec::new();
@@ -131,7 +132,8 @@ impl Curve {
         let needed = (RECALL * self.positives - 1e-9).ceil();
         let kept = |step: &&Step| step.true_positives >= needed;
         let strictest = self.steps.iter().find(kept).or(self.steps.last());
-        let step = strictest.copied().unwrap_or(Step { threshold: f64::NAN, true_positives: 0.0, false_positives: 0.0 });
+        let step =
+            strictest.copied().unwrap_or(Step { threshold: f64::NAN, true_positives: 0.0, false_positives: 0.0 });
         FprAt95 {
             rate: step.false_positives / self.negatives,
             threshold: step.threshold,
@@ -154,7 +156,8 @@ impl Curve {
     }
 
     fn detection_error(&self) -> f64 {
-        let error = |step: &Step| (1.0 - step.true_positives / self.positives + step.false_positives / self.negatives) / 2.0;
+        let error =
+            |step: &Step| (1.0 - step.true_positives / self.positives + step.false_positives / self.negatives) / 2.0;
         self.steps.iter().map(error).fold(0.5, f64::min)
     }
 }

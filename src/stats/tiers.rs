@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn clusters_part_less_than_images() {
         let (outcomes, right) = nested(&[60, 40]);
-        let all = compare_all(&outcomes, Some(&ClusterDesign::new(&(0..100).map(|i| i / 20).collect::<Vec<_>>(), None)));
+        let all =
+            compare_all(&outcomes, Some(&ClusterDesign::new(&(0..100).map(|i| i / 20).collect::<Vec<_>>(), None)));
         assert_eq!(all.test.name(), "one-way-clusters");
         assert_eq!((all.tiers(&right, 0.05).len(), all.pairs[0].p_mcnemar < 0.001), (1, true));
         let one = compare_all(&outcomes, Some(&ClusterDesign::new(&[3; 100], None)));

@@ -75,6 +75,7 @@ const HOMES: &[(&str, &str)] = &[
     ("hmac", "domain/secret"),
     ("chrono", "domain/time"),
     ("unicode_normalization", "input/columns"),
+    ("unicode_normalization", "answers/two_choice"),
     ("zip", "imported"),
     ("flate2", "imported"),
 ];

@@ -35,7 +35,13 @@ pub fn reliability_bins(confidence: &[f64], correct: &[bool], bins: usize) -> Ve
     }
     let bin = |(k, (count, confidence, right)): (usize, (u64, f64, u64))| {
         let mean = |sum: f64| (count > 0).then(|| sum / count as f64);
-        ReliabilityBin { low: edge(k), high: edge(k + 1), count, confidence: mean(confidence), accuracy: mean(right as f64) }
+        ReliabilityBin {
+            low: edge(k),
+            high: edge(k + 1),
+            count,
+            confidence: mean(confidence),
+            accuracy: mean(right as f64),
+        }
     };
     sums.into_iter().enumerate().map(bin).collect()
 }
@@ -116,8 +122,10 @@ struct Answer {
 
 fn ascending(confidence: &[f64], correct: &[bool]) -> Vec<Answer> {
     let answers = confidence.iter().zip(correct);
-    let mut ranked: Vec<Answer> =
-        answers.map(|(&confidence, &correct)| Answer { confidence, correct }).filter(|at| !at.confidence.is_nan()).collect();
+    let mut ranked: Vec<Answer> = answers
+        .map(|(&confidence, &correct)| Answer { confidence, correct })
+        .filter(|at| !at.confidence.is_nan())
+        .collect();
     ranked.sort_by(|a, b| a.confidence.partial_cmp(&b.confidence).unwrap_or(std::cmp::Ordering::Equal));
     ranked
 }

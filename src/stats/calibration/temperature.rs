@@ -205,7 +205,8 @@ mod tests {
         let accepted: Vec<Vec<usize>> = (0..40).map(|i| vec![i % 6, (i * 5 + 1) % 6]).collect();
         let images: Vec<_> = logits.iter().zip(&accepted).map(|(logits, accepted)| image(logits, accepted)).collect();
         let fitted = temperature(&images).unwrap();
-        let best = (0..=4800).map(|k| nll_at(&images, 0.2 + f64::from(k) / 1000.0).unwrap()).fold(f64::INFINITY, f64::min);
+        let best =
+            (0..=4800).map(|k| nll_at(&images, 0.2 + f64::from(k) / 1000.0).unwrap()).fold(f64::INFINITY, f64::min);
         assert!(fitted.nll_after <= best + 1e-12, "{fitted:?} / {best}");
     }
 }

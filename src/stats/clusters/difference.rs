@@ -17,7 +17,8 @@ pub struct ClusterDifference {
     pub method: IntervalMethod,
     /// Standard error of the difference.
     pub std_error: f64,
-    /// Degrees of freedom: one less than the smaller number of clusters.
+    /// Degrees of freedom: one less than the smaller number of clusters; endless where the variance is that of
+    /// independent images, because clusters hardly matter.
     pub degrees: f64,
     /// Two-sided p of Student's test against no difference.
     pub p: f64,
@@ -141,7 +142,8 @@ mod tests {
 
     #[test]
     fn exchanging_the_models_changes_the_sign_alone() {
-        let [ours, theirs] = [difference("++-+++-+", "-+--+-++"), difference("-+--+-++", "++-+++-+")].map(Option::unwrap);
+        let [ours, theirs] =
+            [difference("++-+++-+", "-+--+-++"), difference("-+--+-++", "++-+++-+")].map(Option::unwrap);
         assert_eq!((ours.p, ours.interval.low), (theirs.p, -theirs.interval.high));
     }
 }

@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn rankings_by_hand() {
         let same = [vec![vec![1, 2, 3], vec![1, 2, 3]]];
-        assert_eq!((top5_distance(&same, Against::First), zipf_distance(&same, Against::First)), (Some(0.0), Some(0.0)));
+        assert_eq!(
+            (top5_distance(&same, Against::First), zipf_distance(&same, Against::First)),
+            (Some(0.0), Some(0.0))
+        );
         let swapped = [vec![vec![1, 2, 3], vec![2, 1, 3]]];
         assert_eq!(top5_distance(&swapped, Against::First), Some(2.0));
         assert!((zipf_distance(&swapped, Against::First).unwrap() - 0.75).abs() < 1e-15);
