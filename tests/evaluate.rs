@@ -40,9 +40,8 @@ fn figure(hardset: &Hardset, eval: &str, target: &str, space: &str, metric: &str
     let column = |name: &str| strings(&frame, name);
     let (targets, spaces, metrics) = (column("target"), column("space"), column("metric"));
     let (groups, values) = (column("group_by"), floats(&frame, "value"));
-    let at = (0..targets.len()).find(|&at| {
-        targets[at] == target && spaces[at] == space && metrics[at] == metric && groups[at] == "all"
-    });
+    let at = (0..targets.len())
+        .find(|&at| targets[at] == target && spaces[at] == space && metrics[at] == metric && groups[at] == "all");
     values[at?]
 }
 
@@ -120,7 +119,10 @@ fn two_targets_are_compared_image_by_image() {
     let run = hardset.line("compare eval t-good t-bad --format json -q").ok();
     let json = run.json();
     let only = |side: &str| json[side].as_array().map_or(0, Vec::len) as u64;
-    assert_eq!((json["only_a"].as_array().map(Vec::len), only("only_b")), (Some(only("only_a") as usize), only("only_b")));
+    assert_eq!(
+        (json["only_a"].as_array().map(Vec::len), only("only_b")),
+        (Some(only("only_a") as usize), only("only_b"))
+    );
     let n = json["n"].as_u64().expect("a number") as f64;
     let difference = json["difference"].as_f64().expect("a number");
     assert!((difference - (only("only_a") as f64 - only("only_b") as f64) / n).abs() < 1e-9);
@@ -167,7 +169,10 @@ fn results_of_several_people_are_joined_and_wrong_ones_refused() {
     refused("short.json", &["images are missing"]);
     forge("better.json", &|value| {
         let metrics = value["metrics"].as_array_mut().expect("a list");
-        metrics.iter_mut().filter(|metric| metric["metric"] == "accuracy").for_each(|metric| metric["value"] = 0.99.into());
+        metrics
+            .iter_mut()
+            .filter(|metric| metric["metric"] == "accuracy")
+            .for_each(|metric| metric["value"] = 0.99.into());
     });
     refused("better.json", &["its accuracy", "not that of its outcomes"]);
     forge("schema.json", &|value| value["schema"] = 9.into());

@@ -38,7 +38,11 @@ fn text(compared: &Compared) -> String {
             format!("equivalent within {:.1} points (they are within {:.1})", margin * 100.0, within * 100.0)
         }
         Some(within) => {
-            format!("not shown to be equivalent within {:.1} points; within {:.1} they are", margin * 100.0, within * 100.0)
+            format!(
+                "not shown to be equivalent within {:.1} points; within {:.1} they are",
+                margin * 100.0,
+                within * 100.0
+            )
         }
         None => format!("not shown to be equivalent within {:.1} points", margin * 100.0),
     };

@@ -259,6 +259,7 @@ fn evaluate(error: &EvaluateError) -> u8 {
         | EvaluateError::Table(_)
         | EvaluateError::TargetMined { .. }
         | EvaluateError::OtherPool { .. }
+        | EvaluateError::Answers { .. }
         | EvaluateError::NoSuchTarget { .. }
         | EvaluateError::SameTarget { .. }
         | EvaluateError::Inside { .. }

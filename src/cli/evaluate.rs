@@ -55,6 +55,7 @@ fn ask(args: &EvaluateArgs) -> Result<Ask, ConfigError> {
             ..PoolOptions::default()
         },
         targets,
+        answers: args.answers.iter().map(|named| (named.name.clone(), named.file.clone())).collect(),
         label_spaces: args.label_space.clone(),
         margin: args.margin,
         baseline: args.baseline.clone(),

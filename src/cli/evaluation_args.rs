@@ -24,6 +24,9 @@ pub struct EvaluateArgs {
     /// What the numbers in the files of --predictions are
     #[arg(long, value_enum, value_name = "KIND")]
     pub scores: Option<ScoreKind>,
+    /// Answers of a chat model to questions.csv of an evaluation (columns path and answer); may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub answers: Vec<NamedFile>,
     /// Where to write [default: evaluations/<name of the pool>-<version>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -158,7 +161,9 @@ fn margin(text: &str) -> Result<f64, String> {
         Some(percent) => number(percent).map(|percent| percent / 100.0),
         None => number(text),
     };
-    share.filter(|share| *share > 0.0 && *share < 1.0).ok_or_else(|| "write a share between 0 and 1, or as 2%".to_owned())
+    share
+        .filter(|share| *share > 0.0 && *share < 1.0)
+        .ok_or_else(|| "write a share between 0 and 1, or as 2%".to_owned())
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use toml::Table;
 
 use super::generate::{self, RawGenerate};
 use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::TomlFile, release, surrogate};
-use crate::domain::{AnnotateSpec, CategorySet, GenerateSpec, ImportedScores, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec};
+use crate::domain::{
+    AnnotateSpec, CategorySet, GenerateSpec, ImportedScores, LabelSpace, ReleaseSpec, Rule, RuleError, SelectSpec,
+};
 
 /// A margin at which the rounding of another machine has been seen to change a top class.
 const NEAR_TIE: f64 = 0.01;

@@ -23,6 +23,9 @@ pub struct Category {
     /// Whether the noun takes no article.
     #[serde(default, skip_serializing_if = "is_false")]
     pub plural: bool,
+    /// Other names, which count as right when somebody answers in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// A short explanation for people who do not know the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gloss: Option<String>,
@@ -56,6 +59,7 @@ impl Category {
             name: id.to_owned(),
             noun: None,
             plural: false,
+            aliases: Vec::new(),
             gloss: None,
             imagenet_ids: imagenet_ids.to_vec(),
             classes: BTreeMap::new(),

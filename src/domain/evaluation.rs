@@ -34,6 +34,9 @@ pub struct EvaluationRecord {
     /// Images of none of the categories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ood: Option<PoolRecord>,
+    /// Names of those who answered questions with two choices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
     /// The targets, by name.
     #[serde(default)]
     pub targets: Vec<TargetRecord>,
@@ -83,7 +86,7 @@ pub struct PoolRecord {
     pub images: u64,
     /// Its set of categories.
     pub categories: String,
-    /// How many there are.
+    /// How many of them its images show.
     pub category_count: u64,
     /// Identity of the set: ids and accepted classes.
     pub categories_sha256: Sha256,
@@ -167,6 +170,33 @@ pub struct MinerRow {
     pub correct: bool,
     /// Its top class, an index of its class space.
     pub top1_id: i32,
+}
+
+/// A question with two choices about an image, and an answer to it with its outcomes, if there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChoiceRow {
+    /// Path of the image in the pool.
+    pub path: String,
+    /// The true category, by name.
+    pub truth: String,
+    /// The other choice.
+    pub other: String,
+    /// Whether the question names the true one first.
+    pub truth_first: bool,
+    /// The answer.
+    pub answer: String,
+    /// Its outcome by the fair rule.
+    pub fair: String,
+    /// Its outcome by ImageNet-D's rule.
+    pub official: String,
+}
+
+impl ChoiceRow {
+    /// The question, in the words of ImageNet-D.
+    pub fn question(&self) -> String {
+        let (first, second) = if self.truth_first { (&self.truth, &self.other) } else { (&self.other, &self.truth) };
+        format!("What is the main object in this image? Choose from the following list: {first}, {second}.")
+    }
 }
 
 /// One number of an evaluation: a row of `results.parquet`.

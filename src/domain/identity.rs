@@ -148,7 +148,7 @@ impl CategorySet {
 fn category(category: &Category) -> Sha256 {
     // What it accepts in other class spaces is part of the identity of those: a pool is not another one because a
     // scorer comes to it.
-    let Category { id, name, noun, plural, gloss, imagenet_ids, classes: _ } = category;
+    let Category { id, name, noun, plural, aliases: _, gloss, imagenet_ids, classes: _ } = category;
     Key::new("category", 1)
         .field("id", id)
         .field("name", name)

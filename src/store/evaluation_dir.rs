@@ -99,6 +99,11 @@ impl EvaluationDir {
         self.0.join("surrogates.parquet")
     }
 
+    /// The scored answers of a chat model.
+    pub fn answers(&self, name: &str) -> PathBuf {
+        self.0.join("answers").join(format!("{name}.csv"))
+    }
+
     /// A document of the evaluation.
     pub fn document(&self, name: &str) -> PathBuf {
         self.0.join(name)

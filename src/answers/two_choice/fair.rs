@@ -32,6 +32,9 @@ pub enum FairOutcome {
 }
 
 impl FairOutcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::True, Self::False, Self::Both, Self::None];
+
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {

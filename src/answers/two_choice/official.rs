@@ -18,6 +18,9 @@ pub enum OfficialOutcome {
 }
 
 impl OfficialOutcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::True, Self::False, Self::Double, Self::Todo];
+
     /// Its name in that code.
     pub fn name(self) -> &'static str {
         match self {

@@ -114,8 +114,21 @@ fn other(figures: &[Figure], target: &TargetRecord, space: &str, metric: &str) -
 pub fn leaderboard_csv(figures: &[Figure], record: &EvaluationRecord) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut head: Vec<&str> = vec![
-        "space", "tier", "target", "kind", "class_space", "classes", "n", "scored", "accuracy", "low", "high", "method",
-        "objects_low", "objects_high", "objects_method",
+        "space",
+        "tier",
+        "target",
+        "kind",
+        "class_space",
+        "classes",
+        "n",
+        "scored",
+        "accuracy",
+        "low",
+        "high",
+        "method",
+        "objects_low",
+        "objects_high",
+        "objects_method",
     ];
     head.extend(OTHERS);
     head.push("weights_sha256");

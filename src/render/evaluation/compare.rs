@@ -89,10 +89,15 @@ fn kinds(page: &ComparePage) -> Markup {
 fn side(id: &str, title: &str, flips: &[Flip], all: u64, page: &ComparePage) -> Markup {
     let shown = flips.len() as u64;
     let note = if shown < all { format!("{} of {} images.", count(shown), count(all)) } else { String::new() };
-    section(id, title, &note, html! {
-        @if flips.is_empty() { p.nothing { "No image." } }
-        ul.cards { @for flip in flips { (card(flip, page)) } }
-    })
+    section(
+        id,
+        title,
+        &note,
+        html! {
+            @if flips.is_empty() { p.nothing { "No image." } }
+            ul.cards { @for flip in flips { (card(flip, page)) } }
+        },
+    )
 }
 
 fn card(flip: &Flip, page: &ComparePage) -> Markup {
@@ -113,4 +118,3 @@ fn card(flip: &Flip, page: &ComparePage) -> Markup {
         }
     }
 }
-

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::super::parts::charts;
 use super::super::parts::tables::{head, table};
-use super::super::parts::text::{hash, name, phrase};
+use super::super::parts::text::{name, phrase};
 use super::board::{BoardRow, OTHERS};
 use super::data::EvaluationPage;
 use super::page::section;
@@ -23,7 +23,7 @@ pub fn leaderboard(page: &EvaluationPage, rows: &[BoardRow]) -> Option<Markup> {
     let mut titles = vec!["Tier#", "Target", "Accuracy#", "These images#", "Objects like these#"];
     let heads: Vec<String> = others.iter().map(|&at| format!("{}#", title(OTHERS[at]))).collect();
     titles.extend(heads.iter().map(String::as_str));
-    titles.extend(["Scored#", "Classes", "Weights"]);
+    titles.extend(["Scored#", "Classes"]);
     let head = html! {
         (head(&titles[..2]))
         th scope="col" { (charts::axis()) span.hidden { "Interval" } }
@@ -39,12 +39,17 @@ pub fn leaderboard(page: &EvaluationPage, rows: &[BoardRow]) -> Option<Markup> {
     let note = "Targets of one tier cannot be parted by these images, whatever their order. Filled: these images; \
                 hollow: objects like these.";
     let is_marked = page.record.surrogates.iter().any(|_| rows.iter().any(|row| row.tier.is_none()));
-    section("leaderboard", "Leaderboard", note, html! {
-        (table("Leaderboard", &head, &made))
-        @if is_marked {
-            p.note { "Surrogates mined these images: they are wrong by construction, and have no rank." }
-        }
-    })
+    section(
+        "leaderboard",
+        "Leaderboard",
+        note,
+        html! {
+            (table("Leaderboard", &head, &made))
+            @if is_marked {
+                p.note { "Surrogates mined these images: they are wrong by construction, and have no rank." }
+            }
+        },
+    )
 }
 
 fn cells(row: &BoardRow, others: &[usize], begins: bool) -> Markup {
@@ -57,7 +62,7 @@ fn cells(row: &BoardRow, others: &[usize], begins: bool) -> Markup {
     let written = |interval: Option<&Interval>| interval.map_or_else(|| DASH.to_owned(), bounds);
     html! {
         td.number.(class) { @if let Some(tier) = row.tier { (tier) } @else { span.hidden { "no rank" } (DASH) } }
-        th scope="row" {
+        th scope="row" title=[(!row.weights_sha256.is_empty()).then_some(&row.weights_sha256)] {
             (name(&row.target))
             @if row.tier.is_none() { span.apart { " surrogate, mined against" } }
         }
@@ -68,7 +73,6 @@ fn cells(row: &BoardRow, others: &[usize], begins: bool) -> Markup {
         @for &at in others { td.number { (value(OTHERS[at], row.others[at])) } }
         td.number { (count(row.scored)) @if row.scored < row.n { span.of { "of " (count(row.n)) } } }
         td { (phrase(&row.class_space)) @if let Some(classes) = row.classes { " (" (count(classes)) ")" } }
-        td { @if !row.weights_sha256.is_empty() { (hash(&row.weights_sha256)) } }
     }
 }
 

@@ -23,24 +23,29 @@ pub fn matrix(page: &EvaluationPage, space: &str) -> Option<Markup> {
     let names: Vec<&str> = page.order.iter().map(|&place| page.record.targets[place].name.as_str()).collect();
     let note = "Cohen's kappa of being right on the same images (error consistency): 1 for twins, 0 for strangers. \
                 Targets with like errors are side by side.";
-    section("agreement", "Agreement of errors", note, html! {
-        div.scroll role="region" aria-label="Kappa" tabindex="0" {
-            table.matrix {
-                thead { tr {
-                    th scope="col" { "Target" }
-                    @for place in 1..=names.len() { th.number scope="col" { (place) } }
-                } }
-                tbody {
-                    @for (at, a) in names.iter().enumerate() {
-                        tr {
-                            th scope="row" { span.index { (at + 1) } (name(a)) }
-                            @for b in &names { (cell(kappas.get(&(*a, *b)).copied(), a == b)) }
+    section(
+        "agreement",
+        "Agreement of errors",
+        note,
+        html! {
+            div.scroll role="region" aria-label="Kappa" tabindex="0" {
+                table.matrix {
+                    thead { tr {
+                        th scope="col" { "Target" }
+                        @for place in 1..=names.len() { th.number scope="col" { (place) } }
+                    } }
+                    tbody {
+                        @for (at, a) in names.iter().enumerate() {
+                            tr {
+                                th scope="row" { span.index { (at + 1) } (name(a)) }
+                                @for b in &names { (cell(kappas.get(&(*a, *b)).copied(), a == b)) }
+                            }
                         }
                     }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 fn cell(row: Option<&AgreementRow>, is_itself: bool) -> Markup {

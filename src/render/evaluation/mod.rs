@@ -4,6 +4,7 @@
 //! its interval; a page loads nothing, and everything is visible without JavaScript.
 
 mod board;
+mod choices;
 mod compare;
 mod data;
 mod gallery;
@@ -18,6 +19,7 @@ mod scatter;
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, TargetResults};
 
 pub use board::{BoardRow, board, leaderboard_csv};
+pub use choices::{choices_csv, read_choices};
 pub use data::{Answered, Card, ComparePage, EvaluationPage, Flip, Group, KindRow, Lost};
 
 /// The page of an evaluation.

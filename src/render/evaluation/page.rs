@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::super::parts::{Frame, document, tables, text};
 use super::board::board;
 use super::data::EvaluationPage;
-use super::{find, gallery, groups, leaderboard, matrix, pairs, reliability, scatter};
+use super::{choices, find, gallery, groups, leaderboard, matrix, pairs, reliability, scatter};
 use crate::render::numbers::{count, counted};
 
 /// The whole document.
@@ -28,6 +28,7 @@ pub fn page(page: &EvaluationPage) -> Markup {
         ("calibration", "Calibration", reliability::reliability(page, &rows, &space)),
         ("agreement", "Agreement", matrix::matrix(page, &space)),
         ("pairs", "Two targets", pairs::pairs(page, &space)),
+        ("choices", "Two choices", choices::choices(page)),
         ("images", "Images", gallery::gallery(page)),
         ("lost", "Not scored", gallery::lost(page)),
     ]

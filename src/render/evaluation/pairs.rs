@@ -15,8 +15,17 @@ pub fn pairs(page: &EvaluationPage, space: &str) -> Option<Markup> {
     if rows.is_empty() {
         return None;
     }
-    let titles = ["Pair", "Only the first#", "Only the second#", "Difference, points#", "95 %#", "McNemar p#",
-        "Clusters p#", "Holm p#", "Equivalent within#"];
+    let titles = [
+        "Pair",
+        "Only the first#",
+        "Only the second#",
+        "Difference, points#",
+        "95 %#",
+        "McNemar p#",
+        "Clusters p#",
+        "Holm p#",
+        "Equivalent within#",
+    ];
     let is_long = rows.len() > 15;
     let body = html! {
         form.filters id="pair-filter" autocomplete="off" hidden {

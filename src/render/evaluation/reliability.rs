@@ -43,18 +43,31 @@ pub fn reliability(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Opt
         }
     };
     let made: Vec<Markup> = targets.iter().map(cells).collect();
-    let titles = ["Target", "Confidence#", "RMS, bins of 100#", "RMS as published#", "ECE, 15 bins#", "AURRA#",
-        "Brier#", "NLL#"];
+    let titles = [
+        "Target",
+        "Confidence#",
+        "RMS, bins of 100#",
+        "RMS as published#",
+        "ECE, 15 bins#",
+        "AURRA#",
+        "Brier#",
+        "NLL#",
+    ];
     let note = "Accuracy by confidence: on the diagonal a target is as right as it is sure. Pale bars have few images.";
-    section("calibration", "Calibration", note, html! {
-        @if !first.is_empty() {
-            div.diagrams { @for diagram in first { (diagram) } }
-        }
-        @if !rest.is_empty() {
-            details { summary { "The other " (rest.len()) } div.diagrams { @for diagram in rest { (diagram) } } }
-        }
-        (folded_table("Calibration", &head(&titles), &made, 20))
-    })
+    section(
+        "calibration",
+        "Calibration",
+        note,
+        html! {
+            @if !first.is_empty() {
+                div.diagrams { @for diagram in first { (diagram) } }
+            }
+            @if !rest.is_empty() {
+                details { summary { "The other " (rest.len()) } div.diagrams { @for diagram in rest { (diagram) } } }
+            }
+            (folded_table("Calibration", &head(&titles), &made, 20))
+        },
+    )
 }
 
 /// One diagram: 0 to 1 on both axes.
@@ -99,7 +112,13 @@ fn spoken(target: &str, bins: &[ReliabilityBin]) -> String {
     let mut words = Vec::new();
     for bin in bins {
         if let Some(accuracy) = bin.accuracy {
-            words.push(format!("{} to {}: {} of {}", percent(bin.low), percent(bin.high), percent(accuracy), bin.count));
+            words.push(format!(
+                "{} to {}: {} of {}",
+                percent(bin.low),
+                percent(bin.high),
+                percent(accuracy),
+                bin.count
+            ));
         }
     }
     format!("Accuracy by confidence of {target}. {}", words.join("; "))

@@ -48,7 +48,8 @@ pub fn clean(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Option<Ma
     }
     page.record.clean.as_ref()?;
     if points.is_empty() {
-        let nothing = html! { p.nothing { "No target has an accuracy between 0 and 1 on both, so there is no point." } };
+        let nothing =
+            html! { p.nothing { "No target has an accuracy between 0 and 1 on both, so there is no point." } };
         return section("clean", "Clean against here", "", nothing);
     }
     let x = logit_axis("accuracy on the clean twin", points.iter().map(|point| point.x));
@@ -56,10 +57,15 @@ pub fn clean(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Option<Ma
     let refused = page.figures.iter().find(|figure| figure.metric == "effective_robustness" && figure.value.is_none());
     let note = "Both axes are logits: where models differ only in how good they are, they lie on a line. The dashed \
                 line is equal accuracy.";
-    section("clean", "Clean against here", note, html! {
-        (figure(&points, &x, &y, true))
-        @if let Some(refused) = refused { p.note { "No effective robustness: " (refused.method) "." } }
-    })
+    section(
+        "clean",
+        "Clean against here",
+        note,
+        html! {
+            (figure(&points, &x, &y, true))
+            @if let Some(refused) = refused { p.note { "No effective robustness: " (refused.method) "." } }
+        },
+    )
 }
 
 /// Accuracy against agreement with the surrogates.
@@ -83,11 +89,8 @@ pub fn surrogates(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Opti
     if points.is_empty() {
         return None;
     }
-    let title = if has_kappa {
-        "mean kappa with the surrogates"
-    } else {
-        "share of shared failures with a surrogate's class"
-    };
+    let title =
+        if has_kappa { "mean kappa with the surrogates" } else { "share of shared failures with a surrogate's class" };
     let x = linear_axis(title, points.iter().map(|point| point.x), coefficient_tick);
     let y = linear_axis("accuracy", points.iter().map(|point| point.y), |value| percent(value).replace(".0", ""));
     let note = "A target that errs as the surrogates do scores low because of the mining, not because of the images.";

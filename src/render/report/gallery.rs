@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
-use super::data::{Card, ModelPrediction, Report};
 use super::super::parts::text::{name, phrase};
 use super::super::parts::{charts, tables};
+use super::data::{Card, ModelPrediction, Report};
 use crate::render::numbers::{count, counted, probability};
 
 /// The section with everything about single images.

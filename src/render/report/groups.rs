@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::super::parts::charts;
-use super::data::{NuisanceRow, TargetRow};
 use super::super::parts::tables::{folded_table, head, section, table};
 use super::super::parts::text::{hash, name, phrase};
+use super::data::{NuisanceRow, TargetRow};
 use crate::render::numbers::{DASH, bounds, count, percent, ratio, share};
 
 /// Values of a kind that are visible from the start; the others are folded.

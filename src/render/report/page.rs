@@ -12,11 +12,8 @@ use crate::render::numbers::{count, counted, share};
 
 /// The whole document.
 pub fn page(report: &Report) -> Markup {
-    let frame = Frame {
-        title: format!("{} – hard set report", title(report)),
-        style: "",
-        script: include_str!("script.js"),
-    };
+    let frame =
+        Frame { title: format!("{} – hard set report", title(report)), style: "", script: include_str!("script.js") };
     let body = html! {
         a.skip href="#gallery" { "Skip to the images" }
         (header(report))

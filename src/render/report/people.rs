@@ -5,9 +5,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
-use super::data::{Disputed, Opinion, People, Person};
 use super::super::parts::tables::{folded_table, head, section, table};
 use super::super::parts::text::{name, phrase};
+use super::data::{Disputed, Opinion, People, Person};
 use crate::render::numbers::{DASH, coefficient, count, counted, percent, share};
 
 /// Rows of the table of people that are visible from the start; the others are folded.

@@ -9,9 +9,9 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 
 use super::super::parts::charts;
-use super::data::{Agreement, CategoryRow, Confusion, DroppedItem, LeaveOneOut, SurrogateRow};
 use super::super::parts::tables::{folded_table, head, section, table};
 use super::super::parts::text::{fragment_value, hash, name, phrase};
+use super::data::{Agreement, CategoryRow, Confusion, DroppedItem, LeaveOneOut, SurrogateRow};
 use crate::render::numbers::{DASH, bounds, coefficient, count, counted, percent, ratio, share};
 
 /// Rows of a long table that are visible from the start; the others are folded.

@@ -36,7 +36,8 @@ pub fn open_pool(path: &Path, options: &PoolOptions) -> Result<OpenedPool, Bench
         | BenchmarkLayout::ImageFolder
         | BenchmarkLayout::Unlabelled => of_tree(&root, layout, options),
     }?;
-    if options.layout.is_none() {
+    let is_ours = [BenchmarkLayout::Release, BenchmarkLayout::Run].contains(&layout);
+    if options.layout.is_none() && !is_ours {
         pool.notes.insert(0, format!("{} was taken for {}; --layout says otherwise", pool.name, layout.words()));
     }
     Ok(pool)

@@ -58,7 +58,8 @@ pub fn compare(ctx: &Context, ask: &Ask) -> Result<Compared, EvaluateError> {
     let space = ask.space.or(record.label_spaces.first().copied()).unwrap_or(LabelSpace::AnyOfIds);
     let inputs = load(&dir, &record)?;
     let (of_a, of_b) = (columns_of(&inputs.pool.targets[a], space), columns_of(&inputs.pool.targets[b], space));
-    let pair = EvaluationRecord { targets: vec![record.targets[a].clone(), record.targets[b].clone()], ..record.clone() };
+    let pair =
+        EvaluationRecord { targets: vec![record.targets[a].clone(), record.targets[b].clone()], ..record.clone() };
     let right = [of_a.correct.clone(), of_b.correct.clone()];
     let mut rows = tested(&pair, &right, space, Some(&inputs.pool.images)).rows;
     let Some(row) = rows.pop() else {

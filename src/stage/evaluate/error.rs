@@ -70,6 +70,14 @@ pub enum EvaluateError {
         /// The pool that was given.
         wanted: String,
     },
+    /// A file of questions or answers cannot be used.
+    #[error("{file}: {problem}")]
+    Answers {
+        /// The file.
+        file: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A name that no target has.
     #[error("{option} names `{name}`, but the targets are {known}")]
     NoSuchTarget {

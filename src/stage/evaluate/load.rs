@@ -3,7 +3,10 @@
 //! Does not compute figures. Holds always: a table of another number of rows than the pool has images is an error,
 //! because figures would be of other images.
 
+use std::collections::BTreeMap;
+
 use super::EvaluateError;
+use super::choices;
 use super::figures::{Inputs, Scores};
 use super::line::line;
 use crate::domain::{EvaluationRecord, PoolRecord, PoolRole};
@@ -17,8 +20,12 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
     let ood = record.ood.as_ref().map(|pool| scores(dir, record, PoolRole::Ood, pool)).transpose()?;
     let miners = dir.miners();
     let miners = if miners.is_file() { results_table::decode_miners(&miners)? } else { Vec::new() };
+    let mut answers = BTreeMap::new();
+    for name in &record.answers {
+        answers.insert(name.clone(), choices::read(dir, name)?);
+    }
     let line = line(dir, record);
-    Ok(Inputs { record, pool, clean, ood, miners, line })
+    Ok(Inputs { record, pool, clean, ood, miners, answers, line })
 }
 
 fn scores(

@@ -4,6 +4,7 @@
 //! written into the pool. Holds always: everything after the tables of results is made from `evaluation.toml` and these
 //! tables alone, so that `verify` can make it again; targets of earlier calls stay, and a further one costs itself.
 
+mod choices;
 mod documents;
 mod error;
 mod figures;
@@ -48,6 +49,8 @@ pub struct Ask {
     pub options: PoolOptions,
     /// Further targets.
     pub targets: Vec<SurrogateDef>,
+    /// Names of chat models, and files of their answers.
+    pub answers: Vec<(String, PathBuf)>,
     /// The label spaces, the one that orders first; empty: as the pool is commonly evaluated.
     pub label_spaces: Vec<LabelSpace>,
     /// See [`EvaluationRecord`].
@@ -90,12 +93,7 @@ struct Side<'a> {
 }
 
 /// Evaluates; `out`: the folder, else `evaluations/<pool>-<version>`.
-pub fn evaluate(
-    ctx: &Context,
-    devices: &[Device],
-    ask: &Ask,
-    out: Option<&Path>,
-) -> Result<Evaluated, EvaluateError> {
+pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>) -> Result<Evaluated, EvaluateError> {
     let opened = pools::open(ctx, &ask.pool, &ask.options)?;
     let dir = EvaluationDir::at(&out.map_or_else(|| pools::default_out(&opened), Path::to_path_buf));
     if is_inside(&ask.pool, dir.path()) {
@@ -126,6 +124,7 @@ pub fn evaluate(
         }
     }
     record::check(&record)?;
+    answers(ctx, ask, &opened, &dir, &mut record)?;
     dir.write_record(&record)?;
     let inputs = load(&dir, &record)?;
     let made = figures(&inputs);
@@ -138,6 +137,29 @@ pub fn evaluate(
         write_if_changed(&dir.document("index.html"), &page_of(&pool, &dir, &inputs, &made)?)?;
     }
     Ok(Evaluated { record: record.clone(), figures: made, dir, fresh, lost })
+}
+
+/// Writes the pool's questions, and scores the answers that are given.
+fn answers(
+    ctx: &Context,
+    ask: &Ask,
+    opened: &OpenedPool,
+    dir: &EvaluationDir,
+    record: &mut EvaluationRecord,
+) -> Result<(), EvaluateError> {
+    let questions = choices::questions(opened, ask.seed)?;
+    choices::write_questions(dir, &questions)?;
+    for (name, file) in &ask.answers {
+        let strangers = choices::keep(dir, name, file, &opened.categories, &questions)?;
+        if strangers > 0 {
+            let file = file.display();
+            ctx.progress.note(&format!("{file}: {strangers} answer(s) are of images that no question is about"));
+        }
+        record.answers.retain(|known| known != name);
+        record.answers.push(name.clone());
+    }
+    record.answers.sort();
+    Ok(())
 }
 
 /// The page, with pictures from the pool.

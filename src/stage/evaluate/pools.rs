@@ -34,8 +34,7 @@ pub fn twin(path: &Path, of: &OpenedPool) -> Result<BenchmarkSource, EvaluateErr
 /// Images of none of the categories: all images below a folder.
 pub fn unlabelled(path: &Path, options: &PoolOptions) -> Result<BenchmarkSource, EvaluateError> {
     let prepared_px = options.prepared_px;
-    let options =
-        PoolOptions { layout: Some(BenchmarkLayout::Unlabelled), prepared_px, ..PoolOptions::default() };
+    let options = PoolOptions { layout: Some(BenchmarkLayout::Unlabelled), prepared_px, ..PoolOptions::default() };
     Ok(open_pool(path, &options)?.source)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Holds always: it has everything but the tables that figures depend on.
 
+use std::collections::BTreeSet;
+
 use super::{Ask, EvaluateError, pools};
 use crate::domain::{
     BenchmarkSource, EvaluationRecord, Geometry, LineRecord, PoolRecord, PoolRole, Resize, Sha256, SurrogateModel,
@@ -50,6 +52,7 @@ pub fn start(
         pool: nothing,
         clean: stored.and_then(|stored| stored.clean.clone()),
         ood: stored.and_then(|stored| stored.ood.clone()),
+        answers: stored.map_or_else(Vec::new, |stored| stored.answers.clone()),
         targets: Vec::new(),
         surrogates: pools::surrogates(opened)?,
     })
@@ -62,6 +65,7 @@ pub fn pool(
     source: &BenchmarkSource,
     images: (&PoolColumns, Sha256),
 ) -> PoolRecord {
+    let shown: BTreeSet<&str> = images.0.category.iter().map(String::as_str).collect();
     let is_pool = role == PoolRole::Pool;
     PoolRecord {
         name: if is_pool { opened.name.clone() } else { source.name() },
@@ -71,7 +75,7 @@ pub fn pool(
         images_sha256: images.1,
         images: images.0.len() as u64,
         categories: opened.categories.name.clone(),
-        category_count: opened.categories.entries.len() as u64,
+        category_count: shown.len() as u64,
         categories_sha256: opened.categories.identity(),
         prepared_px: source.prepared_px,
     }

@@ -7,7 +7,8 @@
 use super::EvaluateError;
 use crate::config::{MineRecipe, Recipe, SurrogateDef};
 use crate::domain::{
-    AnnotateSpec, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec, SelectSpec,
+    AnnotateSpec, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec,
+    SelectSpec,
 };
 use crate::pool::{Pool, ScorerWarning};
 use crate::stage::generate::{generate, generate_on};

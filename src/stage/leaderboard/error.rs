@@ -11,7 +11,9 @@ pub enum LeaderboardError {
     NoResults { path: String },
     #[error("{file} is not a results.json of schema {schema} ({problem}); ask its author for the file as it was made")]
     Unreadable { file: String, schema: u32, problem: String },
-    #[error("{file} is of {found}, but {first} is of {wanted}: results on other images are not comparable; leave it out")]
+    #[error(
+        "{file} is of {found}, but {first} is of {wanted}: results on other images are not comparable; leave it out"
+    )]
     OtherPool { file: String, found: String, first: String, wanted: String },
     #[error(
         "{file} is of other categories than {first} (set {found} beside {wanted}), so its label space is another one; \
@@ -27,9 +29,7 @@ pub enum LeaderboardError {
          it is wrong by construction"
     )]
     Mined { file: String, target: String, surrogate: String },
-    #[error(
-        "{a} and {b} are both of a target named `{target}`, with other weights or predictions; rename one of them"
-    )]
+    #[error("{a} and {b} are both of a target named `{target}`, with other weights or predictions; rename one of them")]
     SameName { a: String, b: String, target: String },
     #[error("{out} holds other files ({found}); choose a new or empty folder with --out")]
     OutTaken { out: String, found: String },

@@ -99,6 +99,7 @@ fn record(results: &[&TargetResults], spaces: &[LabelSpace]) -> EvaluationRecord
         pool: first.pool.clone(),
         clean: None,
         ood: None,
+        answers: Vec::new(),
         targets: results.iter().map(|results| results.target.clone()).collect(),
         surrogates: first.surrogates.clone(),
     }

@@ -66,9 +66,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, LeaderboardError> {
 }
 
 fn parse(file: &Path) -> Result<TargetResults, LeaderboardError> {
-    let unreadable = |problem: String| {
-        LeaderboardError::Unreadable { file: file.display().to_string(), schema: SCHEMA, problem }
-    };
+    let unreadable =
+        |problem: String| LeaderboardError::Unreadable { file: file.display().to_string(), schema: SCHEMA, problem };
     let about = std::fs::metadata(file).map_err(StoreError::io("read", file))?;
     if about.len() > MOST_BYTES {
         return Err(unreadable(format!("it has {} bytes", about.len())));
@@ -100,18 +99,20 @@ fn check(given: &Given) -> Result<(), LeaderboardError> {
             return Err(wrong(format!("images are missing: its outcomes in {space} are not those of {images} images")));
         };
         let share = right.iter().filter(|&&right| right).count() as f64 / (images as f64).max(1.0);
-        let said = results.metrics.iter().find(|metric| {
-            metric.metric == "accuracy" && metric.group_by == "all" && metric.space == *space
-        });
+        let said = results
+            .metrics
+            .iter()
+            .find(|metric| metric.metric == "accuracy" && metric.group_by == "all" && metric.space == *space);
         let said = said.and_then(|metric| metric.value);
         if said.is_some_and(|said| (said - share).abs() > EXACT) {
             return Err(wrong(format!("its accuracy in {space} is not that of its outcomes, {share:.4}")));
         }
     }
     let target = &results.target;
-    let mined = results.surrogates.iter().find(|surrogate| {
-        surrogate.weights_sha256.is_some() && surrogate.weights_sha256 == target.weights_sha256
-    });
+    let mined = results
+        .surrogates
+        .iter()
+        .find(|surrogate| surrogate.weights_sha256.is_some() && surrogate.weights_sha256 == target.weights_sha256);
     match mined {
         Some(surrogate) => Err(LeaderboardError::Mined {
             file: file.clone(),

@@ -23,8 +23,8 @@ pub use means::settled_engine;
 pub(super) use means::{asked_for, check_engine, for_run, made_by};
 pub use model::check as check_model;
 pub(super) use model::{find as find_model, look_up as look_up_model};
-pub use resolve::{Scorers, resolve_alone};
 pub use resolve::TOOL;
+pub use resolve::{Scorers, resolve_alone};
 pub(super) use resolve::{adopt, resolve};
 pub(super) use weights::{check_weights, pinned_note};
 

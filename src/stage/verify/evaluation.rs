@@ -8,9 +8,7 @@ use std::path::Path;
 use super::{Verified, VerifyError, verify};
 use crate::domain::{EvaluationRecord, PoolRole};
 use crate::pool::Pool;
-use crate::stage::evaluate::{
-    EvaluateError, Figures, Inputs, documents, figures, load, remade_page, tables_of_run,
-};
+use crate::stage::evaluate::{EvaluateError, Figures, Inputs, documents, figures, load, remade_page, tables_of_run};
 use crate::store::EvaluationDir;
 use crate::work::Context;
 
@@ -81,10 +79,9 @@ fn page(
     let ctx = Context { run: dir.run(PoolRole::Pool), ..ctx.again() };
     match remade_page(&ctx, dir, inputs, made) {
         Ok(Some(bytes)) => compare(&dir.document("index.html"), &bytes, "the figures and images", verified),
-        Ok(None) => ctx.progress.note(&format!(
-            "the images of {} cannot be read here, so the page is not checked",
-            record.pool.name
-        )),
+        Ok(None) => ctx
+            .progress
+            .note(&format!("the images of {} cannot be read here, so the page is not checked", record.pool.name)),
         Err(error) => verified.problems.push(error.to_string()),
     }
 }

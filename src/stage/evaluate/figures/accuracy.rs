@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Groups, Images, Inputs, LEAST_GROUP, Target, figure, columns_of};
+use super::{Groups, Images, Inputs, LEAST_GROUP, Target, columns_of, figure};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{objects_like_these, proportion};
 

@@ -7,14 +7,17 @@
 mod accuracy;
 mod agreement;
 mod calibration;
+mod choices;
 mod columns;
 mod ood;
 mod pairs;
 mod robustness;
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
-use crate::domain::{AgreementRow, ComparisonRow, EvaluationRecord, Figure, LabelSpace, MinerRow};
+use crate::domain::{AgreementRow, ChoiceRow, ComparisonRow, EvaluationRecord, Figure, LabelSpace, MinerRow};
 use crate::stats::Interval;
 use crate::table::{PoolColumns, ResultColumns, SpaceColumns};
 
@@ -37,6 +40,8 @@ pub struct Inputs<'a> {
     pub ood: Option<Scores>,
     /// What the surrogates gave.
     pub miners: Vec<MinerRow>,
+    /// Scored answers to questions with two choices, by name.
+    pub answers: BTreeMap<String, Vec<ChoiceRow>>,
     /// The line of standard models, or why there is none.
     pub line: Option<Line>,
 }
@@ -79,6 +84,9 @@ pub fn figures(inputs: &Inputs) -> Figures {
     let by_target: Vec<Vec<Figure>> = (0..inputs.record.targets.len()).into_par_iter().map(of_target).collect();
     made.figures.extend(by_target.into_iter().flatten());
     accuracy::add_miners(&mut made.figures, inputs);
+    for (name, rows) in &inputs.answers {
+        choices::add(&mut made.figures, name, rows);
+    }
     for &space in &inputs.record.label_spaces {
         let right: Vec<&[bool]> =
             inputs.pool.targets.iter().map(|target| &columns_of(target, space).correct[..]).collect();

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Images, Inputs, figure, columns_of};
+use super::{Images, Inputs, columns_of, figure};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{
     CleanAndShift, CorruptionErrors, CorruptionRow, Interval, LogitFit, drop, mean_corruption_error,
