@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
 use crate::answers::two_choice::{Choice, OfficialOutcome, fair_outcome, official_outcome, truth_is_first};
-use crate::domain::{CategorySet, ChoiceRow, Sha256};
+use crate::domain::{Category, CategorySet, ChoiceRow, Sha256};
 use crate::input::{self, Delimited, cell, comparable_path};
 use crate::render::evaluation::{choices_csv, read_choices};
-use crate::render::release::read_questions;
+use crate::render::release::{QuestionRow, read_questions};
 use crate::source::OpenedPool;
 use crate::store::{EvaluationDir, StoreError, write_if_changed};
 
@@ -32,7 +32,11 @@ pub fn questions(pool: &OpenedPool, seed: u64) -> Result<Vec<ChoiceRow>, Evaluat
         let named = |problem: String| EvaluateError::Answers { file: file.display().to_string(), problem };
         for row in read_questions(&bytes).map_err(named)? {
             let first = truth_is_first(seed, item(&row.image_dir));
-            rows.insert(row.image_dir.clone(), asked(row.image_dir, row.gt_category, row.top1_pred_cate, first));
+            let QuestionRow { image_dir, gt_category, top1_pred_cate, top2_pred_cate } = row;
+            // A class may be called like the category; both choices would then be one.
+            let is_other = |name: &String| !name.is_empty() && !name.eq_ignore_ascii_case(&gt_category);
+            let Some(other) = [top1_pred_cate, top2_pred_cate].into_iter().find(is_other) else { continue };
+            rows.insert(image_dir.clone(), asked(image_dir, gt_category, other, first));
         }
     }
     Ok(rows.into_values().collect())
@@ -116,7 +120,8 @@ pub fn read(dir: &EvaluationDir, name: &str) -> Result<Vec<ChoiceRow>, EvaluateE
 /// Fills in both outcomes.
 fn judge(row: &mut ChoiceRow, categories: &CategorySet) {
     let aliases = |name: &str| {
-        let found = categories.entries.iter().find(|category| category.name == name || category.id == name);
+        let is_it = |category: &&Category| category.name == name || category.id.replace('_', " ") == name;
+        let found = categories.entries.iter().find(is_it);
         found.map_or(&[][..], |category| &category.aliases)
     };
     let truth = Choice { name: &row.truth, synonyms: aliases(&row.truth) };
@@ -161,11 +166,9 @@ impl Answers {
         let refuse = |problem: String| EvaluateError::Answers { file: file.display().to_string(), problem };
         let bytes = input::read(file, input::TABLE_BYTES).map_err(StoreError::io("read", file))?;
         let table = Delimited::new(&bytes).map_err(|e| refuse(e.to_string()))?;
-        let mut reader = table.reader();
-        let head: Vec<String> = match reader.headers() {
-            Ok(head) => head.iter().map(|name| cell(name).to_lowercase()).collect(),
-            Err(error) => return Err(refuse(error.to_string())),
-        };
+        let mut records = table.reader().into_records();
+        let first = records.next().transpose().map_err(|e| refuse(e.to_string()))?.unwrap_or_default();
+        let head: Vec<String> = first.iter().map(|name| cell(name).to_lowercase()).collect();
         let column = |names: &[&str]| head.iter().position(|name| names.contains(&name.as_str()));
         let (Some(path), Some(answer)) = (column(&PATH), column(&ANSWER)) else {
             let known = head.join(", ");
@@ -173,7 +176,7 @@ impl Answers {
         };
         let others = [column(&TRUTH), column(&OTHER), column(&FIRST), column(&QUESTION)];
         let (mut rows, mut seen) = (Vec::new(), HashMap::new());
-        for record in reader.records() {
+        for record in records {
             let record = record.map_err(|e| refuse(e.to_string()))?;
             let line = record.position().map_or(0, csv::Position::line) + table.lines_before;
             let text =
