@@ -73,6 +73,9 @@ pub struct EvaluateArgs {
     /// Two targets are equivalent if their accuracies differ by less than this: 2% or 0.02 [default: 2%]
     #[arg(long, value_name = "SHARE", value_parser = margin)]
     pub margin: Option<f64>,
+    /// Keep the probabilities of all classes (4 bytes for each class and image), which a temperature needs
+    #[arg(long)]
+    pub keep_logits: bool,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,

@@ -24,6 +24,9 @@ pub struct EvaluationRecord {
     /// The line of standard models for effective robustness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<LineRecord>,
+    /// Whether the runs inside keep the probabilities of all classes.
+    #[serde(default)]
+    pub keep_logits: bool,
     /// Images in each part of the page's gallery, at most.
     pub gallery: u64,
     /// The images.

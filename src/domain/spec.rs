@@ -237,6 +237,9 @@ pub struct MineSpec {
     /// Names of the targets: their predictions are kept, and they never vote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
+    /// Whether the probabilities of all classes are kept beside the predictions.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub keep_scores: bool,
     /// All surrogates and targets whose predictions the run keeps.
     pub surrogates: Vec<SurrogateSpec>,
     /// The lists of classes over which they speak; ImageNet-1k and the categories are not among them.
@@ -254,6 +257,11 @@ pub struct SurrogateSpec {
     pub space: String,
     /// What scores the images.
     pub model: SurrogateModel,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 fn imagenet() -> String {
@@ -522,6 +530,7 @@ mod tests {
             shard_items: 1,
             generate: GenerateSpec::Fake(FakeImages { images_per_category: 1, size_px: 1, fail_every: None }),
             mine: MineSpec {
+                keep_scores: false,
                 batch: Some(1),
                 select,
                 targets: Vec::new(),

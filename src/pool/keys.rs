@@ -29,11 +29,14 @@ pub fn images_key(spec: &RunSpec, plan: &ShardRecord, rows: &Range<usize>) -> Sh
 
 /// The key of the predictions of `surrogate` for the images of a shard.
 pub fn predictions_key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
-    let key = Key::new("predictions", 2)
+    let mut key = Key::new("predictions", 2)
         .field("images", images.hash())
         .field("surrogate", surrogate.model.identity())
         .field("batch", spec.mine.batch_in_keys())
         .field("categories", spec.categories.identity());
+    if spec.mine.keep_scores {
+        key = key.field("scores", "kept");
+    }
     // Predictions over ImageNet-1k, of which the categories say everything, keep the keys that they have.
     match spec.other_space(&surrogate.space) {
         Some(space) => key.field("space", space.identity()).finish(),

@@ -17,6 +17,7 @@ mod plan;
 mod predictions;
 mod release;
 mod results;
+mod scores_npy;
 mod tasks;
 mod verdicts;
 
@@ -51,6 +52,10 @@ pub mod predictions_table {
 /// `results/<target>/NNNNN.parquet` and `surrogates.parquet` of an evaluation.
 pub mod results_table {
     pub use super::results::{decode_miners, encode, encode_images, encode_miners};
+}
+/// `predictions/<target>/NNN/NNNNNN.HASH.npy`: probabilities of all classes.
+pub mod scores_file {
+    pub use super::scores_npy::{decode, encode};
 }
 /// `batches/NNNNN.tasks.parquet` and `batches/NNNNN.sentinels.parquet`.
 pub mod tasks_table {

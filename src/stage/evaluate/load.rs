@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::EvaluateError;
-use super::choices;
+use super::{choices, temperature};
 use super::figures::{Inputs, Scores};
 use super::line::line;
 use crate::domain::{EvaluationRecord, PoolRecord, PoolRole};
@@ -25,7 +25,8 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
         answers.insert(name.clone(), choices::read(dir, name)?);
     }
     let line = line(dir, record);
-    Ok(Inputs { record, pool, clean, ood, miners, answers, line })
+    let tempered = temperature::figures(dir, record, &pool, clean.as_ref())?;
+    Ok(Inputs { record, pool, clean, ood, miners, answers, line, tempered })
 }
 
 fn scores(

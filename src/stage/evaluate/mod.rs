@@ -16,6 +16,7 @@ mod pools;
 mod record;
 mod results;
 mod score;
+mod temperature;
 
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,8 @@ pub struct Ask {
     pub fit_columns: Option<[String; 2]>,
     /// The published shift that the pool is, for the built-in line.
     pub shift: Option<String>,
+    /// Whether the probabilities of all classes are kept.
+    pub keep_logits: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Images in the page's gallery, at most.
@@ -220,7 +223,9 @@ fn sides<'a>(
         let _lock = ctx.run.create()?;
         ctx.run.sweep()?;
         let of_role = score::Images { source: &source, categories: &opened.categories, seed: ask.seed };
-        let spec = score::prepared(&ctx, devices, of_role, &ask.targets)?;
+        let mut spec = score::prepared(&ctx, devices, of_role, &ask.targets)?;
+        // Once kept, they are kept: a further target must have them too.
+        spec.mine.keep_scores = role != PoolRole::Ood && (ask.keep_logits || keeps(&ctx)?);
         if role == PoolRole::Pool {
             pools::check_targets(opened, &spec)?;
         }
@@ -228,6 +233,11 @@ fn sides<'a>(
         sides.push(Side { role, source, ctx, spec, images });
     }
     Ok(sides)
+}
+
+/// Whether the run of an earlier call keeps the probabilities of all classes.
+fn keeps(ctx: &Context) -> Result<bool, EvaluateError> {
+    Ok(ctx.run.spec_if_any()?.is_some_and(|spec| spec.mine.keep_scores))
 }
 
 /// An error if the folder has an evaluation of other images.

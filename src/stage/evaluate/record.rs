@@ -48,6 +48,7 @@ pub fn start(
         margin: ask.margin.or(stored.map(|stored| stored.margin)).unwrap_or(super::MARGIN),
         baseline: ask.baseline.clone().or_else(|| stored.and_then(|stored| stored.baseline.clone())),
         line: line.or_else(|| stored.and_then(|stored| stored.line.clone())),
+        keep_logits: ask.keep_logits || stored.is_some_and(|stored| stored.keep_logits),
         gallery: ask.max_images as u64,
         pool: nothing,
         clean: stored.and_then(|stored| stored.clean.clone()),

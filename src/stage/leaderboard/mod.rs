@@ -95,6 +95,7 @@ fn record(results: &[&TargetResults], spaces: &[LabelSpace]) -> EvaluationRecord
         margin: crate::stage::evaluate::MARGIN,
         baseline: None,
         line: None,
+        keep_logits: false,
         gallery: 0,
         pool: first.pool.clone(),
         clean: None,

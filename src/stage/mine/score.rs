@@ -423,7 +423,8 @@ impl Score<'_> {
             SurrogateModel::Imported(_) => BTreeMap::from([("runtime".to_owned(), "imported".to_owned())]),
             SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => self.facts(at),
         };
-        let files = vec![("parquet", predictions_table::encode(&kept)?)];
+        let mut files = vec![("parquet", predictions_table::encode(&kept)?)];
+        files.extend(self.judges[at].kept(&kept).map(|bytes| ("npy", bytes)));
         Ok(ShardResult { files, rows, lost, facts, sums: Some(self.judges[at].sums(&kept, labels)) })
     }
 }

@@ -42,6 +42,8 @@ pub struct Inputs<'a> {
     pub miners: Vec<MinerRow>,
     /// Scored answers to questions with two choices, by name.
     pub answers: BTreeMap<String, Vec<ChoiceRow>>,
+    /// Figures at the temperature of each target.
+    pub tempered: Vec<Figure>,
     /// The line of standard models, or why there is none.
     pub line: Option<Line>,
 }
@@ -84,6 +86,7 @@ pub fn figures(inputs: &Inputs) -> Figures {
     let by_target: Vec<Vec<Figure>> = (0..inputs.record.targets.len()).into_par_iter().map(of_target).collect();
     made.figures.extend(by_target.into_iter().flatten());
     accuracy::add_miners(&mut made.figures, inputs);
+    made.figures.extend(inputs.tempered.iter().cloned());
     for (name, rows) in &inputs.answers {
         choices::add(&mut made.figures, name, rows);
     }
@@ -113,7 +116,7 @@ pub fn columns_of(columns: &ResultColumns, space: LabelSpace) -> &SpaceColumns {
 }
 
 /// The start of a figure about all images.
-fn figure(target: &str, space: &str, metric: &str, n: u64) -> Figure {
+pub fn figure(target: &str, space: &str, metric: &str, n: u64) -> Figure {
     Figure {
         target: target.to_owned(),
         space: space.to_owned(),
@@ -130,7 +133,7 @@ fn figure(target: &str, space: &str, metric: &str, n: u64) -> Figure {
 
 impl Figure {
     /// With a value without an interval.
-    fn of(self, value: Option<f64>, method: &str) -> Self {
+    pub fn of(self, value: Option<f64>, method: &str) -> Self {
         Self { value: value.filter(|value| value.is_finite()), method: method.to_owned(), ..self }
     }
 
