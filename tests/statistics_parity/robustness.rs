@@ -76,12 +76,11 @@ fn hold_relative(ours: &CorruptionErrors, file: &Value, expected: &Value, differ
     let constants = numbers(&file["alexnet_mean_errors_augmix"]);
     let corruptions = names(&file["corruptions"]);
     let rows = |value: &dyn Fn(usize) -> f64| {
-        let row = |(at, corruption): (usize, &String)| CorruptionRow {
-            corruption: corruption.clone(),
-            severity: 0,
-            error: value(at),
-        };
-        CorruptionErrors { clean: None, rows: corruptions.iter().enumerate().map(row).collect() }
+        let mut rows = Vec::new();
+        for (at, corruption) in corruptions.iter().enumerate() {
+            rows.push(CorruptionRow { corruption: corruption.clone(), severity: 0, error: value(at) });
+        }
+        CorruptionErrors { clean: None, rows }
     };
     let (means, theirs) = (rows(&|at| mean(&corruptions[at])), rows(&|at| constants[at]));
     let at = stats::mean_corruption_error(&means, Some(&theirs)).expect("both have all rows");

@@ -8,9 +8,11 @@ pub const NLL_FLOOR: f64 = 1e-12;
 ///
 /// Source: G. W. Brier, Monthly Weather Review 78, 1950, of the event that the top class is accepted.
 pub fn brier_top_label(confidence: &[f64], correct: &[bool]) -> Option<f64> {
-    let images = confidence.len().min(correct.len());
-    let of_image = |(confidence, &correct): (&f64, &bool)| (confidence - f64::from(u8::from(correct))).powi(2);
-    let sum: f64 = confidence.iter().zip(correct).map(of_image).sum();
+    let (mut sum, mut images) = (0.0, 0_u64);
+    for (confidence, &correct) in confidence.iter().zip(correct).filter(|(confidence, _)| !confidence.is_nan()) {
+        sum += (confidence - f64::from(u8::from(correct))).powi(2);
+        images += 1;
+    }
     (images > 0).then(|| sum / images as f64)
 }
 
