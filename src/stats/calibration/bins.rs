@@ -22,8 +22,8 @@ pub struct ReliabilityBin {
     pub accuracy: Option<f64>,
 }
 
-/// `bins` bins of equal width, (k / bins, (k + 1) / bins]; a confidence of 0 is in the first one. What is not a number is
-/// in no bin.
+/// `bins` bins of equal width, (k / bins, (k + 1) / bins]; a confidence of 0 is in the first one. What is not a number
+/// is in no bin.
 pub fn reliability_bins(confidence: &[f64], correct: &[bool], bins: usize) -> Vec<ReliabilityBin> {
     let edge = |k: usize| k as f64 / bins as f64;
     let mut filled: Vec<Vec<Answer>> = vec![Vec::new(); bins];
@@ -69,8 +69,8 @@ pub fn largest_error(bins: &[ReliabilityBin]) -> Option<f64> {
 
 /// The expected calibration error over 15 bins of equal mass, in ascending confidence.
 ///
-/// Source: K. Nguyen, B. O'Connor, "Posterior calibration and exploratory analysis", EMNLP 2015, with the bins of numpy's
-/// `array_split`: the first n mod 15 bins have one image more.
+/// Source: K. Nguyen, B. O'Connor, "Posterior calibration and exploratory analysis", EMNLP 2015, with the bins of
+/// numpy's `array_split`: the first n mod 15 bins have one image more.
 pub fn adaptive_ece(confidence: &[f64], correct: &[bool]) -> Option<f64> {
     let ranked = ascending(confidence, correct);
     let (size, larger) = (ranked.len() / BINS, ranked.len() % BINS);

@@ -1,7 +1,7 @@
 //! Proper scores: Brier's and the negative log-likelihood.
 
-/// Probabilities below it count as this in a likelihood, because the logarithm of 0 is endless: a half-precision softmax
-/// gives 0 to classes that it has a small probability for.
+/// Probabilities below it count as this in a likelihood, because the logarithm of 0 is endless: a half-precision
+/// softmax gives 0 to classes that it has a small probability for.
 pub const NLL_FLOOR: f64 = 1e-12;
 
 /// Brier's score of the top label: the mean of (confidence - right)^2, in [0, 1]; `None` without an image.

@@ -1,5 +1,5 @@
-//! The difference of two models over clusters, fast for all pairs: sums by cluster are made once for each model, because
-//! the sum of a difference is the difference of the sums.
+//! The difference of two models over clusters, fast for all pairs: sums by cluster are made once for each model,
+//! because the sum of a difference is the difference of the sums.
 //!
 //! Holds always: equal outcomes have p = 1, and no difference is significant by a variance of 0.
 

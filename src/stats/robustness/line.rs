@@ -1,7 +1,8 @@
 //! Lines of standard models on the scale of logits, and how far above them a model is: effective robustness.
 //!
-//! Source: R. Taori, A. Dave, V. Shankar, N. Carlini, B. Recht, L. Schmidt, "Measuring robustness to natural distribution
-//! shifts in image classification", NeurIPS 2020, and their imagenet-testbed. Accuracies are shares in [0, 1].
+//! Source: R. Taori, A. Dave, V. Shankar, N. Carlini, B. Recht, L. Schmidt, "Measuring robustness to natural
+//! distribution shifts in image classification", NeurIPS 2020, and their imagenet-testbed. Accuracies are shares in
+//! [0, 1].
 //!
 //! Holds always: no accuracy of 0 or 1 enters a fit, because its logit is endless; none is moved to make it enter.
 
@@ -55,8 +56,9 @@ pub enum FitError {
     },
     /// Standard models are too alike.
     #[error(
-        "the standard models span {points:.1} points of clean accuracy, too few for effective robustness: {} are needed; \
-         read clean and shifted accuracy side by side", NARROWEST_RANGE * 100.0
+        "the standard models span {points:.1} points of clean accuracy, too few for effective robustness: {} are \
+         needed; read clean and shifted accuracy side by side",
+        NARROWEST_RANGE * 100.0
     )]
     NarrowRange {
         /// Their range in percentage points.
