@@ -40,7 +40,7 @@ pub struct Nll {
 /// number counts as 0. `None` without an image.
 pub fn nll(true_probs: &[f64]) -> Option<Nll> {
     let sum: f64 = true_probs.iter().map(|p| -p.max(NLL_FLOOR).ln()).sum();
-    let zeros = true_probs.iter().filter(|p| !(**p > 0.0)).count() as u64;
+    let zeros = true_probs.iter().filter(|p| p.is_nan() || **p <= 0.0).count() as u64;
     (!true_probs.is_empty()).then(|| Nll { value: sum / true_probs.len() as f64, zeros })
 }
 
