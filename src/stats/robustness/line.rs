@@ -47,8 +47,9 @@ pub enum FitError {
     },
     /// A model with 0 under the shift parts the others so that one side has no line.
     #[error(
-        "the model with 0 under the shift, at {:.1} % clean accuracy, has {below} models below it and {above} above it: \
-         two on each side are needed for two lines; leave it out of the fit", pivot * 100.0
+        "the model with 0 under the shift, at {:.1} % clean accuracy, has {below} models below it and {above} above \
+         it: two on each side are needed for two lines; leave it out of the fit",
+        pivot * 100.0
     )]
     OneSided {
         /// Its clean accuracy, a share.
