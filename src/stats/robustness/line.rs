@@ -40,7 +40,7 @@ pub enum FitError {
         value: f64,
     },
     /// No line goes through fewer than two accuracies.
-    #[error("{models} models are too few for a line: two different clean accuracies are needed")]
+    #[error("a line needs two models of different clean accuracies, and there are {models}; score more models")]
     TooFew {
         /// Models, or different clean accuracies among them.
         models: usize,
