@@ -1,12 +1,12 @@
-//! Tables of accuracies of standard models, the reference of effective robustness: the testbed's, which is built in, and
-//! files of the same columns that people give.
+//! Tables of accuracies of standard models, the reference of effective robustness: the testbed's, which is built in,
+//! and files of the same columns that people give.
 //!
-//! Columns: `model`, `type` (`standard`, or anything else), `excluded_name` (0 or 1; without the column by the rule of the
-//! testbed), and one for each set of images, with accuracies in percent; an empty cell means that the model was not run.
-//! Fits nothing: that is `stats::standard_fit`.
+//! Columns: `model`, `type` (`standard`, or anything else), `excluded_name` (0 or 1; without the column by the rule of
+//! the testbed), and one for each set of images, with accuracies in percent; an empty cell means that the model was
+//! not run. Fits nothing: that is `stats::standard_fit`.
 //!
-//! Holds always: a message names file, line and column, because such files come from spreadsheets; a model is in a table
-//! once; every accuracy is a share in [0, 1].
+//! Holds always: a message names file, line and column, because such files come from spreadsheets; a model is in a
+//! table once; every accuracy is a share in [0, 1].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,8 +39,8 @@ pub struct Shift {
     pub n_shift: u64,
 }
 
-/// The testbed's shifts. ImageNet-Sketch has 50,889 images, not the 50,000 that the testbed states: all of its accuracies
-/// are whole counts of that.
+/// The testbed's shifts. ImageNet-Sketch has 50,889 images, not the 50,000 that the testbed states: all of its
+/// accuracies are whole counts of that.
 pub const SHIFTS: [Shift; 5] = [
     Shift {
         name: "imagenetv2-mf",

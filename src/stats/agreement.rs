@@ -43,7 +43,7 @@ impl PairCounts {
 pub fn expected_agreement(right_a: u64, right_b: u64, items: u64) -> Option<f64> {
     let n = items as f64;
     let (p_a, p_b) = (right_a as f64 / n, right_b as f64 / n);
-    (items > 0).then(|| p_a * p_b + (1.0 - p_a) * (1.0 - p_b))
+    (items > 0).then_some(p_a * p_b + (1.0 - p_a) * (1.0 - p_b))
 }
 
 /// How alike two models' errors are.

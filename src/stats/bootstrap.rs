@@ -122,7 +122,7 @@ mod tests {
         let counts = PairedCounts { both_right: 30_000, only_a: 4_000, only_b: 3_500, both_wrong: 12_500 };
         let interval = exact_paired_bootstrap(&counts).unwrap();
         // Of the normal distribution with the same variance.
-        let half = 1.96 * ((7_500.0 - 500.0 * 500.0 / 50_000.0) as f64).sqrt() / 50_000.0;
+        let half = 1.96 * (7_500.0_f64 - 500.0 * 500.0 / 50_000.0).sqrt() / 50_000.0;
         assert!((interval.low - (0.01 - half)).abs() < 5e-5 && (interval.high - (0.01 + half)).abs() < 5e-5);
     }
 }

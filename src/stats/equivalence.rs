@@ -37,7 +37,7 @@ impl Equivalence {
 ///
 /// Source: D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987.
 pub fn equivalence(counts: &PairedCounts, margin: f64) -> Option<Equivalence> {
-    if !(margin > 0.0) {
+    if margin.is_nan() || margin <= 0.0 {
         return None;
     }
     let interval90 = newcombe_paired_at(counts, normal_quantile(1.0 - ALPHA))?;
@@ -53,7 +53,7 @@ pub fn equivalence(counts: &PairedCounts, margin: f64) -> Option<Equivalence> {
 
 /// The same of objects like these: with the cluster-robust standard error and Student's distribution.
 pub fn equivalence_of_clusters(difference: &ClusterDifference, margin: f64) -> Option<Equivalence> {
-    if !(margin > 0.0) {
+    if margin.is_nan() || margin <= 0.0 {
         return None;
     }
     let value = difference.interval.value;
@@ -77,7 +77,8 @@ pub fn equivalence_of_clusters(difference: &ClusterDifference, margin: f64) -> O
 /// be.
 pub fn smallest_difference(images: u64, discordant: f64, design_effect: f64) -> Option<f64> {
     let effective = images as f64 / design_effect;
-    if !(effective * discordant >= FEWEST_DISCORDANT) {
+    let enough = effective * discordant >= FEWEST_DISCORDANT;
+    if !enough {
         return None;
     }
     let quantiles = normal_quantile(1.0 - ALPHA / 2.0) + normal_quantile(POWER);

@@ -47,8 +47,9 @@ pub struct FprAt95 {
 
 /// The figures of scores `inside` and `outside`; `None` if a side has no image or a score is not a number.
 ///
-/// Sources: AUROC and average precision as scikit-learn has them (a step function, not trapezoids); FPR at 95 % as in S.
-/// Liang, Y. Li, R. Srikant, "Enhancing the reliability of out-of-distribution image detection", ICLR 2018, appendix A.
+/// Sources: AUROC and average precision as scikit-learn has them (a step function, not trapezoids); FPR at 95 % as in
+/// S. Liang, Y. Li, R. Srikant, "Enhancing the reliability of out-of-distribution image detection", ICLR 2018,
+/// appendix A.
 pub fn out_of_distribution(inside: &[f64], outside: &[f64]) -> Option<OutOfDistribution> {
     let any_nan = inside.iter().chain(outside).any(|score| score.is_nan());
     if inside.is_empty() || outside.is_empty() || any_nan {

@@ -1,8 +1,8 @@
 //! Two models on the same images: counts, McNemar's tests, the interval of the difference.
 //!
 //! Treats images as independent: what is said speaks of these images. Where a grid of categories and nuisances made
-//! them, `clusters` has the test that speaks of objects like these. Holds always: a and b exchanged change the sign of a
-//! difference and nothing else.
+//! them, `clusters` has the test that speaks of objects like these. Holds always: a and b exchanged change the sign of
+//! a difference and nothing else.
 
 use super::Interval;
 use super::interval::{Z, wilson_at};

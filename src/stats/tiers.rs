@@ -102,8 +102,8 @@ impl Comparisons {
         self.pairs.get(a * self.models - a * (a + 1) / 2 + b - a - 1)
     }
 
-    /// Tiers at `alpha`, best first: the best model (by `right`, how many images each has right) anchors the first tier,
-    /// all that the corrected test cannot part from it join, the best of the rest anchors the next.
+    /// Tiers at `alpha`, best first: the best model (by `right`, how many images each has right) anchors the first
+    /// tier, all that the corrected test cannot part from it join, the best of the rest anchors the next.
     ///
     /// Source: the anchors of SWE-bench's experiments, pull request 60, with Holm's correction over all pairs. A member
     /// may be below the next anchor: fewer discordant images can part it less.
@@ -121,8 +121,8 @@ impl Comparisons {
     }
 
     /// The smallest difference that these images can show between two of these models, at .05 with 80 % power for a
-    /// pair tested alone: the median over pairs. With clusters, by the pair's standard error and Student's distribution;
-    /// else [`smallest_difference`]. `None` where no pair could show any.
+    /// pair tested alone: the median over pairs. With clusters, by the pair's standard error and Student's
+    /// distribution; else [`smallest_difference`]. `None` where no pair could show any.
     pub fn smallest_difference(&self) -> Option<f64> {
         let of_pair = |pair: &Comparison| match &pair.cluster {
             Some(cluster) => {

@@ -3,9 +3,9 @@
 python3 tests/golden/make_statistics.py ../shared/data/parity
 Standard library alone. The references were made by running the published code of each field (statsmodels 0.15, SciPy
 1.17, scikit-learn 1.9, torch 2.15; imagenet-testbed 0170eec, natural-adv-examples 0777070, model-vs-human 79ed7cd,
-outlier-exposure e6ede98, cnc_ood 9aee6f6, robustness 8190fe3, imagenet_d d8bb2df): evaluation-README.md beside them says
-which. Here they are only cut down; no number is changed. tests/statistics_parity reads this folder always, and the whole
-references where they are.
+outlier-exposure e6ede98, cnc_ood 9aee6f6, robustness 8190fe3, imagenet_d d8bb2df): evaluation-README.md beside them
+says which. Here they are only cut down; no number is changed. tests/statistics_parity reads this folder always, and the
+whole references where they are.
 
 special.json is made here too, from the SciPy that is installed, if there is one: python3 -m pip install scipy
 """
@@ -90,8 +90,9 @@ def special():
         for t in [0.1, 1.0, 2.2, 5.0, 30.0]
     ]
     normal = [[z, float(stats.norm.sf(z)), float(functions.erfc(z))] for z in [-3, -0.5, 0, 0.7, 1.96, 2.5, 6, 12, 25]]
+    quantile = functions.betaincinv
     exact = [
-        [k, n, alpha, float(functions.betaincinv(k, n - k + 1, alpha / 2)), float(functions.betaincinv(k + 1, n - k, 1 - alpha / 2))]
+        [k, n, alpha, float(quantile(k, n - k + 1, alpha / 2)), float(quantile(k + 1, n - k, 1 - alpha / 2))]
         for k, n in [(0.25, 10), (12.5, 40), (3160.49995, 10000), (50888.5, 50889)]
         for alpha in [0.05, 0.005, 0.2]
     ]

@@ -128,6 +128,56 @@ pub fn hold_proportion(group: &Value, differences: &mut Differences) {
     }
 }
 
+/// From the five models' predictions of 400 photographs to counts, kappa within groups, and shares of one wrong class.
+#[test]
+fn predictions_of_photographs_give_the_counts_and_kappas_of_the_reference() {
+    let Some(folder) = super::common::test_data("parity/agreement") else { return };
+    let file = json(&folder.join("agreement.json"));
+    let predictions = json(&folder.with_file_name("predictions.json"));
+    let photographs = predictions["predictions"].as_object().expect("an object");
+    let models: Vec<&str> = file["models"].as_array().expect("a list").iter().map(text).collect();
+    let mut differences = Differences::new("predictions of photographs", 1e-12);
+    let pairs = file["pairs"].as_array().expect("a list");
+    let groups = ["all", "animals", "artefacts-n03", "artefacts-n04", "other"];
+    for group in groups {
+        let of_group = photographs.iter().filter(|(name, _)| group == "all" || group_of(name) == group);
+        let images: Vec<&Value> = of_group.map(|(_, image)| image).collect();
+        let top = |model: &&str| {
+            let classes = images.iter().map(|image| image[*model]["top5"][0].as_i64().expect("a class") as i32);
+            classes.collect::<Vec<i32>>()
+        };
+        let tops: Vec<Vec<i32>> = models.iter().map(top).collect();
+        let classes: Vec<&[i32]> = tops.iter().map(Vec::as_slice).collect();
+        let mut outcomes = stats::Outcomes::new(images.len());
+        for of_model in &tops {
+            let is_right = |at: usize| i64::from(of_model[at]) == images[at]["label"].as_i64().expect("a label");
+            outcomes.push(&(0..images.len()).map(is_right).collect::<Vec<_>>());
+        }
+        for (agreement, pair) in stats::agreement_of_all(&outcomes, &classes).iter().zip(pairs) {
+            let names = format!("{}|{}", models[agreement.a], models[agreement.b]);
+            assert_eq!(names, format!("{}|{}", text(&pair["a"]), text(&pair["b"])));
+            if group != "all" {
+                differences.hold_maybe(&names, agreement.kappa, &file["kappa_within_groups"][&names][group]);
+                continue;
+            }
+            let counts = outcomes.pair(agreement.a, agreement.b);
+            assert_eq!([counts.only_a, counts.only_b], [count(&pair["only_a"]), count(&pair["only_b"])], "{names}");
+            differences.hold_maybe(&names, agreement.kappa, &pair["model_vs_human"]["error-consistency"]);
+            let same = count(&pair["same_wrong_class"]) as f64 / count(&pair["both_wrong"]) as f64;
+            differences.hold(&names, agreement.same_wrong_class.expect("shared failures"), same);
+        }
+    }
+}
+
+fn group_of(file: &str) -> &'static str {
+    match &file[..3] {
+        "n01" | "n02" => "animals",
+        "n03" => "artefacts-n03",
+        "n04" => "artefacts-n04",
+        _ => "other",
+    }
+}
+
 /// Kappa and shares of all pairs at once equal those of each pair, on the outcomes of the five models.
 #[test]
 fn all_pairs_at_once_equal_each_pair() {

@@ -2,8 +2,8 @@
 //! out-of-distribution, robustness, two-choice questions. Each file is one subject.
 //!
 //! Every test reads `tests/golden/statistics/`, which is committed, and the whole references in
-//! `$HARDSET_TEST_DATA/parity` or `../shared/data/parity`; where those are absent a test says so on stderr, and fails if
-//! `HARDSET_TEST_ALL` is set. Each prints how many figures it compared and the largest difference.
+//! `$HARDSET_TEST_DATA/parity` or `../shared/data/parity`; where those are absent a test says so on stderr, and fails
+//! if `HARDSET_TEST_ALL` is set. Each prints how many figures it compared and the largest difference.
 
 #[path = "../common/mod.rs"]
 mod common;

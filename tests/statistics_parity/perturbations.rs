@@ -112,12 +112,11 @@ fn the_mean_flip_rate_equals_the_example() {
     for folder in folders("robustness") {
         let example = &json(&folder.join("perturbations.json"))["mfr"]["example"];
         let rates = |of: &str| {
-            let rates = example[of].as_object().expect("an object").iter();
-            let rate = |(name, flip): (&String, &serde_json::Value)| FlipRate {
-                perturbation: name.clone(),
-                flip_probability: number(flip),
-            };
-            rates.map(rate).collect::<Vec<_>>()
+            let mut rates = Vec::new();
+            for (name, flip) in example[of].as_object().expect("an object") {
+                rates.push(FlipRate { perturbation: name.clone(), flip_probability: number(flip) });
+            }
+            rates
         };
         let ours = stats::mean_flip_rate(&rates("model"), &rates("alexnet")).expect("both have all");
         assert!((ours - number(&example["mfr"])).abs() < 1e-15);

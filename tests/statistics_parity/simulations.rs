@@ -1,8 +1,8 @@
 //! Simulations with known truth: what the two intervals cover, and which models share a tier. Seeds are fixed, so that
 //! every run has the same figures.
 //!
-//! Images are drawn as a grid makes them: each category and each nuisance has an effect on the logit of being right, for all
-//! models and for each model by itself.
+//! Images are drawn as a grid makes them: each category and each nuisance has an effect on the logit of being right,
+//! for all models and for each model by itself.
 
 use std::time::Instant;
 

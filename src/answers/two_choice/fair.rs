@@ -1,8 +1,8 @@
 //! The fair outcome of an answer: which choices it names, as whole words.
 //!
-//! An answer is taken as people read it: letters of any form (Unicode NFKC) and case, hyphens and blanks alike, singular or
-//! plural. Longer names are looked for first and use their words up, so that a letter opener is not also a pen. Does not
-//! understand sentences: "not a mug but a vase" names both.
+//! An answer is taken as people read it: letters of any form (Unicode NFKC) and case, hyphens and blanks alike,
+//! singular or plural. Longer names are looked for first and use their words up, so that a letter opener is not also a
+//! pen. Does not understand sentences: "not a mug but a vase" names both.
 //!
 //! Holds always: the result does not depend on the order of synonyms; no answer causes a panic.
 

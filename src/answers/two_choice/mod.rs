@@ -3,8 +3,8 @@
 //! Two rules, side by side: the fair one, which counts names as whole words, and the one of ImageNet-D's code, for
 //! comparison with published figures. Makes no question and asks no model.
 //!
-//! Holds always: every answer has one fair outcome, and none leaves the denominator; which choice comes first depends on
-//! seed and item alone.
+//! Holds always: every answer has one fair outcome, and none leaves the denominator; which choice comes first depends
+//! on seed and item alone.
 
 mod fair;
 mod official;

@@ -32,8 +32,8 @@ impl OfficialOutcome {
     }
 }
 
-/// The outcome of `answer` where the choices are `truth` and `other`; `None` for an answer that pandas reads as missing,
-/// at which that code stops.
+/// The outcome of `answer` where the choices are `truth` and `other`; `None` for an answer that pandas reads as
+/// missing, at which that code stops.
 pub fn official_outcome(truth: &str, other: &str, answer: &str) -> Option<OfficialOutcome> {
     if MISSING.contains(&answer) {
         return None;

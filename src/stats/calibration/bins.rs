@@ -22,28 +22,29 @@ pub struct ReliabilityBin {
     pub accuracy: Option<f64>,
 }
 
-/// `bins` bins of equal width, (k / bins, (k + 1) / bins]; a confidence of 0 is in the first one. Of the values as they
-/// are: what is not a number is in no bin.
+/// `bins` bins of equal width, (k / bins, (k + 1) / bins]; a confidence of 0 is in the first one. What is not a number
+/// is in no bin.
 pub fn reliability_bins(confidence: &[f64], correct: &[bool], bins: usize) -> Vec<ReliabilityBin> {
     let edge = |k: usize| k as f64 / bins as f64;
-    let mut sums = vec![(0_u64, 0.0, 0_u64); bins];
-    for (&confidence, &correct) in confidence.iter().zip(correct).filter(|(confidence, _)| !confidence.is_nan()) {
-        let above = (0..bins).find(|&k| confidence <= edge(k + 1)).unwrap_or(bins.saturating_sub(1));
-        if let Some(sum) = sums.get_mut(above) {
-            *sum = (sum.0 + 1, sum.1 + confidence, sum.2 + u64::from(correct));
+    let mut filled: Vec<Vec<Answer>> = vec![Vec::new(); bins];
+    for answer in answers(confidence, correct) {
+        let place = (0..bins).find(|&k| answer.confidence <= edge(k + 1)).unwrap_or(bins.saturating_sub(1));
+        if let Some(bin) = filled.get_mut(place) {
+            bin.push(answer);
         }
     }
-    let bin = |(k, (count, confidence, right)): (usize, (u64, f64, u64))| {
-        let mean = |sum: f64| (count > 0).then(|| sum / count as f64);
-        ReliabilityBin {
+    let mut all = Vec::with_capacity(bins);
+    for (k, images) in filled.iter().enumerate() {
+        let some = !images.is_empty();
+        all.push(ReliabilityBin {
             low: edge(k),
             high: edge(k + 1),
-            count,
-            confidence: mean(confidence),
-            accuracy: mean(right as f64),
-        }
-    };
-    sums.into_iter().enumerate().map(bin).collect()
+            count: images.len() as u64,
+            confidence: some.then(|| mean_confidence(images)),
+            accuracy: some.then(|| accuracy(images)),
+        });
+    }
+    all
 }
 
 impl ReliabilityBin {
@@ -66,11 +67,10 @@ pub fn largest_error(bins: &[ReliabilityBin]) -> Option<f64> {
     bins.iter().filter_map(ReliabilityBin::gap).max_by(f64::total_cmp)
 }
 
-/// The expected calibration error over 15 bins of equal mass, in ascending confidence: of n images, bin k has those from
-/// n k / 15 to n (k + 1) / 15, rounded down.
+/// The expected calibration error over 15 bins of equal mass, in ascending confidence.
 ///
-/// Source: K. Nguyen, B. O'Connor, "Posterior calibration and exploratory analysis", EMNLP 2015, with the bins of numpy's
-/// `array_split`: the first n mod 15 bins have one image more.
+/// Source: K. Nguyen, B. O'Connor, "Posterior calibration and exploratory analysis", EMNLP 2015, with the bins of
+/// numpy's `array_split`: the first n mod 15 bins have one image more.
 pub fn adaptive_ece(confidence: &[f64], correct: &[bool]) -> Option<f64> {
     let ranked = ascending(confidence, correct);
     let (size, larger) = (ranked.len() / BINS, ranked.len() % BINS);
@@ -120,24 +120,28 @@ struct Answer {
     correct: bool,
 }
 
+fn answers(confidence: &[f64], correct: &[bool]) -> Vec<Answer> {
+    let both = confidence.iter().zip(correct);
+    both.map(|(&confidence, &correct)| Answer { confidence, correct }).filter(|at| !at.confidence.is_nan()).collect()
+}
+
 fn ascending(confidence: &[f64], correct: &[bool]) -> Vec<Answer> {
-    let answers = confidence.iter().zip(correct);
-    let mut ranked: Vec<Answer> = answers
-        .map(|(&confidence, &correct)| Answer { confidence, correct })
-        .filter(|at| !at.confidence.is_nan())
-        .collect();
+    let mut ranked = answers(confidence, correct);
     ranked.sort_by(|a, b| a.confidence.partial_cmp(&b.confidence).unwrap_or(std::cmp::Ordering::Equal));
     ranked
 }
 
 /// |mean confidence - accuracy|; 0 without an image.
 fn gap(images: &[Answer]) -> f64 {
-    if images.is_empty() {
-        return 0.0;
-    }
-    let sum: f64 = images.iter().map(|at| at.confidence).sum();
-    let right = images.iter().filter(|at| at.correct).count();
-    (sum / images.len() as f64 - right as f64 / images.len() as f64).abs()
+    if images.is_empty() { 0.0 } else { (mean_confidence(images) - accuracy(images)).abs() }
+}
+
+fn mean_confidence(images: &[Answer]) -> f64 {
+    images.iter().map(|at| at.confidence).sum::<f64>() / images.len() as f64
+}
+
+fn accuracy(images: &[Answer]) -> f64 {
+    images.iter().filter(|at| at.correct).count() as f64 / images.len() as f64
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! `confidence` is the probability of the top class, in [0, 1]; `correct` whether that class is accepted; both in the
 //! order of items and of one length. Says nothing of label spaces: confidences of different ones are not comparable.
 //!
-//! Holds always: sorts are stable, so that equal confidences are ordered by item, where the published codes leave them to
-//! an unstable sort; without an image there is no figure.
+//! Holds always: sorts are stable, so that equal confidences are ordered by item, where the published codes leave them
+//! to an unstable sort; what is not a number does not count; without an image there is no figure.
 
 mod bins;
 mod ranked;

@@ -1,16 +1,18 @@
 //! Proper scores: Brier's and the negative log-likelihood.
 
-/// Probabilities below it count as this in a likelihood, because the logarithm of 0 is endless: a half-precision softmax
-/// gives 0 to classes that it has a small probability for.
+/// Probabilities below it count as this in a likelihood, because the logarithm of 0 is endless: a half-precision
+/// softmax gives 0 to classes that it has a small probability for.
 pub const NLL_FLOOR: f64 = 1e-12;
 
 /// Brier's score of the top label: the mean of (confidence - right)^2, in [0, 1]; `None` without an image.
 ///
 /// Source: G. W. Brier, Monthly Weather Review 78, 1950, of the event that the top class is accepted.
 pub fn brier_top_label(confidence: &[f64], correct: &[bool]) -> Option<f64> {
-    let images = confidence.len().min(correct.len());
-    let of_image = |(confidence, &correct): (&f64, &bool)| (confidence - f64::from(u8::from(correct))).powi(2);
-    let sum: f64 = confidence.iter().zip(correct).map(of_image).sum();
+    let (mut sum, mut images) = (0.0, 0_u64);
+    for (confidence, &correct) in confidence.iter().zip(correct).filter(|(confidence, _)| !confidence.is_nan()) {
+        sum += (confidence - f64::from(u8::from(correct))).powi(2);
+        images += 1;
+    }
     (images > 0).then(|| sum / images as f64)
 }
 
@@ -38,7 +40,7 @@ pub struct Nll {
 /// number counts as 0. `None` without an image.
 pub fn nll(true_probs: &[f64]) -> Option<Nll> {
     let sum: f64 = true_probs.iter().map(|p| -p.max(NLL_FLOOR).ln()).sum();
-    let zeros = true_probs.iter().filter(|p| !(**p > 0.0)).count() as u64;
+    let zeros = true_probs.iter().filter(|p| p.is_nan() || **p <= 0.0).count() as u64;
     (!true_probs.is_empty()).then(|| Nll { value: sum / true_probs.len() as f64, zeros })
 }
 

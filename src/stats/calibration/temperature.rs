@@ -34,8 +34,8 @@ pub struct Temperature {
     pub at_bound: bool,
 }
 
-/// The temperature in [0.2, 5] at which the mean of -ln(probability of the accepted classes) is smallest. `None` without
-/// an image that counts.
+/// The temperature in [0.2, 5] at which the mean of -ln(probability of the accepted classes) is smallest. `None`
+/// without an image that counts.
 ///
 /// Source: C. Guo and others, "On calibration of modern neural networks", ICML 2017, section 4.2. The derivative's root
 /// by Newton's steps in 1 / temperature, halved where they leave the bracket.

@@ -1,5 +1,5 @@
-//! The difference of two models over clusters, fast for all pairs: sums by cluster are made once for each model, because
-//! the sum of a difference is the difference of the sums.
+//! The difference of two models over clusters, fast for all pairs: sums by cluster are made once for each model,
+//! because the sum of a difference is the difference of the sums.
 //!
 //! Holds always: equal outcomes have p = 1, and no difference is significant by a variance of 0.
 
@@ -75,11 +75,11 @@ pub(in super::super) fn difference_of_sums(
     let total = counts.only_a as f64 - counts.only_b as f64;
     let naive = (counts.discordant() as f64 / n - value * value).max(0.0) / n;
     let terms = sums.design.terms();
-    let variance_of = |(term, sums): (&super::Term, &Vec<Vec<u32>>)| {
+    let mut variances = Vec::with_capacity(terms.len());
+    for (term, sums) in terms.iter().zip(&sums.sums) {
         let differences = sums[a].iter().zip(&sums[b]).map(|(&a, &b)| f64::from(a) - f64::from(b));
-        term.clusters.variance(differences, total)
-    };
-    let variances: Vec<f64> = terms.iter().zip(&sums.sums).map(variance_of).collect();
+        variances.push(term.clusters.variance(differences, total));
+    }
     let robust = robust(&terms, &variances, naive)?;
     let std_error = robust.variance.sqrt();
     let method = sums.design.method()?;

@@ -36,7 +36,8 @@ impl ClusterVariances {
     }
 
     /// The mean with its 95 % interval of the two-way variance as it is, by Student's distribution with one degree of
-    /// freedom less than the smaller number of clusters; not cut at 0 and 1. `None` where that variance is not positive.
+    /// freedom less than the smaller number of clusters; not cut at 0 and 1. `None` where that variance is not
+    /// positive.
     ///
     /// [`objects_like_these`] is the interval to show: with 12 categories this one keeps 92 % in simulations.
     pub fn t_interval_two_way(&self) -> Option<Interval> {
@@ -80,7 +81,8 @@ impl ClusterDesign {
 ///
 /// The cluster-robust variance, by Student's distribution, on the scale of logits (the delta method), because an
 /// accuracy near 0 or 1 has a lopsided interval. Where all images are right, or none, the interval is Clopper and
-/// Pearson's of the clusters of the smaller way. `None` where no way has two clusters, and for another number of images.
+/// Pearson's of the clusters of the smaller way. `None` where no way has two clusters, and for another number of
+/// images.
 pub fn objects_like_these(right: &[bool], design: &ClusterDesign) -> Option<Proportion> {
     let method = design.method()?;
     let values: Vec<f64> = right.iter().map(|&right| f64::from(u8::from(right))).collect();

@@ -143,10 +143,10 @@ impl Clusters {
 /// The variance that intervals and tests use, of the terms' uncorrected variances.
 ///
 /// Each term is multiplied by G / (G - 1) of its own number of clusters G, and the smaller way gives G - 1 degrees of
-/// freedom: with 12 categories intervals then keep 93 to 97 % in simulations (tests/statistics_parity), without the factor
-/// they do not. Where clusters hardly matter, a sum of two ways can by chance be small, 0 or negative. Where it is not
-/// positive, the larger of the two ways is taken; and no interval is narrower than that of independent images, whose
-/// variance is `naive` and has endless degrees of freedom.
+/// freedom: with 12 categories intervals then keep 93 to 97 % in simulations (tests/statistics_parity), without the
+/// factor they do not. Where clusters hardly matter, a sum of two ways can by chance be small, 0 or negative. Where it
+/// is not positive, the larger of the two ways is taken; and no interval is narrower than that of independent images,
+/// whose variance is `naive` and has endless degrees of freedom.
 fn robust(terms: &[Term], variances: &[f64], naive: f64) -> Option<Robust> {
     let corrected: Vec<f64> = terms.iter().zip(variances).map(|(term, variance)| term.corrected(*variance)).collect();
     let ways = || terms.iter().zip(&corrected).filter(|(term, _)| term.sign > 0.0);

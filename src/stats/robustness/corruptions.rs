@@ -118,8 +118,8 @@ const BASELINE: &str = "the baseline";
 
 type BySeverity = BTreeMap<u32, f64>;
 
-/// mCE, relative mCE and their parts of `model` against `baseline`, which must have seen the same pixels: errors of other
-/// preprocessing move the figure by points.
+/// mCE, relative mCE and their parts of `model` against `baseline`, which must have seen the same pixels: errors of
+/// other preprocessing move the figure by points.
 pub fn mean_corruption_error(
     model: &CorruptionErrors,
     baseline: Option<&CorruptionErrors>,

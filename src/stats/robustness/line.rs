@@ -1,7 +1,8 @@
 //! Lines of standard models on the scale of logits, and how far above them a model is: effective robustness.
 //!
-//! Source: R. Taori, A. Dave, V. Shankar, N. Carlini, B. Recht, L. Schmidt, "Measuring robustness to natural distribution
-//! shifts in image classification", NeurIPS 2020, and their imagenet-testbed. Accuracies are shares in [0, 1].
+//! Source: R. Taori, A. Dave, V. Shankar, N. Carlini, B. Recht, L. Schmidt, "Measuring robustness to natural
+//! distribution shifts in image classification", NeurIPS 2020, and their imagenet-testbed. Accuracies are shares in
+//! [0, 1].
 //!
 //! Holds always: no accuracy of 0 or 1 enters a fit, because its logit is endless; none is moved to make it enter.
 
@@ -39,10 +40,24 @@ pub enum FitError {
         value: f64,
     },
     /// No line goes through fewer than two accuracies.
-    #[error("{models} models are too few for a line: two different clean accuracies are needed")]
+    #[error("a line needs two models of different clean accuracies, and there are {models}; score more models")]
     TooFew {
         /// Models, or different clean accuracies among them.
         models: usize,
+    },
+    /// A model with 0 under the shift parts the others so that one side has no line.
+    #[error(
+        "the model with 0 under the shift, at {:.1} % clean accuracy, has {below} models below it and {above} above \
+         it: two on each side are needed for two lines; leave it out of the fit",
+        pivot * 100.0
+    )]
+    OneSided {
+        /// Its clean accuracy, a share.
+        pivot: f64,
+        /// Models of lower clean accuracy.
+        below: usize,
+        /// Models of higher clean accuracy.
+        above: usize,
     },
     /// Too few standard models.
     #[error(
@@ -55,8 +70,9 @@ pub enum FitError {
     },
     /// Standard models are too alike.
     #[error(
-        "the standard models span {points:.1} points of clean accuracy, too few for effective robustness: {} are needed; \
-         read clean and shifted accuracy side by side", NARROWEST_RANGE * 100.0
+        "the standard models span {points:.1} points of clean accuracy, too few for effective robustness: {} are \
+         needed; read clean and shifted accuracy side by side",
+        NARROWEST_RANGE * 100.0
     )]
     NarrowRange {
         /// Their range in percentage points.
@@ -108,12 +124,14 @@ pub fn inverse_logit(at: f64) -> f64 {
 /// The line through all `models`.
 pub fn fit_line(models: &[CleanAndShift]) -> Result<LogitLine, FitError> {
     check_shares(models)?;
-    let mut points = Vec::with_capacity(models.len());
-    for (at, model) in models.iter().enumerate() {
-        let finite = |value: f64| logit(value).ok_or(FitError::Endless { at, value });
-        points.push([finite(model.clean)?, finite(model.shift)?]);
-    }
-    least_squares(&points)
+    let points: Result<Vec<_>, _> = models.iter().enumerate().map(|(at, model)| point(at, model)).collect();
+    least_squares(&points?)
+}
+
+/// The logits of the model at place `at`.
+fn point(at: usize, model: &CleanAndShift) -> Result<[f64; 2], FitError> {
+    let finite = |value: f64| logit(value).ok_or(FitError::Endless { at, value });
+    Ok([finite(model.clean)?, finite(model.shift)?])
 }
 
 /// The fit through all `models`: one line; or, where a model has 0 under the shift, one line of the models below its
@@ -123,11 +141,14 @@ pub fn fit(models: &[CleanAndShift]) -> Result<LogitFit, FitError> {
     check_shares(models)?;
     let zeros = models.iter().filter(|model| model.shift == 0.0).map(|model| model.clean);
     let Some(pivot) = zeros.reduce(f64::max) else { return Ok(LogitFit::One(fit_line(models)?)) };
-    let side = |keep: &dyn Fn(f64) -> bool| {
-        let models = models.iter().filter(|model| model.shift > 0.0 && keep(model.clean));
-        fit_line(&models.copied().collect::<Vec<_>>())
-    };
-    Ok(LogitFit::Two { pivot, lower: side(&|clean| clean < pivot)?, upper: side(&|clean| clean > pivot)? })
+    let (mut below, mut above) = (Vec::new(), Vec::new());
+    for (at, model) in models.iter().enumerate().filter(|(_, model)| model.shift > 0.0 && model.clean != pivot) {
+        let side = if model.clean < pivot { &mut below } else { &mut above };
+        side.push(point(at, model)?);
+    }
+    let one_sided = |_| FitError::OneSided { pivot, below: below.len(), above: above.len() };
+    let [lower, upper] = [&below, &above].map(|side| least_squares(side).map_err(one_sided));
+    Ok(LogitFit::Two { pivot, lower: lower?, upper: upper? })
 }
 
 /// [`fit`] of models that were trained in the standard way, refused where there are fewer than ten of them, or over
@@ -266,5 +287,16 @@ mod tests {
         let pivot = fitted.rho(CleanAndShift { clean: 0.8, shift: 0.0 }).unwrap();
         assert_eq!(pivot, -fitted.fitted(0.8).unwrap());
         assert!((pivot + inverse_logit(0.8 * logit(0.8).unwrap() - 1.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_zero_at_an_end_and_a_one_beyond_it_are_said() {
+        let zero = |clean| CleanAndShift { clean, shift: 0.0 };
+        let mut all = on_a_line(12, 0.5, 0.03);
+        all.push(zero(0.95));
+        let message = standard_fit(&all).unwrap_err().to_string();
+        assert!(message.starts_with("the model with 0 under the shift, at 95.0 % clean accuracy, has 12 models below"));
+        all.push(CleanAndShift { clean: 0.97, shift: 1.0 });
+        assert_eq!(standard_fit(&all), Err(FitError::Endless { at: 13, value: 1.0 }));
     }
 }

@@ -1,7 +1,7 @@
 //! Robustness: accuracy under a shift against accuracy without, corruptions, perturbations.
 //!
-//! Holds always: a figure that needs a reference (a line of standard models, a baseline's errors) is refused without one,
-//! never estimated.
+//! Holds always: a figure that needs a reference (a line of standard models, a baseline's errors) is refused without
+//! one, never estimated.
 
 mod corruptions;
 mod line;
