@@ -219,7 +219,7 @@ fn damage_is_found_and_healed() {
 fn bad_input_gets_one_message() {
     let hardset = with_release();
     hardset.line("evaluate release --targets nobody.toml --out e -q").refused(2, &["nobody.toml"]);
-    hardset.line("evaluate nowhere --targets t-good.toml --out e -q").expect(2).err(&["nowhere"]);
+    hardset.line("evaluate nowhere --targets t-good.toml --out e -q").expect(4).err(&["nowhere"]);
     hardset.line("evaluate release --targets fake-a --out e -q").refused(2, &["`fake-a` cannot be a target", "mined"]);
     hardset.write("other-name.toml", fs::read_to_string("surrogates/fake-b.toml").expect("it is there"));
     hardset
@@ -238,7 +238,7 @@ fn another_pool_in_the_same_folder_is_refused() {
     let hardset = with_release();
     evaluate(&hardset, "").ok();
     hardset.line("mine run --rule all -q").ok();
-    hardset.line("release run --out release2 -q --set version=2.0.0").ok();
+    hardset.line("release run --out release2 -q --set release.version=2.0.0").ok();
     let run = hardset.line("evaluate release2 --targets t-good.toml --out eval -q");
     run.refused(2, &["eval", "another pool"]);
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::EvaluateError;
 use super::figures::{Figures, Inputs};
 use super::results::tables_sha256;
-use crate::domain::{Figure, NotScored, PoolRole, TargetResults};
+use crate::domain::{Figure, NotScored, TargetResults};
 use crate::render::evaluation::{leaderboard_csv, results_json};
 use crate::store::EvaluationDir;
 use crate::table::{SpaceColumns, encode_agreements, encode_comparisons, encode_figures};
@@ -55,7 +55,7 @@ fn target_results(
         images: record.pool.images,
         scored: record.pool.images - columns.lost.len() as u64,
         not_scored: columns.lost.iter().map(not_scored).collect(),
-        predictions_sha256: tables_sha256(dir, &target.name, PoolRole::Pool)?,
+        predictions_sha256: tables_sha256(dir, &target.name, record),
         metrics: own.map(Figure::metric).collect(),
         right: BTreeMap::from([
             ("any-of-ids".to_owned(), right(&columns.any)),

@@ -50,6 +50,9 @@ pub fn prepared(
     }
     names.sort();
     spec.mine.targets = names;
+    // By name, so that the order of calls leaves no trace.
+    known.surrogates.sort_by(|a, b| a.name.cmp(&b.name));
+    known.spaces.sort_by(|a, b| a.name.cmp(&b.name));
     (spec.mine.surrogates, spec.mine.spaces) = (known.surrogates, known.spaces);
     let mut devices = devices.to_vec();
     // A GPU first, because it decides which library this process loads; a CPU can use any.
