@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod brier;
 mod messages;
 mod ours;
 mod tables;

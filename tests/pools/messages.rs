@@ -167,7 +167,8 @@ fn parquet_that_does_not_say_enough() {
         dir.path(),
         &PoolOptions { categories: Some(set("imagenet-r")), ..none() },
         "POOL/x.parquet: its labels go up to 500, but imagenet-r has 200 categories: it is a list of another length; \
-         labels without names are places in the set: give --categories imagenet-1k if they are ImageNet's class indices",
+         labels without names are places in the set: give --categories imagenet-1k if they are ImageNet's class \
+         indices",
     );
     check(
         dir.path(),
@@ -261,7 +262,7 @@ fn a_run_that_has_no_images_yet() {
     check(
         &hardset.path("run"),
         &none(),
-        "POOL: the images of the run are not all made: 1 of its 3 shards have images; make them first: hardset generate \
-         POOL",
+        "POOL: the images of the run are not all made: 1 of its 3 shards have images; make them first: hardset \
+         generate POOL",
     );
 }
