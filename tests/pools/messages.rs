@@ -73,7 +73,7 @@ fn trees_that_are_not_told_apart() {
     check_tree(
         &["a.png", "b.png"],
         "POOL: its images are in the folder itself, not in folders that name their classes; give a folder with a \
-         folder for each class",
+         folder for each class, or files with WordNet ids in their names",
     );
     check_tree(
         &["imagenet-a/n01440764/a.png"],
