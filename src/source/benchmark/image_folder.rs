@@ -1,6 +1,6 @@
 //! A folder for each class, as torchvision's `ImageFolder` reads them: ImageNet-A, -R, -Sketch and ImageNet's own
-//! validation images by WordNet id, ImageNet-V2 by class index, and other trees by category. Also a folder of files with
-//! WordNet ids in their names.
+//! validation images by WordNet id, ImageNet-V2 by class index, and other trees by category. Also a folder of files
+//! with WordNet ids in their names.
 
 use super::error::BenchmarkError;
 use super::names::ImagenetNames;
