@@ -115,8 +115,11 @@ fn imagenet_d_is_evaluated_as_by_its_authors_image_for_image() {
             let at = paths.iter().position(|found| found == path).expect("each image has a row");
             let number = |place: usize| wanted[place].as_i64().expect("a number");
             let rank = columns.true_rank[at];
-            let found =
-                [i64::from(columns.any.top1_id[at]), i64::from(columns.any.correct[at]), i64::from((1..=5).contains(&rank))];
+            let found = [
+                i64::from(columns.any.top1_id[at]),
+                i64::from(columns.any.correct[at]),
+                i64::from((1..=5).contains(&rank)),
+            ];
             assert_eq!(found, [number(0), number(1), number(2)], "{model}: {path}");
         }
     }
@@ -126,7 +129,8 @@ fn imagenet_d_is_evaluated_as_by_its_authors_image_for_image() {
         let value = |metric: &str| figures[&(model.to_owned(), "any-of-ids".to_owned(), metric.to_owned())];
         assert_eq!(value("drop"), Some(0.0));
         assert_eq!(value("effective_robustness"), None, "there is no line for these images");
-        let (before, after) = (value("clean_nll").expect("a value"), value("clean_nll_at_temperature").expect("a value"));
+        let (before, after) =
+            (value("clean_nll").expect("a value"), value("clean_nll_at_temperature").expect("a value"));
         assert!(after <= before + 1e-12, "{model}: {before} to {after}");
     }
 }

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::unfinished::remove_abandoned;
 use super::{Lock, RunDir, StoreError, hash_file, seal, write_whole};
 use crate::domain::{EvaluationRecord, FormatVersion, PoolRole};
 
@@ -41,7 +42,22 @@ impl EvaluationDir {
         if let Some(found) = self.foreign() {
             return Err(StoreError::NotOurs { path: self.0.display().to_string(), found });
         }
-        Lock::take_new(&self.0)
+        let lock = Lock::take_new(&self.0)?;
+        self.sweep()?;
+        Ok(lock)
+    }
+
+    /// Removes the unfinished files of killed processes; the runs inside sweep themselves.
+    fn sweep(&self) -> Result<(), StoreError> {
+        let mut folders = vec![self.0.clone(), self.0.join("answers"), self.0.join("compare")];
+        for target in fs::read_dir(self.0.join("results")).into_iter().flatten().flatten() {
+            folders.push(target.path());
+            folders.extend([PoolRole::Clean, PoolRole::Ood].map(|role| target.path().join(role.name())));
+        }
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            remove_abandoned(folder)?;
+        }
+        Ok(())
     }
 
     /// A file that is there although there is no evaluation.
