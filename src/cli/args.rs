@@ -82,7 +82,7 @@ pub enum Command {
     Leaderboard(LeaderboardArgs),
     /// Write the report of the current mining, an HTML page
     Report(ReportArgs),
-    /// Show the progress of a run, or the contents of a release
+    /// Show the progress of a run, or the contents of a release or an evaluation
     Status(RunArgs),
     /// Check every file of a run, of a release or of an evaluation
     Verify(RunArgs),
@@ -131,7 +131,7 @@ pub struct PlanArgs {
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// The run directory, or a release
+    /// The run directory, a release, or an evaluation
     pub run: PathBuf,
 }
 

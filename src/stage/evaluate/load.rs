@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::EvaluateError;
-use super::{choices, temperature};
 use super::figures::{Inputs, Scores};
 use super::line::line;
+use super::{choices, temperature};
 use crate::domain::{EvaluationRecord, PoolRecord, PoolRole};
 use crate::store::{EvaluationDir, StoreError};
 use crate::table::{PoolColumns, ResultColumns, results_table};
@@ -29,7 +29,8 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
     Ok(Inputs { record, pool, clean, ood, miners, answers, line, tempered })
 }
 
-fn scores(
+/// The images of a pool, and what the targets made of them.
+pub fn scores(
     dir: &EvaluationDir,
     record: &EvaluationRecord,
     role: PoolRole,

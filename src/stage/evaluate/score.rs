@@ -14,7 +14,7 @@ use crate::pool::{Pool, ScorerWarning};
 use crate::stage::generate::{generate, generate_on};
 use crate::stage::mine::{Scored, score, score_on};
 use crate::stage::plan;
-use crate::stage::prepare::{self, Scorers};
+use crate::stage::prepare::{self, PrepareError, Scorers};
 use crate::store::Check;
 use crate::work::{Context, Part, ShardRecords};
 
@@ -51,14 +51,21 @@ pub fn prepared(
     names.sort();
     spec.mine.targets = names;
     (spec.mine.surrogates, spec.mine.spaces) = (known.surrogates, known.spaces);
+    on_each(ctx, devices, &mut |ctx| prepare::prepare(ctx, &spec))?;
+    Ok(spec)
+}
+
+/// Checks something on each device.
+pub fn on_each(
+    ctx: &Context,
+    devices: &[Device],
+    check: &mut dyn FnMut(&Context) -> Result<(), PrepareError>,
+) -> Result<(), PrepareError> {
     let mut devices = devices.to_vec();
     // A GPU first, because it decides which library this process loads; a CPU can use any.
     devices.sort_by_key(|device| *device == Device::Cpu);
     devices.dedup();
-    for device in devices {
-        prepare::prepare(&Context { device, ..ctx.again() }, &spec)?;
-    }
-    Ok(spec)
+    devices.into_iter().try_for_each(|device| check(&Context { device, ..ctx.again() }))
 }
 
 fn recipe(images: Images) -> Recipe {
@@ -80,6 +87,7 @@ fn recipe(images: Images) -> Recipe {
         mine: MineRecipe { batch: None, select, surrogates: Vec::new(), targets: Vec::new() },
         annotate: AnnotateSpec::default(),
         release: ReleaseSpec::default(),
+        evaluate: None,
     }
 }
 

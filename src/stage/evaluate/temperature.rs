@@ -8,8 +8,8 @@ use super::EvaluateError;
 use super::figures::{Scores, figure};
 use crate::config::space_of;
 use crate::domain::{ClassSpace, EvaluationRecord, Figure, LabelSpace, PoolRole, RunSpec};
-use crate::stats::{ImageLogits, expected_error, nll_at, reliability_bins, rms_all_bins, temperature};
 use crate::stats::{BINS, Temperature};
+use crate::stats::{ImageLogits, expected_error, nll_at, reliability_bins, rms_all_bins, temperature};
 use crate::store::{EvaluationDir, StoreError};
 use crate::table::scores_file;
 
@@ -72,8 +72,7 @@ impl Logits {
     ) -> Result<Self, EvaluateError> {
         let (role, target) = of;
         let (space, scores, at) = shown;
-        let lost: std::collections::HashSet<usize> =
-            scores.targets[at].lost.iter().map(|(place, _)| *place).collect();
+        let lost: std::collections::HashSet<usize> = scores.targets[at].lost.iter().map(|(place, _)| *place).collect();
         let mut places = (0..scores.images.len()).filter(|place| !lost.contains(place));
         let keep_every = scores.images.len().div_ceil(MOST_IMAGES).max(1);
         let run = dir.run(role);
