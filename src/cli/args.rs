@@ -61,7 +61,7 @@ pub enum Format {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Plan, generate, mine and report; continues where an earlier call stopped
+    /// Plan, generate, mine and report, and evaluate where the recipe says so; continues where an earlier call stopped
     Build(BuildArgs),
     /// Make the plan of a pipeline, or show what it would cost (--dry-run)
     Plan(PlanArgs),

@@ -9,8 +9,8 @@ use super::{Ask, EvaluateError, Evaluated, evaluate, pools, score, sources};
 use crate::config::EvaluateRecipe;
 use crate::domain::{BenchmarkSource, Device, GenerateSpec, PoolRole, RunSpec};
 use crate::pool::Pool;
-use crate::source::{OpenedPool, PoolOptions};
-use crate::stage::prepare::{PrepareError, Scorers, ready};
+use crate::source::{OpenedPool, open_pool};
+use crate::stage::prepare::{Scorers, ready};
 use crate::store::{EvaluationDir, beside, numbered};
 use crate::work::Context;
 
@@ -31,8 +31,8 @@ pub fn check_ahead(
     }
     for target in &scorers.surrogates {
         if let Some(voter) = spec.voters().into_iter().find(|voter| target.is_same_model(voter)) {
-            let (target, voter) = (target.name.clone(), voter.name.clone());
-            return Err(PrepareError::TargetVotes { target, voter }.into());
+            let (target, surrogate) = (target.name.clone(), voter.name.clone());
+            return Err(EvaluateError::TargetMined { target, pool: spec.name.clone(), surrogate });
         }
     }
     // Later calls need no library where everything is scored.
@@ -56,7 +56,7 @@ pub fn evaluate_beside(
 ) -> Result<Evaluated, EvaluateError> {
     let ctx = pool.ctx();
     let ask = Ask { targets: section.targets.clone(), clean: section.clean.clone(), ..Ask::of(release) };
-    let opened = pools::open(ctx, release, &PoolOptions::default())?;
+    let opened = open_pool(release, &ask.options)?;
     let sources = sources(&ask, &opened)?;
     let first = beside(ctx.run.path(), &format!("evaluation-{}", pool.spec().mining_hash()));
     let mut places = (1..=MOST).map(|number| numbered(&first, number));
