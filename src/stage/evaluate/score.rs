@@ -7,14 +7,15 @@
 use super::EvaluateError;
 use crate::config::{MineRecipe, Recipe, SurrogateDef};
 use crate::domain::{
-    AnnotateSpec, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec,
-    SelectSpec,
+    AnnotateSpec, BenchmarkLayout, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule,
+    RunSpec, SelectSpec,
 };
 use crate::pool::{Pool, ScorerWarning};
 use crate::stage::generate::{generate, generate_on};
 use crate::stage::mine::{Scored, score, score_on};
 use crate::stage::plan;
 use crate::stage::prepare::{self, PrepareError, Scorers};
+use crate::stats::ScoreWarning;
 use crate::store::Check;
 use crate::work::{Context, Part, ShardRecords};
 
@@ -103,8 +104,14 @@ pub fn scored(pool: &Pool, devices: &[Device], images: &ShardRecords) -> Result<
     let scored = score(pool, &images.records, Check::Hashes, Part::WHOLE)?;
     pool.ctx().run.write_spec(pool.spec())?;
     pool.ctx().run.sweep()?;
+    // A release has images that were chosen against models: few right answers say nothing of a declaration.
+    let is_release =
+        matches!(&pool.spec().generate, GenerateSpec::Benchmark(source) if source.layout == BenchmarkLayout::Release);
     for scored in &scored {
-        for warning in ScorerWarning::of(pool.spec(), &scored.surrogate, &scored.records.records) {
+        let warnings = ScorerWarning::of(pool.spec(), &scored.surrogate, &scored.records.records);
+        let is_expected =
+            |warning: &ScorerWarning| is_release && matches!(warning.warning, ScoreWarning::Chance { .. });
+        for warning in warnings.iter().filter(|warning| !is_expected(warning)) {
             pool.ctx().progress.note(&format!("warning: {warning}"));
         }
     }
