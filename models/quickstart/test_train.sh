@@ -12,7 +12,7 @@ WORK="$scratch/work" sh "$here/train.sh" --scale 0.1 --out "$scratch/out"
 "${PYTHON:-python3}" - "$scratch/work" <<'END'
 import csv, pathlib, sys
 curves = sorted(pathlib.Path(sys.argv[1]).glob("*.csv"))
-assert len(curves) == 10, curves
+assert len(curves) == 12, curves
 for path in curves:
     rows = list(csv.DictReader(open(path)))
     name = "loss" if "loss" in rows[0] else "pixels"
@@ -25,6 +25,7 @@ surrogate() { printf "'%s/out/surrogates/quick-%s.toml'" "$scratch" "$1"; }
 surrogates="[$(surrogate plain), $(surrogate residual), $(surrogate depthwise), $(surrogate attention)]"
 ${1:-cargo run --release --} build pipelines/quickstart.toml --run-dir "$scratch/run" \
     --set generate.model="$scratch/out/quick-diffusion" --set generate.pairs_per_category=4 \
-    --set mine.surrogates="$surrogates" --set mine.targets="[$(surrogate mixer)]"
+    --set mine.surrogates="$surrogates" --set mine.targets="[$(surrogate mixer)]" \
+    --set evaluate.targets="[$(surrogate patches), $(surrogate local)]"
 ${1:-cargo run --release --} verify "$scratch/run"
 echo "trained, loaded, mined: all is well"

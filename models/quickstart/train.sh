@@ -1,6 +1,6 @@
 #!/bin/sh
-# Trains everything again, from pictures that it renders itself: autoencoder, denoiser and text encoder, five classifiers,
-# the judge and a CLIP; writes ./quick-diffusion, ./surrogates, ./judge and ./quick-clip. Needs cargo and Python with requirements.txt.
+# Trains everything again, from pictures that it renders itself: autoencoder, denoiser and text encoder, seven classifiers
+# (two of which only ever are targets), the judge and a CLIP; writes ./quick-diffusion, ./surrogates, ./judge and ./quick-clip. Needs cargo and Python with requirements.txt.
 #   sh train.sh                                  all of it, some hours on 2 cores
 #   sh train.sh --scale 0.1 --out /tmp/out       a tenth of the steps: loss falls, files load, images are poor
 # WORK (default /tmp/quick-work) keeps pictures, checkpoints and curves; a stage that was stopped goes on from there.

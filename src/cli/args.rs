@@ -61,7 +61,7 @@ pub enum Format {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Plan, generate, mine and report; continues where an earlier call stopped
+    /// Plan, generate, mine and report, and evaluate where the recipe says so; continues where an earlier call stopped
     Build(BuildArgs),
     /// Make the plan of a pipeline, or show what it would cost (--dry-run)
     Plan(PlanArgs),
@@ -82,7 +82,7 @@ pub enum Command {
     Leaderboard(LeaderboardArgs),
     /// Write the report of the current mining, an HTML page
     Report(ReportArgs),
-    /// Show the progress of a run, or the contents of a release
+    /// Show the progress of a run, or the contents of a release or an evaluation
     Status(RunArgs),
     /// Check every file of a run, of a release or of an evaluation
     Verify(RunArgs),
@@ -131,7 +131,7 @@ pub struct PlanArgs {
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// The run directory, or a release
+    /// The run directory, a release, or an evaluation
     pub run: PathBuf,
 }
 

@@ -1,21 +1,26 @@
-//! `hardset build`: from a pipeline to the report and the task sheets, in one call.
+//! `hardset build`: from a pipeline to the report and the task sheets, in one call; with a section `[evaluate]` on to the
+//! leaderboard.
 //!
 //! Does no work of its own: every step is a verb of `stage`. Holds always: the same call continues where it stopped,
 //! because every step skips what is done.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::BuildArgs;
 use super::error::Error;
 use super::output::Output;
 use super::session::Session;
-use super::{annotate, mine, report};
+use super::{annotate, evaluate, mine, release, report};
+use crate::config::EvaluateRecipe;
+use crate::domain::RunSpec;
 use crate::pool::Pool;
 use crate::stage::annotate::{AnnotateError, Exported, export_all};
+use crate::stage::evaluate::{check_ahead, evaluate_beside};
+use crate::stage::release::release_beside;
 use crate::stage::report::{report as write_report, want_thumbnails};
 use crate::stage::{generate, mine as mining, plan};
 use crate::store::Check;
-use crate::work::Part;
+use crate::work::{Context, Part};
 
 pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let recipe = Session::recipe(&args.pipeline)?;
@@ -24,9 +29,22 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let _lock = Session::for_making(&ctx)?;
     let spec = plan::plan(&ctx, &recipe)?;
     mine::prepare(session, &dir, &spec)?;
-    generate::generate_on(&ctx, session.devices(), &spec)?;
-    let images = generate::generate(&ctx, &spec, Check::Hashes, Part::WHOLE)?;
-    let pool = Pool::open(&ctx, &spec)?;
+    if let Some(section) = &recipe.evaluate {
+        check_ahead(&ctx, session.devices(), &spec, section)?;
+    }
+    let mut built = mined(session, &ctx, &spec, args)?;
+    if let Some(section) = &recipe.evaluate {
+        go_on(session, &Pool::open(&ctx, &spec)?, section, &mut built)?;
+    }
+    Ok(built)
+}
+
+/// Images, predictions, the mining, the report and the task sheets.
+fn mined(session: &Session, ctx: &Context, spec: &RunSpec, args: &BuildArgs) -> Result<Output, Error> {
+    let dir = ctx.run.path();
+    generate::generate_on(ctx, session.devices(), spec)?;
+    let images = generate::generate(ctx, spec, Check::Hashes, Part::WHOLE)?;
+    let pool = Pool::open(ctx, spec)?;
     mining::score_on(&pool, session.devices(), &images.records)?;
     let mined = mining::mine(&pool, &images, Check::Hashes)?;
     // Sheets before the report: decoding a hard image for people also gives its thumbnail.
@@ -35,8 +53,8 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     // Written also if the sheets cannot be.
     let page = write_report(&pool, args.max_images, &ctx.run.report())?;
     let sheets = sheets?;
-    let mined = mine::output(&dir, &mined);
-    let lines = sheets.iter().map(|exported| annotate::written(exported, &spec));
+    let mined = mine::output(dir, &mined);
+    let lines = sheets.iter().map(|exported| annotate::written(exported, spec));
     let text = [mined.text, report::text(&page)].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
     let json = json!({
         "run": dir.display().to_string(), "mining": mined.json, "report": page.path.display().to_string(),
@@ -45,6 +63,21 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     });
     let left_out: u64 = sheets.iter().map(|exported| exported.left_out).sum();
     Ok(Output { text, json, code: mined.code }.lost(left_out + page.without_image))
+}
+
+/// Releases the hard set and evaluates the recipe's targets on it, both beside the run; adds both to `built`.
+fn go_on(session: &Session, pool: &Pool, section: &EvaluateRecipe, built: &mut Output) -> Result<(), Error> {
+    (built.json["release"], built.json["evaluation"]) = (Value::Null, Value::Null);
+    let Some(released) = release_beside(pool)? else { return Ok(()) };
+    let evaluated = evaluate_beside(pool, session.devices(), section, &released.out)?;
+    let lost = released.unreadable + evaluated.lost;
+    let (released, evaluated) = (release::output(&released), evaluate::output(&evaluated));
+    for (key, part) in [("release", released), ("evaluation", evaluated)] {
+        built.text += &format!("\n{}", part.text);
+        built.json[key] = part.json;
+    }
+    built.code = Output::new("", Value::Null).lost(lost).code.max(built.code);
+    Ok(())
 }
 
 /// The task sheets that the recipe asks for. A pool that cannot fill one is noted, not an error, because a small trial

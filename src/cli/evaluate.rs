@@ -68,7 +68,8 @@ fn ask(args: &EvaluateArgs) -> Result<Ask, ConfigError> {
     })
 }
 
-fn output(evaluated: &Evaluated) -> Output {
+/// The result as text and as JSON.
+pub fn output(evaluated: &Evaluated) -> Output {
     let Evaluated { dir, record, figures, fresh, lost } = evaluated;
     let space = record.label_spaces.first().map(ToString::to_string).unwrap_or_default();
     let rows = board(&figures.figures, record, &space);
@@ -79,18 +80,21 @@ fn output(evaluated: &Evaluated) -> Output {
     for (target, fresh) in record.targets.iter().zip(fresh) {
         lines.push(format!("{}: {fresh} scored in this call", target.name));
     }
-    lines.extend(smallest(&figures.figures, &space));
-    lines.extend(rows.iter().map(line));
     if *lost > 0 {
         lines.push(format!("{lost} image(s) without a prediction count as wrong: see results.json of each target"));
     }
-    lines.push(format!("page: {}", dir.document("index.html").display()));
     let mut fresh_json = Vec::with_capacity(fresh.len());
     for (target, fresh) in record.targets.iter().zip(fresh) {
         fresh_json.push(json!({ "target": target.name, "fresh": fresh }));
     }
+    let (page, csv) = (dir.document("index.html"), dir.document("leaderboard.csv"));
+    lines.push(format!("evaluation: {}", page.display()));
+    lines.push(format!("leaderboard: {}", csv.display()));
+    lines.extend(smallest(&figures.figures, &space));
+    lines.extend(rows.iter().map(line));
     let json = json!({
-        "evaluation": dir.path().display().to_string(), "pool": record.pool, "space": space,
+        "evaluation": dir.path().display().to_string(), "page": page.display().to_string(),
+        "leaderboard_csv": csv.display().to_string(), "pool": record.pool, "space": space,
         "smallest_difference": smallest_value(&figures.figures, &space),
         "leaderboard": rows.iter().map(as_json).collect::<Vec<_>>(),
         "fresh": fresh_json,

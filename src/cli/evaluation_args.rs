@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use crate::domain::{BenchmarkLayout, ImportedScores, LabelSpace};
+use crate::stage::evaluate::GALLERY;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -79,7 +80,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,
     /// Largest number of images in each part of the page's gallery
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = GALLERY)]
     pub max_images: usize,
 }
 

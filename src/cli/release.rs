@@ -27,6 +27,7 @@ pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
     spec.release = Override::release(&spec.release, &args.set, &file)?;
     let to = ReleaseTo {
         out: args.out.clone(),
+        or_numbered: false,
         base: args.base.clone(),
         also: args.also.iter().map(|form| (*form).into()).collect(),
         against: args.against.clone(),
@@ -35,7 +36,12 @@ pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
     if spec != stored {
         store(&ctx, &spec)?;
     }
-    Ok(Output::new(text(&released), as_json(&released)).lost(released.unreadable))
+    Ok(output(&released))
+}
+
+/// The result as text and as JSON.
+pub fn output(released: &Released) -> Output {
+    Output::new(text(released), as_json(released)).lost(released.unreadable)
 }
 
 /// Stores settings that have led to a release. A run that cannot be written to, such as an archive, keeps its own.

@@ -1,6 +1,8 @@
-//! `hardset status`: the progress of a run, or the contents of a release.
+//! `hardset status`: the progress of a run, or the contents of a release or an evaluation.
 //!
 //! Does not read tables: `stage::status` reads records.
+
+use std::path::Path;
 
 use serde_json::json;
 
@@ -9,9 +11,10 @@ use super::error::Error;
 use super::mine::texts;
 use super::output::Output;
 use super::session::Session;
-use crate::domain::ReleaseRecord;
+use crate::domain::{PoolRecord, PoolRole, ReleaseRecord};
+use crate::stage::evaluate::{EvaluationStatus, evaluation_status};
 use crate::stage::status::{Status, status};
-use crate::store::{ReleaseDir, StoreError};
+use crate::store::{EvaluationDir, ReleaseDir, StoreError};
 
 pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     if let Some(release) = ReleaseDir::find(&args.run) {
@@ -21,7 +24,20 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     if ReleaseDir::has_lost_record(&args.run) {
         return Err(StoreError::NotARelease { path: args.run.display().to_string() }.into());
     }
-    let status = status(&session.context(&args.run).run)?;
+    if let Some(evaluation) = EvaluationDir::find(&args.run) {
+        return Ok(of_evaluation(&args.run, &evaluation_status(&evaluation)?));
+    }
+    if EvaluationDir::is_begun(&args.run) {
+        let Output { text, json, code } = of_run(session, EvaluationDir::at(&args.run).run(PoolRole::Pool).path())?;
+        let text = format!("an evaluation that is not done; run the same `hardset evaluate` again\n{text}");
+        let path = args.run.display().to_string();
+        return Ok(Output { text, json: json!({ "evaluation": path, "done": false, "run": json }), code });
+    }
+    of_run(session, &args.run)
+}
+
+fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
+    let status = status(&session.context(run).run)?;
     let mut surrogates = Vec::with_capacity(status.surrogates.len());
     for s in &status.surrogates {
         surrogates.push(json!({
@@ -30,7 +46,7 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
         }));
     }
     let json = json!({
-        "run": args.run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool,
+        "run": run.display().to_string(), "name": status.spec.name, "tool": status.spec.tool,
         "planned": status.planned, "passed_over": status.passed_over, "notes": status.notes,
         "shards": status.shards, "image_shards": status.image_shards,
         "surrogates": surrogates,
@@ -38,6 +54,37 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });
     Ok(Output::new(text(&status), json))
+}
+
+fn of_evaluation(path: &Path, status: &EvaluationStatus) -> Output {
+    let EvaluationStatus { record, scored, page } = status;
+    let pool = &record.pool;
+    let version = pool.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    let mut text = format!("evaluation of {}{version} ({})\n", pool.name, record.tool);
+    text += &format!("images    {} of {} categories\n", pool.images, pool.category_count);
+    for (what, other) in [("clean", &record.clean), ("ood", &record.ood)] {
+        let line = |other: &PoolRecord| format!("{what:<9} {}: {} images\n", other.name, other.images);
+        text += &other.as_ref().map(line).unwrap_or_default();
+    }
+    for (target, scored) in record.targets.iter().zip(scored) {
+        let (name, kind, runtime) = (&target.name, &target.kind, &target.runtime);
+        text += &format!("scored    {scored} of {} images by {name} ({kind}; {runtime})\n", pool.images);
+    }
+    text += &record.answers.iter().map(|name| format!("answers   of {name}\n")).collect::<String>();
+    let spaces: Vec<String> = record.label_spaces.iter().map(ToString::to_string).collect();
+    text += &format!("spaces    {}; the first one orders the leaderboard\n", spaces.join(", "));
+    text += &match page {
+        Some(page) => format!("page      {}", page.display()),
+        None => "page      not there; run the same `hardset evaluate` again".to_owned(),
+    };
+    let targets = record.targets.iter().zip(scored);
+    let targets = targets.map(|(target, scored)| json!({ "target": target, "scored": scored })).collect::<Vec<_>>();
+    let json = json!({
+        "evaluation": path.display().to_string(), "done": true, "tool": record.tool, "pool": pool,
+        "clean": record.clean, "ood": record.ood, "targets": targets, "answers": record.answers, "spaces": spaces,
+        "page": page.as_ref().map(|page| page.display().to_string()),
+    });
+    Output::new(text, json)
 }
 
 fn of_release(record: &ReleaseRecord) -> String {

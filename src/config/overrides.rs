@@ -9,7 +9,8 @@ use toml::{Table, Value};
 use super::ConfigError;
 
 /// Keys whose values are paths. On the command line they are relative to the working directory, not to the recipe.
-const PATH_KEYS: [&str; 3] = ["generate.root", "generate.labels_csv", "annotate.sentinels.known_good"];
+const PATH_KEYS: [&str; 4] =
+    ["generate.root", "generate.labels_csv", "annotate.sentinels.known_good", "evaluate.clean"];
 
 /// One overridden key.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Table;
 
+use super::evaluate::{self, EvaluateRecipe, RawEvaluate};
 use super::generate::{self, RawGenerate};
 use super::{ConfigError, Override, SurrogateDef, annotate, categories, lookup, lookup::TomlFile, release, surrogate};
 use crate::domain::{
@@ -33,6 +34,8 @@ pub struct Recipe {
     pub annotate: AnnotateSpec,
     /// The metadata of its release.
     pub release: ReleaseSpec,
+    /// What a build evaluates on its release.
+    pub evaluate: Option<EvaluateRecipe>,
 }
 
 /// Which models score, and how hard items are selected.
@@ -61,6 +64,7 @@ struct RawRecipe {
     annotate: AnnotateSpec,
     #[serde(default)]
     release: ReleaseSpec,
+    evaluate: Option<RawEvaluate>,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +124,10 @@ fn check(raw: RawRecipe, found: &TomlFile) -> Result<Recipe, ConfigError> {
     let categories = categories::load(&raw.categories, &found.dir, file)?;
     let mine = mine(raw.mine, found)?;
     // Here, because no weights need be there to find it out.
-    mine.surrogates.iter().chain(&mine.targets).try_for_each(|def| def.space(&categories).map(|_| ()))?;
+    let evaluate = raw.evaluate.map(|raw| evaluate::check(raw, found, &mine.surrogates)).transpose()?;
+    let evaluated = evaluate.iter().flat_map(|section| &section.targets);
+    let scorers = mine.surrogates.iter().chain(&mine.targets).chain(evaluated);
+    scorers.into_iter().try_for_each(|def| def.space(&categories).map(|_| ()))?;
     Ok(Recipe {
         name: raw.name,
         seed: raw.seed.unwrap_or(0),
@@ -130,6 +137,7 @@ fn check(raw: RawRecipe, found: &TomlFile) -> Result<Recipe, ConfigError> {
         mine,
         annotate: annotate::check(raw.annotate, &found.dir, file)?,
         release: release::check(raw.release, file)?,
+        evaluate,
     })
 }
 

@@ -133,6 +133,12 @@ impl RunSpec {
         }
         format!("{}.{}", select.label(), key.finish().short())
     }
+
+    /// The last part of [`RunSpec::mining_id`], for names of folders.
+    pub fn mining_hash(&self) -> String {
+        let id = self.mining_id();
+        id.rsplit('.').next().unwrap_or(&id).to_owned()
+    }
 }
 
 impl MineSpec {

@@ -60,6 +60,17 @@ impl EvaluationDir {
         Ok(())
     }
 
+    /// Whether something else than an evaluation lies there.
+    pub fn is_taken(&self) -> bool {
+        self.foreign().is_some()
+    }
+
+    /// Whether an evaluation was begun there that has no record yet.
+    pub fn is_begun(path: &Path) -> bool {
+        Self::find(path).is_none()
+            && RunDir::at(&path.join(RUNS).join(PoolRole::Pool.name())).spec_if_any().is_ok_and(|spec| spec.is_some())
+    }
+
     /// A file that is there although there is no evaluation.
     fn foreign(&self) -> Option<String> {
         if self.0.join(RECORD).is_file() || self.0.join(RUNS).is_dir() {

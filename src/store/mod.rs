@@ -45,7 +45,7 @@ pub use error::StoreError;
 pub use evaluation_dir::{EVALUATION_FORMAT, EvaluationDir, write_if_changed};
 pub use hand_out::HandOut;
 pub use hashing::{hash_file, hash_once};
-pub use inside::is_inside;
+pub use inside::{beside, is_inside, numbered};
 pub use lock::Lock;
 pub use rates::{measured_rates, record_rate};
 pub use record::{FileRecord, NewRecord, RowCounts, ShardRecord};

@@ -148,7 +148,7 @@ def patches():
 
 
 class Local(nn.Module):
-    """A bag of local features: each place sees 17 x 17 px, and the answer is the mean over places (BagNet)."""
+    """A bag of local features: each place sees 9 x 9 px, and the answer is the mean over places (BagNet)."""
 
     def __init__(self):
         super().__init__()

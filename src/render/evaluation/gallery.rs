@@ -24,12 +24,13 @@ pub fn gallery(page: &EvaluationPage) -> Option<Markup> {
     }
     let body = html! {
         @for group in page.gallery.iter().filter(|group| !group.cards.is_empty()) { (self::group(group)) }
-        p.nothing id="no-card" hidden { "None of the images shown parts these two targets; `hardset compare` shows \
-                                         those that do." }
+        p.nothing id="no-card" hidden {
+            "None of the images here parts these two targets; " code { "hardset compare" } " shows those that do."
+        }
         (viewer())
     };
     let note = "Each card gives the true category, and what each target said with its probability. Keys: j and k go to \
-                the next and previous image, Enter opens it.";
+                the next and previous image, Enter opens it, Esc closes it.";
     section("images", "The images", note, body)
 }
 
@@ -68,7 +69,7 @@ fn card(card: &Card) -> Markup {
     let wrong = card.answers.len() - right.len();
     let (first, rest) = card.answers.split_at(ANSWERS.min(card.answers.len()));
     html! {
-        li.card data-right=(right.join(" ")) {
+        li.card data-right=(serde_json::json!(right)) {
             button.open type="button" aria-label={ "Larger view: " (card.category) ", " (card.path) } {
                 (thumbnail(&card.thumbnail_jpeg, &format!("{}: {}", card.category, card.path)))
             }

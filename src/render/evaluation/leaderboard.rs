@@ -64,7 +64,7 @@ fn cells(row: &BoardRow, others: &[usize], begins: bool) -> Markup {
         td.number.(class) { @if let Some(tier) = row.tier { (tier) } @else { span.hidden { "no rank" } (DASH) } }
         th scope="row" title=[(!row.weights_sha256.is_empty()).then_some(&row.weights_sha256)] {
             (name(&row.target))
-            @if row.tier.is_none() { span.apart { " surrogate, mined against" } }
+            @if row.tier.is_none() { span.apart { " surrogate" } }
         }
         td { (charts::strip(these.as_ref(), objects.as_ref())) }
         td.number { (row.accuracy.value.map_or_else(|| DASH.to_owned(), percent)) }
@@ -72,7 +72,7 @@ fn cells(row: &BoardRow, others: &[usize], begins: bool) -> Markup {
         td.number title=[row.objects.as_ref().map(|objects| &objects.method)] { (written(objects.as_ref())) }
         @for &at in others { td.number { (value(OTHERS[at], row.others[at])) } }
         td.number { (count(row.scored)) @if row.scored < row.n { span.of { "of " (count(row.n)) } } }
-        td { (phrase(&row.class_space)) @if let Some(classes) = row.classes { " (" (count(classes)) ")" } }
+        td.classes { (phrase(&row.class_space)) @if let Some(classes) = row.classes { " (" (count(classes)) ")" } }
     }
 }
 

@@ -73,9 +73,17 @@ fn header(page: &EvaluationPage, space: &str) -> Markup {
                 }
             }
             dl.facts {
-                @for (name, value) in facts(page, space) { div { dt { (name) } dd { (text::name(&value)) } } }
+                @for (name, value) in facts(page, space) { div { dt { (name) } (fact(&value)) } }
             }
         }
+    }
+}
+
+/// A fact; of a hash the beginning, and the whole of it in its title.
+fn fact(value: &str) -> Markup {
+    let is_hash = value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    html! {
+        @if is_hash { dd title=(value) { code { (value[..12]) "…" } } } @else { dd { (text::name(value)) } }
     }
 }
 

@@ -24,7 +24,7 @@ pub fn pairs(page: &EvaluationPage, space: &str) -> Option<Markup> {
         "McNemar p#",
         "Clusters p#",
         "Holm p#",
-        "Equivalent within#",
+        "Equivalent within, points#",
     ];
     let is_long = rows.len() > 15;
     let body = html! {
@@ -37,9 +37,12 @@ pub fn pairs(page: &EvaluationPage, space: &str) -> Option<Markup> {
             details id="all-pairs" { summary { "All " (rows.len()) " pairs" } (table(&rows, &titles)) }
         } @else { (table(&rows, &titles)) }
     };
-    let note = "Only the first, only the second: images that one has right and the other wrong. Choose two targets to \
-                see their row and, among the images below, those on which they differ; `hardset compare` shows all.";
-    section("pairs", "Two targets", note, body)
+    let note = html! {
+        "Only the first, only the second: images that one has right and the other wrong. Choose two targets to see their "
+        "row and, among the images below, those on which they differ; " code { "hardset compare" } " shows all."
+    };
+    let body = html! { p.note { (note) } (body) };
+    section("pairs", "Two targets", "", body)
 }
 
 fn chooser(page: &EvaluationPage, field: &str) -> Markup {

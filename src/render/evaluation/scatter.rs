@@ -5,6 +5,7 @@
 
 use maud::{Markup, html};
 
+use super::super::parts::text::phrase;
 use super::board::BoardRow;
 use super::data::EvaluationPage;
 use super::find;
@@ -63,6 +64,7 @@ pub fn clean(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Option<Ma
         note,
         html! {
             (figure(&points, &x, &y, true))
+            (not_drawn(rows, &points, "an accuracy is 0 or 1"))
             @if let Some(refused) = refused { p.note { "No effective robustness: " (refused.method) "." } }
         },
     )
@@ -94,7 +96,11 @@ pub fn surrogates(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Opti
     let x = linear_axis(title, points.iter().map(|point| point.x), coefficient_tick);
     let y = linear_axis("accuracy", points.iter().map(|point| point.y), |value| percent(value).replace(".0", ""));
     let note = "A target that errs as the surrogates do scores low because of the mining, not because of the images.";
-    section("surrogates", "Accuracy and agreement with the surrogates", note, figure(&points, &x, &y, false))
+    let drawn = html! {
+        (figure(&points, &x, &y, false))
+        (not_drawn(rows, &points, "no agreement with the surrogates can be stated"))
+    };
+    section("surrogates", "Accuracy and agreement with the surrogates", note, drawn)
 }
 
 fn coefficient_tick(value: f64) -> String {
@@ -149,7 +155,23 @@ impl Axis {
     }
 }
 
+/// The figure in a box of its own, because its words would be too small to read at the width of a phone.
 fn figure(points: &[Point], x: &Axis, y: &Axis, is_equal_line: bool) -> Markup {
+    html! {
+        div.scroll role="region" aria-label="Figure" tabindex="0" { (drawing(points, x, y, is_equal_line)) }
+    }
+}
+
+/// The targets without a point, and why.
+fn not_drawn(rows: &[BoardRow], points: &[Point], why: &str) -> Markup {
+    let is_drawn = |row: &BoardRow| row.tier.is_none() || points.iter().any(|point| point.name == row.target);
+    let without: Vec<&str> = rows.iter().filter(|row| !is_drawn(row)).map(|row| row.target.as_str()).collect();
+    html! {
+        @if !without.is_empty() { p.note { "Not drawn, because " (why) ": " (phrase(&without.join(", "))) "." } }
+    }
+}
+
+fn drawing(points: &[Point], x: &Axis, y: &Axis, is_equal_line: bool) -> Markup {
     let at_x = |value: f64| LEFT + x.place(value) * (RIGHT - LEFT);
     let at_y = |value: f64| BOTTOM - y.place(value) * (BOTTOM - TOP);
     let (from, to) = (x.low.max(y.low), x.high.min(y.high));

@@ -3,13 +3,14 @@
   "use strict";
   const byId = (id) => document.getElementById(id);
   const cards = [...document.querySelectorAll(".card")].map((box) => ({
-    box, open: box.querySelector(".open"), right: (box.dataset.right ?? "").split(" "),
+    box, open: box.querySelector(".open"), right: JSON.parse(box.dataset.right ?? "[]"),
   }));
   const byBox = new Map(cards.map((card) => [card.box, card]));
   const form = byId("pair-filter"), state = byId("pair-state"), none = byId("no-card"), all = byId("all-pairs");
   const rows = [...document.querySelectorAll("#pair-table tbody tr")];
+  const groups = [...document.querySelectorAll(".group")];
   const viewer = byId("viewer");
-  let current = null;
+  let current = null, viewed = null;
 
   // Two chosen targets: their row, and the images on which they differ.
 
@@ -25,8 +26,9 @@
       if (card.box.hidden === keep) card.box.hidden = !keep;
       shown += keep;
     }
-    if (none) none.hidden = shown > 0;
-    state.textContent = isPair ? `${shown} of ${cards.length} images below part them` : "";
+    for (const group of groups) group.hidden = !group.querySelector(".card:not([hidden])");
+    if (none) none.hidden = shown > 0 || !cards.length;
+    state.textContent = isPair ? `${shown} of ${cards.length} cards below part them` : a && a === b ? "Choose two targets" : "";
   }
 
   if (form) {
@@ -56,7 +58,7 @@
   }
 
   function view(card) {
-    current = card;
+    current = viewed = card;
     if (!viewer) return;
     const copy = card.box.querySelector(".words").cloneNode(true);
     for (const details of copy.querySelectorAll("details")) details.open = true;
@@ -70,7 +72,11 @@
     viewer.scrollTop = 0;
   }
 
-  viewer?.addEventListener("close", () => current?.open.focus({ preventScroll: true }));
+  // Not `current`: before this event the browser gives the focus back to the image that was opened first.
+  viewer?.addEventListener("close", () => {
+    viewed?.open.focus({ preventScroll: true });
+    viewed?.box.scrollIntoView({ block: "nearest" });
+  });
   viewer?.addEventListener("click", (event) => { if (event.target === viewer) viewer.close(); });
 
   document.addEventListener("click", (event) => {

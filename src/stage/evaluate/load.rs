@@ -33,7 +33,8 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
     Ok(Inputs { record, pool, clean, ood, miners, answers, line, tempered })
 }
 
-fn scores(
+/// The images of a pool, and what the targets made of them.
+pub fn scores(
     dir: &EvaluationDir,
     record: &EvaluationRecord,
     role: PoolRole,

@@ -4,6 +4,7 @@
 //! written into the pool. Holds always: everything after the tables of results is made from `evaluation.toml` and these
 //! tables alone, so that `verify` can make it again; targets of earlier calls stay, and a further one costs itself.
 
+mod beside;
 mod choices;
 mod documents;
 mod error;
@@ -16,6 +17,7 @@ mod pools;
 mod record;
 mod results;
 mod score;
+mod status;
 mod temperature;
 
 use std::path::{Path, PathBuf};
@@ -28,15 +30,20 @@ use crate::store::{EvaluationDir, is_inside, write_if_changed};
 use crate::table::{PoolColumns, results_table};
 use crate::work::{Context, ShardRecords};
 
+pub use beside::{check_ahead, evaluate_beside};
 pub use documents::{Documents, SCHEMA, documents, from_hexadecimal};
 pub use error::EvaluateError;
 pub use figures::{Figures, Inputs, Tested, columns_of, figures, tested};
 pub use load::load;
 pub use names::Names;
 pub use page::pictures;
+pub use status::{EvaluationStatus, evaluation_status};
 
 /// The margin of equivalence unless another is asked for: two points.
 pub const MARGIN: f64 = 0.02;
+
+/// Images in each part of the page's gallery, unless another number is asked for.
+pub const GALLERY: usize = 60;
 
 /// What is to be evaluated, and how.
 pub struct Ask {
@@ -70,6 +77,29 @@ pub struct Ask {
     pub seed: u64,
     /// Images in the page's gallery, at most.
     pub max_images: usize,
+}
+
+impl Ask {
+    /// What is asked without any option.
+    pub fn of(pool: &Path) -> Self {
+        Self {
+            pool: pool.to_owned(),
+            clean: None,
+            ood: None,
+            options: PoolOptions::default(),
+            targets: Vec::new(),
+            answers: Vec::new(),
+            label_spaces: Vec::new(),
+            margin: None,
+            baseline: None,
+            fit: None,
+            fit_columns: None,
+            shift: None,
+            keep_logits: false,
+            seed: 0,
+            max_images: GALLERY,
+        }
+    }
 }
 
 /// The result of an evaluation.
@@ -204,6 +234,18 @@ pub fn tables_of_run(
     results::tables(pool, dir, role, &mut keep).map(|_| ())
 }
 
+/// The pools that are asked for.
+fn sources(ask: &Ask, opened: &OpenedPool) -> Result<Vec<(PoolRole, BenchmarkSource)>, EvaluateError> {
+    let mut sources = vec![(PoolRole::Pool, opened.source.clone())];
+    if let Some(clean) = &ask.clean {
+        sources.push((PoolRole::Clean, pools::twin(clean, opened)?));
+    }
+    if let Some(ood) = &ask.ood {
+        sources.push((PoolRole::Ood, pools::unlabelled(ood, &ask.options)?));
+    }
+    Ok(sources)
+}
+
 /// Plans and pins all pools, and finds the targets.
 fn sides<'a>(
     ctx: &Context<'a>,
@@ -212,16 +254,12 @@ fn sides<'a>(
     opened: &OpenedPool,
     dir: &EvaluationDir,
 ) -> Result<Vec<Side<'a>>, EvaluateError> {
-    let mut sources = vec![(PoolRole::Pool, opened.source.clone())];
-    let clean = ask.clean.as_ref().map(|clean| pools::twin(clean, opened)).transpose()?;
-    let ood = ask.ood.as_ref().map(|ood| pools::unlabelled(ood, &ask.options)).transpose()?;
-    for (role, given) in [(PoolRole::Clean, clean), (PoolRole::Ood, ood)] {
+    let mut sources = sources(ask, opened)?;
+    for role in [PoolRole::Clean, PoolRole::Ood] {
         // What an earlier call has scored stays, and further targets score it too.
-        let source = match given {
-            Some(source) => Some(source),
-            None => stored_source(dir, role)?,
-        };
-        sources.extend(source.map(|source| (role, source)));
+        if !sources.iter().any(|(given, _)| *given == role) {
+            sources.extend(stored_source(dir, role)?.map(|source| (role, source)));
+        }
     }
     let mut sides = Vec::with_capacity(sources.len());
     for (role, source) in sources {

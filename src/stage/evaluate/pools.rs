@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
 use crate::domain::{
-    BenchmarkLayout, BenchmarkSource, Cell, ColumnFacts, ColumnKind, ItemId, LabelSpace, MinerRecord, MinerRow, RunSpec,
+    BenchmarkLayout, BenchmarkSource, CategorySet, Cell, ColumnFacts, ColumnKind, ItemId, LabelSpace, MinerRecord,
+    MinerRow, RunSpec,
 };
 use crate::pool::Pool;
 use crate::source::{OpenedPool, PoolOptions, open_pool, release_columns};
@@ -25,9 +26,14 @@ pub fn open(ctx: &Context, path: &Path, options: &PoolOptions) -> Result<OpenedP
 
 /// The clean twin of a pool: the same categories, whatever set its own layout would have.
 pub fn twin(path: &Path, of: &OpenedPool) -> Result<BenchmarkSource, EvaluateError> {
+    twin_of(path, &of.categories)
+}
+
+/// The clean twin of a pool of these categories.
+pub fn twin_of(path: &Path, of: &CategorySet) -> Result<BenchmarkSource, EvaluateError> {
     // A release and a run have categories of their own; images of others are left out when they are listed.
     let has_own = ReleaseDir::find(path).is_some() || RunDir::at(path).spec_if_any()?.is_some();
-    let categories = (!has_own).then(|| of.categories.clone());
+    let categories = (!has_own).then(|| of.clone());
     Ok(open_pool(path, &PoolOptions { categories, ..PoolOptions::default() })?.source)
 }
 

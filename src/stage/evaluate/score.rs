@@ -7,14 +7,15 @@
 use super::EvaluateError;
 use crate::config::{MineRecipe, Recipe, SurrogateDef};
 use crate::domain::{
-    AnnotateSpec, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule, RunSpec,
-    SelectSpec,
+    AnnotateSpec, BenchmarkLayout, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule,
+    RunSpec, SelectSpec,
 };
 use crate::pool::{Pool, ScorerWarning};
 use crate::stage::generate::{generate, generate_on};
 use crate::stage::mine::{Scored, score, score_on};
 use crate::stage::plan;
-use crate::stage::prepare::{self, Scorers};
+use crate::stage::prepare::{self, PrepareError, Scorers};
+use crate::stats::ScoreWarning;
 use crate::store::Check;
 use crate::work::{Context, Part, ShardRecords};
 
@@ -54,14 +55,21 @@ pub fn prepared(
     known.surrogates.sort_by(|a, b| a.name.cmp(&b.name));
     known.spaces.sort_by(|a, b| a.name.cmp(&b.name));
     (spec.mine.surrogates, spec.mine.spaces) = (known.surrogates, known.spaces);
+    on_each(ctx, devices, &mut |ctx| prepare::prepare(ctx, &spec))?;
+    Ok(spec)
+}
+
+/// Checks something on each device.
+pub fn on_each(
+    ctx: &Context,
+    devices: &[Device],
+    check: &mut dyn FnMut(&Context) -> Result<(), PrepareError>,
+) -> Result<(), PrepareError> {
     let mut devices = devices.to_vec();
     // A GPU first, because it decides which library this process loads; a CPU can use any.
     devices.sort_by_key(|device| *device == Device::Cpu);
     devices.dedup();
-    for device in devices {
-        prepare::prepare(&Context { device, ..ctx.again() }, &spec)?;
-    }
-    Ok(spec)
+    devices.into_iter().try_for_each(|device| check(&Context { device, ..ctx.again() }))
 }
 
 fn recipe(images: Images) -> Recipe {
@@ -83,6 +91,7 @@ fn recipe(images: Images) -> Recipe {
         mine: MineRecipe { batch: None, select, surrogates: Vec::new(), targets: Vec::new() },
         annotate: AnnotateSpec::default(),
         release: ReleaseSpec::default(),
+        evaluate: None,
     }
 }
 
@@ -98,8 +107,14 @@ pub fn scored(pool: &Pool, devices: &[Device], images: &ShardRecords) -> Result<
     let scored = score(pool, &images.records, Check::Hashes, Part::WHOLE)?;
     pool.ctx().run.write_spec(pool.spec())?;
     pool.ctx().run.sweep()?;
+    // A release has images that were chosen against models: few right answers say nothing of a declaration.
+    let is_release =
+        matches!(&pool.spec().generate, GenerateSpec::Benchmark(source) if source.layout == BenchmarkLayout::Release);
     for scored in &scored {
-        for warning in ScorerWarning::of(pool.spec(), &scored.surrogate, &scored.records.records) {
+        let warnings = ScorerWarning::of(pool.spec(), &scored.surrogate, &scored.records.records);
+        let is_expected =
+            |warning: &ScorerWarning| is_release && matches!(warning.warning, ScoreWarning::Chance { .. });
+        for warning in warnings.iter().filter(|warning| !is_expected(warning)) {
             pool.ctx().progress.note(&format!("warning: {warning}"));
         }
     }

@@ -6,6 +6,7 @@
 //! process has written are used by the next call, because writing them takes long.
 
 mod base;
+mod beside;
 mod choose;
 mod columns;
 mod data;
@@ -29,8 +30,11 @@ use crate::domain::{BaseRecord, DataFileRecord, ItemId, Key, ReleaseForm, Releas
 use crate::pool::Pool;
 use crate::render::release::{Changes, NearRow, class_names, read_sums};
 use crate::source::source;
-use crate::store::{Draft, RELEASE_FORMAT, ReleaseDir, ReleasePlace, hash_file, is_inside, spec_text};
+use crate::store::{
+    Draft, RELEASE_FORMAT, ReleaseDir, ReleasePlace, StoreError, hash_file, is_inside, numbered, spec_text,
+};
 use crate::work::Context;
+pub use beside::release_beside;
 pub(super) use choose::Reason;
 pub use columns::release_columns;
 pub use error::ReleaseError;
@@ -49,10 +53,15 @@ use inspect::inspect;
 use near::without_duplicates;
 use others::Others;
 
+/// The highest number that a folder's name gets.
+const MOST_NUMBER: usize = 1000;
+
 /// What the command line asks of a release.
 pub struct ReleaseTo {
     /// Its folder, which is new or empty.
     pub out: PathBuf,
+    /// Whether, where something else has that name, `<out>-2` is taken, or the next number that is free.
+    pub or_numbered: bool,
     /// An older release.
     pub base: Option<PathBuf>,
     /// Other forms to write beside the data files.
@@ -109,16 +118,14 @@ pub fn release(pool: &Pool, to: &ReleaseTo) -> Result<Released, ReleaseError> {
         since,
     };
     let key = work.key()?;
-    let (done, was_there) = match Draft::open(&to.out, key)? {
-        ReleasePlace::Done(done) => {
-            check_whole(pool.ctx(), &done)?;
-            (done, true)
-        }
+    let (out, place) = place(pool.ctx(), to, key)?;
+    let (done, was_there) = match place {
+        ReleasePlace::Done(done) => (done, true),
         ReleasePlace::Draft(draft) => (work.fill(draft, key)?, false),
     };
     let reasons = facts::excluded(&left_out);
     Ok(Released {
-        out: to.out.clone(),
+        out,
         record: done.record()?,
         left_out: facts::in_words(&reasons),
         unreadable: reasons.get(&Reason::Unreadable).copied().unwrap_or(0),
@@ -136,8 +143,36 @@ fn check(pool: &Pool, to: &ReleaseTo) -> Result<(), ReleaseError> {
             return Err(ReleaseError::Inside { out, folder });
         }
     }
-    Draft::check(&to.out)?;
+    if !to.or_numbered {
+        Draft::check(&to.out)?;
+    }
     others::check(&to.against)
+}
+
+/// The place of the release with this key: the same one, which is whole, or a draft.
+fn place(ctx: &Context, to: &ReleaseTo, key: Sha256) -> Result<(PathBuf, ReleasePlace), ReleaseError> {
+    let mut number = 1;
+    loop {
+        let out = numbered(&to.out, number);
+        let place = Draft::open(&out, key).map_err(ReleaseError::from).and_then(|place| {
+            if let ReleasePlace::Done(done) = &place {
+                check_whole(ctx, done)?;
+            }
+            Ok(place)
+        });
+        let is_other = |error: &StoreError| {
+            matches!(error, StoreError::Taken { .. } | StoreError::Damaged { .. } | StoreError::Format { .. })
+        };
+        match place {
+            Err(ReleaseError::Store(error)) if to.or_numbered && number < MOST_NUMBER && is_other(&error) => {
+                if !matches!(error, StoreError::Taken { .. }) {
+                    ctx.progress.note(&format!("left alone, the release gets another name: {error}"));
+                }
+                number += 1;
+            }
+            place => return Ok((out, place?)),
+        }
+    }
 }
 
 fn nothing(pool: &Pool, left_out: &[LeftOut]) -> ReleaseError {
