@@ -219,7 +219,7 @@ fn damage_is_found_and_healed() {
 fn bad_input_gets_one_message() {
     let hardset = with_release();
     hardset.line("evaluate release --targets nobody.toml --out e -q").refused(2, &["nobody.toml"]);
-    hardset.line("evaluate nowhere --targets t-good.toml --out e -q").expect(2).err(&["nowhere"]);
+    hardset.line("evaluate nowhere --targets t-good.toml --out e -q").expect(4).err(&["nowhere"]);
     hardset.line("evaluate release --targets fake-a --out e -q").refused(2, &["`fake-a` cannot be a target", "mined"]);
     hardset.write("other-name.toml", fs::read_to_string("surrogates/fake-b.toml").expect("it is there"));
     hardset
@@ -238,7 +238,7 @@ fn another_pool_in_the_same_folder_is_refused() {
     let hardset = with_release();
     evaluate(&hardset, "").ok();
     hardset.line("mine run --rule all -q").ok();
-    hardset.line("release run --out release2 -q --set version=2.0.0").ok();
+    hardset.line("release run --out release2 -q --set release.version=2.0.0").ok();
     let run = hardset.line("evaluate release2 --targets t-good.toml --out eval -q");
     run.refused(2, &["eval", "another pool"]);
 }
@@ -260,11 +260,106 @@ fn status_says_what_an_evaluation_has() {
     fs::remove_file(hardset.path("eval/index.html")).expect("it is there");
     hardset.line("status eval").ok().out(&["page      not there", "hardset evaluate"]);
     fs::remove_file(hardset.path("eval/results/t-bad/00000.parquet")).expect("it is there");
-    hardset.line("status eval").refused(2, &["t-bad/00000.parquet", "0 rows"]);
+    hardset.line("status eval").refused(2, &["t-bad/00000.parquet"]);
     // Stopped before its record was written: the run inside says how far it came.
     fs::remove_file(hardset.path("eval/evaluation.toml")).expect("it is there");
     let json = hardset.line("status eval --format json").ok().json();
     assert_eq!((&json["done"], &json["run"]["planned"]), (&false.into(), &images.into()));
     hardset.line("status eval").ok().out(&["not done", "images by t-good"]);
     hardset.line("status release").ok().out(&["UNVERIFIED"]);
+}
+
+/// Ten standard models on a line, and one that is not standard.
+const STANDARD: &str = "model,type,clean,shift\nm0,standard,50,20\nm1,standard,54,23\nm2,standard,58,26\n\
+    m3,standard,62,30\nm4,standard,66,34\nm5,standard,70,38\nm6,standard,74,43\nm7,standard,78,48\n\
+    m8,standard,82,55\nm9,standard,86,62\nbig,more_data,90,85\n";
+
+#[test]
+fn robustness_needs_a_clean_twin_and_a_line_of_enough_models() {
+    let hardset = with_release();
+    hardset.write("standard.csv", STANDARD);
+    evaluate(&hardset, "--clean run --fit standard.csv --baseline t-twin").ok();
+    let value = |metric: &str| figure(&hardset, "eval", "t-good", "any-of-ids", metric);
+    let (clean, drop) = (value("clean_accuracy").expect("a value"), value("drop").expect("a value"));
+    assert!((clean - drop - value("accuracy").expect("a value")).abs() < 1e-12);
+    assert!(value("effective_robustness").is_some());
+    assert_eq!(figure(&hardset, "eval", "t-twin", "any-of-ids", "relative_robustness"), Some(0.0));
+    hardset.line("verify eval -q").ok();
+    // A further target is scored on the clean twin of the earlier call too.
+    hardset.write("t-new.toml", "fake = { seed = 21, accuracy = 0.5 }\n");
+    hardset.line("evaluate release --targets t-new.toml --out eval -q").ok();
+    assert!(figure(&hardset, "eval", "t-new", "any-of-ids", "effective_robustness").is_some());
+    // Nine models are no line.
+    hardset.write("few.csv", STANDARD.replace("m9,standard", "m9,more_data"));
+    evaluate(&hardset, "--clean run --fit few.csv").ok();
+    assert_eq!(value("effective_robustness"), None);
+    hardset.write("bad.csv", STANDARD.replace("54", "154"));
+    evaluate(&hardset, "--clean run --fit bad.csv").refused(2, &["bad.csv, line 3"]);
+}
+
+/// A picture of its own for each number.
+fn picture(number: u8) -> Vec<u8> {
+    let pixels: Vec<u8> = (0..64).flat_map(|at| [0, number, at]).collect();
+    let picture = hardset::imaging::RgbImage::new(8, 8, pixels).expect("it has its size");
+    hardset::imaging::encode_png(&picture, &[]).expect("it can be encoded")
+}
+
+#[test]
+fn corruption_errors_need_a_baseline_on_the_same_pixels() {
+    let hardset = with_release();
+    let mut number = 0;
+    for corruption in ["fog", "snow"] {
+        for severity in 1..=5 {
+            for image in 0..4 {
+                number += 1;
+                // The fake classifiers take every such picture for a tench.
+                hardset.write(&format!("c/{corruption}/{severity}/n01440764/{image}.png"), picture(number));
+            }
+        }
+    }
+    let call = |rest: &str| hardset.line(&format!("evaluate c --targets {TARGETS} --out eval -q {rest}"));
+    call("").ok();
+    let value = |target: &str, metric: &str| figure(&hardset, "eval", target, "any-of-ids", metric);
+    let mean = value("t-bad", "mean_corruption_error_unnormalised").expect("a value");
+    let accuracy = value("t-bad", "accuracy").expect("a value");
+    assert!((mean + accuracy - 1.0).abs() < 1e-12, "as many images of each severity");
+    assert_eq!(value("t-bad", "mce"), None, "without a baseline there is none");
+    call("--baseline t-bad").ok();
+    assert_eq!(value("t-bad", "mce"), Some(1.0), "it is its own baseline");
+    assert!(value("t-good", "mce").expect("a value") < 1.0);
+}
+
+#[test]
+fn answers_in_words_are_scored_by_both_rules() {
+    let hardset = with_release();
+    evaluate(&hardset, "").ok();
+    let questions = fs::read_to_string(hardset.path("eval/questions.csv")).expect("it is there");
+    let mut answers = "path;answer\n".to_owned();
+    for (row, line) in csv::Reader::from_reader(questions.as_bytes()).records().enumerate() {
+        let line = line.expect("a row");
+        let (path, truth, other) = (&line[0], &line[1], &line[2]);
+        assert_ne!(truth, other);
+        let answer = match row % 4 {
+            0 => format!("It is a {truth}."),
+            1 => format!("{other}s"),
+            2 => format!("a {truth} or a {other}"),
+            _ => "no idea".to_owned(),
+        };
+        answers += &format!("{path};{answer}\n");
+    }
+    hardset.write("chat.csv", &answers);
+    evaluate(&hardset, "--answers chat=chat.csv").ok();
+    let value = |metric: &str| figure(&hardset, "eval", "chat", "two-choice", metric);
+    let right = value("accuracy").expect("a value");
+    assert!((0.2..0.3).contains(&right), "{right}");
+    assert!((value("accuracy_at_most").expect("a value") - right - 0.5).abs() < 0.02);
+    assert!(value("first_choice").is_some() && value("accuracy_official").is_some());
+    hardset.line("verify eval -q").ok();
+    let twice = answers.lines().last().map(|line| format!("{answers}{line}\n")).expect("a line");
+    hardset.write("twice.csv", twice);
+    evaluate(&hardset, "--answers chat=twice.csv").refused(2, &["twice.csv", "answered in line"]);
+    hardset.write("columns.csv", "image;text\na;b\n");
+    evaluate(&hardset, "--answers chat=columns.csv").refused(2, &["columns `path` and `answer`"]);
+    hardset.write("other.csv", "path,answer\nx.png,mug\n");
+    evaluate(&hardset, "--answers chat=other.csv").refused(2, &["none of its paths"]);
 }

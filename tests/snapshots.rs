@@ -18,7 +18,7 @@ use common::{Hardset, copy, fake_recipe, reseal, sha256};
 use hardset::store::Lock;
 
 /// Every sub-command, each with its own help.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "",
     "build",
     "plan",
@@ -28,6 +28,9 @@ const COMMANDS: [&str; 17] = [
     "annotate export",
     "annotate serve",
     "annotate collect",
+    "evaluate",
+    "compare",
+    "leaderboard",
     "release",
     "report",
     "status",

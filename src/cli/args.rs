@@ -75,7 +75,7 @@ pub enum Command {
     /// Write the benchmark as a folder to publish: the accepted images, or the hard set if nobody was asked
     Release(ReleaseArgs),
     /// Score models on a release, a run or a published benchmark, with intervals, tests and tiers
-    Evaluate(EvaluateArgs),
+    Evaluate(Box<EvaluateArgs>),
     /// Show where two targets of an evaluation differ, image by image
     Compare(CompareArgs),
     /// Join the results of several people on one pool
@@ -155,7 +155,7 @@ pub struct MineArgs {
     #[arg(long)]
     pub rule: Option<Rule>,
     /// Classes among which a prediction is taken: any-of-ids or masked [default: as last time]
-    #[arg(long, value_parser = label_space, value_name = "SPACE")]
+    #[arg(long, value_name = "SPACE")]
     pub label_space: Option<LabelSpace>,
     /// A wrong surrogate fails only if its probability for the true category is at most this, 0 to 1
     #[arg(long, value_name = "P")]
@@ -366,14 +366,6 @@ pub struct InspectArgs {
 pub struct FetchArgs {
     /// Ids of files or models in data-manifest.toml [default: all files that can be fetched, no models]
     pub ids: Vec<String>,
-}
-
-pub(super) fn label_space(text: &str) -> Result<LabelSpace, String> {
-    match text {
-        "any-of-ids" => Ok(LabelSpace::AnyOfIds),
-        "masked" => Ok(LabelSpace::Masked),
-        _ => Err("write any-of-ids or masked".to_owned()),
-    }
 }
 
 fn precision(text: &str) -> Result<Precision, String> {

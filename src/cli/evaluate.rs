@@ -1,7 +1,7 @@
 //! `hardset evaluate`: targets on a pool of images.
 //!
-//! Does not score or compute: `stage::evaluate` does. Holds always: the printed order is that of tiers, and every number
-//! has its denominator and interval.
+//! Does not score or compute: `stage::evaluate` does. Holds always: the printed order is that of tiers, and every
+//! number has its denominator and interval.
 
 use std::path::Path;
 
@@ -88,13 +88,16 @@ pub fn output(evaluated: &Evaluated) -> Output {
     lines.push(format!("leaderboard: {}", csv.display()));
     lines.extend(smallest(&figures.figures, &space));
     lines.extend(rows.iter().map(line));
+    let mut fresh_json = Vec::with_capacity(fresh.len());
+    for (target, fresh) in record.targets.iter().zip(fresh) {
+        fresh_json.push(json!({ "target": target.name, "fresh": fresh }));
+    }
     let json = json!({
         "evaluation": dir.path().display().to_string(), "page": page.display().to_string(),
         "leaderboard_csv": csv.display().to_string(), "pool": record.pool, "space": space,
         "smallest_difference": smallest_value(&figures.figures, &space),
         "leaderboard": rows.iter().map(as_json).collect::<Vec<_>>(),
-        "fresh": record.targets.iter().zip(fresh).map(|(target, fresh)| json!({ "target": target.name, "fresh": fresh }))
-            .collect::<Vec<_>>(),
+        "fresh": fresh_json,
         "lost": lost,
     });
     Output::new(lines.join("\n").replace('\u{a0}', " "), json).lost(*lost)

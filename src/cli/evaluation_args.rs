@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::args::label_space;
 use crate::domain::{BenchmarkLayout, ImportedScores, LabelSpace};
 use crate::stage::evaluate::GALLERY;
 
@@ -50,7 +49,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub prepared_px: Option<u32>,
     /// Classes among which a prediction is taken: any-of-ids, masked, or both; the first one orders the leaderboard
-    #[arg(long, value_delimiter = ',', value_parser = label_space, value_name = "SPACE,…")]
+    #[arg(long, value_delimiter = ',', value_name = "SPACE,…")]
     pub label_space: Vec<LabelSpace>,
     /// Images of the same categories as models know them (a pool), for the drop and the robustness
     #[arg(long, value_name = "POOL")]
@@ -135,7 +134,7 @@ pub struct CompareArgs {
     /// Another target
     pub b: String,
     /// The label space [default: the one that orders the leaderboard]
-    #[arg(long, value_parser = label_space, value_name = "SPACE")]
+    #[arg(long, value_name = "SPACE")]
     pub label_space: Option<LabelSpace>,
     /// Both are equivalent if their accuracies differ by less than this: 2% or 0.02 [default: that of the evaluation]
     #[arg(long, value_name = "SHARE", value_parser = margin)]

@@ -24,7 +24,7 @@ pub struct BenchmarkSource {
     /// The folder of photographs of a run that has such; its images lie below it and not below `root`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub photographs: Option<PathBuf>,
-    /// What the folders of [`BenchmarkLayout::ImageFolder`] are named by; `None` for other layouts.
+    /// What names the classes of [`BenchmarkLayout::ImageFolder`]; `None` for other layouts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folders: Option<FolderNames>,
     /// The columns of [`BenchmarkLayout::Parquet`]; `None` for other layouts.
@@ -69,24 +69,16 @@ pub enum BenchmarkLayout {
     ImagenetC,
     /// ObjectNet: folders of its 313 names, of which 113 have classes of ImageNet; a border of two pixels.
     Objectnet,
-    /// One folder for each class, named by [`FolderNames`].
+    /// One folder for each class, or files that name it: [`FolderNames`].
     ImageFolder,
     /// Any folder of images, of none of the categories; never detected.
     Unlabelled,
 }
 
 impl BenchmarkLayout {
-    /// All layouts.
-    pub const ALL: [Self; 8] = [
-        Self::Release,
-        Self::Run,
-        Self::Parquet,
-        Self::ImagenetD,
-        Self::ImagenetC,
-        Self::Objectnet,
-        Self::ImageFolder,
-        Self::Unlabelled,
-    ];
+    /// The layouts that people can name: all that have labels.
+    pub const ALL: [Self; 7] =
+        [Self::Release, Self::Run, Self::Parquet, Self::ImagenetD, Self::ImagenetC, Self::Objectnet, Self::ImageFolder];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -134,14 +126,16 @@ impl FromStr for BenchmarkLayout {
     }
 }
 
-/// What the folder of a class is named by.
+/// What names the class of an image in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FolderNames {
-    /// Its WordNet id, or the id or name of a category.
+    /// The folder: a WordNet id, or the id or name of a category.
     Label,
-    /// Its index in ImageNet-1k, 0 to 999, with or without zeros before it.
+    /// The folder: an index of ImageNet-1k, 0 to 999, with or without zeros before it.
     ClassIndex,
+    /// The one WordNet id in the file's name.
+    WordnetId,
 }
 
 /// Where images and labels are in Parquet files.

@@ -3,6 +3,8 @@
 //! Does not compute anything: `stats` does. Holds always: a figure says its target, label space, group, denominator and
 //! the method of its interval, because a score without them cannot be compared with another.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FormatVersion, ItemId, LabelSpace, Prediction, Sha256};
@@ -40,6 +42,9 @@ pub struct EvaluationRecord {
     /// Names of those who answered questions with two choices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<String>,
+    /// Hashes of the tables that figures are made of, by path.
+    #[serde(default)]
+    pub tables: BTreeMap<String, Sha256>,
     /// The targets, by name.
     #[serde(default)]
     pub targets: Vec<TargetRecord>,
@@ -344,7 +349,7 @@ pub struct TargetResults {
     /// Its figures.
     pub metrics: Vec<Metric>,
     /// By label space, right (1) or wrong (0) on each image in the pool's order, as hexadecimal digits of four images.
-    pub right: std::collections::BTreeMap<String, String>,
+    pub right: BTreeMap<String, String>,
 }
 
 /// An image without a prediction.

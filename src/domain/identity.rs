@@ -68,6 +68,7 @@ fn benchmark(source: &BenchmarkSource) -> Sha256 {
     let folders = folders.map(|folders| match folders {
         FolderNames::Label => "label",
         FolderNames::ClassIndex => "class-index",
+        FolderNames::WordnetId => "wordnet-id",
     });
     Key::new("benchmark", 1)
         .field("layout", layout.name())

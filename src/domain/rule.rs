@@ -111,6 +111,15 @@ impl fmt::Display for LabelSpace {
     }
 }
 
+impl FromStr for LabelSpace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = [Self::AnyOfIds, Self::Masked].into_iter().find(|space| space.to_string() == text);
+        found.ok_or_else(|| "write any-of-ids or masked".to_owned())
+    }
+}
+
 /// One mining: which surrogates, and when an item is hard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SelectSpec {

@@ -133,7 +133,7 @@ fn with_hint(reason: String, path: &str) -> String {
 }
 
 /// All that look like WordNet ids in a name, in its order: `n` and eight digits, not inside a longer word or number.
-fn wordnet_ids_in(name: &str) -> Vec<&str> {
+pub(super) fn wordnet_ids_in(name: &str) -> Vec<&str> {
     let bytes = name.as_bytes();
     let is_id = |&at: &usize| {
         let is_start = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();

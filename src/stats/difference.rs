@@ -18,8 +18,8 @@ mod tests {
     use super::super::wilson;
     use super::*;
 
-    /// Newcombe 1998, table II, method 10: 56/70 against 48/80 gives 0.0524 to 0.3339; 9/10 against 3/10 gives 0.1705 to
-    /// 0.8090; 0/10 against 0/10 gives -0.2775 to 0.2775.
+    /// Newcombe 1998, table II, method 10: 56/70 against 48/80 gives 0.0524 to 0.3339; 9/10 against 3/10 gives 0.1705
+    /// to 0.8090; 0/10 against 0/10 gives -0.2775 to 0.2775.
     #[test]
     fn equals_the_published_table() {
         for (a, b, low, high) in [

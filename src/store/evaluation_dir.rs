@@ -7,7 +7,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Lock, RunDir, StoreError, seal, write_whole};
+use super::unfinished::remove_abandoned;
+use super::{Lock, RunDir, StoreError, hash_file, seal, write_whole};
 use crate::domain::{EvaluationRecord, FormatVersion, PoolRole};
 
 /// The format of evaluations.
@@ -41,7 +42,22 @@ impl EvaluationDir {
         if let Some(found) = self.foreign() {
             return Err(StoreError::NotOurs { path: self.0.display().to_string(), found });
         }
-        Lock::take_new(&self.0)
+        let lock = Lock::take_new(&self.0)?;
+        self.sweep()?;
+        Ok(lock)
+    }
+
+    /// Removes the unfinished files of killed processes; the runs inside sweep themselves.
+    fn sweep(&self) -> Result<(), StoreError> {
+        let mut folders = vec![self.0.clone(), self.0.join("answers"), self.0.join("compare")];
+        for target in fs::read_dir(self.0.join("results")).into_iter().flatten().flatten() {
+            folders.push(target.path());
+            folders.extend([PoolRole::Clean, PoolRole::Ood].map(|role| target.path().join(role.name())));
+        }
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            remove_abandoned(folder)?;
+        }
+        Ok(())
     }
 
     /// Whether something else than an evaluation lies there.
@@ -85,10 +101,30 @@ impl EvaluationDir {
         folder.join(format!("{shard:05}.parquet"))
     }
 
-    /// The tables of a target's results on a pool, in order: all that are there.
-    pub fn tables(&self, target: &str, role: PoolRole) -> Vec<PathBuf> {
-        let table = |shard: usize| Some(self.results(target, role, shard)).filter(|path| path.is_file());
-        (0..).map_while(table).collect()
+    /// The path of a file inside, with `/` between parts.
+    pub fn name_of(&self, path: &Path) -> String {
+        let inside = path.strip_prefix(&self.0).unwrap_or(path);
+        inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+    }
+
+    /// The table at `path`, if it has the hash of the record; Parquet with flipped bits may be read as other rows, or
+    /// end the program.
+    pub fn checked(&self, path: &Path, record: &EvaluationRecord) -> Result<PathBuf, StoreError> {
+        let wanted = record.tables.get(&self.name_of(path));
+        let problem = match hash_file(path) {
+            Ok((_, found)) if Some(&found) == wanted => return Ok(path.to_owned()),
+            Ok(_) if wanted.is_none() => "evaluation.toml does not have it".to_owned(),
+            Ok(_) => "its SHA-256 is not the one in evaluation.toml".to_owned(),
+            Err(error) => format!("it cannot be read: {error}"),
+        };
+        let remedy = "run the same `hardset evaluate` again".to_owned();
+        Err(StoreError::Damaged { path: path.display().to_string(), problem, remedy })
+    }
+
+    /// The tables of a target's results on a pool, in order, as the record has them.
+    pub fn tables(&self, target: &str, role: PoolRole, record: &EvaluationRecord) -> Vec<PathBuf> {
+        let is_one = |path: &PathBuf| record.tables.contains_key(&self.name_of(path));
+        (0..).map(|shard: usize| self.results(target, role, shard)).take_while(is_one).collect()
     }
 
     /// What the images of a pool show.

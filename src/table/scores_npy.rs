@@ -1,5 +1,5 @@
-//! `predictions/<target>/NNN/NNNNNN.HASH.npy`: the probabilities of all classes, one row for each prediction of the shard,
-//! as an array of numpy: `[images, classes]` f32.
+//! `predictions/<target>/NNN/NNNNNN.HASH.npy`: the probabilities of all classes, one row for each prediction of the
+//! shard, as an array of numpy: `[images, classes]` f32.
 //!
 //! Source of the format: numpy, `numpy/lib/format.py`, version 1.0.
 

@@ -113,7 +113,11 @@ pub fn thumbnail(jpeg: &[u8], alt: &str) -> Markup {
 pub fn origin(path: &str, kind: Option<&str>, nuisance: Option<&str>) -> Markup {
     html! {
         p.origin {
-            @if let Some(kind) = kind { (phrase(kind)) @if let Some(nuisance) = nuisance { ": " (phrase(nuisance)) } br; }
+            @if let Some(kind) = kind {
+                (phrase(kind))
+                @if let Some(nuisance) = nuisance { ": " (phrase(nuisance)) }
+                br;
+            }
             (name(path))
         }
     }

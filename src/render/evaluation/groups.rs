@@ -172,7 +172,8 @@ pub fn ood(page: &EvaluationPage) -> Option<Markup> {
             @for metric in METRICS {
                 @let figure = figures.get(metric);
                 td.number title=[figure.map(|figure| &figure.method)] {
-                    (figure.and_then(|figure| figure.value).map_or_else(|| DASH.to_owned(), |value| format!("{value:.4}")))
+                    @if let Some(value) = figure.and_then(|figure| figure.value) { (format!("{value:.4}")) }
+                    @else { (DASH) }
                 }
             }
         });

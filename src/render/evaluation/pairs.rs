@@ -81,7 +81,9 @@ fn cells(row: &ComparisonRow) -> Markup {
             td.number { (p(row.p_mcnemar)) }
             td.number { (row.p_cluster.map_or_else(|| DASH.to_owned(), p)) }
             td.number { (p(row.p_holm)) }
-            td.number { (row.equivalent_within.map_or_else(|| DASH.to_owned(), |within| format!("{:.1}", within * 100.0))) }
+            td.number {
+                @if let Some(within) = row.equivalent_within { (format!("{:.1}", within * 100.0)) } @else { (DASH) }
+            }
         }
     }
 }

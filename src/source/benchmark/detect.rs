@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::BenchmarkError;
 use super::tree::{Tree, parts};
-use super::{imagenet_c, imagenet_d, objectnet, parquet};
+use super::{image_folder, imagenet_c, imagenet_d, objectnet, parquet};
 use crate::config::built_in_set;
 use crate::domain::BenchmarkLayout;
 use crate::store::ReleaseDir;
@@ -64,9 +64,10 @@ fn of_tree(root: &Path, tree: &Tree) -> Result<BenchmarkLayout, BenchmarkError> 
         return Ok(BenchmarkLayout::Objectnet);
     }
     match tree.folders()[..] {
+        _ if image_folder::has_ids_in_names(tree) => Ok(BenchmarkLayout::ImageFolder),
         [] => unclear(
             "its images are in the folder itself, not in folders that name their classes".to_owned(),
-            "give a folder with a folder for each class".to_owned(),
+            "give a folder with a folder for each class, or files with WordNet ids in their names".to_owned(),
         ),
         // One class is no benchmark, but a folder around the folders of classes is common.
         [only] if tree.images.iter().all(|image| parts(&image.path).len() > 2) => unclear(

@@ -1,25 +1,49 @@
 //! A folder for each class, as torchvision's `ImageFolder` reads them: ImageNet-A, -R, -Sketch and ImageNet's own
-//! validation images by WordNet id, ImageNet-V2 by class index, and other trees by category.
+//! validation images by WordNet id, ImageNet-V2 by class index, and other trees by category. Also a folder of files
+//! with WordNet ids in their names.
 
 use super::error::BenchmarkError;
 use super::names::ImagenetNames;
 use super::tree::{Label, Labelled, Tree};
 use crate::domain::{CategorySet, FolderNames};
+use crate::source::labels::wordnet_ids_in;
 use std::path::Path;
 
 /// What the path of an image says; the class is the folder at the root, however deep the image lies.
 pub fn labelled(path: &str, folders: FolderNames) -> Result<Labelled<'_>, String> {
+    if folders == FolderNames::WordnetId {
+        return Ok(Labelled { label: Label::Name(id_in(path)?), kind: None, nuisance: None });
+    }
     let Some((folder, _)) = path.split_once('/') else {
         return Err("no label: the file is in the root itself, not in a folder that names its class".to_owned());
     };
     let label = match folders {
-        FolderNames::Label => Label::Name(folder),
+        FolderNames::Label | FolderNames::WordnetId => Label::Name(folder),
         FolderNames::ClassIndex => match index(folder) {
             Some(class) => Label::Class(class, folder),
             None => return Err(format!("no label: the folder `{folder}` is no class index")),
         },
     };
     Ok(Labelled { label, kind: None, nuisance: None })
+}
+
+/// The one WordNet id in the name of a file.
+fn id_in(path: &str) -> Result<&str, String> {
+    let mut ids = wordnet_ids_in(path.rsplit('/').next().unwrap_or(path));
+    ids.sort_unstable();
+    ids.dedup();
+    match ids[..] {
+        [id] => Ok(id),
+        [] => Err("no label: the file's name has no WordNet id such as n01440764".to_owned()),
+        _ => Err(format!("several labels: the file's name has the WordNet ids {}", ids.join(" and "))),
+    }
+}
+
+/// Whether the images lie in the root itself and most have a WordNet id in their names.
+pub fn has_ids_in_names(tree: &Tree) -> bool {
+    let images = tree.images.len();
+    let named = tree.images.iter().filter(|image| !image.path.contains('/') && id_in(&image.path).is_ok()).count();
+    2 * named > images
 }
 
 /// Digits alone, with or without zeros before them.
@@ -37,6 +61,9 @@ pub fn names(
     given: Option<&CategorySet>,
     imagenet: &ImagenetNames,
 ) -> Result<FolderNames, BenchmarkError> {
+    if has_ids_in_names(tree) {
+        return Ok(FolderNames::WordnetId);
+    }
     let folders = tree.folders();
     let are_ids = given.is_some_and(|set| folders.iter().any(|folder| set.by_id(folder).is_some()));
     let mut numbers: Vec<u32> = folders.iter().filter_map(|folder| index(folder)).collect();

@@ -1,8 +1,8 @@
 //! ObjectNet's folders: one for each of its 313 classes, of which 113 are classes of ImageNet-1k. Images of the others
 //! are outside the set, as in its authors' evaluation.
 //!
-//! Source: Barbu et al., NeurIPS 2019; imagenet-testbed, `eval_settings/objectnet.py`, which cuts two pixels off at each
-//! side, because each image has a red border.
+//! Source: Barbu et al., NeurIPS 2019; imagenet-testbed, `eval_settings/objectnet.py`, which cuts two pixels off at
+//! each side, because each image has a red border.
 
 use super::tree::{Label, Labelled, Tree, parts};
 use crate::domain::CategorySet;

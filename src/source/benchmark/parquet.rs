@@ -159,51 +159,55 @@ fn rows(root: &Path, file: &str, columns: &ParquetColumns) -> Result<Vec<LabelRo
     open(root, file)?.labels(columns).map_err(|error| unreadable(root.join(file), &error))
 }
 
+/// What a column is for.
+struct Wanted<'a> {
+    /// The column that people name.
+    given: Option<&'a str>,
+    /// Usual names, the most usual first.
+    usual: &'a [&'a str],
+    /// For messages.
+    what: &'a str,
+    /// The option that names it.
+    option: &'a str,
+}
+
 fn image_column(path: &Path, columns: &[ImageColumn], given: Option<&str>) -> Result<String, BenchmarkError> {
     let images: Vec<&ImageColumn> = columns.iter().filter(|column| column.kind == ImageColumnKind::Image).collect();
-    choose(path, &images, given, (&IMAGE_NAMES, "images", "--image-column"))
+    choose(path, &images, &Wanted { given, usual: &IMAGE_NAMES, what: "images", option: "--image-column" })
 }
 
 fn label_column(path: &Path, columns: &[ImageColumn], given: Option<&str>) -> Result<String, BenchmarkError> {
     let is_label = |kind| matches!(kind, ImageColumnKind::Number | ImageColumnKind::Text);
-    let labels: Vec<&ImageColumn> = columns.iter().filter(|column| is_label(column.kind)).collect();
     // Among columns that say nothing of themselves, only a usual name makes one a label.
-    let likely = |column: &&&ImageColumn| column.is_declared || LABEL_NAMES.contains(&column.name.as_str());
-    let likely: Vec<&ImageColumn> = labels.iter().filter(likely).copied().collect();
-    let among = if given.is_some() { &labels } else { &likely };
-    choose(path, among, given, (&LABEL_NAMES, "labels", "--label-column"))
+    let is_likely = |column: &ImageColumn| column.is_declared || LABEL_NAMES.contains(&column.name.as_str());
+    let labels = columns.iter().filter(|column| is_label(column.kind) && (given.is_some() || is_likely(column)));
+    let labels: Vec<&ImageColumn> = labels.collect();
+    choose(path, &labels, &Wanted { given, usual: &LABEL_NAMES, what: "labels", option: "--label-column" })
 }
 
 /// The column that people name; else the only one, the only declared one, or the one with the most usual name.
-fn choose(
-    path: &Path,
-    columns: &[&ImageColumn],
-    given: Option<&str>,
-    (usual, what, option): (&[&str], &str, &str),
-) -> Result<String, BenchmarkError> {
+fn choose(path: &Path, columns: &[&ImageColumn], wanted: &Wanted) -> Result<String, BenchmarkError> {
+    let Wanted { given, usual, what, option } = *wanted;
     let error = |problem: String, remedy: String| BenchmarkError::Parquet { path: path.to_owned(), problem, remedy };
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     if let Some(given) = given {
-        return match names.contains(&given) {
-            true => Ok(given.to_owned()),
-            false => Err(error(
-                format!("it has no column `{given}` of {what}"),
-                match names[..] {
-                    [] => format!("give {option} with another column"),
-                    _ => format!("give {option} with one of {}", names.join(", ")),
-                },
-            )),
-        };
+        if names.contains(&given) {
+            return Ok(given.to_owned());
+        }
+        let others =
+            if names.is_empty() { "another column".to_owned() } else { format!("one of {}", names.join(", ")) };
+        return Err(error(format!("it has no column `{given}` of {what}"), format!("give {option} with {others}")));
     }
     let declared: Vec<&str> =
         columns.iter().filter(|column| column.is_declared).map(|column| column.name.as_str()).collect();
-    let named = |among: &[&str]| usual.iter().find(|usual| among.contains(usual)).map(|&usual| usual.to_owned());
-    match (&declared[..], &names[..]) {
-        ([one], _) | ([], [one]) => Ok((*one).to_owned()),
-        ([], []) => Err(error(format!("it has no column of {what}"), format!("give {option}, or another file"))),
-        ([], among) | (among, _) => named(among).ok_or_else(|| {
-            error(format!("its columns {} may all be {what}", among.join(", ")), format!("give {option}"))
-        }),
+    let among = if declared.is_empty() { &names } else { &declared };
+    let named = usual.iter().find(|usual| among.contains(usual));
+    match (&among[..], named) {
+        ([], _) => Err(error(format!("it has no column of {what}"), format!("give {option}, or another file"))),
+        ([name], _) | (_, Some(name)) => Ok((*name).to_owned()),
+        (several, None) => {
+            Err(error(format!("its columns {} may all be {what}", several.join(", ")), format!("give {option}")))
+        }
     }
 }
 
@@ -221,10 +225,11 @@ impl<'a> Labels<'a> {
         // A list of all of ImageNet in its order: `crane` is the class at its place.
         let is_imagenet = declared.len() == imagenet.len()
             && declared.iter().zip(0..).all(|(name, class)| imagenet.classes(name).contains(&class));
-        let of = |(name, class): (&String, u32)| {
-            if is_imagenet { names.of_class(class, name) } else { names.category(name) }
-        };
-        Self { names, imagenet, set, declared: declared.iter().zip(0..).map(of).collect() }
+        let mut categories = Vec::with_capacity(declared.len());
+        for (name, class) in declared.iter().zip(0..) {
+            categories.push(if is_imagenet { names.of_class(class, name) } else { names.category(name) });
+        }
+        Self { names, imagenet, set, declared: categories }
     }
 
     fn category(&self, label: &LabelCell) -> Result<&'a Category, NoCategory> {

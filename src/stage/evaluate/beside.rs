@@ -57,15 +57,14 @@ pub fn evaluate_beside(
     let ctx = pool.ctx();
     let ask = Ask { targets: section.targets.clone(), clean: section.clean.clone(), ..Ask::of(release) };
     let opened = open_pool(release, &ask.options)?;
-    let sources = sources(&ask, &opened)?;
     let first = beside(ctx.run.path(), &format!("evaluation-{}", pool.spec().mining_hash()));
     let mut places = (1..=MOST).map(|number| numbered(&first, number));
-    let place = places.find(|place| is_free(&EvaluationDir::at(place), &opened, &sources));
+    let place = places.find(|place| is_free(&EvaluationDir::at(place), &ask, &opened));
     evaluate(ctx, devices, &ask, Some(&place.unwrap_or(first)))
 }
 
 /// Whether there is nothing in the folder, or an evaluation of these pools.
-fn is_free(dir: &EvaluationDir, opened: &OpenedPool, sources: &[(PoolRole, BenchmarkSource)]) -> bool {
+fn is_free(dir: &EvaluationDir, ask: &Ask, opened: &OpenedPool) -> bool {
     let is_same_release = match dir.record_if_any() {
         Ok(record) => record.is_none_or(|record| record.pool.sums_sha256 == opened.key),
         Err(_) => false,
@@ -75,5 +74,5 @@ fn is_free(dir: &EvaluationDir, opened: &OpenedPool, sources: &[(PoolRole, Bench
         Ok(None) => true,
         Err(_) => false,
     };
-    is_same_release && !dir.is_taken() && sources.iter().all(is_same)
+    is_same_release && !dir.is_taken() && sources(ask, opened, dir).is_ok_and(|sources| sources.iter().all(is_same))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::EvaluateError;
 use super::figures::{Figures, Inputs};
 use super::results::tables_sha256;
-use crate::domain::{Figure, NotScored, PoolRole, TargetResults};
+use crate::domain::{Figure, NotScored, TargetResults};
 use crate::render::evaluation::{leaderboard_csv, results_json};
 use crate::store::EvaluationDir;
 use crate::table::{SpaceColumns, encode_agreements, encode_comparisons, encode_figures};
@@ -40,10 +40,10 @@ fn target_results(
 ) -> Result<TargetResults, EvaluateError> {
     let (record, columns) = (inputs.record, &inputs.pool.targets[at]);
     let target = record.targets[at].clone();
-    let not_scored = |(place, reason): &(usize, String)| NotScored {
-        path: inputs.pool.images.path[*place].clone(),
-        reason: reason.clone(),
-    };
+    let mut not_scored = Vec::with_capacity(columns.lost.len());
+    for (place, reason) in &columns.lost {
+        not_scored.push(NotScored { path: inputs.pool.images.path[*place].clone(), reason: reason.clone() });
+    }
     // A tier depends on the other targets of this evaluation, so it is no property of this one.
     let own = made.figures.iter().filter(|figure| figure.target == target.name && figure.metric != "tier");
     let right = |columns: &SpaceColumns| hexadecimal(&columns.correct);
@@ -54,8 +54,8 @@ fn target_results(
         surrogates: record.surrogates.clone(),
         images: record.pool.images,
         scored: record.pool.images - columns.lost.len() as u64,
-        not_scored: columns.lost.iter().map(not_scored).collect(),
-        predictions_sha256: tables_sha256(dir, &target.name, PoolRole::Pool)?,
+        not_scored,
+        predictions_sha256: tables_sha256(dir, &target.name, record),
         metrics: own.map(Figure::metric).collect(),
         right: BTreeMap::from([
             ("any-of-ids".to_owned(), right(&columns.any)),

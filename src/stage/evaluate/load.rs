@@ -19,7 +19,11 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
     let clean = record.clean.as_ref().map(|pool| scores(dir, record, PoolRole::Clean, pool)).transpose()?;
     let ood = record.ood.as_ref().map(|pool| scores(dir, record, PoolRole::Ood, pool)).transpose()?;
     let miners = dir.miners();
-    let miners = if miners.is_file() { results_table::decode_miners(&miners)? } else { Vec::new() };
+    let miners = if record.tables.contains_key(&dir.name_of(&miners)) {
+        results_table::decode_miners(&dir.checked(&miners, record)?)?
+    } else {
+        Vec::new()
+    };
     let mut answers = BTreeMap::new();
     for name in &record.answers {
         answers.insert(name.clone(), choices::read(dir, name)?);
@@ -38,7 +42,7 @@ pub fn scores(
 ) -> Result<Scores, EvaluateError> {
     let path = dir.images(role);
     let mut images = PoolColumns::default();
-    images.add(&path)?;
+    images.add(&dir.checked(&path, record)?)?;
     let damaged = |path: &std::path::Path, rows: usize| StoreError::Damaged {
         path: path.display().to_string(),
         problem: format!("it has {rows} rows, but evaluation.toml says {} images", pool.images),
@@ -50,8 +54,8 @@ pub fn scores(
     let mut targets = Vec::with_capacity(record.targets.len());
     for target in &record.targets {
         let mut columns = ResultColumns::default();
-        for path in dir.tables(&target.name, role) {
-            columns.add(&path)?;
+        for path in dir.tables(&target.name, role, record) {
+            columns.add(&dir.checked(&path, record)?)?;
         }
         if columns.true_rank.len() != images.len() {
             return Err(damaged(&dir.results(&target.name, role, 0), columns.true_rank.len()).into());

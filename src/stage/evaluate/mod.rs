@@ -23,7 +23,7 @@ mod temperature;
 use std::path::{Path, PathBuf};
 
 use crate::config::SurrogateDef;
-use crate::domain::{BenchmarkSource, Device, EvaluationRecord, GenerateSpec, LabelSpace, PoolRole, RunSpec};
+use crate::domain::{BenchmarkSource, Device, EvaluationRecord, GenerateSpec, LabelSpace, PoolRole, RunSpec, Sha256};
 use crate::pool::Pool;
 use crate::source::{OpenedPool, PoolOptions};
 use crate::store::{EvaluationDir, is_inside, write_if_changed};
@@ -141,7 +141,10 @@ pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>
     for side in &sides {
         let pool = Pool::open(&side.ctx, &side.spec)?;
         let scored = score::scored(&pool, devices, &side.images)?;
-        let mut keep = |path: PathBuf, bytes: Vec<u8>| Ok(write_if_changed(&path, &bytes)?);
+        let mut keep = |path: PathBuf, bytes: Vec<u8>| {
+            record.tables.insert(dir.name_of(&path), Sha256::of(&bytes));
+            Ok(write_if_changed(&path, &bytes)?)
+        };
         let (columns, sha256) = results::tables(&pool, &dir, side.role, &mut keep)?;
         let described = record::pool(side.role, &opened, &side.source, (&columns, sha256));
         match side.role {
@@ -149,7 +152,7 @@ pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>
                 record.targets = record::targets(&pool, &scored)?;
                 fresh = scored.iter().map(|scored| scored.records.fresh_rows).collect();
                 lost += columns.sha256.iter().filter(|hash| hash.is_empty()).count() as u64;
-                write_miners(ctx, &opened, &columns, &dir)?;
+                write_miners(ctx, &opened, &columns, (&dir, &mut record))?;
                 record.pool = described;
             }
             PoolRole::Clean => record.clean = Some(described),
@@ -231,14 +234,22 @@ pub fn tables_of_run(
     results::tables(pool, dir, role, &mut keep).map(|_| ())
 }
 
-/// The pools that are asked for.
-fn sources(ask: &Ask, opened: &OpenedPool) -> Result<Vec<(PoolRole, BenchmarkSource)>, EvaluateError> {
+/// The pools that are asked for, and those of earlier calls.
+fn sources(
+    ask: &Ask,
+    opened: &OpenedPool,
+    dir: &EvaluationDir,
+) -> Result<Vec<(PoolRole, BenchmarkSource)>, EvaluateError> {
     let mut sources = vec![(PoolRole::Pool, opened.source.clone())];
-    if let Some(clean) = &ask.clean {
-        sources.push((PoolRole::Clean, pools::twin(clean, opened)?));
-    }
-    if let Some(ood) = &ask.ood {
-        sources.push((PoolRole::Ood, pools::unlabelled(ood, &ask.options)?));
+    let clean = ask.clean.as_ref().map(|clean| pools::twin(clean, opened)).transpose()?;
+    let ood = ask.ood.as_ref().map(|ood| pools::unlabelled(ood, &ask.options)).transpose()?;
+    for (role, given) in [(PoolRole::Clean, clean), (PoolRole::Ood, ood)] {
+        // What an earlier call has scored stays, and further targets score it too.
+        let source = match given {
+            Some(source) => Some(source),
+            None => stored_source(dir, role)?,
+        };
+        sources.extend(source.map(|source| (role, source)));
     }
     Ok(sources)
 }
@@ -251,7 +262,7 @@ fn sides<'a>(
     opened: &OpenedPool,
     dir: &EvaluationDir,
 ) -> Result<Vec<Side<'a>>, EvaluateError> {
-    let sources = sources(ask, opened)?;
+    let sources = sources(ask, opened, dir)?;
     let mut sides = Vec::with_capacity(sources.len());
     for (role, source) in sources {
         let ctx = Context { run: dir.run(role), ..ctx.again() };
@@ -269,6 +280,12 @@ fn sides<'a>(
         sides.push(Side { role, source, ctx, spec, images });
     }
     Ok(sides)
+}
+
+/// The pool of an earlier call.
+fn stored_source(dir: &EvaluationDir, role: PoolRole) -> Result<Option<BenchmarkSource>, EvaluateError> {
+    let stored = dir.run(role).spec_if_any()?;
+    Ok(stored.and_then(|spec| if let GenerateSpec::Benchmark(source) = spec.generate { Some(source) } else { None }))
 }
 
 /// Whether the run of an earlier call keeps the probabilities of all classes.
@@ -295,11 +312,14 @@ fn write_miners(
     ctx: &Context,
     opened: &OpenedPool,
     columns: &PoolColumns,
-    dir: &EvaluationDir,
+    to: (&EvaluationDir, &mut EvaluationRecord),
 ) -> Result<(), EvaluateError> {
     let rows = pools::given(ctx, opened, columns)?;
     if !rows.is_empty() {
-        write_if_changed(&dir.miners(), &results_table::encode_miners(&rows)?)?;
+        let (dir, record) = to;
+        let bytes = results_table::encode_miners(&rows)?;
+        record.tables.insert(dir.name_of(&dir.miners()), Sha256::of(&bytes));
+        write_if_changed(&dir.miners(), &bytes)?;
     }
     Ok(())
 }

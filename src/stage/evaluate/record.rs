@@ -2,7 +2,7 @@
 //!
 //! Holds always: it has everything but the tables that figures depend on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ask, EvaluateError, pools};
 use crate::domain::{
@@ -51,9 +51,10 @@ pub fn start(
         keep_logits: ask.keep_logits || stored.is_some_and(|stored| stored.keep_logits),
         gallery: ask.max_images as u64,
         pool: nothing,
-        clean: stored.and_then(|stored| stored.clean.clone()),
-        ood: stored.and_then(|stored| stored.ood.clone()),
+        clean: None,
+        ood: None,
         answers: stored.map_or_else(Vec::new, |stored| stored.answers.clone()),
+        tables: BTreeMap::new(),
         targets: Vec::new(),
         surrogates: pools::surrogates(opened)?,
     })

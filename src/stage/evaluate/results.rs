@@ -8,9 +8,9 @@ use std::mem::take;
 use std::path::PathBuf;
 
 use super::EvaluateError;
-use crate::domain::{Hasher, ImageRow, ItemId, PlanRow, PoolRole, Prediction, ResultRow, Sha256};
+use crate::domain::{EvaluationRecord, Hasher, ImageRow, ItemId, PlanRow, PoolRole, Prediction, ResultRow, Sha256};
 use crate::pool::Pool;
-use crate::store::{EvaluationDir, ShardRecord, StoreError};
+use crate::store::{EvaluationDir, ShardRecord};
 use crate::table::{PoolColumns, results_table};
 
 /// Why an image has no prediction, if no record says it.
@@ -103,11 +103,12 @@ fn reasons(record: &ShardRecord) -> HashMap<ItemId, String> {
     record.lost.iter().map(|row| (row.item_id, row.reason.clone())).collect()
 }
 
-/// The hash of a target's tables of predictions.
-pub fn tables_sha256(dir: &EvaluationDir, target: &str, role: PoolRole) -> Result<Sha256, EvaluateError> {
+/// The hash of the hashes of a target's tables on the pool.
+pub fn tables_sha256(dir: &EvaluationDir, target: &str, record: &EvaluationRecord) -> Sha256 {
     let mut hasher = Hasher::default();
-    for path in dir.tables(target, role) {
-        hasher.update(&std::fs::read(&path).map_err(StoreError::io("read", &path))?);
+    for path in dir.tables(target, PoolRole::Pool, record) {
+        let hash = record.tables.get(&dir.name_of(&path)).map(ToString::to_string).unwrap_or_default();
+        hasher.update(format!("{hash}\n").as_bytes());
     }
-    Ok(hasher.finish())
+    hasher.finish()
 }

@@ -51,6 +51,9 @@ pub fn prepared(
     }
     names.sort();
     spec.mine.targets = names;
+    // By name, so that the order of calls leaves no trace.
+    known.surrogates.sort_by(|a, b| a.name.cmp(&b.name));
+    known.spaces.sort_by(|a, b| a.name.cmp(&b.name));
     (spec.mine.surrogates, spec.mine.spaces) = (known.surrogates, known.spaces);
     on_each(ctx, devices, &mut |ctx| prepare::prepare(ctx, &spec))?;
     Ok(spec)

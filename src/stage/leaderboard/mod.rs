@@ -101,6 +101,7 @@ fn record(results: &[&TargetResults], spaces: &[LabelSpace]) -> EvaluationRecord
         clean: None,
         ood: None,
         answers: Vec::new(),
+        tables: std::collections::BTreeMap::new(),
         targets: results.iter().map(|results| results.target.clone()).collect(),
         surrogates: first.surrogates.clone(),
     }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::{Verified, VerifyError, verify};
-use crate::domain::{EvaluationRecord, PoolRole};
+use crate::domain::PoolRole;
 use crate::pool::Pool;
 use crate::stage::evaluate::{EvaluateError, Figures, Inputs, documents, figures, load, remade_page, tables_of_run};
 use crate::store::EvaluationDir;
@@ -51,7 +51,7 @@ pub fn verify_evaluation(ctx: &Context, dir: &EvaluationDir) -> Result<Verified,
         }
         Err(error) => verified.problems.push(error.to_string()),
     }
-    page(ctx, dir, &inputs, &made, &record, &mut verified);
+    page(ctx, dir, (&inputs, &made), &mut verified);
     Ok(verified)
 }
 
@@ -68,20 +68,15 @@ fn tables(ctx: &Context, dir: &EvaluationDir, role: PoolRole, verified: &mut Ver
 }
 
 /// Holds the page against the figures, if the images that it shows are there.
-fn page(
-    ctx: &Context,
-    dir: &EvaluationDir,
-    inputs: &Inputs,
-    made: &Figures,
-    record: &EvaluationRecord,
-    verified: &mut Verified,
-) {
+fn page(ctx: &Context, dir: &EvaluationDir, figures: (&Inputs, &Figures), verified: &mut Verified) {
+    let (inputs, made) = figures;
     let ctx = Context { run: dir.run(PoolRole::Pool), ..ctx.again() };
     match remade_page(&ctx, dir, inputs, made) {
         Ok(Some(bytes)) => compare(&dir.document("index.html"), &bytes, "the figures and images", verified),
-        Ok(None) => ctx
-            .progress
-            .note(&format!("the images of {} cannot be read here, so the page is not checked", record.pool.name)),
+        Ok(None) => ctx.progress.note(&format!(
+            "the images of {} cannot be read here, so the page is not checked",
+            inputs.record.pool.name
+        )),
         Err(error) => verified.problems.push(error.to_string()),
     }
 }

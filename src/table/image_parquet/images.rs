@@ -8,11 +8,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::column::reader::ColumnReaderImpl;
+use parquet::data_type::ByteArrayType;
+use parquet::errors::ParquetError;
+use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::{ImageColumnKind, ImageParquet, ImageParquetError, guarded, leaves};
+use super::{ImageColumnKind, ImageParquet, ImageParquetError, guarded};
 
 /// Stretches that stay in memory.
 const KEPT: usize = 32;
@@ -122,43 +123,41 @@ fn place(file: &ImageParquet, column: &str, row: u64) -> Result<(Place, usize), 
 }
 
 /// Reads the images of a stretch.
+///
+/// By the pages themselves and not as Arrow's arrays: the reader of these believes the lengths of rows that it skips,
+/// and after a damaged one it asks for more memory than there is, which ends the program.
 fn stretch(file: &ImageParquet, column: &str, place: &Place) -> Result<Images, ImageParquetError> {
-    let opened = file.file()?;
-    let group_rows = file.metadata.metadata().row_group(place.group).num_rows().max(0) as usize;
-    guarded(|| {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, file.metadata.clone());
-        let is_wanted = |parts: &[String]| match parts {
-            [name] => name == column,
-            [name, child] => name == column && child == "bytes",
-            _ => false,
-        };
-        let mask = leaves(builder.parquet_schema(), is_wanted);
-        let rows = place.rows.start as usize..place.rows.end as usize;
-        let selection = RowSelection::from_consecutive_ranges(std::iter::once(rows.clone()), group_rows);
-        let reader = builder
-            .with_row_groups(vec![place.group])
-            .with_projection(mask)
-            .with_row_selection(selection)
-            .with_batch_size(rows.len())
-            .build()
-            .map_err(|error| error.to_string())?;
-        let mut images = Images::with_capacity(rows.len());
-        for batch in reader {
-            let batch = batch.map_err(|error| error.to_string())?;
-            images.extend(cells(&batch, column).ok_or("its column of images holds something else")?);
-        }
-        if images.len() == rows.len() { Ok(images) } else { Err("it has fewer rows than its footer says".to_owned()) }
-    })
-}
-
-/// The images of a batch; `None` if the column holds something else.
-fn cells(batch: &RecordBatch, column: &str) -> Option<Images> {
-    let whole = batch.column_by_name(column)?;
-    let bytes = match whole.as_struct_opt() {
-        Some(image) => image.column_by_name("bytes")?,
-        None => whole,
+    let opened = Arc::new(file.file()?);
+    let group = file.metadata.metadata().row_group(place.group);
+    let is_image = |parts: &[String]| match parts {
+        [name] => name == column,
+        [name, child] => name == column && child == "bytes",
+        _ => false,
     };
-    let bytes = bytes.as_binary_opt::<i32>()?;
-    let cell = |at: usize| (!whole.is_null(at) && !bytes.is_null(at)).then(|| Arc::from(bytes.value(at)));
-    Some((0..batch.num_rows()).map(cell).collect())
+    let chunk = group.columns().iter().find(|chunk| is_image(chunk.column_path().parts()));
+    let chunk = chunk.ok_or(ImageParquetError::Column { name: column.to_owned(), expected: "images" })?;
+    guarded(|| {
+        let pages = SerializedPageReader::new(opened, chunk, group.num_rows().max(0) as usize, None)?;
+        let description = chunk.column_descr_ptr();
+        let present = description.max_def_level();
+        let mut reader = ColumnReaderImpl::<ByteArrayType>::new(description, Box::new(pages));
+        let (start, rows) = (place.rows.start as usize, (place.rows.end - place.rows.start) as usize);
+        let fewer = || ParquetError::General("it has fewer rows than its footer says".to_owned());
+        if reader.skip_records(start)? < start {
+            return Err(fewer());
+        }
+        let (mut levels, mut values) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (records, ..) = reader.read_records(rows, Some(&mut levels), None, &mut values)?;
+        if records < rows {
+            return Err(fewer());
+        }
+        let mut values = values.into_iter();
+        let mut images = Images::with_capacity(rows);
+        for row in 0..rows {
+            // A column that must have values has no levels.
+            let is_there = levels.get(row).is_none_or(|&level| level == present);
+            images.push(if is_there { values.next().map(|value| Arc::from(value.data())) } else { None });
+        }
+        Ok::<_, ParquetError>(images)
+    })
 }

@@ -120,12 +120,11 @@ fn errors(inputs: &Inputs, at: usize, space: LabelSpace) -> CorruptionErrors {
         }
     }
     let clean = inputs.clean.as_ref().and_then(|clean| accuracy(&clean.targets[at], space));
-    let row = |(key, count): ((&str, u32), (u64, u64))| CorruptionRow {
-        corruption: key.0.to_owned(),
-        severity: key.1,
-        error: count.0 as f64 / count.1 as f64,
-    };
-    CorruptionErrors { clean: clean.map(|(clean, _)| 1.0 - clean.value), rows: counts.into_iter().map(row).collect() }
+    let mut rows = Vec::with_capacity(counts.len());
+    for ((corruption, severity), (wrong, all)) in counts {
+        rows.push(CorruptionRow { corruption: corruption.to_owned(), severity, error: wrong as f64 / all as f64 });
+    }
+    CorruptionErrors { clean: clean.map(|(clean, _)| 1.0 - clean.value), rows }
 }
 
 fn baseline(inputs: &Inputs) -> Option<usize> {
