@@ -17,12 +17,12 @@ const { chromium } = createRequire(path.resolve(process.env.NODE_PATH.split(path
 const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), "../docs/images");
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 // A picture ends above a section, so that it does not cut through one.
-for (const [file, name, end] of [[report, "report.png", "#agreement, section:nth-of-type(3)"], [evaluation, "evaluation.png", "#nuisances"]]) {
+for (const [file, name, end] of [[report, "report.png", "#agreement, section:nth-of-type(3)"], [evaluation, "evaluation.png", "#kinds"]]) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme: "light" });
   await page.goto(pathToFileURL(path.resolve(file)).href);
   const bottom = await page.locator(end).first().evaluate((section) => section.getBoundingClientRect().top + scrollY);
   const out = path.join(folder, name);
-  await page.screenshot({ path: out, fullPage: true, clip: { x: 0, y: 0, width: 1280, height: Math.min(1500, Math.floor(bottom) - 8) } });
+  await page.screenshot({ path: out, fullPage: true, clip: { x: 0, y: 0, width: 1280, height: Math.min(1800, Math.floor(bottom) - 8) } });
   execFileSync("python3", ["-c", "import sys; from PIL import Image; f = sys.argv[1]; Image.open(f).convert('RGB').quantize(256, dither=0).save(f, optimize=True)", out]);
   await page.close();
 }

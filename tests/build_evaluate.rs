@@ -1,7 +1,8 @@
 //! A build whose recipe has a section `[evaluate]`: it goes on to a release and a leaderboard beside the run, resumes,
 //! and leaves alone whatever lies there.
 //!
-//! Works on fake images and fake classifiers, so that it needs no library; the quick start itself is in `quickstart.rs`.
+//! Works on fake images and fake classifiers, so that it needs no library; the quick start itself is in
+//! `quickstart.rs`.
 
 mod common;
 
@@ -11,7 +12,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Hardset, Run, assert_same, hashes, names};
+use common::{Hardset, Run, assert_same, hashes};
 use serde_json::Value;
 
 /// The section, after a recipe of 40 images of each of 12 categories.
@@ -48,9 +49,13 @@ fn places(json: &Value) -> [String; 2] {
     [&json["release"]["out"], &json["evaluation"]["evaluation"]].map(|place| place.as_str().unwrap_or("").to_owned())
 }
 
-/// Folders and files beside the run, but the inputs.
+/// Folders beside the run, in order.
 fn beside(hardset: &Hardset) -> Vec<String> {
-    names(&hardset.path("")).into_iter().filter(|name| name.starts_with("run-")).collect()
+    let entries = fs::read_dir(hardset.path("")).expect("it is there").flatten();
+    let mut found: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    found.retain(|name| name.starts_with("run-"));
+    found.sort();
+    found
 }
 
 #[test]
@@ -179,7 +184,8 @@ fn a_wrong_section_is_refused_before_any_image_is_made() {
 #[test]
 fn the_clean_twin_of_the_recipe_is_used_and_lies_beside_the_recipe() {
     let hardset = with_section("[evaluate]\ntargets = [\"./t-good.toml\", \"./t-bad.toml\"]\nclean = \"photographs\"");
-    hardset.line("build p.toml --run-dir photographs -q --set seed=5 --set evaluate.targets=['./t-good.toml'] --set evaluate.clean=run0").refused(4, &["run0"]);
+    // A path of --set is relative to the working directory.
+    build(&hardset, "--set evaluate.clean=run0").refused(4, &["run0"]);
     hardset.write(
         "plain.toml",
         fs::read_to_string(hardset.path("p.toml")).expect("it is there").split("[evaluate]").next().unwrap_or_default(),
@@ -211,11 +217,14 @@ fn a_run_inside_the_current_folder_and_a_path_without_a_name_work() {
 #[test]
 fn killed_at_any_moment_the_same_call_gives_the_same_bytes() {
     const KILLS: u32 = 12;
-    let undisturbed = with_targets();
-    let started = Instant::now();
-    let folders = places(&built(&undisturbed, "--threads 2"));
-    let all = started.elapsed();
     let hardset = with_targets();
+    let started = Instant::now();
+    let folders = places(&built(&hardset, "--threads 2"));
+    let all = started.elapsed();
+    let whole = ["run".to_owned(), folders[0].clone(), folders[1].clone()];
+    for folder in &whole {
+        fs::rename(hardset.path(folder), hardset.path(&format!("whole-{folder}"))).expect("it can be renamed");
+    }
     for kill in 1..=KILLS {
         let args = ["build", "p.toml", "--run-dir", "run", "-q", "--threads", "2"];
         let mut command = hardset.command(&args);
@@ -225,16 +234,18 @@ fn killed_at_any_moment_the_same_call_gives_the_same_bytes() {
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
         if kill % 4 == 0 {
-            // From the beginning of the release, and of the evaluation.
+            // From the beginning of the release, or of the evaluation.
             for place in folders.iter().skip(usize::from(kill % 8 == 0)) {
                 let _ = fs::remove_dir_all(hardset.path(place));
             }
         }
     }
     built(&hardset, "--threads 2");
-    for folder in ["run"].into_iter().chain(folders.iter().map(String::as_str)) {
-        assert_same(&hardset.path(folder), &undisturbed.path(folder));
+    for folder in &whole {
+        assert_same(&hardset.path(folder), &hardset.path(&format!("whole-{folder}")));
         hardset.line(&format!("verify {folder} -q")).ok();
     }
-    assert_eq!(beside(&hardset), beside(&undisturbed), "nothing unfinished is left");
+    let mut expected = folders.to_vec();
+    expected.sort();
+    assert_eq!(beside(&hardset), expected, "nothing unfinished is left");
 }

@@ -243,6 +243,32 @@ fn another_pool_in_the_same_folder_is_refused() {
     run.refused(2, &["eval", "another pool"]);
 }
 
+#[test]
+fn status_says_what_an_evaluation_has() {
+    let hardset = with_release();
+    evaluate(&hardset, "").ok();
+    let pages = ["images    ", "spaces    any-of-ids, masked", "page      eval/index.html"];
+    let run = hardset.line("status eval").ok().out(&pages).out(&["evaluation of small 1.0.0", "by t-bad (fake"]);
+    let json = hardset.line("status eval --format json").ok().json();
+    let images = json["pool"]["images"].as_u64().expect("a number");
+    assert!(run.stdout.contains(&format!("scored    {images} of {images} images by t-good")), "{}", run.stdout);
+    let names: Vec<&str> =
+        json["targets"].as_array().expect("a list").iter().filter_map(|row| row["target"]["name"].as_str()).collect();
+    assert_eq!((names, &json["done"]), (vec!["t-bad", "t-good", "t-twin"], &true.into()));
+    assert!(json["targets"].as_array().expect("a list").iter().all(|row| row["scored"] == images), "{json}");
+    // What is gone is said; a table that is gone is an error.
+    fs::remove_file(hardset.path("eval/index.html")).expect("it is there");
+    hardset.line("status eval").ok().out(&["page      not there", "hardset evaluate"]);
+    fs::remove_file(hardset.path("eval/results/t-bad/00000.parquet")).expect("it is there");
+    hardset.line("status eval").refused(2, &["t-bad/00000.parquet"]);
+    // Stopped before its record was written: the run inside says how far it came.
+    fs::remove_file(hardset.path("eval/evaluation.toml")).expect("it is there");
+    let json = hardset.line("status eval --format json").ok().json();
+    assert_eq!((&json["done"], &json["run"]["planned"]), (&false.into(), &images.into()));
+    hardset.line("status eval").ok().out(&["not done", "images by t-good"]);
+    hardset.line("status release").ok().out(&["UNVERIFIED"]);
+}
+
 /// Ten standard models on a line, and one that is not standard.
 const STANDARD: &str = "model,type,clean,shift\nm0,standard,50,20\nm1,standard,54,23\nm2,standard,58,26\n\
     m3,standard,62,30\nm4,standard,66,34\nm5,standard,70,38\nm6,standard,74,43\nm7,standard,78,48\n\
@@ -338,31 +364,6 @@ fn answers_in_words_are_scored_by_both_rules() {
     evaluate(&hardset, "--answers chat=other.csv").refused(2, &["none of its paths"]);
 }
 
-#[test]
-fn status_says_what_an_evaluation_has() {
-    let hardset = with_release();
-    evaluate(&hardset, "").ok();
-    let pages = ["images    ", "spaces    any-of-ids, masked", "page      eval/index.html"];
-    let run = hardset.line("status eval").ok().out(&pages).out(&["evaluation of small 1.0.0", "by t-bad (fake"]);
-    let json = hardset.line("status eval --format json").ok().json();
-    let images = json["pool"]["images"].as_u64().expect("a number");
-    assert!(run.stdout.contains(&format!("scored    {images} of {images} images by t-good")), "{}", run.stdout);
-    let names: Vec<&str> =
-        json["targets"].as_array().expect("a list").iter().filter_map(|row| row["target"]["name"].as_str()).collect();
-    assert_eq!((names, &json["done"]), (vec!["t-bad", "t-good", "t-twin"], &true.into()));
-    assert!(json["targets"].as_array().expect("a list").iter().all(|row| row["scored"] == images), "{json}");
-    // What is gone is said; a table that is gone is an error.
-    fs::remove_file(hardset.path("eval/index.html")).expect("it is there");
-    hardset.line("status eval").ok().out(&["page      not there", "hardset evaluate"]);
-    fs::remove_file(hardset.path("eval/results/t-bad/00000.parquet")).expect("it is there");
-    hardset.line("status eval").refused(2, &["t-bad/00000.parquet", "evaluate"]);
-    // Stopped before its record was written: the run inside says how far it came.
-    fs::remove_file(hardset.path("eval/evaluation.toml")).expect("it is there");
-    let json = hardset.line("status eval --format json").ok().json();
-    assert_eq!((&json["done"], &json["run"]["planned"]), (&false.into(), &images.into()));
-    hardset.line("status eval").ok().out(&["not done", "images by t-good"]);
-    hardset.line("status release").ok().out(&["UNVERIFIED"]);
-}
 
 #[test]
 fn what_one_call_gives_stays_in_the_next() {

@@ -75,7 +75,7 @@ pub enum Command {
     /// Write the benchmark as a folder to publish: the accepted images, or the hard set if nobody was asked
     Release(ReleaseArgs),
     /// Score models on a release, a run or a published benchmark, with intervals, tests and tiers
-    Evaluate(EvaluateArgs),
+    Evaluate(Box<EvaluateArgs>),
     /// Show where two targets of an evaluation differ, image by image
     Compare(CompareArgs),
     /// Join the results of several people on one pool

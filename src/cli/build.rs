@@ -1,5 +1,5 @@
-//! `hardset build`: from a pipeline to the report and the task sheets, in one call; with a section `[evaluate]` on to the
-//! leaderboard.
+//! `hardset build`: from a pipeline to the report and the task sheets, in one call; with a section `[evaluate]` on to
+//! the leaderboard.
 //!
 //! Does no work of its own: every step is a verb of `stage`. Holds always: the same call continues where it stopped,
 //! because every step skips what is done.

@@ -83,15 +83,15 @@ pub fn output(evaluated: &Evaluated) -> Output {
     if *lost > 0 {
         lines.push(format!("{lost} image(s) without a prediction count as wrong: see results.json of each target"));
     }
-    let mut fresh_json = Vec::with_capacity(fresh.len());
-    for (target, fresh) in record.targets.iter().zip(fresh) {
-        fresh_json.push(json!({ "target": target.name, "fresh": fresh }));
-    }
     let (page, csv) = (dir.document("index.html"), dir.document("leaderboard.csv"));
     lines.push(format!("evaluation: {}", page.display()));
     lines.push(format!("leaderboard: {}", csv.display()));
     lines.extend(smallest(&figures.figures, &space));
     lines.extend(rows.iter().map(line));
+    let mut fresh_json = Vec::with_capacity(fresh.len());
+    for (target, fresh) in record.targets.iter().zip(fresh) {
+        fresh_json.push(json!({ "target": target.name, "fresh": fresh }));
+    }
     let json = json!({
         "evaluation": dir.path().display().to_string(), "page": page.display().to_string(),
         "leaderboard_csv": csv.display().to_string(), "pool": record.pool, "space": space,

@@ -1,5 +1,5 @@
-//! Where one place lies to another: inside it, also where a part of the way does not exist yet or goes through links; or
-//! beside it.
+//! Where one place lies to another: inside it, also where a part of the way does not exist yet or goes through links;
+//! or beside it.
 
 use std::path::{Component, Path, PathBuf};
 

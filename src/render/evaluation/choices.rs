@@ -50,7 +50,7 @@ pub fn left_out_csv<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u
 /// The rows of [`choices_csv`]; an error says what is wrong.
 pub fn read_choices(bytes: &[u8]) -> Result<Vec<ChoiceRow>, String> {
     let mut reader = csv::Reader::from_reader(bytes);
-    if reader.headers().map_err(|e| e.to_string())? != &HEAD[..] {
+    if reader.headers().map_err(|e| e.to_string())? != HEAD[..] {
         return Err(format!("its first line is not {}", HEAD.join(",")));
     }
     let mut rows = Vec::new();

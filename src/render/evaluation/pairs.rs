@@ -38,8 +38,8 @@ pub fn pairs(page: &EvaluationPage, space: &str) -> Option<Markup> {
         } @else { (table(&rows, &titles)) }
     };
     let note = html! {
-        "Only the first, only the second: images that one has right and the other wrong. Choose two targets to see their "
-        "row and, among the images below, those on which they differ; " code { "hardset compare" } " shows all."
+        "Only the first, only the second: images that one has right and the other wrong. Choose two targets to see "
+        "their row and, among the images below, those on which they differ; " code { "hardset compare" } " shows all."
     };
     let body = html! { p.note { (note) } (body) };
     section("pairs", "Two targets", "", body)

@@ -111,7 +111,7 @@ fn html(report: &Report) -> String {
 /// The page without its own style and script: what the data made.
 fn markup(report: &Report) -> String {
     let page = html(report);
-    let page = page.replace(include_str!("style.css"), "").replace(include_str!("script.js"), "");
+    let page = page.replace(include_str!("../parts/style.css"), "").replace(include_str!("script.js"), "");
     assert!(!page.contains("beforeprint"), "the script was not found in the page as written");
     page
 }
@@ -149,7 +149,7 @@ fn markup_uses_nothing_that_its_policy_forbids() {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
     assert!(!include_str!("script.js").contains("</script"));
-    assert!(!include_str!("style.css").contains("</style"));
+    assert!(!include_str!("../parts/style.css").contains("</style"));
 }
 
 #[test]
@@ -227,5 +227,5 @@ fn numbers_that_are_not_finite_are_dashes() {
 
 #[test]
 fn fragments_are_percent_encoded() {
-    assert_eq!(text::fragment_value("café au=lait"), "caf%C3%A9%20au%3Dlait");
+    assert_eq!(super::super::parts::text::fragment_value("café au=lait"), "caf%C3%A9%20au%3Dlait");
 }

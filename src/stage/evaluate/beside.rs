@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Ask, EvaluateError, Evaluated, evaluate, pools, score, sources};
 use crate::config::EvaluateRecipe;
-use crate::domain::{BenchmarkSource, Device, GenerateSpec, PoolRole, RunSpec};
+use crate::domain::{Device, GenerateSpec, RunSpec};
 use crate::pool::Pool;
 use crate::source::{OpenedPool, open_pool};
 use crate::stage::prepare::{Scorers, ready};
@@ -57,23 +57,30 @@ pub fn evaluate_beside(
     let ctx = pool.ctx();
     let ask = Ask { targets: section.targets.clone(), clean: section.clean.clone(), ..Ask::of(release) };
     let opened = open_pool(release, &ask.options)?;
-    let sources = sources(&ask, &opened)?;
     let first = beside(ctx.run.path(), &format!("evaluation-{}", pool.spec().mining_hash()));
     let mut places = (1..=MOST).map(|number| numbered(&first, number));
-    let place = places.find(|place| is_free(&EvaluationDir::at(place), &opened, &sources));
+    let place = places.find(|place| is_free(&EvaluationDir::at(place), &ask, &opened));
     evaluate(ctx, devices, &ask, Some(&place.unwrap_or(first)))
 }
 
 /// Whether there is nothing in the folder, or an evaluation of these pools.
-fn is_free(dir: &EvaluationDir, opened: &OpenedPool, sources: &[(PoolRole, BenchmarkSource)]) -> bool {
+fn is_free(dir: &EvaluationDir, ask: &Ask, opened: &OpenedPool) -> bool {
     let is_same_release = match dir.record_if_any() {
         Ok(record) => record.is_none_or(|record| record.pool.sums_sha256 == opened.key),
         Err(_) => false,
     };
-    let is_same = |(role, source): &(PoolRole, BenchmarkSource)| match dir.run(*role).spec_if_any() {
-        Ok(Some(stored)) => stored.generate.identity() == GenerateSpec::Benchmark(source.clone()).identity(),
-        Ok(None) => true,
-        Err(_) => false,
-    };
-    is_same_release && !dir.is_taken() && sources.iter().all(is_same)
+    is_same_release && !dir.is_taken() && are_same(ask, opened, dir)
+}
+
+/// Whether the pools that were scored there are those that are asked for.
+fn are_same(ask: &Ask, opened: &OpenedPool, dir: &EvaluationDir) -> bool {
+    let Ok(sources) = sources(ask, opened, dir) else { return false };
+    for (role, source) in sources {
+        match dir.run(role).spec_if_any() {
+            Ok(None) => {}
+            Ok(Some(stored)) if stored.generate.identity() == GenerateSpec::Benchmark(source).identity() => {}
+            Ok(Some(_)) | Err(_) => return false,
+        }
+    }
+    true
 }

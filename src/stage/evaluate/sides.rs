@@ -33,14 +33,23 @@ pub struct Asked<'a> {
     pub stored: Option<&'a EvaluationRecord>,
 }
 
-/// The pools that are asked for.
-pub fn sources(ask: &Ask, opened: &OpenedPool) -> Result<Vec<(PoolRole, BenchmarkSource)>, EvaluateError> {
+/// The pools that are asked for, and those of earlier calls.
+pub fn sources(
+    ask: &Ask,
+    opened: &OpenedPool,
+    dir: &EvaluationDir,
+) -> Result<Vec<(PoolRole, BenchmarkSource)>, EvaluateError> {
     let mut sources = vec![(PoolRole::Pool, opened.source.clone())];
     if let Some(clean) = &ask.clean {
         sources.push((PoolRole::Clean, pools::twin(clean, opened)?));
     }
     if let Some(ood) = &ask.ood {
         sources.push((PoolRole::Ood, pools::unlabelled(ood, &ask.options)?));
+    }
+    for role in [PoolRole::Clean, PoolRole::Ood] {
+        if !sources.iter().any(|(given, _)| *given == role) {
+            sources.extend(stored_source(dir, role)?.map(|source| (role, source)));
+        }
     }
     Ok(sources)
 }
@@ -54,12 +63,7 @@ impl Asked<'_> {
         dir: &EvaluationDir,
     ) -> Result<Vec<Side<'a>>, EvaluateError> {
         self.check_runs(dir)?;
-        let mut sources = sources(self.ask, self.opened)?;
-        for role in [PoolRole::Clean, PoolRole::Ood] {
-            if !sources.iter().any(|(given, _)| *given == role) {
-                sources.extend(stored_source(dir, role)?.map(|source| (role, source)));
-            }
-        }
+        let sources = sources(self.ask, self.opened, dir)?;
         // All before any of them is changed.
         for (role, source) in &sources {
             self.check_same_pool(dir, *role, source)?;
