@@ -126,7 +126,7 @@ fn two_targets_are_compared_image_by_image() {
     let n = json["n"].as_u64().expect("a number") as f64;
     let difference = json["difference"].as_f64().expect("a number");
     assert!((difference - (only("only_a") as f64 - only("only_b") as f64) / n).abs() < 1e-9);
-    assert!(json["equivalent"] == false && hardset.path("eval/compare/t-good-t-bad.html").is_file());
+    assert!(json["equivalent"] == false && hardset.path("eval/compare/t-good--t-bad.any-of-ids.html").is_file());
     hardset.line("compare eval t-good t-twin --margin 20%").ok().out(&["equivalent within 20.0 points"]);
     hardset.line("compare eval t-good nobody").refused(2, &["nobody", "t-bad, t-good, t-twin"]);
     hardset.line("compare eval t-good t-good").refused(2, &["compared with itself"]);
@@ -362,4 +362,123 @@ fn answers_in_words_are_scored_by_both_rules() {
     evaluate(&hardset, "--answers chat=columns.csv").refused(2, &["columns `path` and `answer`"]);
     hardset.write("other.csv", "path,answer\nx.png,mug\n");
     evaluate(&hardset, "--answers chat=other.csv").refused(2, &["none of its paths"]);
+}
+
+
+#[test]
+fn what_one_call_gives_stays_in_the_next() {
+    let hardset = with_release();
+    hardset.write("standard.csv", STANDARD);
+    hardset.line("evaluate release --targets t-good.toml --out eval -q --seed 3 --keep-logits").ok();
+    // The twin comes later, and the targets of before are scored on it; the seed and what is kept stay.
+    hardset.line("evaluate release --clean run --fit standard.csv --out eval -q").ok();
+    let value = |metric: &str| figure(&hardset, "eval", "t-good", "any-of-ids", metric);
+    assert!(value("clean_accuracy").is_some() && value("temperature").is_some());
+    hardset.line("evaluate release --targets t-bad.toml --out eval -q").ok();
+    assert!(value("effective_robustness").is_some(), "the line stays");
+    assert!(figure(&hardset, "eval", "t-bad", "any-of-ids", "drop").is_some());
+    hardset.line("verify eval -q").ok();
+    // Given at once, it is the same.
+    let all = "evaluate release --targets t-bad.toml,t-good.toml --clean run --fit standard.csv --seed 3 --keep-logits";
+    hardset.line(&format!("{all} --out all -q")).ok();
+    assert_same(&hardset.path("all"), &hardset.path("eval"));
+    hardset.line("evaluate release --out eval -q --seed 4").refused(2, &["another pool", "seed"]);
+    // Another model under the name of a target takes its place, and it is said.
+    hardset.write("alt/t-good.toml", "fake = { seed = 99, accuracy = 0.1 }\n");
+    hardset.line("compare eval t-good t-bad -q").ok();
+    hardset.line("evaluate release --targets alt/t-good.toml --out eval").ok().err(&["`t-good` is another model"]);
+    assert!(value("accuracy").expect("a value") < 0.3 && !hardset.path("eval/compare").exists());
+    let two = "evaluate release --targets t-good.toml,alt/t-good.toml --out eval -q";
+    hardset.line(two).refused(2, &["two models are named `t-good`"]);
+    // Without its runs nothing can be added to it.
+    fs::remove_dir_all(hardset.path("eval/runs")).expect("it is there");
+    hardset.line("evaluate release --targets t-twin.toml --out eval -q").refused(2, &["lost its folder runs", "t-bad"]);
+}
+
+#[test]
+fn a_clean_twin_has_the_categories_of_the_pool_and_scores_of_its_own() {
+    let hardset = with_release();
+    hardset.write(
+        "other.toml",
+        fs::read_to_string(hardset.path("p.toml")).expect("it is there").replace("quickstart", "imagenet-d"),
+    );
+    hardset.line("build other.toml --run-dir other -q --set generate.images_per_category=1").ok();
+    let other = "evaluate release --targets t-good.toml --clean other --out eval -q";
+    hardset.line(other).refused(2, &["categories of imagenet-d", "quickstart"]);
+    // Imported scores are of the pool: a twin with the same names has none.
+    for (folder, first) in [("pool", 0), ("twin", 100)] {
+        for image in 0..12 {
+            hardset.write(&format!("{folder}/n01440764/{image}.png"), picture(first + image));
+        }
+        hardset.write(&format!("{folder}/n01443537/x.png"), picture(first + 50));
+    }
+    let rows: String = (0..12).map(|image| format!("n01440764/{image}.png,0,0.9\n")).collect();
+    hardset.write("scores.csv", format!("path,prediction,prob\n{rows}n01443537/x.png,1,0.9\n"));
+    let imported =
+        "evaluate pool --predictions mine=scores.csv --scores top-k --targets t-good.toml --clean twin --out e2";
+    hardset.line(imported).ok().err(&["mine: imported scores are of the pool"]);
+    assert_eq!(figure(&hardset, "e2", "mine", "any-of-ids", "accuracy"), Some(1.0));
+    assert_eq!(figure(&hardset, "e2", "mine", "any-of-ids", "drop"), None);
+    assert!(figure(&hardset, "e2", "t-good", "any-of-ids", "drop").is_some());
+    hardset.line("verify e2 -q").ok();
+}
+
+#[test]
+fn nothing_of_a_pool_disappears() {
+    let hardset = with_release();
+    for image in 0..12 {
+        hardset.write(&format!("pool/n01440764/{image}.png"), picture(image));
+        hardset.write(&format!("pool/n01443537/{image}.png"), picture(image + 20));
+    }
+    hardset.write("pool/n01440764/broken.png", &picture(90)[..60]);
+    hardset.write("pool/zz_unknown/a.png", picture(91));
+    let run = hardset.line(&format!("evaluate pool --targets {TARGETS} --out eval --format json -q")).expect(3);
+    assert_eq!(
+        (&run.json()["lost"], &run.json()["pool"]["images"]),
+        (&2.into(), &25.into()),
+        "one broken, one unknown"
+    );
+    let left = fs::read_to_string(hardset.path("eval/left-out.csv")).expect("it is there");
+    assert!(left.contains("zz_unknown/a.png"), "{left}");
+    let value = results(&hardset, "eval/results/t-good/results.json");
+    assert_eq!((&value["images"], &value["scored"]), (&25.into(), &24.into()));
+    assert_eq!(value["not_scored"][0]["path"], "n01440764/broken.png");
+    let page = fs::read_to_string(hardset.path("eval/index.html")).expect("it is there");
+    assert!(page.contains("left-out.csv") && page.contains("broken.png"));
+    hardset.line("verify eval -q").ok();
+}
+
+#[test]
+fn a_leaderboard_does_not_depend_on_the_order_of_files_nor_on_what_they_claim() {
+    let hardset = with_release();
+    hardset.line("evaluate release --targets t-good.toml,t-bad.toml --out one -q --clean run").ok();
+    hardset.line("evaluate release --targets t-twin.toml --out two -q --clean release --label-space masked").ok();
+    let board = |line: &str| hardset.line(line).ok();
+    board("leaderboard one two --out b1 -q").err(&["clean twin"]);
+    board("leaderboard two one --out b2 -q");
+    assert_same(&hardset.path("b1"), &hardset.path("b2"));
+    let csv = fs::read_to_string(hardset.path("b1/leaderboard.csv")).expect("it is there");
+    assert!(csv.lines().filter(|line| line.starts_with("any-of-ids,")).count() >= 3, "{csv}");
+    let mut forged = results(&hardset, "one/results/t-bad/results.json");
+    let metrics = forged["metrics"].as_array_mut().expect("a list");
+    let mut tier = metrics[0].clone();
+    tier["metric"] = "tier".into();
+    tier["value"] = 1.into();
+    metrics.insert(0, tier);
+    metrics.iter_mut().filter(|metric| metric["metric"] == "accuracy").for_each(|metric| metric["high"] = 1.0.into());
+    forged["target"]["name"] = "t-forged".into();
+    hardset.write("forged.json", forged.to_string());
+    let run = board("leaderboard one forged.json --out b3 -q --format json");
+    let rows = run.json()["leaderboard"].as_array().expect("a list").clone();
+    let row = |name: &str| rows.iter().find(|row| row["target"] == name).cloned().expect("it has a row");
+    assert_eq!((&row("t-forged")["tier"], &row("t-forged")["high"]), (&row("t-bad")["tier"], &row("t-bad")["high"]));
+    let refused = |change: &dyn Fn(&mut Value), part: &str| {
+        let mut value = forged.clone();
+        change(&mut value);
+        hardset.write("f.json", value.to_string());
+        hardset.line("leaderboard one f.json --out b4 -q").refused(2, &[part]);
+    };
+    refused(&|value| value["target"]["name"] = "../x".into(), "a name has letters");
+    refused(&|value| value["pool"]["prepared_px"] = 224.into(), "not comparable");
+    refused(&|value| value["right"]["masked"] = Value::Null, "results.json of schema");
 }

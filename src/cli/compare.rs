@@ -32,7 +32,8 @@ fn text(compared: &Compared) -> String {
         (Some(low), Some(high)) => format!(" ({} to {}, 95 %)", points(low), points(high)),
         _ => String::new(),
     };
-    let cluster = row.p_cluster.map_or_else(String::new, |p| format!("; objects like these: p = {p:.3}"));
+    let p = |p: f64| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
+    let cluster = row.p_cluster.map_or_else(String::new, |cluster| format!("; objects like these: {}", p(cluster)));
     let equivalent = match row.equivalent_within {
         Some(within) if within <= *margin => {
             format!("equivalent within {:.1} points (they are within {:.1})", margin * 100.0, within * 100.0)
@@ -50,7 +51,7 @@ fn text(compared: &Compared) -> String {
         format!("{} against {}, label space {}, {} images", row.a, row.b, row.space, row.n),
         format!("difference: {} points{interval}", points(row.difference)),
         format!("only {}: {}; only {}: {}", row.a, row.only_a, row.b, row.only_b),
-        format!("these images: exact McNemar p = {:.3}{cluster}", row.p_mcnemar),
+        format!("these images: exact McNemar {}{cluster}", p(row.p_mcnemar)),
         equivalent,
     ];
     for kind in kinds {

@@ -261,6 +261,9 @@ fn evaluate(error: &EvaluateError) -> u8 {
         | EvaluateError::OtherPool { .. }
         | EvaluateError::Answers { .. }
         | EvaluateError::NoSuchTarget { .. }
+        | EvaluateError::RunsGone { .. }
+        | EvaluateError::TwoOfOneName { .. }
+        | EvaluateError::OtherCategories { .. }
         | EvaluateError::SameTarget { .. }
         | EvaluateError::Inside { .. }
         | EvaluateError::NoShift { .. } => BAD_INPUT,
@@ -292,6 +295,7 @@ fn leaderboard(error: &LeaderboardError) -> u8 {
         | LeaderboardError::OutTaken { .. }
         | LeaderboardError::Table(_) => BAD_INPUT,
         LeaderboardError::Store(error) => store(error),
+        LeaderboardError::Work(error) => work(error),
     }
 }
 

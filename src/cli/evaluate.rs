@@ -63,7 +63,7 @@ fn ask(args: &EvaluateArgs) -> Result<Ask, ConfigError> {
         fit_columns: args.fit_columns.as_deref().and_then(|columns| columns.to_vec().try_into().ok()),
         shift: args.shift.clone(),
         keep_logits: args.keep_logits,
-        seed: u64::from(args.seed),
+        seed: args.seed.map(u64::from),
         max_images: args.max_images,
     })
 }

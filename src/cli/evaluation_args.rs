@@ -8,7 +8,6 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use crate::domain::{BenchmarkLayout, ImportedScores, LabelSpace};
-use crate::stage::evaluate::GALLERY;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -76,12 +75,12 @@ pub struct EvaluateArgs {
     /// Keep the probabilities of all classes (4 bytes for each class and image), which a temperature needs
     #[arg(long)]
     pub keep_logits: bool,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u32,
-    /// Largest number of images in each part of the page's gallery
-    #[arg(long, value_name = "N", default_value_t = GALLERY)]
-    pub max_images: usize,
+    /// Seed of everything random [default: 0, or that of an earlier call]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u32>,
+    /// Largest number of images in each part of the page's gallery [default: 60, or as in an earlier call]
+    #[arg(long, value_name = "N")]
+    pub max_images: Option<usize>,
 }
 
 /// What numbers in a file are.
@@ -139,7 +138,7 @@ pub struct CompareArgs {
     /// Both are equivalent if their accuracies differ by less than this: 2% or 0.02 [default: that of the evaluation]
     #[arg(long, value_name = "SHARE", value_parser = margin)]
     pub margin: Option<f64>,
-    /// Where to write the page [default: compare/<A>-<B>.html in the evaluation]
+    /// Where to write the page [default: compare/<A>--<B>.<SPACE>.html in the evaluation]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Largest number of images on each side of the page

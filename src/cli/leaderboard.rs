@@ -10,6 +10,7 @@ use super::evaluation_args::LeaderboardArgs;
 use super::output::Output;
 use super::session::Session;
 use crate::render::evaluation::board;
+use crate::render::numbers::counted;
 use crate::stage::leaderboard::{Joined, leaderboard};
 
 pub fn run(session: &Session, args: &LeaderboardArgs) -> Result<Output, Error> {
@@ -17,7 +18,8 @@ pub fn run(session: &Session, args: &LeaderboardArgs) -> Result<Output, Error> {
     let Joined { out, record, figures } = leaderboard(&ctx, &args.results, &args.out)?;
     let space = record.label_spaces.first().map(ToString::to_string).unwrap_or_default();
     let rows = board(&figures, &record, &space);
-    let mut lines = vec![format!("{}: {} targets, label space {space}", record.pool.name, record.targets.len())];
+    let mut lines =
+        vec![format!("{}: {}, label space {space}", record.pool.name, counted(record.targets.len() as u64, "target"))];
     lines.extend(smallest(&figures, &space));
     lines.extend(rows.iter().map(line));
     lines.push(format!("leaderboard: {}", out.join("index.html").display()));

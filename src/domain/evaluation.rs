@@ -98,6 +98,9 @@ pub struct PoolRecord {
     pub category_count: u64,
     /// Identity of the set: ids and accepted classes.
     pub categories_sha256: Sha256,
+    /// Files of its folder that have no label: no part of it, and listed in `left-out.csv`.
+    #[serde(default)]
+    pub left_out: u64,
     /// The side of images that are not resized again, in px.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared_px: Option<u32>,
@@ -140,6 +143,8 @@ pub struct MinerRecord {
 pub struct LineRecord {
     /// Its name: `imagenet-testbed`, or the file's.
     pub name: String,
+    /// Whether it is the built-in one.
+    pub built_in: bool,
     /// Hash of the table.
     pub sha256: Sha256,
     /// The column of the shift.
@@ -332,8 +337,18 @@ pub struct TargetResults {
     pub schema: u32,
     /// Name and version of the program that made it.
     pub tool: String,
+    /// The label spaces, the one that orders first.
+    pub label_spaces: Vec<LabelSpace>,
     /// The images.
     pub pool: PoolRecord,
+    /// The clean twin of its figures.
+    pub clean: Option<PoolRecord>,
+    /// The images of none of the categories.
+    pub ood: Option<PoolRecord>,
+    /// The target against which it is stated.
+    pub baseline: Option<String>,
+    /// The line of standard models.
+    pub line: Option<LineRecord>,
     /// The model.
     pub target: TargetRecord,
     /// The surrogates of the pool.

@@ -136,6 +136,15 @@ impl EvaluationDir {
         })
     }
 
+    /// Folders of results that are of no target of the record.
+    pub fn strangers(&self, record: &EvaluationRecord) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.0.join("results")).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        found.retain(|path| !record.targets.iter().any(|target| self.target(&target.name) == *path));
+        found.sort();
+        found
+    }
+
     /// The results of one target for others.
     pub fn target_json(&self, target: &str) -> PathBuf {
         self.target(target).join("results.json")
@@ -144,6 +153,15 @@ impl EvaluationDir {
     /// What the surrogates gave for the images that they mined.
     pub fn miners(&self) -> PathBuf {
         self.0.join("surrogates.parquet")
+    }
+
+    /// Removes the pages of `compare`, if what they show has changed; they are made again by the same commands.
+    pub fn remove_comparisons(&self, is_changed: bool) -> Result<(), StoreError> {
+        let folder = self.0.join("compare");
+        if !is_changed || !folder.is_dir() {
+            return Ok(());
+        }
+        fs::remove_dir_all(&folder).map_err(StoreError::io("remove", &folder))
     }
 
     /// The scored answers of a chat model.

@@ -36,6 +36,16 @@ pub fn choices_csv(rows: &[ChoiceRow]) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
+/// `left-out.csv`: paths and reasons.
+pub fn left_out_csv<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let _ = writer.write_record(["path", "reason"]);
+    for (path, reason) in rows {
+        let _ = writer.write_record([path, reason]);
+    }
+    writer.into_inner().unwrap_or_default()
+}
+
 /// The rows of [`choices_csv`]; an error says what is wrong.
 pub fn read_choices(bytes: &[u8]) -> Result<Vec<ChoiceRow>, String> {
     let mut reader = csv::Reader::from_reader(bytes);

@@ -96,10 +96,12 @@ fn shade(value: Option<f64>) -> String {
 /// The nuisances on which targets have fewest images right, on average.
 pub fn nuisances(page: &EvaluationPage, space: &str) -> Option<Markup> {
     let found = by_group(page, space, "accuracy", "nuisance");
+    let mut groups: BTreeMap<&str, Vec<&Figure>> = BTreeMap::new();
+    for (key, figure) in &found {
+        groups.entry(key.1).or_default().push(figure);
+    }
     let mut rows: Vec<(f64, &str, u64, f64, f64)> = Vec::new();
-    for group in groups_of(&found) {
-        let figures: Vec<&Figure> =
-            found.iter().filter(|((_, of), _)| *of == group).map(|(_, figure)| *figure).collect();
+    for (group, figures) in groups {
         let values: Vec<f64> = figures.iter().filter_map(|figure| figure.value).collect();
         if values.is_empty() {
             continue;

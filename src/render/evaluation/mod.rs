@@ -20,7 +20,7 @@ mod section;
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, TargetResults};
 
 pub use board::{BoardRow, board, leaderboard_csv};
-pub use choices::{choices_csv, read_choices};
+pub use choices::{choices_csv, left_out_csv, read_choices};
 pub use data::{Answered, Card, ComparePage, EvaluationPage, Flip, Group, KindRow, Lost};
 
 /// The page of an evaluation.

@@ -122,6 +122,12 @@ fn warnings(page: &EvaluationPage) -> Vec<String> {
             spaces.join(", ")
         ));
     }
+    if record.pool.left_out > 0 {
+        warnings.push(format!(
+            "{} of the pool's folder have no label and are no part of these figures; left-out.csv lists them.",
+            counted(record.pool.left_out, "file")
+        ));
+    }
     let lost: BTreeSet<&str> = page.lost.iter().map(|lost| lost.path.as_str()).collect();
     if !lost.is_empty() {
         warnings.push(format!(

@@ -95,7 +95,7 @@ pub fn compare(ctx: &Context, ask: &Ask) -> Result<Compared, EvaluateError> {
         only_a: flips(&only_a),
         only_b: flips(&only_b),
     };
-    let default = format!("compare/{}-{}.html", ask.a, ask.b);
+    let default = format!("compare/{}--{}.{space}.html", ask.a, ask.b);
     let path = ask.out.clone().unwrap_or_else(|| dir.document(&default));
     write_if_changed(&path, &compare_page(&page))?;
     let paths = |places: &[usize]| places.iter().map(|&at| inputs.pool.images.path[at].clone()).collect::<Vec<_>>();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
 use crate::answers::two_choice::{Choice, OfficialOutcome, fair_outcome, official_outcome, truth_is_first};
-use crate::domain::{Category, CategorySet, ChoiceRow, Sha256};
+use crate::domain::{Category, CategorySet, ChoiceRow, EvaluationRecord, Sha256};
 use crate::input::{self, Delimited, cell, comparable_path};
 use crate::render::evaluation::{choices_csv, read_choices};
 use crate::render::release::{QuestionRow, read_questions};
@@ -64,11 +64,17 @@ fn asked(path: String, truth: String, other: String, truth_first: bool) -> Choic
 }
 
 /// Writes `questions.csv`, if the pool has questions.
-pub fn write_questions(dir: &EvaluationDir, rows: &[ChoiceRow]) -> Result<(), EvaluateError> {
+pub fn write_questions(
+    dir: &EvaluationDir,
+    rows: &[ChoiceRow],
+    record: &mut EvaluationRecord,
+) -> Result<(), EvaluateError> {
     if rows.is_empty() {
         return Ok(());
     }
-    Ok(write_if_changed(&dir.document("questions.csv"), &choices_csv(rows))?)
+    let (path, bytes) = (dir.document("questions.csv"), choices_csv(rows));
+    record.tables.insert(dir.name_of(&path), Sha256::of(&bytes));
+    Ok(write_if_changed(&path, &bytes)?)
 }
 
 /// Scores the answers in `file` and keeps them as those of `name`; returns how many are of no question.
@@ -111,8 +117,8 @@ pub fn keep(
 }
 
 /// The scored answers of `name`.
-pub fn read(dir: &EvaluationDir, name: &str) -> Result<Vec<ChoiceRow>, EvaluateError> {
-    let path = dir.answers(name);
+pub fn read(dir: &EvaluationDir, name: &str, record: &EvaluationRecord) -> Result<Vec<ChoiceRow>, EvaluateError> {
+    let path = dir.checked(&dir.answers(name), record)?;
     let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
     read_choices(&bytes).map_err(|problem| EvaluateError::Answers { file: path.display().to_string(), problem })
 }

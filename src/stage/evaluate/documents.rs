@@ -15,6 +15,9 @@ use crate::table::{SpaceColumns, encode_agreements, encode_comparisons, encode_f
 /// Version of `results.json`.
 pub const SCHEMA: u32 = 1;
 
+/// Metrics that are no property of one target: a tier depends on the others.
+const OF_OTHERS: [&str; 2] = ["tier", "accuracy_of_surrogate"];
+
 /// Paths below the evaluation's folder, and bytes.
 pub type Documents = BTreeMap<String, Vec<u8>>;
 
@@ -44,13 +47,20 @@ fn target_results(
     for (place, reason) in &columns.lost {
         not_scored.push(NotScored { path: inputs.pool.images.path[*place].clone(), reason: reason.clone() });
     }
-    // A tier depends on the other targets of this evaluation, so it is no property of this one.
-    let own = made.figures.iter().filter(|figure| figure.target == target.name && figure.metric != "tier");
+    let own = made
+        .figures
+        .iter()
+        .filter(|figure| figure.target == target.name && !OF_OTHERS.contains(&figure.metric.as_str()));
     let right = |columns: &SpaceColumns| hexadecimal(&columns.correct);
     Ok(TargetResults {
         schema: SCHEMA,
         tool: record.tool.clone(),
+        label_spaces: record.label_spaces.clone(),
         pool: record.pool.clone(),
+        clean: record.clean.clone(),
+        ood: record.ood.clone(),
+        baseline: record.baseline.clone(),
+        line: record.line.clone(),
         surrogates: record.surrogates.clone(),
         images: record.pool.images,
         scored: record.pool.images - columns.lost.len() as u64,

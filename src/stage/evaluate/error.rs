@@ -59,7 +59,8 @@ pub enum EvaluateError {
     },
     /// The folder has an evaluation of other images.
     #[error(
-        "{path} is an evaluation of another pool ({found}, not {wanted}, or other images of it); choose another folder \
+        "{path} is an evaluation of another pool ({found}, not {wanted}, or with other images, categories or seed); choose \
+         another folder \
          with --out, or give the pool that it was made of"
     )]
     OtherPool {
@@ -87,6 +88,36 @@ pub enum EvaluateError {
         name: String,
         /// The targets.
         known: String,
+    },
+    /// The runs of an earlier call are gone.
+    #[error(
+        "{path} has lost its folder runs, in which `{target}` scored, so nothing can be added to it; give all of its \
+         targets again, or choose another folder with --out"
+    )]
+    RunsGone {
+        /// The folder.
+        path: String,
+        /// A target that is not given again.
+        target: String,
+    },
+    /// Two of one name.
+    #[error("two models are named `{name}`; give one of them another name (the stem of its TOML, or NAME=FILE)")]
+    TwoOfOneName {
+        /// The name.
+        name: String,
+    },
+    /// The clean twin is of other categories.
+    #[error(
+        "{path} has the categories of {found}, not those of {wanted}, so it is no clean twin of the pool; give a run \
+         or release of the same categories, or a folder of images"
+    )]
+    OtherCategories {
+        /// The clean twin.
+        path: String,
+        /// Its categories.
+        found: String,
+        /// Those of the pool.
+        wanted: String,
     },
     /// A target compared with itself.
     #[error("`{name}` is compared with itself; name two targets")]

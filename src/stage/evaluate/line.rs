@@ -22,9 +22,13 @@ const COLUMNS: [&str; 2] = ["clean", "shift"];
 /// The line that the record names.
 pub fn line(dir: &EvaluationDir, record: &EvaluationRecord) -> Option<Line> {
     let named = record.line.as_ref()?;
-    let is_built_in = named.name == TESTBED;
-    let path = dir.document(COPY);
-    let models = standard_models((!is_built_in).then_some(path.as_path()));
+    let is_built_in = named.built_in;
+    let path = match dir.checked(&dir.document(COPY), record) {
+        Ok(path) => Some(path),
+        Err(_) if is_built_in => None,
+        Err(error) => return Some(Line::Refused(error.to_string())),
+    };
+    let models = standard_models(path.filter(|_| !is_built_in).as_deref());
     Some(match models.and_then(|models| points(&models, &named.standard, &named.shift)) {
         Ok(points) => match standard_fit(&points) {
             Ok(fit) => Line::Fitted {
@@ -43,23 +47,35 @@ fn points(models: &StandardModels, standard: &str, shift: &str) -> Result<Vec<Cl
     Ok(in_fit.map(|point| CleanAndShift { clean: point.clean, shift: point.shift }).collect())
 }
 
-/// The line that is asked for, or that of the pool's published shift; keeps a given table in the evaluation.
-pub fn keep(dir: &EvaluationDir, ask: &Ask, pool: &OpenedPool) -> Result<Option<LineRecord>, EvaluateError> {
+/// Notes the line that is asked for, else that of an earlier call, else that of the pool's published shift; keeps a
+/// given table in the evaluation.
+pub fn keep(
+    dir: &EvaluationDir,
+    ask: &Ask,
+    pool: &OpenedPool,
+    record: &mut EvaluationRecord,
+) -> Result<(), EvaluateError> {
+    let copy = dir.document(COPY);
     if let Some(path) = &ask.fit {
         let [standard, shift] = ask.fit_columns.clone().unwrap_or(COLUMNS.map(str::to_owned));
         standard_models(Some(path)).and_then(|models| models.points(&standard, &shift).map(drop))?;
         let bytes = std::fs::read(path).map_err(StoreError::io("read", path))?;
-        write_if_changed(&dir.document(COPY), &bytes)?;
+        write_if_changed(&copy, &bytes)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(Some(LineRecord { name, sha256: Sha256::of(&bytes), shift, standard }));
+        record.line = Some(LineRecord { name, built_in: false, sha256: Sha256::of(&bytes), shift, standard });
+    } else if let (Some(shift), true) = (shift(ask, pool)?, ask.shift.is_some() || record.line.is_none()) {
+        record.line = Some(LineRecord {
+            name: TESTBED.to_owned(),
+            built_in: true,
+            sha256: standard_models(None).map(|models| models.sha256)?,
+            shift: shift.shift.to_owned(),
+            standard: shift.standard.to_owned(),
+        });
     }
-    let Some(shift) = shift(ask, pool)? else { return Ok(None) };
-    Ok(Some(LineRecord {
-        name: TESTBED.to_owned(),
-        sha256: standard_models(None).map(|models| models.sha256)?,
-        shift: shift.shift.to_owned(),
-        standard: shift.standard.to_owned(),
-    }))
+    if let Some(line) = record.line.as_ref().filter(|line| !line.built_in) {
+        record.tables.insert(dir.name_of(&copy), line.sha256);
+    }
+    Ok(())
 }
 
 /// The published shift that the pool is: the one that is named, or that of its own set of categories.

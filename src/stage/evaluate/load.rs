@@ -13,8 +13,16 @@ use crate::domain::{EvaluationRecord, PoolRecord, PoolRole};
 use crate::store::{EvaluationDir, StoreError};
 use crate::table::{PoolColumns, ResultColumns, results_table};
 
+/// The kind of target whose scores another program has made.
+const IMPORTED: &str = "imported";
+
 /// Reads what the figures of the evaluation in `dir` are made of.
 pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inputs<'a>, EvaluateError> {
+    for name in ["questions.csv", "left-out.csv"] {
+        if record.tables.contains_key(name) {
+            dir.checked(&dir.document(name), record)?;
+        }
+    }
     let pool = scores(dir, record, PoolRole::Pool, &record.pool)?;
     let clean = record.clean.as_ref().map(|pool| scores(dir, record, PoolRole::Clean, pool)).transpose()?;
     let ood = record.ood.as_ref().map(|pool| scores(dir, record, PoolRole::Ood, pool)).transpose()?;
@@ -26,7 +34,7 @@ pub fn load<'a>(dir: &EvaluationDir, record: &'a EvaluationRecord) -> Result<Inp
     };
     let mut answers = BTreeMap::new();
     for name in &record.answers {
-        answers.insert(name.clone(), choices::read(dir, name)?);
+        answers.insert(name.clone(), choices::read(dir, name, record)?);
     }
     let line = line(dir, record);
     let tempered = temperature::figures(dir, record, &pool, clean.as_ref())?;
@@ -57,7 +65,9 @@ pub fn scores(
         for path in dir.tables(&target.name, role, record) {
             columns.add(&dir.checked(&path, record)?)?;
         }
-        if columns.true_rank.len() != images.len() {
+        // Imported scores are of the pool alone.
+        let is_absent = role != PoolRole::Pool && columns.true_rank.is_empty() && target.kind == IMPORTED;
+        if columns.true_rank.len() != images.len() && !is_absent {
             return Err(damaged(&dir.results(&target.name, role, 0), columns.true_rank.len()).into());
         }
         targets.push(columns);

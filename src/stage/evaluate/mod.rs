@@ -17,23 +17,26 @@ mod pools;
 mod record;
 mod results;
 mod score;
+mod sides;
 mod status;
 mod temperature;
 
 use std::path::{Path, PathBuf};
 
 use crate::config::SurrogateDef;
-use crate::domain::{BenchmarkSource, Device, EvaluationRecord, GenerateSpec, LabelSpace, PoolRole, RunSpec, Sha256};
+use crate::domain::{Device, EvaluationRecord, LabelSpace, PoolRole, Sha256};
 use crate::pool::Pool;
+use crate::render::evaluation::left_out_csv;
 use crate::source::{OpenedPool, PoolOptions};
-use crate::store::{EvaluationDir, is_inside, write_if_changed};
+use crate::store::{EvaluationDir, StoreError, is_inside, write_if_changed};
 use crate::table::{PoolColumns, results_table};
-use crate::work::{Context, ShardRecords};
+use crate::work::Context;
+use sides::{Side, sources};
 
 pub use beside::{check_ahead, evaluate_beside};
 pub use documents::{Documents, SCHEMA, documents, from_hexadecimal};
 pub use error::EvaluateError;
-pub use figures::{Figures, Inputs, Tested, columns_of, figures, tested};
+pub use figures::{Figures, Inputs, Tested, accuracies, columns_of, figures, tested};
 pub use load::load;
 pub use names::Names;
 pub use page::pictures;
@@ -73,10 +76,10 @@ pub struct Ask {
     pub shift: Option<String>,
     /// Whether the probabilities of all classes are kept.
     pub keep_logits: bool,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// Images in the page's gallery, at most.
-    pub max_images: usize,
+    /// Seed of everything random; `None`: that of an earlier call, or 0.
+    pub seed: Option<u64>,
+    /// Images in each part of the page's gallery, at most; `None`: as in an earlier call, or [`GALLERY`].
+    pub max_images: Option<usize>,
 }
 
 impl Ask {
@@ -96,8 +99,8 @@ impl Ask {
             fit_columns: None,
             shift: None,
             keep_logits: false,
-            seed: 0,
-            max_images: GALLERY,
+            seed: None,
+            max_images: None,
         }
     }
 }
@@ -116,28 +119,24 @@ pub struct Evaluated {
     pub lost: u64,
 }
 
-/// A pool in the evaluation: its context, its spec and its pinned images.
-struct Side<'a> {
-    role: PoolRole,
-    source: BenchmarkSource,
-    ctx: Context<'a>,
-    spec: RunSpec,
-    images: ShardRecords,
-}
-
 /// Evaluates; `out`: the folder, else `evaluations/<pool>-<version>`.
 pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>) -> Result<Evaluated, EvaluateError> {
     let opened = pools::open(ctx, &ask.pool, &ask.options)?;
     let dir = EvaluationDir::at(&out.map_or_else(|| pools::default_out(&opened), Path::to_path_buf));
-    if is_inside(&ask.pool, dir.path()) {
-        let (out, pool) = (dir.path().display().to_string(), ask.pool.display().to_string());
-        return Err(EvaluateError::Inside { out, pool });
+    for pool in [Some(&ask.pool), ask.clean.as_ref(), ask.ood.as_ref()].into_iter().flatten() {
+        if is_inside(pool, dir.path()) {
+            let (out, pool) = (dir.path().display().to_string(), pool.display().to_string());
+            return Err(EvaluateError::Inside { out, pool });
+        }
     }
     let _lock = dir.create()?;
     let stored = dir.record_if_any()?;
-    let sides = sides(ctx, devices, ask, &opened, &dir)?;
-    let mut record = record::start(ask, &opened, stored.as_ref(), line::keep(&dir, ask, &opened)?)?;
-    let (mut fresh, mut lost) = (Vec::new(), 0);
+    let before = stored.as_ref().map(|stored| stored.tables.clone());
+    let asked = sides::Asked { ask, opened: &opened, stored: stored.as_ref() };
+    let sides = asked.sides(ctx, devices, &dir)?;
+    let mut record = record::start(ask, &opened, stored.as_ref())?;
+    line::keep(&dir, ask, &opened, &mut record)?;
+    let mut fresh = Vec::new();
     for side in &sides {
         let pool = Pool::open(&side.ctx, &side.spec)?;
         let scored = score::scored(&pool, devices, &side.images)?;
@@ -146,12 +145,12 @@ pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>
             Ok(write_if_changed(&path, &bytes)?)
         };
         let (columns, sha256) = results::tables(&pool, &dir, side.role, &mut keep)?;
-        let described = record::pool(side.role, &opened, &side.source, (&columns, sha256));
+        let mut described = record::pool(side.role, &opened, &side.source, (&columns, sha256));
+        described.left_out = left_out(&dir, side, &mut record)?;
         match side.role {
             PoolRole::Pool => {
                 record.targets = record::targets(&pool, &scored)?;
                 fresh = scored.iter().map(|scored| scored.records.fresh_rows).collect();
-                lost += columns.sha256.iter().filter(|hash| hash.is_empty()).count() as u64;
                 write_miners(ctx, &opened, &columns, (&dir, &mut record))?;
                 record.pool = described;
             }
@@ -164,15 +163,28 @@ pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>
     dir.write_record(&record)?;
     let inputs = load(&dir, &record)?;
     let made = figures(&inputs);
-    lost += inputs.pool.targets.iter().map(|target| target.lost.len() as u64).max().unwrap_or(0);
+    let lost = inputs.lost_images() + record.pool.left_out;
     for (name, bytes) in documents(&dir, &inputs, &made)? {
         write_if_changed(&dir.document(&name), &bytes)?;
     }
+    dir.remove_comparisons(before.as_ref() != Some(&record.tables))?;
     if let Some(side) = sides.first() {
         let pool = Pool::open(&side.ctx, &side.spec)?;
         write_if_changed(&dir.document("index.html"), &page_of(&pool, &dir, &inputs, &made)?)?;
     }
     Ok(Evaluated { record: record.clone(), figures: made, dir, fresh, lost })
+}
+
+/// Writes `left-out.csv`, the files of the pool that have no label; returns how many there are.
+fn left_out(dir: &EvaluationDir, side: &Side, record: &mut EvaluationRecord) -> Result<u64, EvaluateError> {
+    let lost = side.ctx.run.plan().existing()?.lost;
+    if side.role == PoolRole::Pool && !lost.is_empty() {
+        let bytes = left_out_csv(lost.iter().map(|row| (row.source.as_str(), row.reason.as_str())));
+        let path = dir.document("left-out.csv");
+        record.tables.insert(dir.name_of(&path), Sha256::of(&bytes));
+        write_if_changed(&path, &bytes)?;
+    }
+    Ok(lost.len() as u64)
 }
 
 /// Writes the pool's questions, and scores the answers that are given.
@@ -183,9 +195,12 @@ fn answers(
     dir: &EvaluationDir,
     record: &mut EvaluationRecord,
 ) -> Result<(), EvaluateError> {
-    let questions = choices::questions(opened, ask.seed)?;
-    choices::write_questions(dir, &questions)?;
+    let questions = choices::questions(opened, ask.seed.unwrap_or(0))?;
+    choices::write_questions(dir, &questions, record)?;
     for (name, file) in &ask.answers {
+        if record.targets.iter().any(|target| target.name == *name) {
+            return Err(EvaluateError::TwoOfOneName { name: name.clone() });
+        }
         let strangers = choices::keep(dir, name, file, &opened.categories, &questions)?;
         if strangers > 0 {
             let file = file.display();
@@ -195,6 +210,11 @@ fn answers(
         record.answers.push(name.clone());
     }
     record.answers.sort();
+    for name in record.answers.clone() {
+        let path = dir.answers(&name);
+        let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+        record.tables.insert(dir.name_of(&path), Sha256::of(&bytes));
+    }
     Ok(())
 }
 
@@ -232,79 +252,6 @@ pub fn tables_of_run(
         Ok(())
     };
     results::tables(pool, dir, role, &mut keep).map(|_| ())
-}
-
-/// The pools that are asked for, and those of earlier calls.
-fn sources(
-    ask: &Ask,
-    opened: &OpenedPool,
-    dir: &EvaluationDir,
-) -> Result<Vec<(PoolRole, BenchmarkSource)>, EvaluateError> {
-    let mut sources = vec![(PoolRole::Pool, opened.source.clone())];
-    let clean = ask.clean.as_ref().map(|clean| pools::twin(clean, opened)).transpose()?;
-    let ood = ask.ood.as_ref().map(|ood| pools::unlabelled(ood, &ask.options)).transpose()?;
-    for (role, given) in [(PoolRole::Clean, clean), (PoolRole::Ood, ood)] {
-        // What an earlier call has scored stays, and further targets score it too.
-        let source = match given {
-            Some(source) => Some(source),
-            None => stored_source(dir, role)?,
-        };
-        sources.extend(source.map(|source| (role, source)));
-    }
-    Ok(sources)
-}
-
-/// Plans and pins all pools, and finds the targets.
-fn sides<'a>(
-    ctx: &Context<'a>,
-    devices: &[Device],
-    ask: &Ask,
-    opened: &OpenedPool,
-    dir: &EvaluationDir,
-) -> Result<Vec<Side<'a>>, EvaluateError> {
-    let sources = sources(ask, opened, dir)?;
-    let mut sides = Vec::with_capacity(sources.len());
-    for (role, source) in sources {
-        let ctx = Context { run: dir.run(role), ..ctx.again() };
-        check_same_pool(&ctx, &source, dir)?;
-        let _lock = ctx.run.create()?;
-        ctx.run.sweep()?;
-        let of_role = score::Images { source: &source, categories: &opened.categories, seed: ask.seed };
-        let mut spec = score::prepared(&ctx, devices, of_role, &ask.targets)?;
-        // Once kept, they are kept: a further target must have them too.
-        spec.mine.keep_scores = role != PoolRole::Ood && (ask.keep_logits || keeps(&ctx)?);
-        if role == PoolRole::Pool {
-            pools::check_targets(opened, &spec)?;
-        }
-        let images = score::pinned(&ctx, devices, &spec)?;
-        sides.push(Side { role, source, ctx, spec, images });
-    }
-    Ok(sides)
-}
-
-/// The pool of an earlier call.
-fn stored_source(dir: &EvaluationDir, role: PoolRole) -> Result<Option<BenchmarkSource>, EvaluateError> {
-    let stored = dir.run(role).spec_if_any()?;
-    Ok(stored.and_then(|spec| if let GenerateSpec::Benchmark(source) = spec.generate { Some(source) } else { None }))
-}
-
-/// Whether the run of an earlier call keeps the probabilities of all classes.
-fn keeps(ctx: &Context) -> Result<bool, EvaluateError> {
-    Ok(ctx.run.spec_if_any()?.is_some_and(|spec| spec.mine.keep_scores))
-}
-
-/// An error if the folder has an evaluation of other images.
-fn check_same_pool(ctx: &Context, source: &BenchmarkSource, dir: &EvaluationDir) -> Result<(), EvaluateError> {
-    let Some(stored) = ctx.run.spec_if_any()? else { return Ok(()) };
-    let wanted = GenerateSpec::Benchmark(source.clone());
-    if stored.generate.identity() == wanted.identity() {
-        return Ok(());
-    }
-    let found = match &stored.generate {
-        GenerateSpec::Benchmark(found) => found.name(),
-        _ => "a run".to_owned(),
-    };
-    Err(EvaluateError::OtherPool { path: dir.path().display().to_string(), found, wanted: source.name() })
 }
 
 /// Writes what the surrogates of the pool gave.

@@ -183,10 +183,13 @@ fn order(inputs: &Inputs, made: &Figures, space: LabelSpace) -> Vec<usize> {
 
 fn lost(inputs: &Inputs) -> Vec<Lost> {
     let mut lost = Vec::new();
-    for (target, columns) in inputs.record.targets.iter().zip(&inputs.pool.targets) {
-        for (place, reason) in &columns.lost {
-            let path = inputs.pool.images.path[*place].clone();
-            lost.push(Lost { target: target.name.clone(), path, reason: reason.clone() });
+    for (prefix, scores) in [("", Some(&inputs.pool)), ("clean twin: ", inputs.clean.as_ref())] {
+        let Some(scores) = scores else { continue };
+        for (target, columns) in inputs.record.targets.iter().zip(&scores.targets) {
+            for (place, reason) in &columns.lost {
+                let path = format!("{prefix}{}", scores.images.path[*place]);
+                lost.push(Lost { target: target.name.clone(), path, reason: reason.clone() });
+            }
         }
     }
     lost

@@ -31,10 +31,15 @@ pub fn twin(path: &Path, of: &OpenedPool) -> Result<BenchmarkSource, EvaluateErr
 
 /// The clean twin of a pool of these categories.
 pub fn twin_of(path: &Path, of: &CategorySet) -> Result<BenchmarkSource, EvaluateError> {
-    // A release and a run have categories of their own; images of others are left out when they are listed.
+    // A release and a run have categories of their own, which must be those of the pool.
     let has_own = ReleaseDir::find(path).is_some() || RunDir::at(path).spec_if_any()?.is_some();
     let categories = (!has_own).then(|| of.clone());
-    Ok(open_pool(path, &PoolOptions { categories, ..PoolOptions::default() })?.source)
+    let twin = open_pool(path, &PoolOptions { categories, ..PoolOptions::default() })?;
+    if twin.categories.identity() != of.identity() {
+        let (found, wanted) = (twin.categories.name, of.name.clone());
+        return Err(EvaluateError::OtherCategories { path: path.display().to_string(), found, wanted });
+    }
+    Ok(twin.source)
 }
 
 /// Images of none of the categories: all images below a folder.

@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ask, EvaluateError, pools};
+use super::{Ask, EvaluateError, GALLERY, pools};
 use crate::domain::{
-    BenchmarkSource, EvaluationRecord, Geometry, LineRecord, PoolRecord, PoolRole, Resize, Sha256, SurrogateModel,
-    SurrogateSpec, TargetRecord,
+    BenchmarkSource, EvaluationRecord, Geometry, PoolRecord, PoolRole, Resize, Sha256, SurrogateModel, SurrogateSpec,
+    TargetRecord,
 };
 use crate::pool::Pool;
 use crate::source::OpenedPool;
@@ -22,7 +22,6 @@ pub fn start(
     ask: &Ask,
     opened: &OpenedPool,
     stored: Option<&EvaluationRecord>,
-    line: Option<LineRecord>,
 ) -> Result<EvaluationRecord, EvaluateError> {
     let label_spaces = match stored {
         _ if !ask.label_spaces.is_empty() => ask.label_spaces.clone(),
@@ -39,6 +38,7 @@ pub fn start(
         categories: String::new(),
         category_count: 0,
         categories_sha256: Sha256::of(b""),
+        left_out: 0,
         prepared_px: None,
     };
     Ok(EvaluationRecord {
@@ -47,9 +47,13 @@ pub fn start(
         label_spaces,
         margin: ask.margin.or(stored.map(|stored| stored.margin)).unwrap_or(super::MARGIN),
         baseline: ask.baseline.clone().or_else(|| stored.and_then(|stored| stored.baseline.clone())),
-        line: line.or_else(|| stored.and_then(|stored| stored.line.clone())),
+        line: stored.and_then(|stored| stored.line.clone()),
         keep_logits: ask.keep_logits || stored.is_some_and(|stored| stored.keep_logits),
-        gallery: ask.max_images as u64,
+        gallery: ask
+            .max_images
+            .map(|most| most as u64)
+            .or(stored.map(|stored| stored.gallery))
+            .unwrap_or(GALLERY as u64),
         pool: nothing,
         clean: None,
         ood: None,
@@ -79,6 +83,7 @@ pub fn pool(
         categories: opened.categories.name.clone(),
         category_count: shown.len() as u64,
         categories_sha256: opened.categories.identity(),
+        left_out: 0,
         prepared_px: source.prepared_px,
     }
 }

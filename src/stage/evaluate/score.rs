@@ -29,22 +29,38 @@ pub struct Images<'a> {
     pub seed: u64,
 }
 
-/// Plans the pool and finds the targets: those of earlier calls, and `targets`.
+/// The targets.
+pub struct Targets<'a> {
+    /// The run of the pool as an earlier call left it, with the targets of that.
+    pub earlier: Option<&'a RunSpec>,
+    /// Those of this call.
+    pub given: &'a [SurrogateDef],
+}
+
+/// Plans the pool and finds the targets: those of earlier calls, and those given.
 pub fn prepared(
     ctx: &Context,
     devices: &[Device],
     images: Images,
-    targets: &[SurrogateDef],
+    targets: &Targets,
 ) -> Result<RunSpec, EvaluateError> {
-    let stored = ctx.run.spec_if_any()?;
     let mut spec = plan::plan(ctx, &recipe(images))?;
     let (mut known, mut names) = (Scorers::default(), Vec::new());
-    if let Some(stored) = stored {
-        known = Scorers { surrogates: stored.mine.surrogates, spaces: stored.mine.spaces };
-        names = stored.mine.targets;
+    if let Some(earlier) = targets.earlier {
+        known = Scorers { surrogates: earlier.mine.surrogates.clone(), spaces: earlier.mine.spaces.clone() };
+        names.clone_from(&earlier.mine.targets);
     }
-    for def in targets {
+    for (at, def) in targets.given.iter().enumerate() {
+        if targets.given[..at].iter().any(|other| other.name == def.name) {
+            return Err(EvaluateError::TwoOfOneName { name: def.name.clone() });
+        }
+        let before = known.surrogates.iter().find(|scorer| scorer.name == def.name).cloned();
         known.add(ctx, def, &spec.categories)?;
+        let now = known.surrogates.iter().find(|scorer| scorer.name == def.name);
+        if before.zip(now).is_some_and(|(before, now)| before.model.identity() != now.model.identity()) {
+            let name = &def.name;
+            ctx.progress.note(&format!("`{name}` is another model than in an earlier call: its results are replaced"));
+        }
         if !names.contains(&def.name) {
             names.push(def.name.clone());
         }

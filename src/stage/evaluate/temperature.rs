@@ -27,6 +27,9 @@ pub fn figures(
     let (true, Some(clean)) = (record.keep_logits, clean) else { return Ok(made) };
     let spec = dir.run(PoolRole::Pool).spec()?;
     for (at, target) in record.targets.iter().enumerate() {
+        if clean.targets[at].true_rank.is_empty() {
+            continue;
+        }
         let Some(space) = space_of(&spec, &target.class_space) else { continue };
         let of_clean = Logits::read(dir, &spec, (PoolRole::Clean, &target.name), (&space, clean, at))?;
         let Some(fitted) = temperature(&of_clean.images()) else { continue };

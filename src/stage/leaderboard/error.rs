@@ -2,6 +2,7 @@
 
 use crate::store::StoreError;
 use crate::table::TableError;
+use crate::work::WorkError;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
@@ -37,4 +38,6 @@ pub enum LeaderboardError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Table(#[from] TableError),
+    #[error(transparent)]
+    Work(#[from] WorkError),
 }

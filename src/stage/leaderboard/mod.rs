@@ -1,19 +1,20 @@
 //! leaderboard: joins the results of several people on one pool into one leaderboard.
 //!
-//! `results.json` files -> checked against each other -> paired tests on their outcomes -> tiers, table and page. Holds
-//! always: only results on the same images with the same categories stand side by side; a file whose accuracy is not
-//! that of its outcomes is refused.
+//! `results.json` files -> checked by themselves and against each other -> accuracies, intervals and paired tests made
+//! again from their outcomes -> tiers, table and page. Holds always: only results on the same images with the same
+//! categories and preparation stand side by side; what a file says of tiers or accuracies is not used; figures against
+//! another clean twin, baseline or line than that of the others are left out.
 
 mod error;
+mod join;
 mod read;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{ComparisonRow, EvaluationRecord, Figure, LabelSpace, PoolRole, TargetResults};
+use crate::domain::{ComparisonRow, EvaluationRecord, Figure, PoolRole};
 use crate::render::evaluation::{leaderboard_csv, leaderboard_page};
-use crate::stage::evaluate::{Tested, tested};
-use crate::stage::prepare::TOOL;
-use crate::store::{EVALUATION_FORMAT, EvaluationDir, write_if_changed};
+use crate::stage::evaluate::{Tested, accuracies, tested};
+use crate::store::{EvaluationDir, write_if_changed};
 use crate::table::{PoolColumns, encode_comparisons, encode_figures};
 use crate::work::Context;
 
@@ -34,13 +35,8 @@ pub struct Joined {
 pub fn leaderboard(ctx: &Context, paths: &[PathBuf], out: &Path) -> Result<Joined, LeaderboardError> {
     let given = read::read(paths)?;
     check_out(out)?;
-    let results: Vec<&TargetResults> = given.iter().map(|given| &given.results).collect();
-    let spaces = read::spaces(&given)?;
-    let record = record(&results, &spaces);
-    let mut figures: Vec<Figure> = Vec::new();
-    for results in &results {
-        figures.extend(results.metrics.iter().map(|metric| metric.of_target(&results.target.name)));
-    }
+    let record = join::record(&given);
+    let mut figures: Vec<Figure> = join::kept(&given, |note| ctx.progress.note(note));
     let images = images(&given)?;
     if images.is_none() {
         ctx.progress.note(
@@ -49,8 +45,10 @@ pub fn leaderboard(ctx: &Context, paths: &[PathBuf], out: &Path) -> Result<Joine
         );
     }
     let mut comparisons: Vec<ComparisonRow> = Vec::new();
-    for &space in &spaces {
+    for &space in &record.label_spaces {
+        ctx.check_stop()?;
         let right = read::outcomes(&given, space)?;
+        figures.extend(accuracies(&record, &right, space, images.as_ref()));
         let Tested { figures: tiers, rows } = tested(&record, &right, space, images.as_ref());
         figures.extend(tiers);
         comparisons.extend(rows);
@@ -65,14 +63,12 @@ pub fn leaderboard(ctx: &Context, paths: &[PathBuf], out: &Path) -> Result<Joine
 
 /// What the images show, from an evaluation among the results.
 fn images(given: &[Given]) -> Result<Option<PoolColumns>, LeaderboardError> {
-    for dir in given.iter().filter_map(|given| given.evaluation.as_ref()) {
-        let mut columns = PoolColumns::default();
-        columns.add(&EvaluationDir::at(dir).images(PoolRole::Pool))?;
-        if columns.len() as u64 == given.first().map_or(0, |given| given.results.images) {
-            return Ok(Some(columns));
-        }
-    }
-    Ok(None)
+    let Some(evaluation) = given.iter().find_map(|given| given.evaluation.as_ref()) else { return Ok(None) };
+    let dir = EvaluationDir::at(evaluation);
+    let mut columns = PoolColumns::default();
+    columns.add(&dir.checked(&dir.images(PoolRole::Pool), &dir.record()?)?)?;
+    let is_whole = columns.len() as u64 == given.first().map_or(0, |given| given.results.images);
+    Ok(is_whole.then_some(columns))
 }
 
 /// An error if the folder has files that are not those of a leaderboard.
@@ -80,29 +76,9 @@ fn check_out(out: &Path) -> Result<(), LeaderboardError> {
     const OURS: [&str; 4] = ["results.parquet", "comparisons.parquet", "leaderboard.csv", "index.html"];
     let entries = std::fs::read_dir(out).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    match names.find(|name| !OURS.contains(&name.as_str()) && !name.contains(".unfinished")) {
+    let is_ours = |name: &str| OURS.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")));
+    match names.find(|name| !is_ours(name)) {
         Some(found) => Err(LeaderboardError::OutTaken { out: out.display().to_string(), found }),
         None => Ok(()),
-    }
-}
-
-fn record(results: &[&TargetResults], spaces: &[LabelSpace]) -> EvaluationRecord {
-    let first = results[0];
-    EvaluationRecord {
-        format: EVALUATION_FORMAT,
-        tool: TOOL.to_owned(),
-        label_spaces: spaces.to_vec(),
-        margin: crate::stage::evaluate::MARGIN,
-        baseline: None,
-        line: None,
-        keep_logits: false,
-        gallery: 0,
-        pool: first.pool.clone(),
-        clean: None,
-        ood: None,
-        answers: Vec::new(),
-        tables: std::collections::BTreeMap::new(),
-        targets: results.iter().map(|results| results.target.clone()).collect(),
-        surrogates: first.surrogates.clone(),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::LeaderboardError;
-use crate::domain::{LabelSpace, TargetResults};
+use crate::domain::{LabelSpace, Metric, TargetResults};
 use crate::stage::evaluate::{SCHEMA, from_hexadecimal};
 use crate::store::{EvaluationDir, StoreError};
 
@@ -16,6 +16,11 @@ const NAME: &str = "results.json";
 const MOST_BYTES: u64 = 256 << 20;
 /// How far an accuracy may lie from that of the outcomes: it is written with all its digits.
 const EXACT: f64 = 1e-9;
+
+/// The longest name of a target.
+const LONGEST_NAME: usize = 100;
+/// Images of other pools (clean, outside) that a figure may speak of.
+const MOST_OTHERS: u64 = 1 << 24;
 
 /// One file.
 pub struct Given {
@@ -31,14 +36,13 @@ pub struct Given {
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Given>, LeaderboardError> {
     let mut all: Vec<Given> = Vec::new();
     for path in paths {
-        let evaluation = EvaluationDir::find(path).map(|_| path.clone());
         let files = files(path)?;
         if files.is_empty() {
             return Err(LeaderboardError::NoResults { path: path.display().to_string() });
         }
         for file in files {
-            let results = parse(&file)?;
-            let given = Given { file: file.display().to_string(), results, evaluation: evaluation.clone() };
+            let Some(evaluation) = evaluation(&file)? else { continue };
+            let given = Given { file: file.display().to_string(), results: parse(&file)?, evaluation };
             check(&given)?;
             if let Some(first) = all.first() {
                 check_pool(&given, first)?;
@@ -47,7 +51,42 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Given>, LeaderboardError> {
         }
     }
     all.sort_by(|a, b| a.results.target.name.cmp(&b.results.target.name));
+    check_miners(&all)?;
+    if all.is_empty() {
+        let path = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        return Err(LeaderboardError::NoResults { path });
+    }
     Ok(all)
+}
+
+/// The evaluation in which a file lies, if it does: `<evaluation>/results/<target>/results.json`. `None` if that has no
+/// such target, so that a left-over is no result.
+fn evaluation(file: &Path) -> Result<Option<Option<PathBuf>>, LeaderboardError> {
+    let (folder, root) = (file.parent(), file.ancestors().nth(3));
+    let (Some(folder), Some(root)) = (folder, root) else { return Ok(Some(None)) };
+    let Some(found) = EvaluationDir::find(root) else { return Ok(Some(None)) };
+    let record = found.record()?;
+    let is_one = record.targets.iter().any(|target| found.target(&target.name) == folder);
+    Ok(is_one.then(|| Some(root.to_owned())))
+}
+
+/// An error for a target that is a surrogate in any of the files.
+fn check_miners(all: &[Given]) -> Result<(), LeaderboardError> {
+    for given in all {
+        let target = &given.results.target;
+        let surrogates = all.iter().flat_map(|other| &other.results.surrogates);
+        let mined = surrogates
+            .into_iter()
+            .find(|surrogate| surrogate.weights_sha256.is_some() && surrogate.weights_sha256 == target.weights_sha256);
+        if let Some(surrogate) = mined {
+            return Err(LeaderboardError::Mined {
+                file: given.file.clone(),
+                target: target.name.clone(),
+                surrogate: surrogate.name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The files at `path`: itself, or those below it.
@@ -108,28 +147,44 @@ fn check(given: &Given) -> Result<(), LeaderboardError> {
             return Err(wrong(format!("its accuracy in {space} is not that of its outcomes, {share:.4}")));
         }
     }
-    let target = &results.target;
-    let mined = results
-        .surrogates
-        .iter()
-        .find(|surrogate| surrogate.weights_sha256.is_some() && surrogate.weights_sha256 == target.weights_sha256);
-    match mined {
-        Some(surrogate) => Err(LeaderboardError::Mined {
-            file: file.clone(),
-            target: target.name.clone(),
-            surrogate: surrogate.name.clone(),
-        }),
-        None => Ok(()),
+    for space in [LabelSpace::AnyOfIds, LabelSpace::Masked] {
+        if !results.right.contains_key(&space.to_string()) {
+            return Err(LeaderboardError::NoSpace { file: file.clone(), space: space.to_string() });
+        }
     }
+    let said = results.metrics.iter().filter(|metric| metric.metric == "scored" && metric.group_by == "all");
+    if said.into_iter().any(|metric| metric.value != Some(results.scored as f64)) {
+        return Err(wrong("its figure `scored` is not the number of images that it says it scored".to_owned()));
+    }
+    let is_finite = |number: &Option<f64>| number.is_none_or(f64::is_finite);
+    let is_sound = |metric: &Metric| {
+        metric.n <= 2 * images.max(MOST_OTHERS) && [metric.value, metric.low, metric.high].iter().all(is_finite)
+    };
+    if let Some(metric) = results.metrics.iter().find(|metric| !is_sound(metric)) {
+        return Err(wrong(format!("its figure `{}` of {} images cannot be one", metric.metric, metric.n)));
+    }
+    let name = &results.target.name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > LONGEST_NAME || name.starts_with('.') || !name.chars().all(plain) {
+        let short: String = name.chars().take(40).collect();
+        return Err(wrong(format!(
+            "its target is named {short:?}; a name has letters, digits, `-`, `_` and `.`, at most {LONGEST_NAME}"
+        )));
+    }
+    Ok(())
 }
 
 /// Holds a file against the first one.
 fn check_pool(given: &Given, first: &Given) -> Result<(), LeaderboardError> {
     let (pool, wanted) = (&given.results.pool, &first.results.pool);
-    if pool.images_sha256 != wanted.images_sha256 || pool.images != wanted.images {
+    let are_same = pool.images_sha256 == wanted.images_sha256 && pool.images == wanted.images;
+    if !are_same || pool.prepared_px != wanted.prepared_px {
         let words = |pool: &crate::domain::PoolRecord| {
             let version = pool.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
-            format!("{}{version} ({} images, {})", pool.name, pool.images, pool.images_sha256.short())
+            {
+                let px = pool.prepared_px.map_or_else(String::new, |px| format!(", not resized at {px} px"));
+                format!("{}{version} ({} images, {}{px})", pool.name, pool.images, pool.images_sha256.short())
+            }
         };
         return Err(LeaderboardError::OtherPool {
             file: given.file.clone(),
@@ -154,34 +209,16 @@ fn add(all: &mut Vec<Given>, given: Given) -> Result<(), LeaderboardError> {
     let target = &given.results.target;
     match all.iter().find(|known| known.results.target.name == target.name) {
         None => all.push(given),
-        Some(known) if known.results.right == given.results.right && known.results.target == *target => {}
+        Some(known)
+            if known.results.right == given.results.right
+                && known.results.target == *target
+                && known.results.predictions_sha256 == given.results.predictions_sha256 => {}
         Some(known) => {
             let (a, b) = (known.file.clone(), given.file.clone());
             return Err(LeaderboardError::SameName { a, b, target: target.name.clone() });
         }
     }
     Ok(())
-}
-
-/// The label spaces of all files, in the order of the first one's figures.
-pub fn spaces(given: &[Given]) -> Result<Vec<LabelSpace>, LeaderboardError> {
-    let mut spaces = Vec::new();
-    let Some(first) = given.first() else { return Ok(spaces) };
-    for metric in first.results.metrics.iter().filter(|metric| metric.metric == "accuracy") {
-        for space in [LabelSpace::AnyOfIds, LabelSpace::Masked] {
-            if metric.space == space.to_string() && !spaces.contains(&space) {
-                spaces.push(space);
-            }
-        }
-    }
-    for given in given {
-        for space in &spaces {
-            if !given.results.right.contains_key(&space.to_string()) {
-                return Err(LeaderboardError::NoSpace { file: given.file.clone(), space: space.to_string() });
-            }
-        }
-    }
-    Ok(spaces)
 }
 
 /// Right or wrong on each image, of each file.

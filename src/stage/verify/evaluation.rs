@@ -35,6 +35,10 @@ pub fn verify_evaluation(ctx: &Context, dir: &EvaluationDir) -> Result<Verified,
             tables(&ctx, dir, role, &mut verified);
         }
     }
+    for path in dir.strangers(&record) {
+        let problem = "evaluation.toml has no such target; remove it";
+        verified.problems.push(format!("{}: {problem}", path.display()));
+    }
     let inputs = match load(dir, &record) {
         Ok(inputs) => inputs,
         Err(error) => {

@@ -6,27 +6,50 @@
 use std::collections::BTreeMap;
 
 use super::{Groups, Images, Inputs, LEAST_GROUP, Target, columns_of, figure};
-use crate::domain::{Figure, LabelSpace};
+use crate::domain::{EvaluationRecord, Figure, LabelSpace};
 use crate::stats::{objects_like_these, proportion};
+use crate::table::PoolColumns;
 
 /// Adds the accuracies of a target in a label space.
 pub fn add(figures: &mut Vec<Figure>, target: &Target, space: LabelSpace, images: &Images) {
     let correct = &columns_of(target.columns, space).correct;
+    of_all(figures, target.name, space, (correct, Some(images)));
     let space = space.to_string();
     let all = images.len as u64;
     let start = |metric: &str, n: u64| figure(target.name, &space, metric, n);
-    figures.push(share(start("accuracy", all), count(correct), all));
-    let objects = objects_like_these(correct, &images.design);
-    if let Some(objects) = objects {
-        let method = format!("objects like these: {}", objects.method.name());
-        figures.push(start("accuracy_objects", all).within(Some(objects.interval), &method));
-    }
     let lost = target.columns.lost.len() as u64;
     figures.push(start("scored", all).of(Some((all - lost) as f64), "images with a prediction; the others are wrong"));
     for (group_by, groups) in
         [("kind", &images.kinds), ("nuisance", &images.nuisances), ("category", &images.categories)]
     {
         by_group(figures, &start("accuracy", 0), correct, (group_by, groups));
+    }
+}
+
+/// The accuracies of all targets of a record by their outcomes alone; `images`: what these show, if it is known.
+pub fn accuracies(
+    record: &EvaluationRecord,
+    right: &[Vec<bool>],
+    space: LabelSpace,
+    images: Option<&PoolColumns>,
+) -> Vec<Figure> {
+    let images = images.map(Images::new);
+    let mut figures = Vec::new();
+    for (target, correct) in record.targets.iter().zip(right) {
+        of_all(&mut figures, &target.name, space, (correct, images.as_ref()));
+    }
+    figures
+}
+
+/// Adds the accuracy on all images with both intervals; `outcomes`: right or wrong, and what the images show.
+fn of_all(figures: &mut Vec<Figure>, target: &str, space: LabelSpace, outcomes: (&[bool], Option<&Images>)) {
+    let (correct, images) = outcomes;
+    let n = correct.len() as u64;
+    let start = |metric: &str| figure(target, &space.to_string(), metric, n);
+    figures.push(share(start("accuracy"), count(correct), n));
+    if let Some(objects) = images.and_then(|images| objects_like_these(correct, &images.design)) {
+        let method = format!("objects like these: {}", objects.method.name());
+        figures.push(start("accuracy_objects").within(Some(objects.interval), &method));
     }
 }
 

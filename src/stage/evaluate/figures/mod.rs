@@ -13,7 +13,7 @@ mod ood;
 mod pairs;
 mod robustness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -21,6 +21,7 @@ use crate::domain::{AgreementRow, ChoiceRow, ComparisonRow, EvaluationRecord, Fi
 use crate::stats::Interval;
 use crate::table::{PoolColumns, ResultColumns, SpaceColumns};
 
+pub use accuracy::accuracies;
 pub use columns::{Groups, Images};
 pub use pairs::{Tested, tested};
 pub use robustness::Line;
@@ -46,6 +47,20 @@ pub struct Inputs<'a> {
     pub tempered: Vec<Figure>,
     /// The line of standard models, or why there is none.
     pub line: Option<Line>,
+}
+
+impl Inputs<'_> {
+    /// Images of the pool and of the clean twin that some target could not score.
+    pub fn lost_images(&self) -> u64 {
+        let mut lost = 0;
+        for scores in [Some(&self.pool), self.clean.as_ref()].into_iter().flatten() {
+            let places: BTreeSet<usize> =
+                scores.targets.iter().flat_map(|target| target.lost.iter().map(|(place, _)| *place)).collect();
+            let unread = scores.images.sha256.iter().enumerate().filter(|(_, hash)| hash.is_empty());
+            lost += places.into_iter().chain(unread.map(|(place, _)| place)).collect::<BTreeSet<usize>>().len();
+        }
+        lost as u64
+    }
 }
 
 /// A pool and what the targets of the record made of it, in the record's order.

@@ -4,11 +4,15 @@
 
 use super::{Images, figure};
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, LabelSpace};
-use crate::stats::{Comparison, Comparisons, Outcomes, Tier, compare_all, equivalence, equivalence_of_clusters};
+use crate::stats::{
+    Comparison, Comparisons, Outcomes, Tier, compare_all, equivalence, equivalence_of_clusters, normal_quantile,
+};
 use crate::table::PoolColumns;
 
 /// The level of the tests, after correction.
 pub const ALPHA: f64 = 0.05;
+/// The chance to part two targets that differ by the smallest difference.
+const POWER: f64 = 0.8;
 /// Halvings of the margin: the smallest one is known to 2^-20.
 const HALVINGS: u32 = 20;
 
@@ -67,10 +71,19 @@ impl Pairs {
                 figures.push(figure(name, &self.space, "tier", self.images).of(Some(place as f64 + 1.0), &method));
             }
         }
-        let method = "80 % power at 5 %, from the share of discordant images and the design effect of the pairs";
-        let smallest = self.compared.smallest_difference();
+        let method =
+            "80 % power at 5 % over all pairs (Bonferroni), median discordant share and design effect of a pair";
+        let smallest = self.compared.smallest_difference().map(|alone| alone * self.correction());
         figures.push(figure("", &self.space, "smallest_difference", self.images).of(smallest, method));
         figures
+    }
+
+    /// How much larger a difference must be if all pairs are tested: the quantiles of a corrected test beside those of
+    /// one alone.
+    fn correction(&self) -> f64 {
+        let pairs = self.compared.pairs.len().max(1) as f64;
+        let needed = |alpha: f64| normal_quantile(1.0 - alpha / 2.0) + normal_quantile(POWER);
+        needed(ALPHA / pairs) / needed(ALPHA)
     }
 
     /// The rows of all pairs.
@@ -102,8 +115,8 @@ impl Pairs {
 fn equivalent_within(pair: &Comparison) -> Option<f64> {
     let is_within = |margin: f64| {
         let found = match &pair.cluster {
-            Some(cluster) => equivalence_of_clusters(cluster, margin),
-            None => equivalence(&pair.counts, margin),
+            Some(cluster) if cluster.std_error > 0.0 => equivalence_of_clusters(cluster, margin),
+            _ => equivalence(&pair.counts, margin),
         };
         found.is_some_and(|found| found.holds(ALPHA))
     };

@@ -51,6 +51,9 @@ fn with_clean(figures: &mut Vec<Figure>, inputs: &Inputs, at: usize, space: Labe
     let (Some((on_pool, n)), Some((on_clean, clean_n))) = (on_pool, on_clean) else { return };
     let space = space.to_string();
     let start = |metric: &str, n: u64| figure(name, &space, metric, n);
+    let scored = clean_n - clean.targets[at].lost.len() as u64;
+    let method = "images of the clean twin with a prediction; the others are wrong";
+    figures.push(start("clean_scored", clean_n).of(Some(scored as f64), method));
     figures.push(start("clean_accuracy", clean_n).within(Some(on_clean), "these images of the clean twin"));
     let both = CleanAndShift { clean: on_clean.value, shift: on_pool.value };
     let difference = newcombe_independent(on_clean, on_pool);
