@@ -146,9 +146,7 @@ fn results_of_several_people_are_joined_and_wrong_ones_refused() {
     assert!(hardset.path("board/index.html").is_file() && hardset.path("board/leaderboard.csv").is_file());
     // Files alone, without the tables beside them.
     copy(&hardset.path("two/results/t-twin"), &hardset.path("files/t-twin"));
-    for name in ["t-twin/00000.parquet"] {
-        fs::remove_file(hardset.path("files").join(name)).expect("it is there");
-    }
+    fs::remove_file(hardset.path("files/t-twin/00000.parquet")).expect("it is there");
     hardset.line("leaderboard one files --out board2 -q").ok();
 
     let forge = |name: &str, change: &dyn Fn(&mut Value)| {
@@ -363,7 +361,6 @@ fn answers_in_words_are_scored_by_both_rules() {
     hardset.write("other.csv", "path,answer\nx.png,mug\n");
     evaluate(&hardset, "--answers chat=other.csv").refused(2, &["none of its paths"]);
 }
-
 
 #[test]
 fn what_one_call_gives_stays_in_the_next() {

@@ -146,7 +146,7 @@ fn images_of_other_classes_are_told_apart_by_masked_scores() {
     for entry in fs::read_dir(real.data.join("photos")).expect("it is a folder").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Animals: none of ImageNet-D's objects.
-        if name.starts_with("n02") && !inside.contains(&name.as_str()) && name < "n0249".to_owned() {
+        if name.starts_with("n02") && !inside.contains(&name.as_str()) && name.as_str() < "n0249" {
             fs::copy(entry.path(), outside.join(name)).expect("it can be copied");
         }
     }

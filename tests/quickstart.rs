@@ -99,7 +99,23 @@ fn nuisance_images_show_their_category_and_fool_models_that_did_not_mine() {
     assert!(
         has_unit_file(&hardset.path("run/batches/00000.tasks.parquet")) && hardset.path("run/export/html").is_dir()
     );
-    Run::of(hardset.command(&["verify", "run"]).env("ORT_DYLIB_PATH", &library)).ok();
+    // On to the leaderboard: models of other kinds, none of which mined.
+    let [release, evaluation] = ["release", "evaluation"].map(|what| beside(&hardset, &format!("run-{what}-")));
+    for folder in ["run", &release, &evaluation] {
+        Run::of(hardset.command(&["verify", folder]).env("ORT_DYLIB_PATH", &library)).ok();
+    }
+    let board = fs::read_to_string(hardset.path(&format!("{evaluation}/leaderboard.csv"))).expect("there is one");
+    for target in ["quick-clip", "quick-mixer", "quick-patches", "quick-local"] {
+        let row = built.stdout.lines().find(|line| line.starts_with("tier ") && line.contains(target));
+        assert!(row.is_some() && board.contains(target), "{}", built.stdout);
+    }
+}
+
+/// The one folder whose name begins so.
+fn beside(hardset: &Hardset, start: &str) -> String {
+    let entries = fs::read_dir(hardset.path("")).expect("it is there").flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.find(|name| name.starts_with(start)).expect("it is made")
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Holds always: targets of one tier are ordered by accuracy, then by name, but have the same tier: the images cannot
 //! part them.
 
-use super::find;
+use super::section::find;
 use crate::domain::{EvaluationRecord, Figure, TargetRecord};
 
 /// A row of the leaderboard.

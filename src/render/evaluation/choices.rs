@@ -5,9 +5,8 @@ use maud::{Markup, html};
 use super::super::parts::tables::{head, table};
 use super::super::parts::text::name;
 use super::data::EvaluationPage;
-use super::find;
 use super::leaderboard::interval;
-use super::page::section;
+use super::section::{find, section};
 use crate::domain::ChoiceRow;
 use crate::render::numbers::{DASH, bounds, count, percent};
 

@@ -9,7 +9,7 @@ use super::super::parts::charts;
 use super::super::parts::tables::{folded_table, head};
 use super::super::parts::text::{name, phrase};
 use super::data::{Answered, Card, EvaluationPage, Group};
-use super::page::section;
+use super::section::section;
 use crate::render::numbers::{count, probability};
 
 /// Answers of a card that are not folded.

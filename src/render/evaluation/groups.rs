@@ -11,7 +11,7 @@ use super::super::parts::tables::{folded_table, head, table};
 use super::super::parts::text::{name, phrase};
 use super::board::BoardRow;
 use super::data::EvaluationPage;
-use super::page::section;
+use super::section::section;
 use crate::domain::Figure;
 use crate::render::numbers::{DASH, count, percent};
 
@@ -136,7 +136,7 @@ pub fn nuisances(page: &EvaluationPage, space: &str) -> Option<Markup> {
 /// Corruption errors, for ImageNet-C.
 pub fn corruptions(page: &EvaluationPage, rows: &[BoardRow], space: &str) -> Option<Markup> {
     const METRICS: [&str; 3] = ["mean_corruption_error_unnormalised", "mce", "relative_mce"];
-    let value = |target: &str, metric: &str| super::find(page.figures, target, space, metric);
+    let value = |target: &str, metric: &str| super::section::find(page.figures, target, space, metric);
     rows.iter().find(|row| value(&row.target, METRICS[0]).is_some())?;
     let cell = |figure: Option<&Figure>| figure.and_then(|figure| figure.value).map(|value| format!("{value:.4}"));
     let row = |row: &BoardRow| {

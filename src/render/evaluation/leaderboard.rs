@@ -9,7 +9,7 @@ use super::super::parts::tables::{head, table};
 use super::super::parts::text::{name, phrase};
 use super::board::{BoardRow, OTHERS};
 use super::data::EvaluationPage;
-use super::page::section;
+use super::section::section;
 use crate::domain::Figure;
 use crate::render::numbers::{DASH, bounds, count, percent};
 use crate::stats::Interval;

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::super::parts::text::name;
 use super::data::EvaluationPage;
-use super::page::section;
+use super::section::section;
 use crate::domain::AgreementRow;
 use crate::render::numbers::{DASH, coefficient};
 

@@ -15,6 +15,7 @@ mod page;
 mod pairs;
 mod reliability;
 mod scatter;
+mod section;
 
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, TargetResults};
 
@@ -64,11 +65,4 @@ pub fn results_json(results: &TargetResults) -> Vec<u8> {
         text += &format!("  \"{name}\": {value}{comma}\n");
     }
     (text + "}\n").into_bytes()
-}
-
-/// A figure about all images.
-fn find<'a>(figures: &'a [Figure], target: &str, space: &str, metric: &str) -> Option<&'a Figure> {
-    figures.iter().find(|figure| {
-        figure.group_by == "all" && figure.metric == metric && figure.target == target && figure.space == space
-    })
 }

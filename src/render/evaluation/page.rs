@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::super::parts::{Frame, document, tables, text};
+use super::super::parts::{Frame, document, text};
 use super::board::board;
 use super::data::EvaluationPage;
-use super::{choices, find, gallery, groups, leaderboard, matrix, pairs, reliability, scatter};
+use super::section::find;
+use super::{choices, gallery, groups, leaderboard, matrix, pairs, reliability, scatter};
 use crate::render::numbers::{count, counted};
 
 /// The whole document.
@@ -164,9 +165,4 @@ fn footer() -> Markup {
             }
         }
     }
-}
-
-/// A section with its heading.
-pub fn section(id: &str, title: &str, note: &str, body: Markup) -> Option<Markup> {
-    Some(tables::section(id, title, note, body))
 }

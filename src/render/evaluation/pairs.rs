@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::parts::tables::head;
 use super::super::parts::text::name;
 use super::data::EvaluationPage;
-use super::page::section;
+use super::section::section;
 use crate::domain::ComparisonRow;
 use crate::render::numbers::{DASH, count};
 

@@ -9,8 +9,7 @@ use super::super::parts::tables::{folded_table, head};
 use super::super::parts::text::name;
 use super::board::BoardRow;
 use super::data::EvaluationPage;
-use super::find;
-use super::page::section;
+use super::section::{find, section};
 use crate::render::numbers::{DASH, counted, percent};
 use crate::stats::ReliabilityBin;
 

@@ -8,8 +8,7 @@ use maud::{Markup, html};
 use super::super::parts::text::phrase;
 use super::board::BoardRow;
 use super::data::EvaluationPage;
-use super::find;
-use super::page::section;
+use super::section::{find, section};
 use crate::domain::AgreementRow;
 use crate::render::numbers::{coefficient, percent};
 
