@@ -80,6 +80,11 @@ pub fn output(evaluated: &Evaluated) -> Output {
     for (target, fresh) in record.targets.iter().zip(fresh) {
         lines.push(format!("{}: {fresh} scored in this call", target.name));
     }
+    let left_out = record.pool.left_out;
+    if left_out > 0 {
+        let files = counted(left_out, "file");
+        lines.push(format!("{files} without a label are no part of it: {}", dir.document("left-out.csv").display()));
+    }
     if *lost > 0 {
         lines.push(format!("{lost} image(s) without a prediction count as wrong: see results.json of each target"));
     }
@@ -98,9 +103,9 @@ pub fn output(evaluated: &Evaluated) -> Output {
         "smallest_difference": smallest_value(&figures.figures, &space),
         "leaderboard": rows.iter().map(as_json).collect::<Vec<_>>(),
         "fresh": fresh_json,
-        "lost": lost,
+        "lost": lost, "left_out": left_out,
     });
-    Output::new(lines.join("\n").replace('\u{a0}', " "), json).lost(*lost)
+    Output::new(lines.join("\n").replace('\u{a0}', " "), json).lost(*lost + left_out)
 }
 
 fn smallest_value(figures: &[Figure], space: &str) -> Option<f64> {

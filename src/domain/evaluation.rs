@@ -16,6 +16,8 @@ pub struct EvaluationRecord {
     pub format: FormatVersion,
     /// Name and version of the program that made it.
     pub tool: String,
+    /// Seed of everything random.
+    pub seed: u64,
     /// The label spaces, of which the first one orders the leaderboard.
     pub label_spaces: Vec<LabelSpace>,
     /// Two targets are equivalent if their accuracies differ by less than this, in (0, 1).

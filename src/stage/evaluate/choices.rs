@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use crate::answers::two_choice::{Choice, OfficialOutcome, fair_outcome, official_outcome, truth_is_first};
 use crate::domain::{Category, CategorySet, ChoiceRow, EvaluationRecord, Sha256};
 use crate::input::{self, Delimited, cell, comparable_path};

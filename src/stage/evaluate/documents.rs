@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::figures::{Figures, Inputs};
 use super::results::tables_sha256;
 use crate::domain::{Figure, NotScored, TargetResults};

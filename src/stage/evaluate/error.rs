@@ -59,9 +59,8 @@ pub enum EvaluateError {
     },
     /// The folder has an evaluation of other images.
     #[error(
-        "{path} is an evaluation of another pool ({found}, not {wanted}, or with other images, categories or seed); choose \
-         another folder \
-         with --out, or give the pool that it was made of"
+        "{path} is an evaluation of another pool ({found}, not {wanted}, or with other images, categories or seed); \
+         choose another folder with --out, or give the pool that it was made of"
     )]
     OtherPool {
         /// The folder.

@@ -4,8 +4,9 @@
 //! Holds always: without enough standard models there is no line, and the reason is stated in its place. The built-in
 //! lines are of accuracies among the benchmark's own classes, so they hold for the label space `masked` alone.
 
+use super::ask::Ask;
+use super::error::EvaluateError;
 use super::figures::Line;
-use super::{Ask, EvaluateError};
 use crate::config::{SHIFTS, Shift, StandardError, StandardModels, standard_models};
 use crate::domain::{EvaluationRecord, LineRecord, Sha256};
 use crate::source::OpenedPool;

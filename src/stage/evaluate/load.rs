@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::figures::{Inputs, Scores};
 use super::line::line;
 use super::{choices, temperature};

@@ -4,6 +4,7 @@
 //! written into the pool. Holds always: everything after the tables of results is made from `evaluation.toml` and these
 //! tables alone, so that `verify` can make it again; targets of earlier calls stay, and a further one costs itself.
 
+mod ask;
 mod beside;
 mod choices;
 mod documents;
@@ -23,16 +24,16 @@ mod temperature;
 
 use std::path::{Path, PathBuf};
 
-use crate::config::SurrogateDef;
-use crate::domain::{Device, EvaluationRecord, LabelSpace, PoolRole, Sha256};
+use crate::domain::{Device, EvaluationRecord, PoolRole, Sha256};
 use crate::pool::Pool;
 use crate::render::evaluation::left_out_csv;
-use crate::source::{OpenedPool, PoolOptions};
+use crate::source::OpenedPool;
 use crate::store::{EvaluationDir, StoreError, is_inside, write_if_changed};
 use crate::table::{PoolColumns, results_table};
 use crate::work::Context;
 use sides::{Side, sources};
 
+pub use ask::{Ask, GALLERY, MARGIN};
 pub use beside::{check_ahead, evaluate_beside};
 pub use documents::{Documents, SCHEMA, documents, from_hexadecimal};
 pub use error::EvaluateError;
@@ -41,69 +42,6 @@ pub use load::load;
 pub use names::Names;
 pub use page::pictures;
 pub use status::{EvaluationStatus, evaluation_status};
-
-/// The margin of equivalence unless another is asked for: two points.
-pub const MARGIN: f64 = 0.02;
-
-/// Images in each part of the page's gallery, unless another number is asked for.
-pub const GALLERY: usize = 60;
-
-/// What is to be evaluated, and how.
-pub struct Ask {
-    /// The pool.
-    pub pool: PathBuf,
-    /// Its clean twin.
-    pub clean: Option<PathBuf>,
-    /// Images of none of its categories.
-    pub ood: Option<PathBuf>,
-    /// How to read the pool.
-    pub options: PoolOptions,
-    /// Further targets.
-    pub targets: Vec<SurrogateDef>,
-    /// Names of chat models, and files of their answers.
-    pub answers: Vec<(String, PathBuf)>,
-    /// The label spaces, the one that orders first; empty: as the pool is commonly evaluated.
-    pub label_spaces: Vec<LabelSpace>,
-    /// See [`EvaluationRecord`].
-    pub margin: Option<f64>,
-    /// See [`EvaluationRecord`].
-    pub baseline: Option<String>,
-    /// A table of standard models.
-    pub fit: Option<PathBuf>,
-    /// Its columns of clean accuracy and of accuracy on images like the pool's.
-    pub fit_columns: Option<[String; 2]>,
-    /// The published shift that the pool is, for the built-in line.
-    pub shift: Option<String>,
-    /// Whether the probabilities of all classes are kept.
-    pub keep_logits: bool,
-    /// Seed of everything random; `None`: that of an earlier call, or 0.
-    pub seed: Option<u64>,
-    /// Images in each part of the page's gallery, at most; `None`: as in an earlier call, or [`GALLERY`].
-    pub max_images: Option<usize>,
-}
-
-impl Ask {
-    /// What is asked without any option.
-    pub fn of(pool: &Path) -> Self {
-        Self {
-            pool: pool.to_owned(),
-            clean: None,
-            ood: None,
-            options: PoolOptions::default(),
-            targets: Vec::new(),
-            answers: Vec::new(),
-            label_spaces: Vec::new(),
-            margin: None,
-            baseline: None,
-            fit: None,
-            fit_columns: None,
-            shift: None,
-            keep_logits: false,
-            seed: None,
-            max_images: None,
-        }
-    }
-}
 
 /// The result of an evaluation.
 pub struct Evaluated {
@@ -163,7 +101,7 @@ pub fn evaluate(ctx: &Context, devices: &[Device], ask: &Ask, out: Option<&Path>
     dir.write_record(&record)?;
     let inputs = load(&dir, &record)?;
     let made = figures(&inputs);
-    let lost = inputs.lost_images() + record.pool.left_out;
+    let lost = inputs.lost_images();
     for (name, bytes) in documents(&dir, &inputs, &made)? {
         write_if_changed(&dir.document(&name), &bytes)?;
     }
@@ -195,7 +133,7 @@ fn answers(
     dir: &EvaluationDir,
     record: &mut EvaluationRecord,
 ) -> Result<(), EvaluateError> {
-    let questions = choices::questions(opened, ask.seed.unwrap_or(0))?;
+    let questions = choices::questions(opened, record.seed)?;
     choices::write_questions(dir, &questions, record)?;
     for (name, file) in &ask.answers {
         if record.targets.iter().any(|target| target.name == *name) {

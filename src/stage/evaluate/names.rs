@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use crate::config::space_of;
 use crate::domain::{ClassSpace, PoolRole, TargetRecord};
 use crate::store::EvaluationDir;

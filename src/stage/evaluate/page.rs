@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::figures::{Figures, Inputs, columns_of};
 use super::names::Names;
 use crate::domain::{ImageRow, ItemId, LabelSpace};

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use crate::domain::{
     BenchmarkLayout, BenchmarkSource, CategorySet, Cell, ColumnFacts, ColumnKind, ItemId, LabelSpace, MinerRecord,
     MinerRow, RunSpec,

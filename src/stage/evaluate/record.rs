@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ask, EvaluateError, GALLERY, pools};
+use super::ask::{Ask, GALLERY};
+use super::error::EvaluateError;
+use super::pools;
 use crate::domain::{
     BenchmarkSource, EvaluationRecord, Geometry, PoolRecord, PoolRole, Resize, Sha256, SurrogateModel, SurrogateSpec,
     TargetRecord,
@@ -44,8 +46,9 @@ pub fn start(
     Ok(EvaluationRecord {
         format: EVALUATION_FORMAT,
         tool: TOOL.to_owned(),
+        seed: ask.seed.or(stored.map(|stored| stored.seed)).unwrap_or(0),
         label_spaces,
-        margin: ask.margin.or(stored.map(|stored| stored.margin)).unwrap_or(super::MARGIN),
+        margin: ask.margin.or(stored.map(|stored| stored.margin)).unwrap_or(super::ask::MARGIN),
         baseline: ask.baseline.clone().or_else(|| stored.and_then(|stored| stored.baseline.clone())),
         line: stored.and_then(|stored| stored.line.clone()),
         keep_logits: ask.keep_logits || stored.is_some_and(|stored| stored.keep_logits),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::mem::take;
 use std::path::PathBuf;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use crate::domain::{EvaluationRecord, Hasher, ImageRow, ItemId, PlanRow, PoolRole, Prediction, ResultRow, Sha256};
 use crate::pool::Pool;
 use crate::store::{EvaluationDir, ShardRecord};

@@ -4,7 +4,7 @@
 //! spec names a target only after its predictions are made, because one that cannot be used must leave the evaluation
 //! as it was.
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use crate::config::{MineRecipe, Recipe, SurrogateDef};
 use crate::domain::{
     AnnotateSpec, BenchmarkLayout, BenchmarkSource, CategorySet, Device, GenerateSpec, LabelSpace, ReleaseSpec, Rule,

@@ -3,7 +3,9 @@
 //! The run of the pool knows all targets; the clean twin and the images outside are scored by the same ones, whenever
 //! they were given. Holds always: what an earlier call has scored stays, and further targets score it too.
 
-use super::{Ask, EvaluateError, pools, score};
+use super::ask::Ask;
+use super::error::EvaluateError;
+use super::{pools, score};
 use crate::domain::{BenchmarkSource, Device, EvaluationRecord, GenerateSpec, PoolRole, RunSpec};
 use crate::source::OpenedPool;
 use crate::store::EvaluationDir;

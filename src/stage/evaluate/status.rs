@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::load::scores;
 use crate::domain::{EvaluationRecord, PoolRole};
 use crate::store::EvaluationDir;

@@ -4,7 +4,7 @@
 //! logarithm of probabilities stands for logits: softmax does not know the difference. Holds always: a temperature is
 //! never fitted on the images whose calibration is stated.
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::figures::{Scores, figure};
 use crate::config::space_of;
 use crate::domain::{ClassSpace, EvaluationRecord, Figure, LabelSpace, PoolRole, RunSpec};

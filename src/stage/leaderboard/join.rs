@@ -34,6 +34,7 @@ pub fn record(given: &[Given]) -> EvaluationRecord {
     EvaluationRecord {
         format: EVALUATION_FORMAT,
         tool: TOOL.to_owned(),
+        seed: 0,
         label_spaces: spaces(given),
         margin: MARGIN,
         baseline: None,

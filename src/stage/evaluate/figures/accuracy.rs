@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Groups, Images, Inputs, LEAST_GROUP, Target, columns_of, figure};
+use super::columns::{Groups, Images};
+use super::given::{Inputs, LEAST_GROUP, Target, columns_of, figure};
 use crate::domain::{EvaluationRecord, Figure, LabelSpace};
 use crate::stats::{objects_like_these, proportion};
 use crate::table::PoolColumns;

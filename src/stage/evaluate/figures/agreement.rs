@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Inputs, columns_of};
+use super::given::{Inputs, columns_of};
 use crate::domain::{AgreementRow, LabelSpace, MinerRow};
 use crate::stats::{Outcomes, PairCounts, agreement_of_all, expected_agreement};
 

@@ -3,7 +3,7 @@
 //! Images without a prediction have no confidence, so `n` is the number of scored images. Figures of all classes (NLL,
 //! Brier) are absent where a scorer does not give the probabilities of one choice.
 
-use super::{Target, columns_of, figure};
+use super::given::{Target, columns_of, figure};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{
     BINS, NLL_FLOOR, adaptive_ece, aurra, brier_top_label, expected_error, largest_error, nll, reliability_bins,

@@ -3,7 +3,7 @@
 //!
 //! Chance is one half of the answers that name one choice alone. Holds always: every question is in the denominator.
 
-use super::figure;
+use super::given::figure;
 use crate::answers::two_choice::{ChoiceTally, FairOutcome, OfficialOutcome};
 use crate::domain::{ChoiceRow, Figure};
 use crate::stats::proportion;

@@ -3,7 +3,7 @@
 //! The images inside are those of the clean twin, else those of the pool. Scores are over the classes of the categories
 //! (`masked`), because over all classes the images outside have classes of their own. A high score means inside.
 
-use super::{Inputs, figure};
+use super::given::{Inputs, figure};
 use crate::domain::Figure;
 use crate::stats::out_of_distribution;
 use crate::table::ResultColumns;

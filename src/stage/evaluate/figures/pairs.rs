@@ -2,7 +2,8 @@
 //!
 //! Surrogates are no part of it: they are wrong by construction. Holds always: the test that orders the tiers is named.
 
-use super::{Images, figure};
+use super::columns::Images;
+use super::given::figure;
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, LabelSpace};
 use crate::stats::{
     Comparison, Comparisons, Outcomes, Tier, compare_all, equivalence, equivalence_of_clusters, normal_quantile,

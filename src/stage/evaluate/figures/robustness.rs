@@ -6,29 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Images, Inputs, columns_of, figure};
+use super::columns::Images;
+use super::given::{Inputs, Line, columns_of, figure};
 use crate::domain::{Figure, LabelSpace};
 use crate::stats::{
-    CleanAndShift, CorruptionErrors, CorruptionRow, Interval, LogitFit, drop, mean_corruption_error,
-    newcombe_independent, proportion, tau,
+    CleanAndShift, CorruptionErrors, CorruptionRow, Interval, drop, mean_corruption_error, newcombe_independent,
+    proportion, tau,
 };
 use crate::table::ResultColumns;
-
-/// The line of standard models, as far as there is one.
-#[derive(Debug)]
-pub enum Line {
-    /// There is one.
-    Fitted {
-        /// The line.
-        fit: LogitFit,
-        /// What it was fitted on.
-        about: String,
-        /// Whether it holds for the label space `masked` alone.
-        masked_only: bool,
-    },
-    /// Why there is none.
-    Refused(String),
-}
 
 /// The layout of a pool whose kinds are corruptions, and whose nuisances are severities.
 const CORRUPTIONS: &str = "imagenet-c";
