@@ -2,7 +2,7 @@
 //!
 //! `evaluate` writes them, `verify` makes them again and compares, `compare` and the page read them. Holds always: the
 //! same tables give the same figures, because nothing but their columns is read; a figure of fewer than
-//! [`LEAST_GROUP`] images of a group is a count without a value.
+//! [`given::LEAST_GROUP`] images of a group is a count without a value.
 
 mod accuracy;
 mod agreement;
@@ -21,7 +21,7 @@ use crate::domain::{AgreementRow, ComparisonRow, Figure};
 pub use accuracy::accuracies;
 use columns::Images;
 use given::Target;
-pub use given::{Inputs, LEAST_GROUP, Line, Scores, columns_of, figure};
+pub use given::{Inputs, Line, Scores, columns_of, figure};
 pub use pairs::{Tested, tested};
 
 /// All figures.
