@@ -29,7 +29,7 @@ pub struct BoardRow {
     pub accuracy: Figure,
     /// The same with the interval of objects like these.
     pub objects: Option<Figure>,
-    /// Other figures by name, of [`OTHERS`].
+    /// Other figures about all images, in the order of the table's columns.
     pub others: Vec<Option<f64>>,
     /// Hash of its weights.
     pub weights_sha256: String,

@@ -30,9 +30,9 @@ pub struct Ask {
     pub answers: Vec<(String, PathBuf)>,
     /// The label spaces, the one that orders first; empty: as the pool is commonly evaluated.
     pub label_spaces: Vec<LabelSpace>,
-    /// See [`EvaluationRecord`].
+    /// See `EvaluationRecord`.
     pub margin: Option<f64>,
-    /// See [`EvaluationRecord`].
+    /// See `EvaluationRecord`.
     pub baseline: Option<String>,
     /// A table of standard models.
     pub fit: Option<PathBuf>,

@@ -84,7 +84,7 @@ pub fn hexadecimal(right: &[bool]) -> String {
     right.chunks(4).map(digit).collect()
 }
 
-/// The images of [`hexadecimal`]; `None` if there are not `images` of them.
+/// The images of such digits; `None` if there are not `images` of them.
 pub fn from_hexadecimal(digits: &str, images: usize) -> Option<Vec<bool>> {
     if digits.len() != images.div_ceil(4) {
         return None;
