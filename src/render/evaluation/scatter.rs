@@ -127,7 +127,8 @@ fn linear_axis(title: &'static str, values: impl Iterator<Item = f64>, written: 
     let step = step(high - low);
     let first = (low / step).ceil() as i64;
     let last = (high / step).floor() as i64;
-    let ticks = (first..=last).map(|at| (at as f64 * step, written(at as f64 * step))).collect();
+    let places = (first..=last).map(|at| at as f64 * step).filter(|at| (low..=high).contains(at));
+    let ticks = places.map(|at| (at, written(at))).collect();
     Axis { title, low, high, ticks }
 }
 

@@ -27,7 +27,7 @@ const STRIP: usize = 8;
 /// single images says everything about them.
 pub fn strip(cards: &[Card]) -> Markup {
     let mut seen = BTreeSet::new();
-    let with_picture = cards.iter().filter(|card| !card.thumbnail_jpeg.is_empty());
+    let with_picture = ordered(cards).into_iter().filter(|card| !card.thumbnail_jpeg.is_empty());
     let (first, again): (Vec<&Card>, Vec<&Card>) = with_picture.partition(|card| seen.insert(card.category.as_str()));
     let shown: Vec<&Card> = first.into_iter().chain(again).take(STRIP).collect();
     html! {
@@ -58,7 +58,8 @@ fn empty(report: &Report) -> Markup {
     }
 }
 
-fn full(cards: &[Card], left_out: u64) -> Markup {
+/// Most failures first, then the lowest mean probability of the true class, then the id.
+fn ordered(cards: &[Card]) -> Vec<&Card> {
     let mut ordered: Vec<&Card> = cards.iter().collect();
     ordered.sort_by(|a, b| {
         b.n_failed
@@ -66,7 +67,11 @@ fn full(cards: &[Card], left_out: u64) -> Markup {
             .then(mean_true_prob(a).total_cmp(&mean_true_prob(b)))
             .then_with(|| a.item_id.cmp(&b.item_id))
     });
-    let (agree, scatter): (Vec<&Card>, Vec<&Card>) = ordered.into_iter().partition(|card| card.suspect_label);
+    ordered
+}
+
+fn full(cards: &[Card], left_out: u64) -> Markup {
+    let (agree, scatter): (Vec<&Card>, Vec<&Card>) = ordered(cards).into_iter().partition(|card| card.suspect_label);
     html! {
         p.note {
             "Each card gives the true class, then the prediction of each surrogate: the bar is the probability of the "

@@ -193,7 +193,7 @@ fn every_section_figure_and_card_is_there() {
     assert_eq!(page.matches("<svg class=\"bar\"").count(), 12, "four predictions twice, one category, three nuisances");
     assert_eq!(page.matches("<svg class=\"histogram\"").count(), 1);
     assert_eq!(page.matches("<svg class=\"strip\"").count(), 6);
-    assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 2);
+    assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 4, "two cards, and both in the strip");
     assert!(page.contains("2 of 4,321 images") && page.contains("5 further hard images"));
 }
 
