@@ -1,8 +1,9 @@
 //! evaluate: targets score a pool of images (a release, a run, a benchmark's folder), and every figure that follows.
 //!
-//! pools -> `runs/<role>`: plan, pin, score -> `results/<target>/*.parquet` -> figures -> documents and page. Nothing is
-//! written into the pool. Holds always: everything after the tables of results is made from `evaluation.toml` and these
-//! tables alone, so that `verify` can make it again; targets of earlier calls stay, and a further one costs itself.
+//! pools -> `runs/<role>`: plan, pin, score -> `results/<target>/*.parquet` -> figures -> documents and page. Nothing
+//! is written into the pool. Holds always: everything after the tables of results is made from `evaluation.toml` and
+//! these tables alone, so that `verify` can make it again; targets of earlier calls stay, and a further one costs
+//! itself.
 
 mod ask;
 mod beside;
