@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Kills a real build at random moments with SIGKILL, resumes it, and compares the result.
+"""Kills a real build, or a real evaluation, at random moments with SIGKILL, resumes it, and compares the result.
 
-The build is tests/real/photos.toml, or with `--images diffusion` pipelines/imagenet-d.toml with the tiny Stable Diffusion of
-the shared data, 2 pairs of each category, and two of the real classifiers.
+The build is tests/real/photos.toml; with `--what diffusion` pipelines/imagenet-d.toml with the tiny Stable Diffusion of
+the shared data, 2 pairs of each category, and two of the real classifiers; with `--what evaluation` the photographs are
+evaluated with all five real classifiers, a clean twin (themselves) and its temperature.
 
 Every run is started, killed after a time drawn from 0 to the length of an undisturbed build, and started again, until it
 ends by itself; then its directory must equal the undisturbed one, byte for byte. Runs follow until `--kills` kills have hit
@@ -24,12 +25,13 @@ import tempfile
 import time
 
 CLASSIFIERS = ["mobilenet_v2_100_224", "mobilenet_v1_025_128"]
+TARGETS = [*CLASSIFIERS, "mobilenet_v1_050_160_nhwc_u8", "mobilenet_v1_075_192", "squeezenet_1_1_fp16_batch1"]
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", choices=["photos", "diffusion"], default="photos", help="what is built")
+    parser.add_argument("--what", choices=["photos", "diffusion", "evaluation"], default="photos", help="what is made")
     parser.add_argument("--kills", type=int, default=50, help="kills that must hit a running process")
     parser.add_argument("--seed", type=int, default=1, help="seed of the moments")
     parser.add_argument("--shard-items", type=int, default=32, help="images per shard")
@@ -39,17 +41,25 @@ def arguments():
     return parser.parse_args()
 
 
+def definitions(names):
+    """The files that define these classifiers."""
+    return [f"{REPOSITORY}/tests/real/surrogates/{name}.toml" for name in names]
+
+
 def command(args, run):
-    """The build whose run directory is `run`."""
-    surrogates = [f"{REPOSITORY}/tests/real/surrogates/{name}.toml" for name in CLASSIFIERS]
+    """The build, or evaluation, whose directory is `run`."""
+    photos = str(args.data / "photos")
+    if args.what == "evaluation":
+        asked = [photos, "--clean", photos, "--keep-logits", "--targets", ",".join(definitions(TARGETS)), "--out", str(run)]
+        return [str(args.hardset), "evaluate", *asked, "-q", "--data-dir", str(args.data)]
     pipeline, changes = {
-        "photos": ("tests/real/photos.toml", [f"generate.root={args.data / 'photos'}"]),
+        "photos": ("tests/real/photos.toml", [f"generate.root={photos}"]),
         "diffusion": (
             "pipelines/imagenet-d.toml",
             [f"generate.model={args.data / 'parity/sd-tiny'}", "generate.width_px=32", "generate.height_px=32",
-             "generate.pairs_per_category=2", "generate.steps=8", f"mine.surrogates={surrogates!r}"],
+             "generate.pairs_per_category=2", "generate.steps=8", f"mine.surrogates={definitions(CLASSIFIERS)!r}"],
         ),
-    }[args.images]  # fmt: skip
+    }[args.what]  # fmt: skip
     # Sheets for people hang on a secret that every run makes for itself.
     sets = [word for change in [*changes, f"shard_items={args.shard_items}", "annotate.export=[]"] for word in ("--set", change)]
     fixed = [str(args.hardset), "build", str(REPOSITORY / pipeline), "-q"]
@@ -66,8 +76,9 @@ def stage(run):
     """How far a killed run is, by the last kind of file that it has."""
     last = "before anything"
     for name, pattern in [
-        ("plan", "plan.json"), ("generate", "images/*/*.json"), ("mine", "predictions/*/*/*.json"),
+        ("plan", "**/plan.json"), ("generate", "**/images/*/*.json"), ("mine", "**/predictions/*/*/*.json"),
         ("select", "mined/*"), ("report", "manifest.parquet"), ("after the report", "report/index.html"),
+        ("tables of results", "results/*/*.parquet"), ("figures", "results.parquet"), ("page", "index.html"),
     ]:  # fmt: skip
         if any(run.glob(pattern)):
             last = name
@@ -75,7 +86,7 @@ def stage(run):
 
 
 def killed(args, run, delay):
-    """Starts the build and kills it after `delay` seconds; whether it was still at work then."""
+    """Starts it and kills it after `delay` seconds; whether it was still at work then."""
     process = subprocess.Popen(command(args, run), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         _, errors = process.communicate(timeout=delay)
@@ -84,7 +95,7 @@ def killed(args, run, delay):
         process.communicate()
         return True
     if process.returncode != 0:
-        sys.exit(f"the build ended with exit code {process.returncode}:\n{errors}")
+        sys.exit(f"it ended with exit code {process.returncode}:\n{errors}")
     return False
 
 
@@ -125,7 +136,7 @@ def main():
         print(f"run {runs}: killed at {when}: {'DIFFERS in ' + ', '.join(wrong) if wrong else 'equal'}", flush=True)
     stages = ", ".join(f"{count} x {name}" for name, count in collections.Counter(at for _, at, _ in kills).most_common())
     print(f"{len(kills)} kills in {runs} runs, {sum(1 for kill in kills if kill[2])} with unfinished files left; {stages}")
-    print(f"{runs - differing} of {runs} run directories equal the undisturbed one byte for byte")
+    print(f"{runs - differing} of {runs} directories equal the undisturbed one byte for byte")
     return 1 if differing else 0
 
 

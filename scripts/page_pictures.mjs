@@ -1,21 +1,20 @@
 // Makes the pictures of pages in README.md: the heads of the quick start's report and of its evaluation, 1,280 px wide.
 //
-// Needs playwright-core under NODE_PATH, Chromium at $CHROMIUM or /usr/bin/chromium, and Python with Pillow, which takes
+// Needs what tests/page_driver.mjs needs, and Python with Pillow, which takes
 // the colours down to 256 (a third of the bytes).
 // Usage: NODE_PATH=… node scripts/page_pictures.mjs REPORT.html EVALUATION.html
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { launch } from "../tests/page_driver.mjs";
 
 const [report, evaluation] = process.argv.slice(2);
 if (!evaluation || !process.env.NODE_PATH) {
   console.error("usage: NODE_PATH=<folder with playwright-core> node page_pictures.mjs REPORT.html EVALUATION.html");
   process.exit(2);
 }
-const { chromium } = createRequire(path.resolve(process.env.NODE_PATH.split(path.delimiter)[0], "_.js"))("playwright-core");
 const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), "../docs/images");
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+const browser = await launch();
 // A picture ends above a section, so that it does not cut through one.
 for (const [file, name, end] of [[report, "report.png", "#agreement, section:nth-of-type(3)"], [evaluation, "evaluation.png", "#kinds"]]) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme: "light" });

@@ -1,13 +1,14 @@
 // Drives the annotation page against a made-up server that fails in every way: nothing may be lost, doubled or reordered.
 //
-// Does not need a server: answers the page's requests inside the browser. Needs: what `annotation_driver.mjs` needs, and
+// Does not need a server: answers the page's requests inside the browser. Needs: what `page_driver.mjs` needs, and
 // in FOLDER the files app.html, app.js, style.css and sheet.html that the test of the same bytes writes
 // (HARDSET_SHEET_OUT=FOLDER/sheet.html cargo test --release --lib annotate).
 // Usage: NODE_PATH=… node annotation_faults.mjs FOLDER      exit code 0 = all checks hold, 1 = one does not, 2 = usage
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { answerOn, isEnd, launch, listen, ready, runChecks, shownImage } from "./annotation_driver.mjs";
+import { answerOn, isEnd, ready, shownImage } from "./annotation_driver.mjs";
+import { launch, listen, runChecks } from "./page_driver.mjs";
 
 const folder = process.argv[2];
 if (!folder || !process.env.NODE_PATH) {

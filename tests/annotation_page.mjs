@@ -1,14 +1,15 @@
 // Drives an annotation page from disk in Chromium: keys, clicks, reload, storage, download, dialogs, layout, policy.
 //
 // Does not compare pixels. Takes its images and questions from the page; wants at least four images and two questions.
-// Needs: what `annotation_driver.mjs` needs. To make a page: HARDSET_SHEET_OUT=PAGE.html cargo test --release --lib annotate
+// Needs: what `page_driver.mjs` needs. To make a page: HARDSET_SHEET_OUT=PAGE.html cargo test --release --lib annotate
 // Usage: NODE_PATH=… node annotation_page.mjs PAGE.html      exit code 0 = all checks hold, 1 = one does not, 2 = usage
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { answerOn, askedQuestion, isEnd, launch, listen, ready, runChecks, shownImage } from "./annotation_driver.mjs";
+import { answerOn, askedQuestion, isEnd, ready, shownImage } from "./annotation_driver.mjs";
+import { launch, listen, runChecks, runsForeignScript } from "./page_driver.mjs";
 
 const file = process.argv[2];
 if (!file || !process.env.NODE_PATH) {
@@ -502,15 +503,8 @@ const checks = {
   },
 
   async "the policy stops a foreign script"() {
-    const page = await open(), before = complaints.length;
-    const ran = await page.evaluate(() => {
-      const script = document.createElement("script");
-      script.textContent = "window.foreign = true";
-      document.body.append(script);
-      return window.foreign === true;
-    });
-    complaints.splice(before); // the browser's complaint is what is wanted here
-    assert.equal(ran, false);
+    const page = await open();
+    assert.equal(await runsForeignScript(page, complaints), false);
     await page.context().close();
   },
 };

@@ -11,12 +11,13 @@
 //
 // With OWNER, the owner's link: first the owner lets one more person in.
 //
-// Needs: what `annotation_driver.mjs` needs.
+// Needs: what `page_driver.mjs` needs.
 // Usage: NODE_PATH=… node annotation_server.mjs JOIN_LINK…      exit code 0 = done, 1 = something failed, 2 = usage
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { answerOn, isEnd, KEYS, launch, listen, ready, runChecks, shownImage } from "./annotation_driver.mjs";
+import { answerOn, isEnd, KEYS, ready, shownImage } from "./annotation_driver.mjs";
+import { launch, listen, runChecks } from "./page_driver.mjs";
 
 const links = process.argv.slice(2);
 if (!links.length || !process.env.NODE_PATH) {

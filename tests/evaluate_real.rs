@@ -10,17 +10,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Hardset, Run, floats, ort_library, strings, table, test_data};
+use common::{Hardset, REAL_MODELS, Run, floats, ort_library, strings, table, test_data};
 use hardset::table::ResultColumns;
 use serde_json::Value;
-
-const MODELS: [&str; 5] = [
-    "mobilenet_v1_025_128",
-    "mobilenet_v1_050_160_nhwc_u8",
-    "mobilenet_v1_075_192",
-    "mobilenet_v2_100_224",
-    "squeezenet_1_1_fp16_batch1",
-];
 
 struct Real {
     library: PathBuf,
@@ -38,7 +30,7 @@ impl Real {
     fn evaluate(&self, pool: &Path, out: &str, rest: &[&str]) -> Run {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/surrogates");
         let targets: Vec<String> =
-            MODELS.iter().map(|model| folder.join(format!("{model}.toml")).display().to_string()).collect();
+            REAL_MODELS.iter().map(|model| folder.join(format!("{model}.toml")).display().to_string()).collect();
         let (pool, targets) = (pool.display().to_string(), targets.join(","));
         let args = [&["evaluate", &pool, "--targets", &targets, "--out", out, "-q"], rest].concat();
         let mut command = self.hardset.command(&args);
@@ -81,7 +73,7 @@ fn the_photographs_have_the_accuracies_of_the_reference() {
     real.evaluate(&real.data.join("photos"), "eval", &[]).ok();
     let reference = real.json("parity/predictions.json");
     let figures = real.figures("eval");
-    for model in MODELS {
+    for model in REAL_MODELS {
         let key = (model.to_owned(), "any-of-ids".to_owned(), "accuracy".to_owned());
         let wanted = reference["accuracy"][model].as_f64().expect("a number");
         let found = figures[&key].expect("a value");
@@ -104,7 +96,7 @@ fn imagenet_d_is_evaluated_as_by_its_authors_image_for_image() {
             format!("{}/{}/{}", text("kind"), text("category"), text("file"))
         })
         .collect();
-    for model in MODELS {
+    for model in REAL_MODELS {
         let file = real.hardset.path(&format!("eval/results/{model}/00000.parquet"));
         let paths = strings(&table(&file), "path");
         let mut columns = ResultColumns::default();
@@ -125,7 +117,7 @@ fn imagenet_d_is_evaluated_as_by_its_authors_image_for_image() {
     }
     // Its own clean twin: no drop, and a temperature that does not make the likelihood worse.
     let figures = real.figures("eval");
-    for model in MODELS {
+    for model in REAL_MODELS {
         let value = |metric: &str| figures[&(model.to_owned(), "any-of-ids".to_owned(), metric.to_owned())];
         assert_eq!(value("drop"), Some(0.0));
         assert_eq!(value("effective_robustness"), None, "there is no line for these images");

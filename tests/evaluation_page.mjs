@@ -2,37 +2,19 @@
 //
 // Does not compare pixels and does not know what was evaluated: names come from the page. A page of `compare` or
 // `leaderboard` has fewer parts; checks of parts that a page lacks are left out, and the last line counts them.
-// Needs: playwright-core under NODE_PATH, and Chromium at $CHROMIUM or /usr/bin/chromium.
+// Needs: what `page_driver.mjs` needs.
 // Usage: NODE_PATH=… node evaluation_page.mjs PAGE.html      exit code 0 = all checks hold, 1 = one does not, 2 = usage
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
+import { brokenImages, focused, reader, runChecks, runsForeignScript, viewing, visible } from "./page_driver.mjs";
 
 const file = process.argv[2];
 if (!file || !process.env.NODE_PATH) {
   console.error("usage: NODE_PATH=<folder with playwright-core> node evaluation_page.mjs PAGE.html");
   process.exit(2);
 }
-const { chromium } = createRequire(path.resolve(process.env.NODE_PATH.split(path.delimiter)[0], "_.js"))("playwright-core");
-const url = pathToFileURL(path.resolve(file)).href;
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
-const complaints = [];
+const { browser, complaints, open } = await reader(file);
 
-async function open({ width = 1280, ...context } = {}) {
-  const page = await browser.newPage({ viewport: { width, height: 900 }, ...context });
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => /^(data|file):/.test(request.url()) || complaints.push("request to " + request.url()));
-  await page.goto(url);
-  return page;
-}
-
-const visible = (page) => page.locator(".card:not([hidden])").count();
 const pairs = (page) => page.locator("#pair-table tbody tr:not([hidden])");
-const focused = (page) => page.evaluate(() => [...document.querySelectorAll(".card:not([hidden]) .open")].indexOf(document.activeElement));
-const viewing = (page) => page.locator("#viewer").evaluate((dialog) => dialog.open);
 const choose = (page, field, name) => page.locator(`#pair-filter [name="${field}"]`).selectOption(name);
 
 /** The least contrast of text against what lies behind it, over the elements that have text of their own. */
@@ -123,31 +105,14 @@ const checks = {
     await page.close();
   },
 
-  async "the policy stops a foreign script"() {
-    const page = await open();
-    const before = complaints.length;
-    const ran = await page.evaluate(() => {
-      const script = document.createElement("script");
-      script.textContent = "window.foreign = true";
-      document.body.append(script);
-      return window.foreign === true;
-    });
-    complaints.splice(before); // the browser's complaint is what is wanted here
-    assert.equal(ran, false);
-    await page.close();
+  async "the policy stops a foreign script"(page) {
+    assert.equal(await runsForeignScript(page, complaints), false);
   },
 };
 
 const ofCards = {
   async "images decode"(page) {
-    const broken = await page.evaluate(async () => {
-      const results = await Promise.allSettled([...document.querySelectorAll(".card img")].slice(0, 20).map((image) => {
-        image.loading = "eager";
-        return image.decode();
-      }));
-      return results.filter((result) => result.status === "rejected").length;
-    });
-    assert.equal(broken, 0);
+    assert.equal(await brokenImages(page), 0);
   },
 
   async "keys: move, larger view, close; focus is seen and comes back"(page) {
@@ -239,19 +204,6 @@ const ofPairs = {
 
 const wanted = { ...checks, ...(cards ? ofCards : {}), ...(targets.length > 1 ? ofPairs : {}) };
 const leftOut = Object.keys({ ...checks, ...ofCards, ...ofPairs }).length - Object.keys(wanted).length;
-let failures = 0;
-for (const [name, check] of Object.entries(wanted)) {
-  const page = check.length ? await open() : null;
-  try {
-    await check(page);
-    console.log("ok   " + name);
-  } catch (error) {
-    failures += 1;
-    console.error(`FAIL ${name}: ${error.message}`);
-  }
-  await page?.close();
-}
+const code = await runChecks(wanted, complaints, { open, what: `${cards} cards, ${targets.length} targets, ${leftOut} checks left out; ` });
 await browser.close();
-for (const complaint of new Set(complaints)) console.error("FAIL the browser complains: " + complaint);
-console.log(`${cards} cards, ${targets.length} targets; ${failures} failed checks, ${leftOut} left out, ${complaints.length} complaints of the browser`);
-process.exit(failures || complaints.length ? 1 : 0);
+process.exit(code);

@@ -10,18 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Hardset, Run, hashes, ort_library, strings, table, test_data};
+use common::{Hardset, REAL_MODELS, Run, hashes, ort_library, strings, table, test_data};
 use hardset::table::predictions_table;
 use serde::Deserialize;
 use serde_json::Value;
-
-const MODELS: [&str; 5] = [
-    "mobilenet_v1_025_128",
-    "mobilenet_v1_050_160_nhwc_u8",
-    "mobilenet_v1_075_192",
-    "mobilenet_v2_100_224",
-    "squeezenet_1_1_fp16_batch1",
-];
 
 /// `parity/predictions.json`, as far as it is used here.
 #[derive(Deserialize)]
@@ -87,9 +79,9 @@ fn five_classifiers_say_of_400_photographs_what_they_say_in_python() {
         return;
     };
     let reference: Reference = json_file(&parity.join("predictions.json"));
-    let mining = real.build(&photos, &MODELS).ok().json()["mining"].clone();
+    let mining = real.build(&photos, &REAL_MODELS).ok().json()["mining"].clone();
     let (mut pairs, mut same_top1, mut near, mut worst) = (0, 0, 0, 0.0_f64);
-    for model in MODELS {
+    for model in REAL_MODELS {
         let ours = real.predictions(model);
         assert_eq!(ours.len(), reference.predictions.len(), "{model}");
         let right = ours.values().filter(|(_, _, correct)| *correct).count() as f64 / ours.len() as f64;
@@ -121,7 +113,7 @@ fn five_classifiers_say_of_400_photographs_what_they_say_in_python() {
 fn every_file_that_breaks_readers_is_mined_or_has_a_row() {
     let (Some(real), Some(edge)) = (Real::find(), test_data("edge")) else { return };
     let expected: BTreeMap<String, Value> = json_file(&edge.join("expected.json"));
-    real.build(&edge, &[MODELS[0], MODELS[4]]).expect(3);
+    real.build(&edge, &[REAL_MODELS[0], REAL_MODELS[4]]).expect(3);
     let manifest: BTreeSet<String> =
         strings(&table(&real.hardset.path("run/manifest.parquet")), "path").into_iter().collect();
     let dropped = table(&real.hardset.path("run/dropped.parquet"));
@@ -154,17 +146,17 @@ fn few_photos(real: &Real, count: usize) -> Option<PathBuf> {
 fn a_classifier_added_to_a_mined_run_is_the_only_one_that_runs() {
     let Some(real) = Real::find() else { return };
     let Some(photos) = few_photos(&real, 24) else { return };
-    real.build(&photos, &MODELS[..2]).ok();
+    real.build(&photos, &REAL_MODELS[..2]).ok();
     let before = hashes(&real.hardset.path("run/predictions"));
-    let added = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/real/surrogates/{}.toml", MODELS[3]));
-    let names = format!("{},{},{}", MODELS[0], MODELS[1], added.display());
+    let added = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/real/surrogates/{}.toml", REAL_MODELS[3]));
+    let names = format!("{},{},{}", REAL_MODELS[0], REAL_MODELS[1], added.display());
     let run = real.run(&["mine", "run", "--surrogates", &names, "--rule", "at-least=2", "--format", "json"]).ok();
     let fresh: Vec<_> = run.json()["scored"].as_array().expect("a list").iter().map(|s| s["fresh"].clone()).collect();
     assert_eq!(fresh, [0, 0, 24]);
-    assert!(run.stderr.contains(&format!("scoring with {} (", MODELS[3])), "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("scoring with {} (", REAL_MODELS[3])), "{}", run.stderr);
     let after = hashes(&real.hardset.path("run/predictions"));
     assert!(before.iter().all(|(name, hash)| after[name] == *hash), "what was scored stays as it was");
-    assert!(after.keys().filter(|name| !before.contains_key(*name)).all(|name| name.starts_with(MODELS[3])));
+    assert!(after.keys().filter(|name| !before.contains_key(*name)).all(|name| name.starts_with(REAL_MODELS[3])));
     // Another rule over all three needs no library and no weights.
     let again = real.hardset.line("mine run --rule all --format json").ok().json();
     assert!(again["scored"].as_array().expect("a list").iter().all(|s| s["fresh"] == 0), "{again}");
@@ -174,7 +166,7 @@ fn a_classifier_added_to_a_mined_run_is_the_only_one_that_runs() {
 fn the_number_of_threads_changes_no_byte_of_real_predictions() {
     let Some(real) = Real::find() else { return };
     let Some(photos) = few_photos(&real, 20) else { return };
-    real.build(&photos, &MODELS).ok();
+    real.build(&photos, &REAL_MODELS).ok();
     fs::rename(real.hardset.path("run"), real.hardset.path("all-threads")).expect("it can be moved");
     let root = format!("generate.root={}", photos.display());
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/photos.toml");
@@ -188,11 +180,11 @@ fn the_number_of_threads_changes_no_byte_of_real_predictions() {
 fn a_photograph_that_changes_after_it_was_pinned_is_lost_with_a_reason() {
     let Some(real) = Real::find() else { return };
     let Some(photos) = few_photos(&real, 12) else { return };
-    real.build(&photos, &MODELS[..1]).ok();
+    real.build(&photos, &REAL_MODELS[..1]).ok();
     let changed = hashes(&photos).into_keys().next().expect("there are photographs");
     fs::write(photos.join(&changed), b"another picture").expect("files can be written");
-    let added = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/real/surrogates/{}.toml", MODELS[1]));
-    let names = format!("{},{}", MODELS[0], added.display());
+    let added = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/real/surrogates/{}.toml", REAL_MODELS[1]));
+    let names = format!("{},{}", REAL_MODELS[0], added.display());
     real.run(&["mine", "run", "--surrogates", &names, "--rule", "all"]).expect(3);
     let dropped = table(&real.hardset.path("run/dropped.parquet"));
     assert_eq!(strings(&dropped, "source"), [changed]);

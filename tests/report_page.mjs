@@ -1,36 +1,19 @@
 // Drives a rendered report in Chromium: filters, sorting, URL fragment, keyboard, dialogs, layout, policy.
 //
 // Does not compare pixels and does not know what is in the report: it takes its search words from the page.
-// Needs: playwright-core under NODE_PATH, and Chromium at $CHROMIUM or /usr/bin/chromium.
+// Needs: what `page_driver.mjs` needs.
 // Usage: NODE_PATH=… node report_page.mjs PAGE.html      exit code 0 = all checks hold, 1 = one does not, 2 = usage
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
+import { brokenImages, focused, reader, runChecks, runsForeignScript, viewing, visible } from "./page_driver.mjs";
 
 const file = process.argv[2];
 if (!file || !process.env.NODE_PATH) {
   console.error("usage: NODE_PATH=<folder with playwright-core> node report_page.mjs PAGE.html");
   process.exit(2);
 }
-const { chromium } = createRequire(path.resolve(process.env.NODE_PATH.split(path.delimiter)[0], "_.js"))("playwright-core");
-const url = pathToFileURL(path.resolve(file)).href;
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
-const complaints = [];
+const { browser, complaints, open } = await reader(file);
 
-async function open({ width = 1280, fragment = "", ...context } = {}) {
-  const page = await browser.newPage({ viewport: { width, height: 900 }, ...context });
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => /^(data|file):/.test(request.url()) || complaints.push("request to " + request.url()));
-  await page.goto(url + fragment);
-  return page;
-}
-
-const visible = (page) => page.locator(".card:not([hidden])").count();
 const settle = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-const focused = (page) => page.evaluate(() => [...document.querySelectorAll(".card:not([hidden]) .open")].indexOf(document.activeElement));
 
 async function fill(page, name, value) {
   const field = page.locator(`#filters [name="${name}"]`);
@@ -38,6 +21,10 @@ async function fill(page, name, value) {
   else await field.fill(value);
   await settle(page);
 }
+
+const probe = await open();
+const all = await visible(probe);
+await probe.close();
 
 const checks = {
   async "no sideways scrolling at 1280 and 400 px"() {
@@ -55,20 +42,11 @@ const checks = {
     await page.close();
   },
 
-  async "images decode"() {
-    const page = await open();
-    const broken = await page.evaluate(async () => {
-      const results = await Promise.allSettled([...document.querySelectorAll(".card img")].slice(0, 20).map((image) => {
-        image.loading = "eager";
-        return image.decode();
-      }));
-      return results.filter((result) => result.status === "rejected").length;
-    });
-    assert.equal(broken, 0);
-    await page.close();
+  async "images decode"(page) {
+    assert.equal(await brokenImages(page), 0);
   },
 
-  async "filters narrow, count and reset"(page, all) {
+  async "filters narrow, count and reset"(page) {
     const first = page.locator(".card").first();
     const category = await first.getAttribute("data-cat"), failed = await first.getAttribute("data-failed");
     await fill(page, "cat", category);
@@ -85,7 +63,7 @@ const checks = {
     assert.equal(new URL(page.url()).hash, "");
   },
 
-  async "images of one kind of nuisance can be shown alone, where there are several"(page, all) {
+  async "images of one kind of nuisance can be shown alone, where there are several"(page) {
     const kinds = await page.locator('#filters [name="kind"] option').evaluateAll((options) => options.map((option) => option.value).filter(Boolean));
     const field = page.locator('#filters [name="kind"]');
     assert.equal(await field.isVisible(), kinds.length > 1);
@@ -101,7 +79,7 @@ const checks = {
     assert.match(await page.locator(".card:not([hidden]) .prompt").first().textContent(), /\w+ \w+/, "cards show prompts");
   },
 
-  async "groups stand apart and can be shown alone"(page, all) {
+  async "groups stand apart and can be shown alone"(page) {
     let sum = 0;
     for (const group of ["scatter", "agree"]) {
       await fill(page, "group", group);
@@ -129,7 +107,7 @@ const checks = {
     await page.close();
   },
 
-  async "keys: search, move, larger view, close, help"(page, all) {
+  async "keys: search, move, larger view, close, help"(page) {
     await page.keyboard.press("/");
     assert.equal(await page.evaluate(() => document.activeElement.name), "q");
     await page.keyboard.type("j");
@@ -146,12 +124,12 @@ const checks = {
     const at = await focused(page);
     assert.ok(await page.evaluate(() => document.activeElement.closest(".card").matches(":has(:focus-visible)")), "focus is visible");
     await page.keyboard.press("Enter");
-    assert.ok(await page.locator("#viewer").evaluate((dialog) => dialog.open));
+    assert.ok(await viewing(page));
     assert.ok((await page.locator("#viewer .verdicts li").count()) > 0);
     await page.keyboard.press("j");
     await page.keyboard.press("Escape");
     await settle(page);
-    assert.equal(await page.locator("#viewer").evaluate((dialog) => dialog.open), false);
+    assert.equal(await viewing(page), false);
     assert.equal(await focused(page), Math.min(at + 1, all - 1), "focus returns to the image last viewed");
     await page.keyboard.press("?");
     assert.ok(await page.locator("#help").evaluate((dialog) => dialog.open));
@@ -163,9 +141,9 @@ const checks = {
 
   async "a click opens the larger view, a click beside it closes it"(page) {
     await page.locator(".card h4").first().click();
-    assert.ok(await page.locator("#viewer").evaluate((dialog) => dialog.open));
+    assert.ok(await viewing(page));
     await page.mouse.click(3, 3);
-    assert.equal(await page.locator("#viewer").evaluate((dialog) => dialog.open), false);
+    assert.equal(await viewing(page), false);
   },
 
   async "filtering stays fast"(page) {
@@ -179,39 +157,13 @@ const checks = {
     assert.ok(ms < 1000, `${ms} ms`);
   },
 
-  async "the policy stops a foreign script"() {
-    const page = await open();
-    const before = complaints.length;
-    const ran = await page.evaluate(() => {
-      const script = document.createElement("script");
-      script.textContent = "window.foreign = true";
-      document.body.append(script);
-      return window.foreign === true;
-    });
-    complaints.splice(before); // the browser's complaint is what is wanted here
-    assert.equal(ran, false);
-    await page.close();
+  async "the policy stops a foreign script"(page) {
+    assert.equal(await runsForeignScript(page, complaints), false);
   },
 };
 
-const probe = await open();
-const all = await visible(probe);
-await probe.close();
-const alwaysTrue = new Set(["no sideways scrolling at 1280 and 400 px", "the policy stops a foreign script"]);
-let failures = 0;
-for (const [name, check] of Object.entries(checks)) {
-  if (all === 0 && !alwaysTrue.has(name)) continue;
-  const page = check.length ? await open() : null;
-  try {
-    await check(page, all);
-    console.log("ok   " + name);
-  } catch (error) {
-    failures += 1;
-    console.error(`FAIL ${name}: ${error.message}`);
-  }
-  await page?.close();
-}
+const alwaysTrue = ["no sideways scrolling at 1280 and 400 px", "the policy stops a foreign script"];
+const wanted = Object.fromEntries(Object.entries(checks).filter(([name]) => all > 0 || alwaysTrue.includes(name)));
+const code = await runChecks(wanted, complaints, { open, what: `${all} images; ` });
 await browser.close();
-for (const complaint of new Set(complaints)) console.error("FAIL the browser complains: " + complaint);
-console.log(`${all} images; ${failures} failed checks, ${complaints.length} complaints of the browser`);
-process.exit(failures || complaints.length ? 1 : 0);
+process.exit(code);

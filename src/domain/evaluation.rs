@@ -214,10 +214,11 @@ impl ChoiceRow {
     }
 }
 
-/// One number of an evaluation: a row of `results.parquet`.
-#[derive(Debug, Clone, PartialEq)]
+/// One number of an evaluation: a row of `results.parquet`, and a figure of one target's `results.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// The target, or surrogate.
+    /// The target, or surrogate; left out of `results.json`, which names its target once.
+    #[serde(skip)]
     pub target: String,
     /// Label space: `any-of-ids` or `masked`; empty for a figure that has none.
     pub space: String,
@@ -293,45 +294,6 @@ pub struct AgreementRow {
     pub same_wrong_class: Option<f64>,
 }
 
-/// A metric as `results.json` has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// See [`Figure`].
-    pub space: String,
-    /// See [`Figure`].
-    pub metric: String,
-    /// See [`Figure`].
-    pub group_by: String,
-    /// See [`Figure`].
-    pub group: String,
-    /// See [`Figure`].
-    pub value: Option<f64>,
-    /// See [`Figure`].
-    pub low: Option<f64>,
-    /// See [`Figure`].
-    pub high: Option<f64>,
-    /// See [`Figure`].
-    pub n: u64,
-    /// See [`Figure`].
-    pub method: String,
-}
-
-impl Figure {
-    /// The figure as its target's `results.json` has it.
-    pub fn metric(&self) -> Metric {
-        let Self { target: _, space, metric, group_by, group, value, low, high, n, method } = self.clone();
-        Metric { space, metric, group_by, group, value, low, high, n, method }
-    }
-}
-
-impl Metric {
-    /// The figure of the target `target`.
-    pub fn of_target(&self, target: &str) -> Figure {
-        let Self { space, metric, group_by, group, value, low, high, n, method } = self.clone();
-        Figure { target: target.to_owned(), space, metric, group_by, group, value, low, high, n, method }
-    }
-}
-
 /// `results/<target>/results.json`: one target's results, to be handed to a leaderboard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetResults {
@@ -364,7 +326,7 @@ pub struct TargetResults {
     /// Hash of its tables of predictions.
     pub predictions_sha256: Sha256,
     /// Its figures.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<Figure>,
     /// By label space, right (1) or wrong (0) on each image in the pool's order, as hexadecimal digits of four images.
     pub right: BTreeMap<String, String>,
 }

@@ -47,8 +47,8 @@ pub use compared::Compared;
 pub use diffusion::{DiffusionModel, DiffusionSource, NuisanceSet, NuisanceValue, Precision, PromptGrid};
 pub use draft::{Draft, DraftLine, DraftTable};
 pub use evaluation::{
-    AgreementRow, ChoiceRow, ComparisonRow, EvaluationRecord, Figure, LineRecord, Metric, MinerRecord, MinerRow,
-    NotScored, PoolRecord, PoolRole, ResultRow, TargetRecord, TargetResults,
+    AgreementRow, ChoiceRow, ComparisonRow, EvaluationRecord, Figure, LineRecord, MinerRecord, MinerRow, NotScored,
+    PoolRecord, PoolRole, ResultRow, TargetRecord, TargetResults,
 };
 pub use format::FormatVersion;
 pub use geometry::{Crop, Geometry, Interpolation, Resize};

@@ -96,10 +96,15 @@ impl TryFrom<String> for Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelSpace {
-    /// All 1000; a prediction is right if the top class is any accepted id, as in ImageNet-D.
+    /// All classes of the model; a prediction is right if the top class is any accepted one, as in ImageNet-D.
     AnyOfIds,
     /// Only classes that some category of the run accepts, as in ImageNet-A and ImageNet-R.
     Masked,
+}
+
+impl LabelSpace {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::AnyOfIds, Self::Masked];
 }
 
 impl fmt::Display for LabelSpace {
@@ -115,7 +120,7 @@ impl FromStr for LabelSpace {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = [Self::AnyOfIds, Self::Masked].into_iter().find(|space| space.to_string() == text);
+        let found = Self::ALL.into_iter().find(|space| space.to_string() == text);
         found.ok_or_else(|| "write any-of-ids or masked".to_owned())
     }
 }

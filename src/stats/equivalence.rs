@@ -30,6 +30,13 @@ impl Equivalence {
     pub fn holds(&self, alpha: f64) -> bool {
         self.p < alpha
     }
+
+    /// The smallest margin within which both are equal at .05: the farther end of the 90 % interval, whatever margin was
+    /// asked about; `None` if no margin below 1 is enough.
+    pub fn smallest_margin(&self) -> Option<f64> {
+        let farther = self.interval90.low.abs().max(self.interval90.high.abs());
+        (farther < 1.0).then_some(farther)
+    }
 }
 
 /// Two one-sided tests of the paired difference against ± `margin`, a share above 0, by inverting Newcombe's interval,
@@ -81,9 +88,18 @@ pub fn smallest_difference(images: u64, discordant: f64, design_effect: f64) -> 
     if !enough {
         return None;
     }
-    let quantiles = normal_quantile(1.0 - ALPHA / 2.0) + normal_quantile(POWER);
-    let difference = quantiles * (discordant / effective).sqrt();
+    let difference = quantiles(1) * (discordant / effective).sqrt();
     (difference <= discordant).then_some(difference)
+}
+
+/// How much larger a difference must be if `tests` tests share the level of .05 (Bonferroni), at the same power.
+pub(super) fn correction(tests: usize) -> f64 {
+    quantiles(tests) / quantiles(1)
+}
+
+/// The standard errors that a difference must have, so that one of `tests` tests at .05 shows it with 80 % power.
+fn quantiles(tests: usize) -> f64 {
+    normal_quantile(1.0 - ALPHA / tests.max(1) as f64 / 2.0) + normal_quantile(POWER)
 }
 
 #[cfg(test)]
@@ -118,5 +134,8 @@ mod tests {
         let at = equivalence(&counts, 0.05).unwrap();
         let border = at.interval90.low.abs().max(at.interval90.high);
         assert!((equivalence(&counts, border).unwrap().p - 0.05).abs() < 1e-9);
+        assert_eq!(at.smallest_margin(), Some(border));
+        let one = PairedCounts { only_a: 1, ..PairedCounts::default() };
+        assert_eq!(equivalence(&one, 1.0).unwrap().smallest_margin(), None);
     }
 }

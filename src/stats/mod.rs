@@ -52,7 +52,6 @@ pub use score_warnings::{ScoreWarning, score_sums, score_warnings};
 pub use scores::{scores_of_logits, scores_of_probabilities};
 pub use select::{ItemResult, SurrogateVotes, align, judge};
 pub use similarity::similarity_order;
-pub use special::normal_quantile;
 pub use summary::{MinedWithoutOne, Summary};
 pub use tiers::{Comparison, Comparisons, PairTest, Tier, compare_all};
 pub use votes::{

@@ -4,10 +4,11 @@
 //! give the same tiers whatever the threads.
 
 use super::clusters::{ClusterSums, difference_of_sums};
+use super::equivalence::correction;
 use super::special::student_quantile;
 use super::{
-    ClusterDesign, ClusterDifference, Interval, Outcomes, PairedCounts, holm, mcnemar_exact, newcombe_paired,
-    smallest_difference,
+    ClusterDesign, ClusterDifference, Interval, Outcomes, PairedCounts, equivalence, equivalence_of_clusters, holm,
+    mcnemar_exact, newcombe_paired, smallest_difference,
 };
 
 /// The test by which models are parted.
@@ -49,6 +50,18 @@ pub struct Comparison {
     pub cluster: Option<ClusterDifference>,
     /// p of [`Comparisons::test`], corrected by Holm for all pairs.
     pub p_holm: f64,
+}
+
+impl Comparison {
+    /// The smallest margin within which both are equivalent at .05, by clusters where there are any; `None` if no margin
+    /// below 1 shows it.
+    pub fn equivalent_within(&self) -> Option<f64> {
+        let found = match &self.cluster {
+            Some(cluster) if cluster.std_error > 0.0 => equivalence_of_clusters(cluster, 1.0),
+            _ => equivalence(&self.counts, 1.0),
+        };
+        found?.smallest_margin()
+    }
 }
 
 /// All pairs of models.
@@ -120,8 +133,8 @@ impl Comparisons {
         tiers
     }
 
-    /// The smallest difference that these images can show between two of these models, at .05 with 80 % power for a
-    /// pair tested alone: the median over pairs. With clusters, by the pair's standard error and Student's
+    /// The smallest difference that these images can show between two of these models with 80 % power, at .05 shared by
+    /// all pairs (Bonferroni): the median over pairs. With clusters, by the pair's standard error and Student's
     /// distribution; else [`smallest_difference`]. `None` where no pair could show any.
     pub fn smallest_difference(&self) -> Option<f64> {
         let of_pair = |pair: &Comparison| match &pair.cluster {
@@ -133,7 +146,7 @@ impl Comparisons {
         };
         let mut differences: Vec<f64> = self.pairs.iter().filter_map(of_pair).collect();
         differences.sort_by(f64::total_cmp);
-        differences.get(differences.len() / 2).copied()
+        differences.get(differences.len() / 2).map(|alone| alone * correction(self.pairs.len()))
     }
 }
 

@@ -25,6 +25,15 @@ pub use needs::needs;
 /// A library path at which there is none: whoever runs under it shows that it needs no library.
 pub const NO_LIBRARY: &str = "/nonexistent/libonnxruntime.so";
 
+/// The real classifiers of the shared data; tests/real/surrogates defines them.
+pub const REAL_MODELS: [&str; 5] = [
+    "mobilenet_v1_025_128",
+    "mobilenet_v1_050_160_nhwc_u8",
+    "mobilenet_v1_075_192",
+    "mobilenet_v2_100_224",
+    "squeezenet_1_1_fp16_batch1",
+];
+
 /// The program, with a folder of its own to work in and a cache inside it.
 pub struct Hardset {
     home: TempDir,

@@ -166,18 +166,15 @@ mod tests {
 
     /// The outcome of `truth / other`, each with its synonyms after a `|`.
     fn check(choices: &str, answer: &str, expected: &str) {
+        let words = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
         let (truth, other) = choices.split_once(" / ").unwrap();
-        let list = |text: &str| text.split('|').skip(1).map(str::to_owned).collect::<Vec<_>>();
-        let (of_truth, of_other) = (list(truth), list(other));
-        let name = |text: &'static str| text;
-        let first = |text: &str| text.split('|').next().unwrap_or_default().to_owned();
-        let (truth_name, other_name) = (first(truth), first(other));
+        let (truth, other) = (words(truth), words(other));
         let outcome = fair_outcome(
-            Choice { name: &truth_name, synonyms: &of_truth },
-            Choice { name: &other_name, synonyms: &of_other },
+            Choice { name: &truth[0], synonyms: &truth[1..] },
+            Choice { name: &other[0], synonyms: &other[1..] },
             answer,
         );
-        assert_eq!(outcome.name(), name(expected.to_owned().leak()), "{choices}: {answer}");
+        assert_eq!(outcome.name(), expected, "{choices}: {answer}");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 
 use super::super::parts::tables::{head, section, table};
+use super::super::parts::viewer::viewer;
 use super::super::parts::{Frame, document, text};
 use super::data::{ComparePage, Flip, KindRow};
-use super::gallery::{origin, thumbnail, viewer};
+use super::gallery::{origin, thumbnail};
 use crate::render::numbers::{count, probability, share};
 
 /// The whole document.

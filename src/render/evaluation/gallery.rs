@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::super::parts::charts;
 use super::super::parts::tables::{folded_table, head};
 use super::super::parts::text::{name, phrase};
+use super::super::parts::viewer::viewer;
 use super::data::{Answered, Card, EvaluationPage, Group};
 use super::section::section;
 use crate::render::numbers::{count, probability};
@@ -32,21 +33,6 @@ pub fn gallery(page: &EvaluationPage) -> Option<Markup> {
     let note = "Each card gives the true category, and what each target said with its probability. Keys: j and k go to \
                 the next and previous image, Enter opens it, Esc closes it.";
     section("images", "The images", note, body)
-}
-
-/// The dialog that the script fills with a larger view.
-pub fn viewer() -> Markup {
-    html! {
-        dialog id="viewer" aria-label="Larger view" {
-            div.bar-top {
-                button type="button" data-step="-1" { "← Previous" }
-                button type="button" data-step="1" { "Next →" }
-                span.place {}
-                button type="button" data-close { "Close " kbd { "Esc" } }
-            }
-            div.view {}
-        }
-    }
 }
 
 fn group(group: &Group) -> Markup {

@@ -6,6 +6,7 @@
 pub mod charts;
 pub mod tables;
 pub mod text;
+pub mod viewer;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

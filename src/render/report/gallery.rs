@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 
 use super::super::parts::text::{name, phrase};
+use super::super::parts::viewer::viewer;
 use super::super::parts::{charts, tables};
 use super::data::{Card, ModelPrediction, Report};
 use crate::render::numbers::{count, counted, probability};
@@ -229,20 +230,6 @@ fn mean_true_prob(card: &Card) -> f32 {
     match card.predictions.len() {
         0 => 1.0,
         k => card.predictions.iter().map(|prediction| prediction.true_prob).sum::<f32>() / k as f32,
-    }
-}
-
-fn viewer() -> Markup {
-    html! {
-        dialog id="viewer" aria-label="Larger view" {
-            div.bar-top {
-                button type="button" data-step="-1" { "← Previous" }
-                button type="button" data-step="1" { "Next →" }
-                span.place {}
-                button type="button" data-close { "Close " kbd { "Esc" } }
-            }
-            div.view {}
-        }
     }
 }
 

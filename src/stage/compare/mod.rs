@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::domain::{ComparisonRow, EvaluationRecord, LabelSpace, PoolRole};
 use crate::pool::Pool;
 use crate::render::evaluation::{ComparePage, Flip, KindRow, compare_page};
-use crate::stage::evaluate::{EvaluateError, Inputs, Names, columns_of, load, pictures, tested};
+use crate::stage::evaluate::{EvaluateError, Inputs, Names, columns_of, load, pictures, place, tested};
 use crate::store::{EvaluationDir, write_if_changed};
 use crate::work::Context;
 
@@ -51,7 +51,7 @@ pub struct Compared {
 pub fn compare(ctx: &Context, ask: &Ask) -> Result<Compared, EvaluateError> {
     let dir = EvaluationDir::at(&ask.evaluation);
     let record = dir.record()?;
-    let (a, b) = (place(&record, &ask.a)?, place(&record, &ask.b)?);
+    let (a, b) = (place(&record, "compare", &ask.a)?, place(&record, "compare", &ask.b)?);
     if a == b {
         return Err(EvaluateError::SameTarget { name: ask.a.clone() });
     }
@@ -100,15 +100,6 @@ pub fn compare(ctx: &Context, ask: &Ask) -> Result<Compared, EvaluateError> {
     write_if_changed(&path, &compare_page(&page))?;
     let paths = |places: &[usize]| places.iter().map(|&at| inputs.pool.images.path[at].clone()).collect::<Vec<_>>();
     Ok(Compared { path, kinds, margin, only_a: paths(&only_a), only_b: paths(&only_b), row })
-}
-
-fn place(record: &EvaluationRecord, name: &str) -> Result<usize, EvaluateError> {
-    let found = record.targets.iter().position(|target| target.name == name);
-    found.ok_or_else(|| {
-        let known: Vec<&str> = record.targets.iter().map(|target| target.name.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        EvaluateError::NoSuchTarget { option: "compare", name: name.to_owned(), known }
-    })
 }
 
 /// Counts by kind of nuisance; none if no image has one.

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::error::EvaluateError;
-use super::figures::{Figures, Inputs};
+use super::figures::{Figures, Inputs, columns_of};
 use super::results::tables_sha256;
-use crate::domain::{Figure, NotScored, TargetResults};
+use crate::domain::{LabelSpace, NotScored, TargetResults};
 use crate::render::evaluation::{leaderboard_csv, results_json};
 use crate::store::EvaluationDir;
-use crate::table::{SpaceColumns, encode_agreements, encode_comparisons, encode_figures};
+use crate::table::{encode_agreements, encode_comparisons, encode_figures};
 
 /// Version of `results.json`.
 pub const SCHEMA: u32 = 1;
@@ -51,7 +51,7 @@ fn target_results(
         .figures
         .iter()
         .filter(|figure| figure.target == target.name && !OF_OTHERS.contains(&figure.metric.as_str()));
-    let right = |columns: &SpaceColumns| hexadecimal(&columns.correct);
+    let right = |space| (LabelSpace::to_string(&space), hexadecimal(&columns_of(columns, space).correct));
     Ok(TargetResults {
         schema: SCHEMA,
         tool: record.tool.clone(),
@@ -66,11 +66,8 @@ fn target_results(
         scored: record.pool.images - columns.lost.len() as u64,
         not_scored,
         predictions_sha256: tables_sha256(dir, &target.name, record),
-        metrics: own.map(Figure::metric).collect(),
-        right: BTreeMap::from([
-            ("any-of-ids".to_owned(), right(&columns.any)),
-            ("masked".to_owned(), right(&columns.masked)),
-        ]),
+        metrics: own.cloned().collect(),
+        right: BTreeMap::from(LabelSpace::ALL.map(right)),
         target,
     })
 }

@@ -42,6 +42,7 @@ pub use figures::{Figures, Inputs, Tested, accuracies, columns_of, figures, test
 pub use load::load;
 pub use names::Names;
 pub use page::pictures;
+pub use record::place;
 pub use status::{EvaluationStatus, evaluation_status};
 
 /// The result of an evaluation.

@@ -110,15 +110,16 @@ pub fn targets(pool: &Pool, scored: &[Scored]) -> Result<Vec<TargetRecord>, Eval
 
 /// Checks that the names in the record are those of targets.
 pub fn check(record: &EvaluationRecord) -> Result<(), EvaluateError> {
-    let is_target = |name: &String| record.targets.iter().any(|target| target.name == *name);
-    match record.baseline.as_ref().filter(|name| !is_target(name)) {
-        Some(name) => {
-            let known: Vec<&str> = record.targets.iter().map(|target| target.name.as_str()).collect();
-            let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-            Err(EvaluateError::NoSuchTarget { option: "--baseline", name: name.clone(), known })
-        }
-        None => Ok(()),
-    }
+    record.baseline.as_ref().map_or(Ok(()), |name| place(record, "--baseline", name).map(drop))
+}
+
+/// The place of a target; `option`: what asks for it, for the message.
+pub fn place(record: &EvaluationRecord, option: &'static str, name: &str) -> Result<usize, EvaluateError> {
+    record.targets.iter().position(|target| target.name == name).ok_or_else(|| {
+        let known: Vec<&str> = record.targets.iter().map(|target| target.name.as_str()).collect();
+        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+        EvaluateError::NoSuchTarget { option, name: name.to_owned(), known }
+    })
 }
 
 fn kind(target: &SurrogateSpec) -> &'static str {

@@ -8,12 +8,14 @@ use super::error::EvaluateError;
 use super::figures::{Scores, figure};
 use crate::config::space_of;
 use crate::domain::{ClassSpace, EvaluationRecord, Figure, LabelSpace, PoolRole, RunSpec};
-use crate::stats::{BINS, Temperature};
-use crate::stats::{ImageLogits, expected_error, nll_at, reliability_bins, rms_all_bins, temperature};
+use crate::stats::{
+    BINS, ImageLogits, Temperature, expected_error, nll_at, reliability_bins, rms_all_bins, temperature,
+};
 use crate::store::{EvaluationDir, StoreError};
 use crate::table::scores_file;
 
-/// The most images of the clean twin that a temperature is fitted on: every k-th, so that memory is bounded.
+/// The most images of a pool whose probabilities are taken: every k-th, so that memory is bounded. This holds for those
+/// that a temperature is fitted on, and for those whose calibration is stated at it.
 const MOST_IMAGES: usize = 10_000;
 
 /// The figures of all targets; none without a clean twin or without the probabilities of all classes.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::Given;
-use crate::domain::{EvaluationRecord, Figure, LabelSpace, Metric, TargetResults};
+use crate::domain::{EvaluationRecord, Figure, LabelSpace, TargetResults};
 use crate::stage::evaluate::MARGIN;
 use crate::stage::prepare::TOOL;
 use crate::store::EVALUATION_FORMAT;
@@ -85,10 +85,10 @@ pub fn kept(given: &[Given], note: impl Fn(&str)) -> Vec<Figure> {
     let mut figures = Vec::new();
     for given in given {
         let mut seen = BTreeSet::new();
-        for metric in &given.results.metrics {
-            let Metric { space, metric: name, group_by, group, .. } = metric;
-            if !is_left(name) && seen.insert((space, name, group_by, group)) {
-                figures.push(metric.of_target(&given.results.target.name));
+        for figure in &given.results.metrics {
+            let Figure { space, metric, group_by, group, .. } = figure;
+            if !is_left(metric) && seen.insert((space, metric, group_by, group)) {
+                figures.push(Figure { target: given.results.target.name.clone(), ..figure.clone() });
             }
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::LeaderboardError;
-use crate::domain::{LabelSpace, Metric, TargetResults};
+use crate::domain::{Figure, LabelSpace, PoolRecord, TargetResults};
 use crate::stage::evaluate::{SCHEMA, from_hexadecimal};
 use crate::store::{EvaluationDir, StoreError};
 
@@ -16,7 +16,6 @@ const NAME: &str = "results.json";
 const MOST_BYTES: u64 = 256 << 20;
 /// How far an accuracy may lie from that of the outcomes: it is written with all its digits.
 const EXACT: f64 = 1e-9;
-
 /// The longest name of a target.
 const LONGEST_NAME: usize = 100;
 /// Images of other pools (clean, outside) that a figure may speak of.
@@ -124,54 +123,71 @@ fn parse(file: &Path) -> Result<TargetResults, LeaderboardError> {
 /// Holds a file against itself.
 fn check(given: &Given) -> Result<(), LeaderboardError> {
     let Given { file, results, .. } = given;
-    let wrong = |problem: String| LeaderboardError::Inconsistent { file: file.clone(), problem };
-    let (images, lost) = (results.images, results.not_scored.len() as u64);
-    if images != results.pool.images || results.scored.checked_add(lost) != Some(images) {
-        let scored = results.scored;
-        let pool = results.pool.images;
-        return Err(wrong(format!(
-            "images are missing: it has {scored} scored and {lost} lost images of {images}, and the pool has {pool}"
-        )));
+    let spaces = LabelSpace::ALL.map(|space| space.to_string());
+    if let Some(space) = spaces.into_iter().find(|space| !results.right.contains_key(space)) {
+        return Err(LeaderboardError::NoSpace { file: file.clone(), space });
     }
+    let checks = [check_images(results), check_outcomes(results), check_figures(results), check_name(results)];
+    let problem = checks.into_iter().find_map(Result::err);
+    problem.map_or(Ok(()), |problem| Err(LeaderboardError::Inconsistent { file: file.clone(), problem }))
+}
+
+/// Every image of the pool is scored or lost.
+fn check_images(results: &TargetResults) -> Result<(), String> {
+    let TargetResults { images, scored, .. } = *results;
+    let (lost, pool) = (results.not_scored.len() as u64, results.pool.images);
+    if images == pool && scored.checked_add(lost) == Some(images) {
+        return Ok(());
+    }
+    Err(format!(
+        "images are missing: it has {scored} scored and {lost} lost images of {images}, and the pool has {pool}"
+    ))
+}
+
+/// Each accuracy is that of the outcomes.
+fn check_outcomes(results: &TargetResults) -> Result<(), String> {
     for (space, digits) in &results.right {
-        let Some(right) = from_hexadecimal(digits, images as usize) else {
-            return Err(wrong(format!("images are missing: its outcomes in {space} are not those of {images} images")));
-        };
+        let images = results.images;
+        let right = from_hexadecimal(digits, images as usize)
+            .ok_or_else(|| format!("images are missing: its outcomes in {space} are not those of {images} images"))?;
         let share = right.iter().filter(|&&right| right).count() as f64 / (images as f64).max(1.0);
-        let said = results
-            .metrics
-            .iter()
-            .find(|metric| metric.metric == "accuracy" && metric.group_by == "all" && metric.space == *space);
-        let said = said.and_then(|metric| metric.value);
-        if said.is_some_and(|said| (said - share).abs() > EXACT) {
-            return Err(wrong(format!("its accuracy in {space} is not that of its outcomes, {share:.4}")));
+        let said = of_all(results, "accuracy").find(|figure| figure.space == *space);
+        if said.and_then(|figure| figure.value).is_some_and(|said| (said - share).abs() > EXACT) {
+            return Err(format!("its accuracy in {space} is not that of its outcomes, {share:.4}"));
         }
-    }
-    for space in [LabelSpace::AnyOfIds, LabelSpace::Masked] {
-        if !results.right.contains_key(&space.to_string()) {
-            return Err(LeaderboardError::NoSpace { file: file.clone(), space: space.to_string() });
-        }
-    }
-    let said = results.metrics.iter().filter(|metric| metric.metric == "scored" && metric.group_by == "all");
-    if said.into_iter().any(|metric| metric.value != Some(results.scored as f64)) {
-        return Err(wrong("its figure `scored` is not the number of images that it says it scored".to_owned()));
-    }
-    let is_finite = |number: &Option<f64>| number.is_none_or(f64::is_finite);
-    let is_sound = |metric: &Metric| {
-        metric.n <= 2 * images.max(MOST_OTHERS) && [metric.value, metric.low, metric.high].iter().all(is_finite)
-    };
-    if let Some(metric) = results.metrics.iter().find(|metric| !is_sound(metric)) {
-        return Err(wrong(format!("its figure `{}` of {} images cannot be one", metric.metric, metric.n)));
-    }
-    let name = &results.target.name;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.len() > LONGEST_NAME || name.starts_with('.') || !name.chars().all(plain) {
-        let short: String = name.chars().take(40).collect();
-        return Err(wrong(format!(
-            "its target is named {short:?}; a name has letters, digits, `-`, `_` and `.`, at most {LONGEST_NAME}"
-        )));
     }
     Ok(())
+}
+
+/// No figure says what cannot be.
+fn check_figures(results: &TargetResults) -> Result<(), String> {
+    if of_all(results, "scored").any(|figure| figure.value != Some(results.scored as f64)) {
+        return Err("its figure `scored` is not the number of images that it says it scored".to_owned());
+    }
+    let is_finite = |number: &Option<f64>| number.is_none_or(f64::is_finite);
+    let can_be = |figure: &Figure| {
+        figure.n <= 2 * results.images.max(MOST_OTHERS) && [figure.value, figure.low, figure.high].iter().all(is_finite)
+    };
+    match results.metrics.iter().find(|figure| !can_be(figure)) {
+        Some(figure) => Err(format!("its figure `{}` of {} images cannot be one", figure.metric, figure.n)),
+        None => Ok(()),
+    }
+}
+
+/// The name can be that of a folder.
+fn check_name(results: &TargetResults) -> Result<(), String> {
+    let name = &results.target.name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !name.is_empty() && name.len() <= LONGEST_NAME && !name.starts_with('.') && name.chars().all(plain) {
+        return Ok(());
+    }
+    let short: String = name.chars().take(40).collect();
+    Err(format!("its target is named {short:?}; a name has letters, digits, `-`, `_` and `.`, at most {LONGEST_NAME}"))
+}
+
+/// The figures `metric` about all images.
+fn of_all<'a>(results: &'a TargetResults, metric: &'a str) -> impl Iterator<Item = &'a Figure> {
+    results.metrics.iter().filter(move |figure| figure.metric == metric && figure.group_by == "all")
 }
 
 /// Holds a file against the first one.
@@ -179,12 +195,10 @@ fn check_pool(given: &Given, first: &Given) -> Result<(), LeaderboardError> {
     let (pool, wanted) = (&given.results.pool, &first.results.pool);
     let are_same = pool.images_sha256 == wanted.images_sha256 && pool.images == wanted.images;
     if !are_same || pool.prepared_px != wanted.prepared_px {
-        let words = |pool: &crate::domain::PoolRecord| {
+        let words = |pool: &PoolRecord| {
             let version = pool.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
-            {
-                let px = pool.prepared_px.map_or_else(String::new, |px| format!(", not resized at {px} px"));
-                format!("{}{version} ({} images, {}{px})", pool.name, pool.images, pool.images_sha256.short())
-            }
+            let px = pool.prepared_px.map_or_else(String::new, |px| format!(", not resized at {px} px"));
+            format!("{}{version} ({} images, {}{px})", pool.name, pool.images, pool.images_sha256.short())
         };
         return Err(LeaderboardError::OtherPool {
             file: given.file.clone(),

@@ -5,17 +5,11 @@
 use super::columns::Images;
 use super::given::figure;
 use crate::domain::{ComparisonRow, EvaluationRecord, Figure, LabelSpace};
-use crate::stats::{
-    Comparison, Comparisons, Outcomes, Tier, compare_all, equivalence, equivalence_of_clusters, normal_quantile,
-};
+use crate::stats::{Comparison, Comparisons, Outcomes, Tier, compare_all};
 use crate::table::PoolColumns;
 
 /// The level of the tests, after correction.
 pub const ALPHA: f64 = 0.05;
-/// The chance to part two targets that differ by the smallest difference.
-const POWER: f64 = 0.8;
-/// Halvings of the margin: the smallest one is known to 2^-20.
-const HALVINGS: u32 = 20;
 
 /// All pairs of targets in a label space.
 #[derive(Debug)]
@@ -74,17 +68,9 @@ impl Pairs {
         }
         let method =
             "80 % power at 5 % over all pairs (Bonferroni), median discordant share and design effect of a pair";
-        let smallest = self.compared.smallest_difference().map(|alone| alone * self.correction());
+        let smallest = self.compared.smallest_difference();
         figures.push(figure("", &self.space, "smallest_difference", self.images).of(smallest, method));
         figures
-    }
-
-    /// How much larger a difference must be if all pairs are tested: the quantiles of a corrected test beside those of
-    /// one alone.
-    fn correction(&self) -> f64 {
-        let pairs = self.compared.pairs.len().max(1) as f64;
-        let needed = |alpha: f64| normal_quantile(1.0 - alpha / 2.0) + normal_quantile(POWER);
-        needed(ALPHA / pairs) / needed(ALPHA)
     }
 
     /// The rows of all pairs.
@@ -105,33 +91,9 @@ impl Pairs {
                 p_mcnemar: pair.p_mcnemar,
                 p_cluster: pair.cluster.as_ref().map(|cluster| cluster.p),
                 p_holm: pair.p_holm,
-                equivalent_within: equivalent_within(pair),
+                equivalent_within: pair.equivalent_within(),
             }
         };
         self.compared.pairs.iter().map(row).collect()
     }
-}
-
-/// The smallest margin within which both are equivalent; `None` if no margin below 1 shows it.
-fn equivalent_within(pair: &Comparison) -> Option<f64> {
-    let is_within = |margin: f64| {
-        let found = match &pair.cluster {
-            Some(cluster) if cluster.std_error > 0.0 => equivalence_of_clusters(cluster, margin),
-            _ => equivalence(&pair.counts, margin),
-        };
-        found.is_some_and(|found| found.holds(ALPHA))
-    };
-    let (mut low, mut high) = (0.0, 1.0);
-    if !is_within(high) {
-        return None;
-    }
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(low, high);
-        if is_within(middle) {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    Some(high)
 }
