@@ -31,8 +31,8 @@ impl Equivalence {
         self.p < alpha
     }
 
-    /// The smallest margin within which both are equal at .05: the farther end of the 90 % interval, whatever margin was
-    /// asked about; `None` if no margin below 1 is enough.
+    /// The smallest margin within which both are equal at .05: the farther end of the 90 % interval, whatever margin
+    /// was asked about; `None` if no margin below 1 is enough.
     pub fn smallest_margin(&self) -> Option<f64> {
         let farther = self.interval90.low.abs().max(self.interval90.high.abs());
         (farther < 1.0).then_some(farther)

@@ -53,8 +53,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The smallest margin within which both are equivalent at .05, by clusters where there are any; `None` if no margin
-    /// below 1 shows it.
+    /// The smallest margin within which both are equivalent at .05, by clusters where there are any; `None` if no
+    /// margin below 1 shows it.
     pub fn equivalent_within(&self) -> Option<f64> {
         let found = match &self.cluster {
             Some(cluster) if cluster.std_error > 0.0 => equivalence_of_clusters(cluster, 1.0),
