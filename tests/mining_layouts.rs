@@ -59,6 +59,8 @@ fn mined(home: &Path, name: &str, instances: Instances, threads: usize) -> PathB
         threads,
         progress: &Silent,
         stop: &stop,
+        fetches: true,
+        accept: None,
     };
     let _lock = ctx.run.create().expect("the run can be made");
     let spec = plan::plan(&ctx, &recipe).expect("it can be planned");

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::evaluation_args::{CompareArgs, EvaluateArgs, LeaderboardArgs};
+use super::job_args::{FinishArgs, SubmitArgs, WorkerArgs};
 use crate::config::Override;
 use crate::domain::{Devices, EngineChoice, ExportFormat, LabelSpace, Precision, ReleaseForm, Rule};
 use crate::work::Part;
@@ -82,6 +83,12 @@ pub enum Command {
     Leaderboard(LeaderboardArgs),
     /// Write the report of the current mining, an HTML page
     Report(ReportArgs),
+    /// Divide a planned run among many machines: write the scripts for Slurm, Ray or Kubernetes
+    Submit(Box<SubmitArgs>),
+    /// Make and score the images of one rank of a job; the scripts of `submit` call it
+    Worker(WorkerArgs),
+    /// Join what the ranks of a job have made: select, write the report; makes nothing that lacks, but names it
+    Finish(FinishArgs),
     /// Show the progress of a run, or the contents of a release or an evaluation
     Status(RunArgs),
     /// Check every file of a run, of a release or of an evaluation

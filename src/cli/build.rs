@@ -16,6 +16,7 @@ use crate::domain::RunSpec;
 use crate::pool::Pool;
 use crate::stage::annotate::{AnnotateError, Exported, export_all};
 use crate::stage::evaluate::{check_ahead, evaluate_beside};
+use crate::stage::job::refuse_while_at_work;
 use crate::stage::release::release_beside;
 use crate::stage::report::{report as write_report, want_thumbnails};
 use crate::stage::{generate, mine as mining, plan};
@@ -27,6 +28,7 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let dir = Session::run_dir(&args.pipeline, &recipe);
     let ctx = session.context(&dir);
     let _lock = Session::for_making(&ctx)?;
+    refuse_while_at_work(&ctx.run)?;
     let spec = plan::plan(&ctx, &recipe)?;
     mine::prepare(session, &dir, &spec)?;
     if let Some(section) = &recipe.evaluate {

@@ -20,6 +20,7 @@ use crate::stage::annotate::AnnotateError;
 use crate::stage::evaluate::EvaluateError;
 use crate::stage::generate::GenerateError;
 use crate::stage::inspect::InspectError;
+use crate::stage::job::JobError;
 use crate::stage::leaderboard::LeaderboardError;
 use crate::stage::mine::MineError;
 use crate::stage::plan::PlanError;
@@ -76,6 +77,8 @@ pub enum Error {
     Leaderboard(#[from] LeaderboardError),
     #[error(transparent)]
     Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Job(#[from] JobError),
     #[error("--data-dir {0} is not a folder; correct the path, or leave it out")]
     DataDir(String),
     #[error(
@@ -113,6 +116,7 @@ impl Error {
             Self::Inspect(error) => inspect(error),
             Self::Evaluate(error) => evaluate(error),
             Self::Leaderboard(error) => leaderboard(error),
+            Self::Job(error) => job(error),
             Self::Signals(_) => UNEXPECTED,
         }
     }
@@ -282,6 +286,21 @@ fn evaluate(error: &EvaluateError) -> u8 {
     }
 }
 
+fn job(error: &JobError) -> u8 {
+    match error {
+        JobError::Ask(_) | JobError::NoSuchRank { .. } | JobError::Changed { .. } | JobError::Table(_) => BAD_INPUT,
+        JobError::RankDamaged { .. } => BAD_INPUT,
+        JobError::NotThrough { .. } => MISSING,
+        JobError::LeftOut { .. } | JobError::NotStarted { .. } => UNEXPECTED,
+        JobError::Prepare(error) => prepare(error),
+        JobError::Generate(error) => generate(error),
+        JobError::Mine(error) => mine(error),
+        JobError::Pool(error) => pool(error),
+        JobError::Store(error) => store(error),
+        JobError::Work(error) => work(error),
+    }
+}
+
 fn leaderboard(error: &LeaderboardError) -> u8 {
     match error {
         LeaderboardError::NoResults { .. }
@@ -323,6 +342,7 @@ fn work(error: &WorkError) -> u8 {
             let known = code.filter(|code| [BAD_INPUT, SOME_LOST, MISSING, STOPPED].contains(code));
             known.unwrap_or(UNEXPECTED)
         }
+        WorkError::OtherMaker { .. } => MISSING,
         WorkError::Accounting { .. } | WorkError::System { .. } | WorkError::Spec(_) | WorkError::Threads(_) => {
             UNEXPECTED
         }
@@ -390,6 +410,7 @@ fn store(error: &StoreError) -> u8 {
         },
         StoreError::Locked { .. } => MISSING,
         StoreError::NotARun { .. }
+        | StoreError::NoJob { .. }
         | StoreError::Foreign { .. }
         | StoreError::NotOurs { .. }
         | StoreError::Taken { .. }

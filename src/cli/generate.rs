@@ -10,6 +10,7 @@ use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::stage::generate::{generate, generate_on};
+use crate::stage::job::refuse_while_at_work;
 use crate::stage::prepare::check_model;
 use crate::store::{Check, RowCounts};
 use crate::work::{Part, processes};
@@ -24,6 +25,7 @@ pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
         }
         None => {
             let _lock = Session::for_writing(&ctx)?;
+            refuse_while_at_work(&ctx.run)?;
             let spec = ctx.run.spec()?;
             check_model(&ctx, &spec)?;
             generate_on(&ctx, session.devices(), &spec)?;

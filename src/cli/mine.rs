@@ -12,11 +12,12 @@ use super::error::Error;
 use super::output::Output;
 use super::session::Session;
 use crate::config::SurrogateDef;
-use crate::domain::{Device, MineSpec, RunSpec, SelectSpec};
+use crate::domain::{Device, MineSpec, MinedCounts, RunSpec, SelectSpec};
 use crate::pool::{Pool, ScorerWarning};
 use crate::render::numbers::share;
 use crate::stage::generate::generate;
-use crate::stage::mine::{Mining, Scored, mine, score, score_on};
+use crate::stage::job::refuse_while_at_work;
+use crate::stage::mine::{Mining, Scored, Selected, mine, score, score_on};
 use crate::stage::prepare::{self, PrepareError, Scorers};
 use crate::store::Check;
 use crate::work::{Context, Part, processes};
@@ -27,6 +28,7 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
         return score_part(&ctx, part);
     }
     let _lock = Session::for_writing(&ctx)?;
+    refuse_while_at_work(&ctx.run)?;
     let stored = ctx.run.spec()?;
     let spec = changed(&ctx, &stored, args)?;
     let can_vote = spec.mine.surrogates.iter().filter(|scorer| !spec.mine.targets.contains(&scorer.name)).count();
@@ -112,8 +114,7 @@ pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), Prep
 fn score_part(ctx: &Context, part: Part) -> Result<Output, Error> {
     processes::end_with_the_parent();
     let spec = processes::given_spec()?;
-    let images = generate(ctx, &spec, Check::Sizes, Part::WHOLE)?;
-    let scored = score(&Pool::open(ctx, &spec)?, &images.records, Check::Sizes, part)?;
+    let scored = score(&Pool::open(ctx, &spec)?, &[], Check::Sizes, part)?;
     let fresh: u64 = scored.iter().map(|scored| scored.records.fresh_rows).sum();
     Ok(Output::new(format!("{fresh} processed in this call"), json!({ "fresh": fresh })))
 }
@@ -154,37 +155,57 @@ pub fn texts(warnings: &[ScorerWarning]) -> Vec<String> {
     warnings.iter().map(ToString::to_string).collect()
 }
 
+/// What a surrogate or target has scored.
+pub struct Line<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it is a target.
+    pub is_target: bool,
+    /// Images that it has scored.
+    pub scored: u64,
+    /// How many of them in this call; `None` if this call scores nothing.
+    pub fresh: Option<u64>,
+}
+
 /// The result as text and as JSON.
 pub fn output(run: &Path, mining: &Mining) -> Output {
-    let selected = &mining.selected;
-    let mut text = String::new();
-    for scored in &mining.scored {
-        let all: u64 = scored.records.records.iter().map(|record| record.rows.kept).sum();
-        let fresh = scored.records.fresh_rows;
-        let mark = if scored.is_target { " (a target: it does not vote)" } else { "" };
-        text += &format!("{}{mark}: {all} images scored, {fresh} of them in this call\n", scored.surrogate);
+    let lines = mining.scored.iter().map(|Scored { surrogate, is_target, records }| Line {
+        name: surrogate,
+        is_target: *is_target,
+        scored: records.records.iter().map(|record| record.rows.kept).sum(),
+        fresh: Some(records.fresh_rows),
+    });
+    selection(run, lines, &mining.selected, mining.dropped, &mining.warnings)
+}
+
+/// A selection as text and as JSON; `dropped`: rows of `dropped.parquet`.
+pub fn selection<'a>(
+    run: &Path,
+    lines: impl Iterator<Item = Line<'a>>,
+    selected: &Selected,
+    dropped: u64,
+    warnings: &[ScorerWarning],
+) -> Output {
+    let (mut text, mut scored_json) = (String::new(), Vec::new());
+    for Line { name, is_target, scored, fresh } in lines {
+        let mark = if is_target { " (a target: it does not vote)" } else { "" };
+        let fresh_words = fresh.map_or_else(String::new, |fresh| format!(", {fresh} of them in this call"));
+        text += &format!("{name}{mark}: {scored} images scored{fresh_words}\n");
+        scored_json.push(json!({ "surrogate": name, "target": is_target, "fresh": fresh.unwrap_or(0) }));
     }
+    let MinedCounts { items, hard, near_ties, histogram } = &selected.counts;
     text += &format!(
-        "{}: {} of {} items are hard ({}); {} with a near tie; failures per item {:?}\n",
+        "{}: {hard} of {items} items are hard ({}); {near_ties} with a near tie; failures per item {histogram:?}\n",
         selected.id,
-        selected.hard,
-        selected.items,
-        share(selected.hard, selected.items).replace('\u{a0}', " "),
-        selected.near_ties,
-        selected.histogram,
+        share(*hard, *items).replace('\u{a0}', " "),
     );
-    if mining.dropped > 0 {
-        text += &format!("{} item(s) lost: see {}\n", mining.dropped, run.join("dropped.parquet").display());
+    if dropped > 0 {
+        text += &format!("{dropped} item(s) lost: see {}\n", run.join("dropped.parquet").display());
     }
     text += &format!("manifest: {}", run.join("manifest.parquet").display());
-    let mut scored_json = Vec::with_capacity(mining.scored.len());
-    for Scored { surrogate, is_target, records } in &mining.scored {
-        scored_json.push(json!({ "surrogate": surrogate, "target": is_target, "fresh": records.fresh_rows }));
-    }
     let json = json!({
-        "run": run.display().to_string(), "id": selected.id, "items": selected.items, "hard": selected.hard,
-        "near_ties": selected.near_ties, "histogram": selected.histogram, "dropped": mining.dropped,
-        "scored": scored_json, "warnings": texts(&mining.warnings),
+        "run": run.display().to_string(), "id": selected.id, "items": items, "hard": hard, "near_ties": near_ties,
+        "histogram": histogram, "dropped": dropped, "scored": scored_json, "warnings": texts(warnings),
     });
-    Output::new(text, json).lost(mining.dropped)
+    Output::new(text, json).lost(dropped)
 }

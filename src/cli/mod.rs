@@ -12,8 +12,10 @@ mod error;
 mod evaluate;
 mod evaluation_args;
 mod fetch;
+mod finish;
 mod generate;
 mod inspect;
+mod job_args;
 mod leaderboard;
 mod mine;
 mod output;
@@ -24,7 +26,9 @@ mod release;
 mod report;
 mod session;
 mod status;
+mod submit;
 mod verify;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -54,6 +58,9 @@ pub fn run() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Compare(args) => compare::run(&session, args),
         Command::Leaderboard(args) => leaderboard::run(&session, args),
+        Command::Submit(args) => submit::run(&session, &cli.common, args),
+        Command::Worker(args) => worker::run(&session, args),
+        Command::Finish(args) => finish::run(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Status(args) => status::run(&session, args),
         Command::Verify(args) => verify::run(&session, args),

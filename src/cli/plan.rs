@@ -12,6 +12,7 @@ use super::error::Error;
 use super::output::{Output, size};
 use super::session::Session;
 use crate::domain::PassedOver;
+use crate::stage::job::refuse_while_at_work;
 use crate::stage::plan::{self, PlanCost};
 
 pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
@@ -22,6 +23,7 @@ pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     let dir = Session::run_dir(&args.pipeline, &recipe);
     let ctx = session.context(&dir);
     let _lock = Session::for_making(&ctx)?;
+    refuse_while_at_work(&ctx.run)?;
     plan::plan(&ctx, &recipe)?;
     let record = ctx.run.plan().existing()?;
     let passed_over = plan::passed_over(Some(&record));

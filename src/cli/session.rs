@@ -77,6 +77,8 @@ impl Session {
             threads: self.threads,
             progress: &self.progress,
             stop: &self.stop,
+            fetches: true,
+            accept: None,
         }
     }
 

@@ -11,10 +11,14 @@ use super::error::Error;
 use super::mine::texts;
 use super::output::Output;
 use super::session::Session;
-use crate::domain::{PoolRecord, PoolRole, ReleaseRecord};
+use crate::domain::{PoolRecord, PoolRole, ReleaseRecord, RunSpec};
 use crate::stage::evaluate::{EvaluationStatus, evaluation_status};
-use crate::stage::status::{Status, status};
+use crate::stage::job::{JobStatus, job_status};
+use crate::stage::status::{Status, outline, status};
 use crate::store::{EvaluationDir, ReleaseDir, StoreError};
+
+/// Silent ranks that are named.
+const SHOWN: usize = 20;
 
 pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     if let Some(release) = ReleaseDir::find(&args.run) {
@@ -37,7 +41,12 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
 }
 
 fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
-    let status = status(&session.context(run).run)?;
+    let dir = session.context(run).run;
+    let (spec, planned, is_mined) = outline(&dir)?;
+    if let Some(job) = job_status(&dir, planned)?.filter(|_| !is_mined) {
+        return Ok(of_job(run, &spec, planned, &job));
+    }
+    let status = status(&dir)?;
     let mut surrogates = Vec::with_capacity(status.surrogates.len());
     for s in &status.surrogates {
         surrogates.push(json!({
@@ -54,6 +63,36 @@ fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });
     Ok(Output::new(text(&status), json))
+}
+
+/// A run that a job makes.
+fn of_job(run: &Path, spec: &RunSpec, planned: u64, job: &JobStatus) -> Output {
+    let JobStatus { name, engine, ranks, through, at_work, silent, images_per_sec, hours_left } = job;
+    let mut text = format!("{} ({})\nplanned   {planned}\n", spec.name, spec.tool);
+    text += &format!("job       {name} on {engine}: {through} of {ranks} ranks through, {at_work} at work");
+    if !silent.is_empty() {
+        let ranks: Vec<String> = silent.iter().take(SHOWN).map(|s| format!("{} on {}", s.rank, s.host)).collect();
+        let minutes = silent.iter().map(|silent| silent.seconds).min().unwrap_or(0) / 60;
+        let more = if silent.len() > SHOWN { ", …" } else { "" };
+        text += &format!(", {} silent for {minutes} min or more (ranks {}{more})", silent.len(), ranks.join(", "));
+    }
+    text += &images_per_sec.map_or_else(String::new, |rate| format!("\nspeed     {rate:.1} images/s of one rank"));
+    text += &hours_left.map_or_else(String::new, |hours| format!(", {hours:.1} h left"));
+    let run = run.display().to_string();
+    text += &match ranks - through {
+        0 => format!("\nnext      hardset finish {run}"),
+        missing if *at_work == 0 => format!("\nnext      hardset submit {run} --missing, for {missing} rank(s)"),
+        _ => String::new(),
+    };
+    let silent = silent.iter().map(|s| json!({ "rank": s.rank, "host": s.host, "seconds": s.seconds }));
+    let json = json!({
+        "run": run, "name": spec.name, "tool": spec.tool, "planned": planned,
+        "job": {
+            "name": name, "engine": engine, "ranks": ranks, "through": through, "at_work": at_work,
+            "silent": silent.collect::<Vec<_>>(), "images_per_sec": images_per_sec, "hours_left": hours_left,
+        },
+    });
+    Output::new(text, json)
 }
 
 fn of_evaluation(path: &Path, status: &EvaluationStatus) -> Output {

@@ -47,7 +47,7 @@ impl Sha256 {
 }
 
 /// Hashes contents that come piece by piece.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {

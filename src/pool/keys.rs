@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::domain::{CategorySet, GenerateSpec, Key, RunSpec, Sha256, SurrogateSpec};
+use crate::domain::{CategorySet, GenerateSpec, JobRecord, Key, RunSpec, Sha256, SurrogateSpec};
 use crate::store::ShardRecord;
 
 /// The key of the plan.
@@ -52,6 +52,16 @@ pub fn mining_key(spec: &RunSpec, plan: &ShardRecord, images: &[Sha256], predict
         .field("plan", plan.hash())
         .field("images", images)
         .field("predictions", predictions)
+        .finish()
+}
+
+/// The key of what rank `rank` of a job makes.
+pub fn rank_key(job: &JobRecord, rank: usize) -> Sha256 {
+    Key::new("rank", 1)
+        .field("spec", job.spec_sha256)
+        .field("plan", job.plan_sha256)
+        .field("ranks", job.ranks as u64)
+        .field("rank", rank as u64)
         .finish()
 }
 

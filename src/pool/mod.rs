@@ -33,7 +33,7 @@ pub use classes::Classes;
 pub use error::PoolError;
 pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
-pub use keys::{dropped_key, images_key, mining_key, plan_key, predictions_key};
+pub use keys::{dropped_key, images_key, mining_key, plan_key, predictions_key, rank_key};
 pub use plan::{Plan, generated, planned_shards, shard_ranges};
 use thumbnails::Thumbnails;
 pub use warnings::ScorerWarning;
@@ -63,10 +63,19 @@ struct ImageTables {
 impl<'a> Pool<'a> {
     /// Opens the run of `ctx`, which must have a plan; `spec`: its recipe with the mining to use.
     pub fn open(ctx: &'a Context<'a>, spec: &'a RunSpec) -> Result<Self, PoolError> {
+        Self::with_plan(ctx, spec, Plan::open(ctx, spec)?)
+    }
+
+    /// The same for a process that works on some shards only, which does not read the plan's file where it need not.
+    pub fn open_for_part(ctx: &'a Context<'a>, spec: &'a RunSpec) -> Result<Self, PoolError> {
+        Self::with_plan(ctx, spec, Plan::open_for_part(ctx, spec)?)
+    }
+
+    fn with_plan(ctx: &'a Context<'a>, spec: &'a RunSpec, plan: Plan) -> Result<Self, PoolError> {
         Ok(Self {
             ctx,
             spec,
-            plan: Plan::open(ctx, spec)?,
+            plan,
             classes: Classes::of(spec).map_err(|space| PoolError::NoSpace { run: ctx.run_name(), space })?,
             images: RunImages::new(&ctx.run, spec),
             tables: Mutex::default(),

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{PoolError, plan_key};
 use crate::domain::{PlanRow, RunSpec};
+use crate::source::{Rows, source};
 use crate::store::{RunDir, ShardRecord, StoreError};
 use crate::table::{PlanSlice, PlanTable};
 use crate::work::Context;
@@ -15,12 +16,44 @@ pub struct Plan {
     pub record: ShardRecord,
     /// Places of each shard's rows.
     pub ranges: Vec<Range<usize>>,
-    table: PlanTable,
+    rows: PlanRows,
+}
+
+/// Where the rows come from.
+enum PlanRows {
+    /// The plan's file.
+    Table(PlanTable),
+    /// The source, which knows each by its number.
+    Source(Rows),
 }
 
 impl Plan {
     /// The plan of the run, which must exist.
     pub fn open(ctx: &Context, spec: &RunSpec) -> Result<Self, PoolError> {
+        let record = Self::record(ctx, spec)?;
+        let table = PlanTable::open(&ctx.run.plan().checked(&record, "parquet")?)?;
+        Ok(Self::of(record, spec, PlanRows::Table(table)))
+    }
+
+    /// The same without the plan's file if the source knows its rows by number: of a hundred million items the file has
+    /// gigabytes, and a thousand machines would read it.
+    pub fn open_for_part(ctx: &Context, spec: &RunSpec) -> Result<Self, PoolError> {
+        let Some(rows) = source(&spec.generate).by_number(&spec.categories, spec.seed)? else {
+            return Self::open(ctx, spec);
+        };
+        let record = Self::record(ctx, spec)?;
+        if rows.len() as u64 != record.rows.kept {
+            return Err(ctx.run.plan().of_other_inputs().into());
+        }
+        Ok(Self::of(record, spec, PlanRows::Source(rows)))
+    }
+
+    fn of(record: ShardRecord, spec: &RunSpec, rows: PlanRows) -> Self {
+        let ranges = shard_ranges(record.rows.kept as usize, spec.shard_items);
+        Self { record, ranges, rows }
+    }
+
+    fn record(ctx: &Context, spec: &RunSpec) -> Result<ShardRecord, PoolError> {
         let unit = ctx.run.plan();
         let record = match unit.record()? {
             Some(record) => record,
@@ -30,28 +63,37 @@ impl Plan {
         if record.key != plan_key(spec.seed, &spec.categories, &spec.generate) {
             return Err(unit.of_other_inputs().into());
         }
-        let ranges = shard_ranges(record.rows.kept as usize, spec.shard_items);
-        let table = PlanTable::open(&unit.checked(&record, "parquet")?)?;
-        Ok(Self { record, ranges, table })
+        Ok(record)
     }
 
     /// The rows of shard `shard`.
     pub fn rows(&self, shard: usize) -> Result<Vec<PlanRow>, PoolError> {
-        Ok(self.table.rows(self.ranges[shard].clone())?)
+        let range = self.ranges[shard].clone();
+        match &self.rows {
+            PlanRows::Table(table) => Ok(table.rows(range)?),
+            PlanRows::Source(rows) => Ok(rows.part(range)),
+        }
     }
 
     /// The columns that a mining repeats, of consecutive shards: one slice per shard.
     pub fn slices(&self, shards: &[usize]) -> Result<Vec<PlanSlice>, PoolError> {
         let (Some(&first), Some(&last)) = (shards.first(), shards.last()) else { return Ok(Vec::new()) };
         let start = self.ranges[first].start;
-        let all = self.table.slice(start..self.ranges[last].end)?;
+        let all = self.slice(start..self.ranges[last].end)?;
         let part = |&shard: &usize| all.part(self.ranges[shard].start - start..self.ranges[shard].end - start);
         Ok(shards.iter().map(part).collect())
     }
 
     /// A slice without rows.
     pub fn nothing(&self) -> Result<PlanSlice, PoolError> {
-        Ok(self.table.slice(0..0)?)
+        self.slice(0..0)
+    }
+
+    fn slice(&self, range: Range<usize>) -> Result<PlanSlice, PoolError> {
+        match &self.rows {
+            PlanRows::Table(table) => Ok(table.slice(range)?),
+            PlanRows::Source(rows) => Ok(PlanSlice::of(&rows.part(range))?),
+        }
     }
 }
 

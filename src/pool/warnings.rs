@@ -34,11 +34,16 @@ impl ScorerWarning {
         for of_shard in records.iter().filter_map(|record| record.sums.as_ref()) {
             sums.add(of_shard);
         }
+        Self::of_sums(spec, name, &sums)
+    }
+
+    /// The same; `sums`: those of its predictions.
+    pub fn of_sums(spec: &RunSpec, name: &str, sums: &ScoreSums) -> Vec<Self> {
         let is_target = spec.mine.targets.iter().any(|target| target == name);
         let scorer = spec.mine.surrogates.iter().find(|scorer| scorer.name == name);
         let classes = scorer.and_then(|scorer| space_of(spec, &scorer.space)).map_or(0, |space| space.len());
         let about = |warning: ScoreWarning| Self { scorer: name.to_owned(), is_target, warning };
-        score_warnings(&sums, classes).into_iter().map(about).collect()
+        score_warnings(sums, classes).into_iter().map(about).collect()
     }
 
     /// The warnings about all scorers of the mining.

@@ -6,6 +6,7 @@
 pub mod annotate;
 pub mod draft;
 pub mod evaluation;
+pub mod jobs;
 pub mod numbers;
 mod parts;
 mod policy;

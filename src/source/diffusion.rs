@@ -21,6 +21,10 @@ impl Source for DiffusionSource {
         Ok(Listing::of(Rows::Grid(grid)))
     }
 
+    fn by_number(&self, categories: &CategorySet, seed: u64) -> Result<Option<Rows>, SourceError> {
+        Ok(Some(self.list(categories, seed)?.rows))
+    }
+
     fn check(&self) -> Result<(), SourceError> {
         Ok(generator::check_model(self)?)
     }

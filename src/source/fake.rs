@@ -21,6 +21,10 @@ impl Source for FakeImages {
         Ok(Listing::of(Rows::Fake(rows)))
     }
 
+    fn by_number(&self, categories: &CategorySet, seed: u64) -> Result<Option<Rows>, SourceError> {
+        Ok(Some(self.list(categories, seed)?.rows))
+    }
+
     fn generator(&self, _means: &Means) -> Result<Box<dyn Generator>, SourceError> {
         Ok(Box::new(Fake(self.clone())))
     }

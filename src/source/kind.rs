@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::SourceError;
-use super::listing::Listing;
+use super::listing::{Listing, Rows};
 use crate::domain::{CategorySet, DiffusionSource, EngineChoice, Provenance};
 use crate::generator::{Generator, Means};
 use crate::imaging::DecodeLimits;
@@ -17,6 +17,11 @@ use crate::render::release::SourceFacts;
 pub trait Source {
     /// Lists its images: what to make or read, and what has no place in the plan.
     fn list(&self, categories: &CategorySet, seed: u64) -> Result<Listing, SourceError>;
+
+    /// Its images by number, if any of them is known without listing the others; as [`Source::list`] gives them.
+    fn by_number(&self, _categories: &CategorySet, _seed: u64) -> Result<Option<Rows>, SourceError> {
+        Ok(None)
+    }
 
     /// Checks, as far as can be told without loading anything, that it can be used.
     fn check(&self) -> Result<(), SourceError> {

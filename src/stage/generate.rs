@@ -51,11 +51,16 @@ pub enum GenerateError {
 /// The fewest images from which a rate is measured.
 const LEAST_MEASURED: usize = 8;
 
-struct Generate<'a> {
+/// The stage as work on shards.
+pub struct Generate<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
-    plan: Plan,
+    plan: &'a Plan,
     part: Part,
+    /// Shards among whose records one tells what made the images of the run; 0 if the caller knows.
+    known: usize,
+    /// Whether this process has the machine for itself, so that its rate is that of the machine.
+    is_alone: bool,
     /// Encodes images. A pool of its own, because the thread that makes images waits for encoded ones on a thread of
     /// the other pool.
     encoders: ThreadPool,
@@ -69,11 +74,19 @@ type Block = (Vec<PlanRow>, Pictures);
 /// Runs the stage on the shards of `part`; one record per shard.
 pub fn generate(ctx: &Context, spec: &RunSpec, check: Check, part: Part) -> Result<ShardRecords, GenerateError> {
     let plan = Plan::open(ctx, spec)?;
-    let ranges = plan.ranges.clone();
-    prepare::check_engine(ctx, ranges.len())?;
-    let stage = Generate { ctx, spec, plan, part, encoders: ctx.thread_pool()?, generator: None };
-    let mut tallies = ctx.thread_pool()?.install(|| for_each_shard(ctx, &ranges, check, stage))?;
+    prepare::check_engine(ctx, plan.ranges.len())?;
+    let is_alone = part == Part::WHOLE;
+    let stage = Generate { part, known: plan.ranges.len(), is_alone, ..Generate::of_rank(ctx, spec, &plan)? };
+    let mut tallies = ctx.thread_pool()?.install(|| for_each_shard(ctx, &plan.ranges, check, stage))?;
     Ok(tallies.pop().unwrap_or_default())
+}
+
+impl<'a> Generate<'a> {
+    /// For a process that works on some shards of a run, and whose context says what makes the images.
+    pub fn of_rank(ctx: &'a Context<'a>, spec: &'a RunSpec, plan: &'a Plan) -> Result<Self, WorkError> {
+        let encoders = ctx.thread_pool()?;
+        Ok(Self { ctx, spec, plan, part: Part::WHOLE, known: 0, is_alone: false, encoders, generator: None })
+    }
 }
 
 impl ShardWork for Generate<'_> {
@@ -92,10 +105,10 @@ impl ShardWork for Generate<'_> {
     fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<ShardResult>, GenerateError> {
         source(&self.spec.generate).check_there()?;
         let rows = self.plan.rows(shard)?;
-        let (ctx, spec, alone) = (self.ctx, self.spec, self.part == Part::WHOLE);
+        let (ctx, spec, alone) = (self.ctx, self.spec, self.is_alone);
         let generator = match &mut self.generator {
             Some(generator) => generator,
-            empty => empty.insert(build(ctx, spec, self.plan.ranges.len())?),
+            empty => empty.insert(build(ctx, spec, self.known)?),
         };
         let facts = generator.facts();
         let shard = Shard::new(&ctx.run, shard, spec, &facts);
@@ -137,7 +150,8 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     let engine = prepare::settled_engine(ctx, spec)?;
     let ctx = Context { engine, ..ctx.again() };
     let count = || Ok(generated(&ctx.run, spec)?);
-    processes::share(&ctx, devices, &Job { command: "generate", doing: "making images", input: None, count: &count })
+    let job = Job { command: "generate", doing: "making images", args: Vec::new(), input: None, count: &count };
+    processes::share(&ctx, devices, &job)
 }
 
 fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, GenerateError> {

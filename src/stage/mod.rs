@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod fetch;
 pub mod generate;
 pub mod inspect;
+pub mod job;
 pub mod leaderboard;
 pub mod mine;
 pub mod plan;

@@ -139,6 +139,9 @@ fn tell(ctx: &Context, listing: &Listing) {
 /// An error if the plan is made again, because it was damaged or lost, and would come out otherwise than when the
 /// images were made: every item would be another one, with the predictions and verdicts of the old.
 fn check_again(ctx: &Context, spec: &RunSpec, plan: &ShardRecord) -> Result<(), StoreError> {
+    if !ctx.run.has_images() {
+        return Ok(());
+    }
     for (shard, range) in shard_ranges(plan.rows.kept as usize, spec.shard_items).iter().enumerate() {
         let Some(images) = ctx.run.images(shard).record()? else { continue };
         if images.key != images_key(spec, plan, range) {
@@ -164,9 +167,12 @@ fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: List
     let notes = (!notes.is_empty()).then(|| (NOTES, serde_json::json!(notes)));
     let facts = other_files.into_iter().chain(notes).map(|(name, fact)| (name.to_owned(), fact.to_string())).collect();
     let record = NewRecord { key, rows: counts, lost, facts, sums: None };
-    let table = PlanTable::encode(rows.len(), spec.shard_items, |part| rows.part(part))?;
-    let files = [("parquet", table)];
-    check_again(ctx, spec, &unit.preview(&files, record.clone())?)?;
-    unit.commit(&files, record)?;
+    let mut table = unit.start("parquet")?;
+    // The error of the table names neither the file nor a full disk.
+    if let Err(error) = PlanTable::write(&mut table, rows.len(), spec.shard_items, |part| rows.part(part)) {
+        return Err(table.failure().map_or(error.into(), PlanError::from));
+    }
+    check_again(ctx, spec, &unit.preview(&table, record.clone())?)?;
+    unit.commit_started(table, record)?;
     Ok(())
 }

@@ -95,6 +95,15 @@ pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     })
 }
 
+/// Items of the plan, and whether the current mining is made; of a run that a job makes, because reading the records of
+/// all shards would take a quarter of an hour of a large one.
+pub fn outline(run: &RunDir) -> Result<(RunSpec, u64, bool), PoolError> {
+    let spec = run.spec()?;
+    let planned = run.plan().record()?.map_or(0, |record| record.rows.kept);
+    let is_mined = run.mined(&spec.mining_id()).record()?.is_some();
+    Ok((spec, planned, is_mined))
+}
+
 /// The record of a unit, if it has one; an error if a file has another size than it says.
 fn whole(unit: &Unit) -> Result<Option<ShardRecord>, StoreError> {
     let record = unit.record()?;

@@ -73,6 +73,16 @@ pub enum StoreError {
         /// The folder.
         path: String,
     },
+    /// The run has no such job.
+    #[error("{run} has no job {job}; {there}: submit one with `hardset submit {run} --to ENGINE --ranks N`")]
+    NoJob {
+        /// The run directory.
+        run: String,
+        /// The job.
+        job: String,
+        /// Those that it has.
+        there: String,
+    },
     /// It was written by another version.
     #[error("{path} has format {found}, written by {tool}, but this hardset reads format {wanted}; use {tool} for it")]
     Format {

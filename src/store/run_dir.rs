@@ -9,8 +9,8 @@ use super::atomic::link_whole;
 use super::people_stems::{is_input, is_round};
 use super::unfinished::{files, remove_abandoned};
 use super::unit::{MAKE_AGAIN, Stems, remove_unnamed};
-use super::{FORMAT, Lock, ShardRecord, StoreError, Unit, spec_file};
-use crate::domain::{ItemId, RunSpec};
+use super::{FORMAT, Lock, ShardRecord, StoreError, Unit, hash_file, spec_file};
+use crate::domain::{ItemId, RunSpec, Sha256};
 
 /// A run directory.
 #[derive(Debug, Clone)]
@@ -95,6 +95,12 @@ impl RunDir {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// The SHA-256 of the stored spec's file.
+    pub fn spec_sha256(&self) -> Result<Sha256, StoreError> {
+        let path = self.spec_path();
+        hash_file(&path).map(|(_, sha256)| sha256).map_err(StoreError::io("read", &path))
     }
 
     fn spec_path(&self) -> PathBuf {

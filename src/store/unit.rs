@@ -187,20 +187,24 @@ impl Unit {
 
     /// As [`Unit::commit`], for a file that was written piece by piece.
     pub fn commit_started(&self, started: UnitFile, record: NewRecord) -> Result<ShardRecord, StoreError> {
-        let UnitFile { file, hasher, bytes, extension } = started;
-        let sha256 = hasher.finish();
-        let name = self.name(sha256, extension);
-        file.commit_as(&self.dir.join(&name))?;
-        written(&self.dir.join(&name), sha256);
-        self.commit_record(vec![FileRecord { name, bytes, sha256 }], record)
+        let named = self.file_record(&started);
+        let path = self.dir.join(&named.name);
+        started.file.commit_as(&path)?;
+        written(&path, named.sha256);
+        self.commit_record(vec![named], record)
     }
 
-    /// The record that [`Unit::commit`] would write.
-    pub fn preview(&self, files: &[(&str, Vec<u8>)], record: NewRecord) -> Result<ShardRecord, StoreError> {
+    /// The record that [`Unit::commit_started`] would write of this file as it is now.
+    pub fn preview(&self, started: &UnitFile, record: NewRecord) -> Result<ShardRecord, StoreError> {
         let path = self.record_path();
-        let (record, _) =
-            ShardRecord::new(record, self.records(files)).map_err(|e| StoreError::io("write", &path)(e.into()))?;
+        let (record, _) = ShardRecord::new(record, vec![self.file_record(started)])
+            .map_err(|e| StoreError::io("write", &path)(e.into()))?;
         Ok(record)
+    }
+
+    fn file_record(&self, started: &UnitFile) -> FileRecord {
+        let sha256 = started.hasher.clone().finish();
+        FileRecord { name: self.name(sha256, started.extension), bytes: started.bytes, sha256 }
     }
 
     /// Removes what earlier contents of the unit have left. Only for the holder of the run's lock.

@@ -4,9 +4,11 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use polars::io::parquet::metadata::FileMetadataRef;
 use polars::io::parquet::write::{BatchedWriter, RowGroupIterColumns};
 use polars::prelude::*;
 
@@ -128,9 +130,41 @@ impl<W: Write> MinedWriter<W> {
     }
 
     /// Writes the footer.
-    pub fn finish(self) -> Result<(), TableError> {
+    pub fn finish(&self) -> Result<(), TableError> {
         self.0.finish()?;
         Ok(())
+    }
+}
+
+/// A table on disk, read a chunk at a time.
+pub struct MinedTable {
+    path: PathBuf,
+    metadata: FileMetadataRef,
+    chunks: Vec<Range<usize>>,
+}
+
+impl MinedTable {
+    /// Opens the table at `path`.
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        let metadata = frame::metadata(path)?;
+        let mut chunks = Vec::with_capacity(metadata.row_groups.len());
+        let mut end = 0;
+        for group in &metadata.row_groups {
+            chunks.push(end..end + group.num_rows());
+            end += group.num_rows();
+        }
+        Ok(Self { path: path.to_owned(), metadata, chunks })
+    }
+
+    /// Places of the rows of its chunks, in order.
+    pub fn chunks(&self) -> &[Range<usize>] {
+        &self.chunks
+    }
+
+    /// The chunk at these places.
+    pub fn chunk(&self, rows: Range<usize>) -> Result<MinedChunk, TableError> {
+        let columns: Vec<&str> = self.metadata.schema().fields().iter().map(|field| field.name()).collect();
+        frame::read_slice(&self.path, &self.metadata, &columns, rows).map(MinedChunk)
     }
 }
 

@@ -28,7 +28,7 @@ pub use image_parquet::{
     ImageColumn, ImageColumnKind, ImageParquet, ImageParquetError, LabelCell, LabelColumns, LabelRow, ParquetImages,
 };
 pub use images::ImagePaths;
-pub use mined::{EncodedChunk, MinedChunk, MinedColumns, MinedWriter, read_hard};
+pub use mined::{EncodedChunk, MinedChunk, MinedColumns, MinedTable, MinedWriter, read_hard};
 pub use plan::{PlanSlice, PlanTable};
 pub use release::{ReleaseFile, ReleaseRowCheck, ReleaseWriter};
 pub use results::{PoolColumns, ResultColumns, SpaceColumns};

@@ -1,5 +1,6 @@
 //! `plan.HASH.parquet`: one row per planned image, item ids ascending.
 
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,11 @@ pub struct PlanTable {
 pub struct PlanSlice(pub(super) DataFrame);
 
 impl PlanSlice {
+    /// These rows.
+    pub fn of(rows: &[PlanRow]) -> Result<Self, TableError> {
+        Ok(Self(columns(rows)?.select(MINED_COLUMNS)?))
+    }
+
     /// The rows at `range` of the slice.
     pub fn part(&self, range: Range<usize>) -> Self {
         Self(self.0.slice(range.start as i64, range.len()))
@@ -42,21 +48,21 @@ impl PlanSlice {
 }
 
 impl PlanTable {
-    /// `count` rows as Parquet, in row groups of `group_rows`, so that a shard is one row group; `part` gives the rows
-    /// of a range. Only the rows of one group are in memory at a time.
-    pub fn encode(
+    /// Writes `count` rows as Parquet, in row groups of `group_rows`, so that a shard is one row group; `part` gives the
+    /// rows of a range. Only the rows of one group are in memory at a time.
+    pub fn write(
+        target: impl Write,
         count: usize,
         group_rows: u32,
         part: impl Fn(Range<usize>) -> Vec<PlanRow>,
-    ) -> Result<Vec<u8>, TableError> {
-        let mut bytes = Vec::new();
-        let writer = frame::writer(&mut bytes).with_row_group_size(Some(group_rows as usize));
+    ) -> Result<(), TableError> {
+        let writer = frame::writer(target).with_row_group_size(Some(group_rows as usize));
         let mut writer = writer.batched(columns(&[])?.schema())?;
         for start in (0..count).step_by(group_rows as usize) {
             writer.write_batch(&columns(&part(start..count.min(start + group_rows as usize)))?)?;
         }
         writer.finish()?;
-        Ok(bytes)
+        Ok(())
     }
 
     /// Opens the plan at `path`.
@@ -150,10 +156,12 @@ mod tests {
     fn rows_come_back_as_they_went_in() {
         let rows: Vec<PlanRow> = [0, 3, 7].map(row).into();
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), PlanTable::encode(3, 2, |part| rows[part].to_vec()).unwrap()).unwrap();
+        PlanTable::write(file.as_file(), 3, 2, |part| rows[part].to_vec()).unwrap();
         let table = PlanTable::open(file.path()).unwrap();
         assert_eq!((table.len(), table.rows(0..3).unwrap()), (3, rows.clone()));
         assert_eq!(table.rows(1..2).unwrap(), rows[1..2]);
+        let slices = [PlanSlice::of(&rows).unwrap(), table.slice(0..3).unwrap()];
+        assert!(slices[0].0.equals_missing(&slices[1].0), "{:?} {:?}", slices[0].0, slices[1].0);
     }
 
     #[test]

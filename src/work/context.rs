@@ -3,13 +3,14 @@
 //! Does not read or write files. Holds always: a verb that checks [`Context::check_stop`] between two pieces of work
 //! loses nothing when it is stopped, because finished pieces are committed.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::WorkError;
 use crate::assets::DataFolders;
 use crate::domain::{Device, EngineChoice};
 use crate::scorer::Instances;
-use crate::store::RunDir;
+use crate::store::{RunDir, Unit};
 
 /// Receives the progress of the work; `cli` draws it.
 pub trait Progress: Send + Sync {
@@ -45,7 +46,14 @@ pub struct Context<'a> {
     pub progress: &'a dyn Progress,
     /// Set when the process is asked to stop.
     pub stop: &'a AtomicBool,
+    /// Whether files that are missing may be fetched.
+    pub fetches: bool,
+    /// Asked before a shard's result is committed; `None`: every result is.
+    pub accept: Option<Accept<'a>>,
 }
+
+/// Looks at the facts of a unit that was made; an error keeps it out of the run.
+pub type Accept<'a> = &'a (dyn Fn(&Unit, &BTreeMap<String, String>) -> Result<(), WorkError> + Sync);
 
 impl<'a> Context<'a> {
     /// An error once the process has been asked to stop.

@@ -36,6 +36,20 @@ pub enum WorkError {
         /// Its exit code, unless a signal ended it.
         code: Option<u8>,
     },
+    /// Something else makes results than what made the first ones of the job.
+    #[error(
+        "the results in {output} come from other means than the first ones of this job ({found} here, {pinned} there), \
+         which round differently; start the ranks on machines of one kind, or submit with --mixed-devices, which gives \
+         up that the same run has the same bytes"
+    )]
+    OtherMaker {
+        /// The folder of the results.
+        output: String,
+        /// What made the first ones.
+        pinned: String,
+        /// What would make these.
+        found: String,
+    },
     /// A process could not be started or observed.
     #[error("cannot {action}: {source}")]
     System {

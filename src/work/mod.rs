@@ -11,6 +11,8 @@ mod error;
 pub mod processes;
 mod shards;
 
-pub use context::{Context, Progress};
+pub use context::{Accept, Context, Progress};
 pub use error::WorkError;
-pub use shards::{Part, ShardRecords, ShardResult, ShardTarget, ShardWork, finished, for_each_shard};
+pub use shards::{
+    Part, ShardDone, ShardRecords, ShardResult, ShardTarget, ShardWork, finished, for_each_shard, stretch, work_on,
+};

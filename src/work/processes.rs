@@ -26,6 +26,8 @@ pub struct Job<'a, E> {
     pub command: &'static str,
     /// The activity, for messages: `scoring`.
     pub doing: &'static str,
+    /// Its further arguments.
+    pub args: Vec<String>,
     /// What its processes read on stdin, if anything.
     pub input: Option<&'a RunSpec>,
     /// Counts finished items.
@@ -84,7 +86,7 @@ fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut V
 fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<Child, WorkError> {
     let program = std::env::current_exe().map_err(cannot("find this program's own file"))?;
     let mut command = Command::new(program);
-    command.arg(job.command).arg(ctx.run.path()).arg("-q");
+    command.arg(job.command).arg(ctx.run.path()).arg("-q").args(&job.args);
     command.args(["--part", &part.to_string(), "--device", &device.to_string()]);
     command.args(["--threads", &ctx.threads.div_ceil(part.of).to_string()]);
     command.args(["--engine", ctx.engine.name()]);

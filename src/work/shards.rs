@@ -12,7 +12,8 @@ use super::{Context, WorkError};
 use crate::domain::{DropRow, ScoreSums, Sha256};
 use crate::store::{Check, NewRecord, RowCounts, ShardRecord, StoreError, Unit, UnitState};
 
-/// Every `of`-th shard from the `index`-th on: one process's share of a stage.
+/// Every `of`-th shard from the `index`-th on: one process's share of a stage on several devices. (The ranks of a job
+/// have stretches of shards instead: [`stretch`].)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     /// From 0.
@@ -28,6 +29,13 @@ impl Part {
     fn has(self, shard: usize) -> bool {
         shard % self.of == self.index
     }
+}
+
+/// Stretch `index` of `of`, as even as possible, of `shards` shards. Stretches of stretches nest: stretch `i` of `n` is
+/// the stretches `i * k` to `i * k + k - 1` of `n * k`.
+pub fn stretch(shards: usize, index: usize, of: usize) -> Range<usize> {
+    let start = |index: usize| (shards as u128 * index as u128 / of as u128) as usize;
+    start(index)..start(index + 1)
 }
 
 impl fmt::Display for Part {
@@ -112,31 +120,54 @@ pub fn for_each_shard<W: ShardWork>(
         if !part.has(shard) {
             continue;
         }
-        ctx.check_stop()?;
-        let outputs = work.outputs(shard)?;
-        results.resize(outputs.len(), ShardRecords::default());
-        let mut records = Vec::with_capacity(outputs.len());
-        for output in &outputs {
-            records.push(finished(ctx, &output.unit, output.key, check).map_err(WorkError::from)?);
-        }
-        let pending: Vec<usize> = (0..outputs.len()).filter(|&at| records[at].is_none()).collect();
-        if pending.is_empty() {
+        let done = work_on(ctx, shard, check, &mut work)?;
+        if done.iter().all(|done| done.fresh_rows.is_none()) {
             ctx.progress.advance(range.len() as u64);
             ctx.progress.detail(&format!("{}: shard {shard} of {} was there", W::NAME, ranges.len()));
         } else {
-            let made = work.make(shard, &pending)?;
-            for (&at, made) in pending.iter().zip(made) {
-                results[at].fresh_rows += made.rows.given;
-                records[at] = Some(commit::<W>(shard, &outputs[at], made)?);
-            }
             ctx.progress.detail(&format!("{}: shard {shard} of {} made", W::NAME, ranges.len()));
         }
-        for (result, record) in results.iter_mut().zip(records) {
-            result.records.extend(record);
+        results.resize(done.len(), ShardRecords::default());
+        for (result, done) in results.iter_mut().zip(done) {
+            result.fresh_rows += done.fresh_rows.unwrap_or(0);
+            result.records.push(done.record);
         }
     }
     ctx.progress.finish();
     Ok(results)
+}
+
+/// One result of a shard that is done.
+pub struct ShardDone {
+    /// Its record.
+    pub record: ShardRecord,
+    /// Rows that were worked on in this call; `None` if it was there.
+    pub fresh_rows: Option<u64>,
+}
+
+/// Makes and commits what one shard lacks; returns all of its results.
+pub fn work_on<W: ShardWork>(
+    ctx: &Context,
+    shard: usize,
+    check: Check,
+    work: &mut W,
+) -> Result<Vec<ShardDone>, W::Error> {
+    ctx.check_stop()?;
+    let outputs = work.outputs(shard)?;
+    let mut found = Vec::with_capacity(outputs.len());
+    for output in &outputs {
+        found.push(finished(ctx, &output.unit, output.key, check).map_err(WorkError::from)?);
+    }
+    let pending: Vec<usize> = (0..outputs.len()).filter(|&at| found[at].is_none()).collect();
+    let mut done: Vec<Option<ShardDone>> =
+        found.into_iter().map(|found| found.map(|record| ShardDone { record, fresh_rows: None })).collect();
+    if !pending.is_empty() {
+        for (&at, made) in pending.iter().zip(work.make(shard, &pending)?) {
+            let fresh_rows = Some(made.rows.given);
+            done[at] = Some(ShardDone { record: commit::<W>(ctx, shard, &outputs[at], made)?, fresh_rows });
+        }
+    }
+    Ok(done.into_iter().flatten().collect())
 }
 
 /// The record of a unit that is done with this key. One of which a file was damaged is not: it is made again, because
@@ -152,7 +183,15 @@ pub fn finished(ctx: &Context, unit: &Unit, key: Sha256, check: Check) -> Result
     }
 }
 
-fn commit<W: ShardWork>(shard: usize, output: &ShardTarget, made: ShardResult) -> Result<ShardRecord, WorkError> {
+fn commit<W: ShardWork>(
+    ctx: &Context,
+    shard: usize,
+    output: &ShardTarget,
+    made: ShardResult,
+) -> Result<ShardRecord, WorkError> {
+    if let Some(accept) = ctx.accept {
+        accept(&output.unit, &made.facts)?;
+    }
     let RowCounts { given, kept, dropped, failed } = made.rows;
     let accounted = kept + dropped + failed;
     if given != accounted || made.lost.len() as u64 != dropped + failed {
@@ -160,4 +199,21 @@ fn commit<W: ShardWork>(shard: usize, output: &ShardTarget, made: ShardResult) -
     }
     let record = NewRecord { key: output.key, rows: made.rows, lost: made.lost, facts: made.facts, sums: made.sums };
     Ok(output.unit.commit(&made.files, record)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_cover_all_shards_and_nest() {
+        for (shards, of) in [(0, 3), (1, 1), (10, 3), (57, 8), (5, 9), (97_657, 1000)] {
+            let all: Vec<usize> = (0..of).flat_map(|index| stretch(shards, index, of)).collect();
+            assert_eq!(all, (0..shards).collect::<Vec<_>>());
+            for index in 0..of {
+                let inner: Vec<usize> = (4 * index..4 * index + 4).flat_map(|at| stretch(shards, at, 4 * of)).collect();
+                assert_eq!(inner, stretch(shards, index, of).collect::<Vec<_>>(), "{index} of {of}");
+            }
+        }
+    }
 }

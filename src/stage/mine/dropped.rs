@@ -4,24 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use super::{MineError, Scored};
+use super::{Followed, MineError};
 use crate::domain::DropRow;
 use crate::pool::{Pool, dropped_key};
-use crate::store::{NewRecord, RowCounts, ShardRecord};
+use crate::store::{NewRecord, RowCounts};
 use crate::table::dropped_table;
-use crate::work::ShardRecords;
 
 /// Writes the table from the records of all stages; returns the number of rows.
 ///
 /// An image that cannot be decoded is lost for every surrogate with the same reason and gets one row.
-pub fn write_dropped(pool: &Pool, images: &ShardRecords, scored: &[Scored]) -> Result<u64, MineError> {
-    let of_scorers = scored.iter().flat_map(|scored| &scored.records.records);
-    let records: Vec<&ShardRecord> =
-        std::iter::once(&pool.plan().record).chain(&images.records).chain(of_scorers).collect();
-    let mut rows: Vec<DropRow> = records.iter().flat_map(|record| record.lost.iter().cloned()).collect();
+pub fn write_dropped(pool: &Pool, followed: &Followed) -> Result<u64, MineError> {
+    let plan = &pool.plan().record;
+    let mut rows: Vec<DropRow> = plan.lost.iter().chain(&followed.lost).cloned().collect();
     rows.sort();
     rows.dedup();
-    let hashes: Vec<_> = records.iter().map(|record| record.hash()).collect();
+    let hashes: Vec<_> = std::iter::once(plan.hash()).chain(followed.all()).collect();
     let counts = RowCounts::all_kept(rows.len() as u64);
     let record =
         NewRecord { key: dropped_key(&hashes), rows: counts, lost: Vec::new(), facts: BTreeMap::new(), sums: None };

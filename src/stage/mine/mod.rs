@@ -5,6 +5,7 @@
 
 mod dropped;
 mod error;
+mod followed;
 mod import;
 mod judge;
 mod queue;
@@ -19,8 +20,9 @@ use crate::work::processes::{self, Job};
 use crate::work::{Part, ShardRecords};
 
 pub use error::MineError;
-pub use score::{Scored, score};
-pub use select::{HARD, Selected};
+pub use followed::{Followed, OfScorer};
+pub use score::{Score, Scored, score};
+pub use select::{HARD, MinedPart, Selected, of_shards};
 
 /// The result of a mining.
 #[derive(Debug, Clone)]
@@ -41,12 +43,21 @@ pub fn mine(pool: &Pool, images: &ShardRecords, check: Check) -> Result<Mining, 
     let scored = score(pool, &images.records, check, Part::WHOLE)?;
     // Only now, because a surrogate that cannot be used must leave the run as it was.
     pool.ctx().run.write_spec(pool.spec())?;
-    let dropped = dropped::write_dropped(pool, images, &scored)?;
-    let selected = select::select(pool, images, &scored)?;
+    let followed = Followed::of(&images.records, &scored);
+    let dropped = dropped::write_dropped(pool, &followed)?;
+    let selected = select::select(pool, &followed)?;
     // Predictions that gave way to new ones go at once: people read all tables of a folder together.
     pool.ctx().run.sweep()?;
     let warnings = warnings(pool, &scored);
     Ok(Mining { scored, selected, dropped, warnings })
+}
+
+/// A mining from what the ranks of a job have made; returns its figures and the rows of `dropped.parquet`. The caller
+/// holds the run's lock.
+pub fn mine_from_ranks(pool: &Pool, followed: &Followed, parts: &[MinedPart]) -> Result<(Selected, u64), MineError> {
+    let dropped = dropped::write_dropped(pool, followed)?;
+    let selected = select::join(pool, followed, parts)?;
+    Ok((selected, dropped))
 }
 
 /// Finds and says what is wrong with all scores of a scorer together.
@@ -63,12 +74,12 @@ fn warnings(pool: &Pool, scored: &[Scored]) -> Vec<ScorerWarning> {
 pub fn score_on(pool: &Pool, devices: &[Device], images: &[ShardRecord]) -> Result<(), MineError> {
     let count = || Ok(score::predicted(pool, images)?);
     // The stored spec may still name another mining, so the processes that score get the recipe from this one.
-    let job = Job { command: "mine", doing: "scoring", input: Some(pool.spec()), count: &count };
+    let job = Job { command: "mine", doing: "scoring", args: Vec::new(), input: Some(pool.spec()), count: &count };
     processes::share(pool.ctx(), devices, &job)
 }
 
 /// An error for a masked label space of one class: every prediction would be right, and nothing could be hard.
-fn check_space(pool: &Pool) -> Result<(), MineError> {
+pub fn check_space(pool: &Pool) -> Result<(), MineError> {
     if pool.spec().mine.select.label_space != LabelSpace::Masked {
         return Ok(());
     }

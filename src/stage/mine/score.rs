@@ -40,11 +40,13 @@ pub struct Scored {
     pub records: ShardRecords,
 }
 
-struct Score<'a> {
+/// The scoring as work on shards.
+pub struct Score<'a> {
     run: &'a Pool<'a>,
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     surrogates: Vec<&'a SurrogateSpec>,
+    /// The records of the images by shard, as far as the caller has them.
     images: &'a [ShardRecord],
     /// For each surrogate, what its scores are held against.
     judges: Vec<Judge<'a>>,
@@ -73,32 +75,12 @@ const ONE_BY_ONE: &str = "one_by_one";
 const STRETCH: usize = 64;
 
 /// Scores the shards of `part` with the surrogates of the mining and the targets; `images`: the records of `generate`
-/// for all shards.
+/// for all shards, or none, to be read when they are needed.
 pub fn score(pool: &Pool, images: &[ShardRecord], check: Check, part: Part) -> Result<Vec<Scored>, MineError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
-    let surrogates = spec.scored();
-    let names: Vec<String> = surrogates.iter().map(|surrogate| surrogate.name.clone()).collect();
-    check_device(ctx, &surrogates, pool.shards())?;
-    let mut judges = Vec::with_capacity(names.len());
-    for name in &names {
-        judges.push(Judge::of(pool, name)?);
-    }
-    let work = Score {
-        run: pool,
-        ctx,
-        spec,
-        surrogates,
-        images,
-        judges,
-        pool: ctx.thread_pool()?,
-        part,
-        factory: None,
-        runtime_loaded: false,
-        proven: vec![false; names.len()],
-        alone: vec![false; names.len()],
-        engines: Mutex::default(),
-        imported: BTreeMap::new(),
-    };
+    let names: Vec<String> = spec.scored().iter().map(|surrogate| surrogate.name.clone()).collect();
+    check_device(ctx, &spec.scored(), pool.shards())?;
+    let work = Score { images, part, ..Score::of_rank(pool)? };
     let mut records = for_each_shard(ctx, &pool.plan().ranges, check, work)?;
     // A loop without shards returns no outputs.
     records.resize(names.len(), ShardRecords::default());
@@ -154,7 +136,10 @@ impl ShardWork for Score<'_> {
     }
 
     fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, MineError> {
-        let images = &self.images[shard];
+        let images = match self.images.get(shard) {
+            Some(images) => images,
+            None => &self.ctx.run.images(shard).existing()?,
+        };
         let output = |surrogate: &&SurrogateSpec| ShardTarget {
             unit: self.ctx.run.predictions(&surrogate.name, shard),
             key: predictions_key(self.spec, images, surrogate),
@@ -194,7 +179,33 @@ impl ShardWork for Score<'_> {
     }
 }
 
-impl Score<'_> {
+impl<'a> Score<'a> {
+    /// For a process that works on some shards of a run.
+    pub fn of_rank(pool: &'a Pool<'a>) -> Result<Self, MineError> {
+        let (ctx, spec) = (pool.ctx(), pool.spec());
+        let surrogates = spec.scored();
+        let mut judges = Vec::with_capacity(surrogates.len());
+        for surrogate in &surrogates {
+            judges.push(Judge::of(pool, &surrogate.name)?);
+        }
+        Ok(Self {
+            run: pool,
+            ctx,
+            spec,
+            images: &[],
+            judges,
+            pool: ctx.thread_pool()?,
+            part: Part::WHOLE,
+            factory: None,
+            runtime_loaded: false,
+            proven: vec![false; surrogates.len()],
+            alone: vec![false; surrogates.len()],
+            engines: Mutex::default(),
+            imported: BTreeMap::new(),
+            surrogates,
+        })
+    }
+
     /// The predictions of an imported scorer, whose file is read when it is needed first.
     fn look_up(
         &mut self,
@@ -259,7 +270,8 @@ impl Score<'_> {
         for at in fresh {
             self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
             if self.alone[at] {
-                let older = scored_together(self.ctx, self.run.shards(), &surrogates[at].name)?;
+                // Without the records of all images this process looks at no other records either.
+                let older = scored_together(self.ctx, self.images.len(), &surrogates[at].name)?;
                 self.ctx.progress.note(&alone_note(&surrogates[at].name, older));
             }
         }

@@ -171,7 +171,7 @@ fn other_hash(name: &str, path: &Path, found: Sha256, wanted: Sha256) -> Prepare
 /// The file of `entry`; fetched, with a note, if it is not on this machine and has a source.
 pub fn find_or_fetch(ctx: &Context, entry: &DataEntry) -> Result<Located, AssetError> {
     match ctx.data.locate(entry) {
-        Err(AssetError::Missing { .. }) if entry.source.is_some() => {
+        Err(AssetError::Missing { .. }) if entry.source.is_some() && ctx.fetches => {
             ctx.progress.note(&format!("fetching {} into {}", entry.id, ctx.data.cache().display()));
             let fetched = assets::fetch(entry, &ctx.data, true)?;
             if fetched.pinned_now {

@@ -1,0 +1,270 @@
+//! A job's scripts: for Slurm, Ray and Kubernetes. The texts lie beside this file, for people to read; here they are
+//! filled in.
+//!
+//! Does not know what a rank is. Holds always: no script carries the number of ranks, because ranks that are started
+//! again must be those of the job's record; what comes from people is quoted for the language that it stands in.
+
+use std::path::Path;
+
+use crate::domain::{JobEngine, JobRecord};
+
+/// Largest array of Slurm: one less than its default for MaxArraySize, which is one more than the largest id.
+const ARRAY: usize = 1000;
+/// Options of sbatch that say where and for whom jobs run; the job that finishes has them too.
+const OF_ALL_JOBS: [&str; 12] = [
+    "--partition",
+    "-p",
+    "--account",
+    "-A",
+    "--qos",
+    "-q",
+    "--reservation",
+    "--mail-type",
+    "--mail-user",
+    "--clusters",
+    "-M",
+    "--comment",
+];
+
+/// A file of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Its name.
+    pub name: &'static str,
+    /// Its text.
+    pub text: String,
+    /// Whether it starts everything.
+    pub starts: bool,
+}
+
+/// Which scripts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// Those that start all ranks.
+    All,
+    /// Those that start some of them again.
+    Missing,
+}
+
+/// Where a job lies, and what it starts.
+pub struct JobFacts<'a> {
+    /// Its record.
+    pub record: &'a JobRecord,
+    /// Its name, as `0001`.
+    pub name: &'a str,
+    /// Its folder.
+    pub folder: &'a Path,
+    /// The ranks to start, ascending.
+    pub ranks: &'a [usize],
+}
+
+/// The scripts of a job.
+pub fn scripts(job: &JobFacts, which: Scripts) -> Vec<Script> {
+    let start = if which == Scripts::All { "start.sh" } else { "start-missing.sh" };
+    match job.record.engine {
+        JobEngine::Slurm => vec![
+            Script { name: "array.sbatch", text: fill(include_str!("array.sbatch"), &of_slurm(job)), starts: false },
+            Script { name: "finish.sbatch", text: fill(include_str!("finish.sbatch"), &of_slurm(job)), starts: false },
+            Script { name: start, text: fill(include_str!("start_slurm.sh"), &of_slurm(job)), starts: true },
+        ],
+        JobEngine::Ray => vec![
+            Script { name: "ray_job.py", text: fill(include_str!("ray_job.py"), &of_ray(job)), starts: false },
+            Script { name: start, text: fill(include_str!("start_ray.sh"), &of_shell(job)), starts: true },
+        ],
+        JobEngine::Kubernetes => {
+            let file = if which == Scripts::All { "job.yaml" } else { "job-missing.yaml" };
+            let facts = of_kubernetes(job, file, which);
+            vec![
+                Script { name: file, text: fill(include_str!("job.yaml"), &facts), starts: false },
+                Script { name: "finish.yaml", text: fill(include_str!("finish.yaml"), &facts), starts: false },
+                Script { name: start, text: fill(include_str!("start_kubernetes.sh"), &facts), starts: true },
+            ]
+        }
+    }
+}
+
+/// What stands for the places of a text.
+type Filled = Vec<(&'static str, String)>;
+
+fn fill(text: &str, places: &Filled) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        filled += before;
+        filled += places.iter().find(|(place, _)| *place == name).map_or("", |(_, value)| value);
+        rest = after;
+    }
+    filled + rest
+}
+
+fn of_shell(job: &JobFacts) -> Filled {
+    let start = &job.record.start;
+    vec![
+        ("job", job.name.to_owned()),
+        ("folder", shell(&job.folder.display().to_string())),
+        ("hardset", shell(&start.program)),
+        ("run", shell(&start.run)),
+        ("worker_options", start.options.iter().map(|option| format!(" {}", shell(option))).collect()),
+        ("ranks", in_ranges(job.ranks)),
+    ]
+}
+
+fn of_slurm(job: &JobFacts) -> Filled {
+    let options = &job.record.start.engine_options;
+    let for_all: Vec<&String> = options.iter().filter(|option| is_for_all_jobs(option)).collect();
+    let line = |option: &String| format!("#SBATCH {option}");
+    let mut filled = of_shell(job);
+    filled.push(("sbatch_options", options.iter().map(line).collect::<Vec<_>>().join("\n")));
+    filled.push(("finish_options", for_all.into_iter().map(line).collect::<Vec<_>>().join("\n")));
+    filled.push(("arrays", arrays(job.ranks, job.record.start.slots).join("\n")));
+    filled
+}
+
+fn is_for_all_jobs(option: &str) -> bool {
+    let name = option.split(['=', ' ']).next().unwrap_or_default();
+    OF_ALL_JOBS.contains(&name)
+}
+
+/// The lines that submit arrays: ids that Slurm allows, and what is added to them.
+fn arrays(ranks: &[usize], slots: Option<usize>) -> Vec<String> {
+    let limit = slots.map_or_else(String::new, |slots| format!("%{slots}"));
+    let mut lines = Vec::new();
+    for some in ranks.chunk_by(|a, b| a / ARRAY == b / ARRAY) {
+        let offset = some.first().map_or(0, |rank| rank / ARRAY * ARRAY);
+        let ids: Vec<usize> = some.iter().map(|rank| rank - offset).collect();
+        lines.push(format!("submit {}{limit} {offset}", in_ranges(&ids)));
+    }
+    lines
+}
+
+fn of_ray(job: &JobFacts) -> Filled {
+    let start = &job.record.start;
+    vec![
+        ("job", job.name.to_owned()),
+        ("folder_text", job.folder.display().to_string()),
+        ("hardset", quoted(&start.program)),
+        ("run", quoted(&start.run)),
+        ("worker_options", format!("[{}]", start.options.iter().map(|o| quoted(o)).collect::<Vec<_>>().join(", "))),
+        ("gpus", start.gpus.to_string()),
+        ("slots", start.slots.unwrap_or(0).to_string()),
+    ]
+}
+
+fn of_kubernetes(job: &JobFacts, file: &str, which: Scripts) -> Filled {
+    let start = &job.record.start;
+    let mut options = start.options.clone();
+    if which == Scripts::Missing {
+        let ranks = job.ranks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        options.push(format!("--among={ranks}"));
+    }
+    let slots = start.slots.unwrap_or(job.ranks.len()).min(job.ranks.len());
+    vec![
+        ("job", job.name.to_owned()),
+        ("file", file.to_owned()),
+        ("name", format!("hardset-{}", job.name)),
+        ("completions", job.ranks.len().to_string()),
+        ("parallelism", slots.to_string()),
+        ("image", quoted(start.image.as_deref().unwrap_or_default())),
+        ("claim", quoted(start.claim.as_deref().unwrap_or_default())),
+        ("hardset", quoted(&start.program)),
+        ("run", quoted(&start.run)),
+        ("worker_options", options.iter().map(|option| format!(", {}", quoted(option))).collect()),
+        ("gpus", start.gpus.to_string()),
+    ]
+}
+
+/// A word of a shell's command.
+fn shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A string of JSON, which is one of Python and of YAML too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Ascending numbers as `0-99,403`.
+fn in_ranges(numbers: &[usize]) -> String {
+    let mut parts = Vec::new();
+    for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+        match run {
+            [only] => parts.push(only.to_string()),
+            [first, .., last] => parts.push(format!("{first}-{last}")),
+            [] => {}
+        }
+    }
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{JobStart, Sha256};
+
+    fn record(engine: JobEngine) -> JobRecord {
+        JobRecord {
+            tool: "hardset".to_owned(),
+            engine,
+            ranks: 2500,
+            spec_sha256: Sha256::of(b"spec"),
+            plan_sha256: Sha256::of(b"plan"),
+            mixed_devices: false,
+            start: JobStart {
+                program: "/opt/it's here/hardset".to_owned(),
+                run: "/shared/a run".to_owned(),
+                slots: Some(200),
+                options: vec!["--device=cuda:0".to_owned()],
+                gpus: 1,
+                image: Some("registry/hardset:1".to_owned()),
+                claim: Some("runs".to_owned()),
+                engine_options: vec!["--partition=gpu".to_owned(), "--gres=gpu:1".to_owned()],
+            },
+        }
+    }
+
+    fn texts(engine: JobEngine, ranks: &[usize], which: Scripts) -> Vec<Script> {
+        let record = record(engine);
+        scripts(&JobFacts { record: &record, name: "0001", folder: Path::new("/shared/a run/jobs/0001"), ranks }, which)
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill_in_and_no_script_has_the_number_of_ranks() {
+        let ranks: Vec<usize> = (0..2500).collect();
+        for engine in [JobEngine::Slurm, JobEngine::Ray, JobEngine::Kubernetes] {
+            for which in [Scripts::All, Scripts::Missing] {
+                let scripts = texts(engine, &ranks, which);
+                assert_eq!(scripts.iter().filter(|script| script.starts).count(), 1);
+                for Script { name, text, .. } in scripts {
+                    assert!(!text.contains("{{") && !text.contains("}}"), "{name}:\n{text}");
+                    assert!(text.contains("0001"), "{name}:\n{text}");
+                    assert!(!text.contains("--ranks 2500") && !text.contains("--world"), "{name}:\n{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn arrays_of_slurm_have_ids_that_it_allows() {
+        let ranks: Vec<usize> = (0..2500).collect();
+        let lines = ["submit 0-999%7 0", "submit 0-999%7 1000", "submit 0-499%7 2000"];
+        assert_eq!(arrays(&ranks, Some(7)), lines);
+        assert_eq!(arrays(&[17, 18, 403, 1403], None), ["submit 17-18,403 0", "submit 403 1000"]);
+    }
+
+    #[test]
+    fn what_comes_from_people_is_quoted() {
+        let slurm = texts(JobEngine::Slurm, &[0], Scripts::All);
+        assert!(slurm[0].text.contains(r"hardset='/opt/it'\''s here/hardset'"), "{}", slurm[0].text);
+        assert!(slurm[0].text.contains("#SBATCH --gres=gpu:1\n") && !slurm[1].text.contains("--gres"));
+        assert!(slurm[1].text.contains("#SBATCH --partition=gpu\n"), "{}", slurm[1].text);
+        let yaml = &texts(JobEngine::Kubernetes, &[17, 403], Scripts::Missing)[0].text;
+        assert!(yaml.contains(r#""--device=cuda:0", "--among=17,403"]"#), "{yaml}");
+        assert!(yaml.contains("completions: 2\n") && yaml.contains(r#"mountPath: "/shared/a run""#), "{yaml}");
+    }
+}

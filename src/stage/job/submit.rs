@@ -1,0 +1,183 @@
+//! submit: a run becomes a job, whose scripts people read, change and start.
+//!
+//! Holds always: what would stop every rank is found here, before a thousand of them wait in a queue; the job's record
+//! is written before its scripts, and never changes.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::JobError;
+use super::finish::few;
+use super::status::{now, says_so};
+use super::worker::checked_record;
+use crate::domain::{JobEngine, JobRecord, JobStart};
+use crate::pool::{planned_shards, rank_key};
+use crate::render::jobs::{JobFacts, Script, Scripts, scripts};
+use crate::stage::prepare::{TOOL, check_model, check_weights};
+use crate::store::{Check, JobDir, UnitState};
+use crate::work::{Context, WorkError};
+
+/// Most ranks of a Kubernetes job: more completions choke a kubelet (kubernetes 116159).
+const MOST_OF_KUBERNETES: usize = 2000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct JobAsk {
+    /// What starts the ranks.
+    pub engine: JobEngine,
+    /// Into how many ranks the shards are cut.
+    pub ranks: usize,
+    /// Whether ranks may run on unlike devices.
+    pub mixed_devices: bool,
+    /// How they are started.
+    pub start: JobStart,
+}
+
+/// A job whose scripts are written.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The job.
+    pub job: JobDir,
+    /// Its record.
+    pub record: JobRecord,
+    /// How many ranks the script starts.
+    pub to_start: usize,
+    /// Ranks that are at work, which it leaves out.
+    pub at_work: Vec<usize>,
+    /// The files that were written.
+    pub files: Vec<PathBuf>,
+    /// The script that starts everything.
+    pub script: PathBuf,
+}
+
+/// Makes a job of the run of `ctx` and writes its scripts. The same job again if the last one asks for the same. The
+/// caller holds the run's lock.
+pub fn submit(ctx: &Context, ask: JobAsk) -> Result<Submitted, JobError> {
+    let spec = ctx.run.spec()?;
+    let Some(plan) = ctx.run.plan().record()? else {
+        let run = ctx.run_name();
+        return Err(JobError::Ask(format!("{run} has no plan; run `hardset plan PIPELINE --run-dir {run}` first")));
+    };
+    check(&ask, planned_shards(&ctx.run, &spec)?)?;
+    check_model(ctx, &spec)?;
+    spec.scored().iter().try_for_each(|scorer| check_weights(scorer))?;
+    let record = JobRecord {
+        tool: TOOL.to_owned(),
+        engine: ask.engine,
+        ranks: ask.ranks,
+        spec_sha256: ctx.run.spec_sha256()?,
+        plan_sha256: plan.hash(),
+        mixed_devices: ask.mixed_devices,
+        start: ask.start,
+    };
+    let last = ctx.run.last_job()?;
+    let same = last.filter(|job| job.record().is_ok_and(|known| known == record));
+    let job = match same {
+        Some(job) => job,
+        None => {
+            let job = ctx.run.next_job()?;
+            job.write(&record)?;
+            job
+        }
+    };
+    let ranks: Vec<usize> = (0..record.ranks).collect();
+    write_scripts(job, record, &ranks, Vec::new(), Scripts::All)
+}
+
+fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {
+    let paths = [&ask.start.run, &ask.start.program];
+    let problem = if paths.iter().any(|path| path.contains(|c: char| c.is_control() || "\"\\".contains(c))) {
+        format!("a path with quotation marks, backslashes or line breaks cannot stand in scripts: {}", ask.start.run)
+    } else if ask.ranks > shards {
+        format!(
+            "--ranks {} is more than the {shards} shard(s) of the run, so that some would have nothing to do",
+            ask.ranks
+        )
+    } else if ask.engine == JobEngine::Kubernetes && ask.ranks > MOST_OF_KUBERNETES {
+        format!("--ranks {} is more than the {MOST_OF_KUBERNETES} that one job of Kubernetes bears", ask.ranks)
+    } else if ask.engine == JobEngine::Kubernetes && ask.start.image.is_none() {
+        "--to kubernetes needs --image IMAGE, a container image with hardset".to_owned()
+    } else if ask.engine == JobEngine::Kubernetes && ask.start.claim.is_none() {
+        "--to kubernetes needs --claim CLAIM, the persistent volume claim that has the run".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(JobError::Ask(problem))
+}
+
+/// Writes the script that starts the ranks of the last job that are not through and not at work. The caller holds the
+/// run's lock.
+pub fn submit_missing(ctx: &Context) -> Result<Submitted, JobError> {
+    let Some(job) = ctx.run.last_job()? else {
+        let run = ctx.run_name();
+        return Err(JobError::Ask(format!(
+            "{run} has no job yet; submit one: `hardset submit {run} --to ENGINE --ranks N`"
+        )));
+    };
+    let record = checked_record(ctx, &job)?;
+    let (recorded, live, now) = (job.recorded()?, job.live()?, now());
+    let (mut missing, mut at_work) = (Vec::new(), Vec::new());
+    for rank in 0..record.ranks {
+        ctx.check_stop()?;
+        let is_there = recorded.contains(&rank)
+            && matches!(job.rank(rank).state(rank_key(&record, rank), Check::Sizes)?, UnitState::Done(_));
+        if is_there {
+            continue;
+        }
+        if live.get(&rank).is_some_and(|said| said.iter().any(|live| says_so(live, now))) {
+            at_work.push(rank);
+        } else {
+            missing.push(rank);
+        }
+    }
+    if missing.is_empty() {
+        let run = ctx.run_name();
+        let text = if at_work.is_empty() {
+            format!("all ranks of job {} are through: `hardset finish {run}` makes the result", job.name())
+        } else {
+            format!("all ranks of job {} that are not through are at work: {}", job.name(), few(&at_work))
+        };
+        return Err(JobError::Ask(text));
+    }
+    for &rank in &missing {
+        job.forget_live(rank)?;
+    }
+    write_scripts(job, record, &missing, at_work, Scripts::Missing)
+}
+
+fn write_scripts(
+    job: JobDir,
+    record: JobRecord,
+    ranks: &[usize],
+    at_work: Vec<usize>,
+    which: Scripts,
+) -> Result<Submitted, JobError> {
+    job.logs()?;
+    let (mut files, mut script) = (Vec::new(), PathBuf::new());
+    let facts = JobFacts { record: &record, name: job.name(), folder: &job.path(), ranks };
+    for Script { name, text, starts } in scripts(&facts, which) {
+        let path = job.write_script(name, &text, starts)?;
+        if starts {
+            script.clone_from(&path);
+        }
+        files.push(path);
+    }
+    Ok(Submitted { job, record, to_start: ranks.len(), at_work, files, script })
+}
+
+/// Runs the script that starts everything, with this process's own input and output.
+pub fn start(submitted: &Submitted) -> Result<(), JobError> {
+    let cannot = |source| WorkError::System { action: format!("start {}", submitted.script.display()), source };
+    // What the script prints is for people; results go to stdout.
+    let stdout = std::io::stderr();
+    #[cfg(unix)]
+    let stdout = {
+        use std::os::fd::AsFd as _;
+        stdout.as_fd().try_clone_to_owned().map_err(cannot)?
+    };
+    let status = Command::new("bash").arg(&submitted.script).stdout(stdout).status().map_err(cannot)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(JobError::NotStarted { script: submitted.script.display().to_string(), how: status.to_string() })
+}

@@ -1,0 +1,214 @@
+//! The layout of a job in a run directory, `jobs/NNNN/`: what was submitted, its scripts, what each rank has made, and
+//! what ranks say while they work.
+//!
+//! Holds always: a job's record never changes, because ranks that are started again must find what the first ones
+//! found; a rank is through only if its record says so, and a listing tells which records there are, because a
+//! distributed file system may deny a name that somebody asked for too early.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::atomic::{Committed, PendingFile, write_whole};
+use super::if_any::read_if_any;
+use super::unfinished::{files, remove};
+use super::unit::Stems;
+use super::{RunDir, StoreError, Unit, seal};
+use crate::domain::{JobRecord, LiveRecord};
+
+/// What people can do about damage to what a rank has made.
+const SUBMIT_AGAIN: &str = "delete it and start the rank again with `hardset submit RUN --missing`";
+
+/// One job of a run.
+#[derive(Debug, Clone)]
+pub struct JobDir {
+    run: RunDir,
+    name: String,
+}
+
+impl RunDir {
+    /// The names of all jobs, in the order in which they were submitted.
+    pub fn jobs(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = BTreeSet::new();
+        for path in files(&self.path().join("jobs"))? {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_digit()) {
+                names.insert((name.len(), name.to_owned()));
+            }
+        }
+        Ok(names.into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// The job with this name, which need not exist yet.
+    pub fn job(&self, name: &str) -> JobDir {
+        JobDir { run: self.clone(), name: name.to_owned() }
+    }
+
+    /// The job that was submitted last; `None` if there is none.
+    pub fn last_job(&self) -> Result<Option<JobDir>, StoreError> {
+        Ok(self.jobs()?.last().map(|name| self.job(name)))
+    }
+
+    /// A job with a number that no job has yet.
+    pub fn next_job(&self) -> Result<JobDir, StoreError> {
+        let last = self.jobs()?.last().and_then(|name| name.parse::<u32>().ok()).unwrap_or(0);
+        Ok(self.job(&format!("{:04}", last + 1)))
+    }
+}
+
+impl JobDir {
+    /// Its name: a number with four digits or more.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> PathBuf {
+        self.run.path().join("jobs").join(&self.name)
+    }
+
+    fn record_path(&self) -> PathBuf {
+        self.path().join("job.toml")
+    }
+
+    /// Its record.
+    pub fn record(&self) -> Result<JobRecord, StoreError> {
+        let path = self.record_path();
+        let damaged = |problem: String| StoreError::Damaged {
+            path: path.display().to_string(),
+            problem: problem.trim().to_owned(),
+            remedy: "restore it from a copy, or submit the run again".to_owned(),
+        };
+        let bytes = read_if_any(&path).map_err(StoreError::io("read", &path))?;
+        let Some(bytes) = bytes else {
+            let there = self.run.jobs()?.join(", ");
+            let there = if there.is_empty() { "it has none".to_owned() } else { format!("it has {there}") };
+            return Err(StoreError::NoJob {
+                run: self.run.path().display().to_string(),
+                job: self.name.clone(),
+                there,
+            });
+        };
+        toml::from_str(seal::open_toml(&bytes).map_err(damaged)?).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// Stores the record of a new job.
+    pub fn write(&self, record: &JobRecord) -> Result<(), StoreError> {
+        let path = self.record_path();
+        let text = toml::to_string(record).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
+        write_whole(&path, seal::seal_toml(&text).as_bytes())
+    }
+
+    /// Writes one of its scripts; `runs`: whether people start it by its name.
+    pub fn write_script(&self, name: &str, text: &str, runs: bool) -> Result<PathBuf, StoreError> {
+        let path = self.path().join(name);
+        write_whole(&path, text.as_bytes())?;
+        #[cfg(unix)]
+        if runs {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(StoreError::io("write", &path))?;
+        }
+        Ok(path)
+    }
+
+    /// The folder of its logs, which is made.
+    pub fn logs(&self) -> Result<PathBuf, StoreError> {
+        let path = self.path().join("logs");
+        fs::create_dir_all(&path).map_err(StoreError::io("make folder", &path))?;
+        Ok(path)
+    }
+
+    /// What rank `rank` has made.
+    pub fn rank(&self, rank: usize) -> Unit {
+        Unit { dir: self.path().join("ranks"), stem: format!("{rank:05}"), remedy: SUBMIT_AGAIN }
+    }
+
+    /// The ranks that have a record.
+    pub fn recorded(&self) -> Result<BTreeSet<usize>, StoreError> {
+        let stems = Stems::below(&self.path().join("ranks"), |_| true)?;
+        Ok(stems.recorded.iter().filter_map(|stem| stem.parse().ok()).collect())
+    }
+
+    /// What ranks have last said of themselves, by rank; of a rank on several devices, what each of its processes has
+    /// said. A file that cannot be read is left out, because nothing follows from it.
+    pub fn live(&self) -> Result<BTreeMap<usize, Vec<LiveRecord>>, StoreError> {
+        let mut found: BTreeMap<usize, Vec<LiveRecord>> = BTreeMap::new();
+        for path in files(&self.path().join("live"))? {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let rank = name.strip_suffix(".json").and_then(|stem| stem.split('.').next()?.parse().ok());
+            let record = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            if let Some((rank, record)) = rank.zip(record) {
+                found.entry(rank).or_default().push(record);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a process of a rank has last said; nothing if it has not, or if that cannot be read.
+    pub fn live_of(&self, process: &RankProcess) -> LiveRecord {
+        let bytes = fs::read(self.live_path(process)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Says what a process of a rank is doing.
+    pub fn write_live(&self, process: &RankProcess, record: &LiveRecord) -> Result<(), StoreError> {
+        let path = self.live_path(process);
+        let text = serde_json::to_string_pretty(record).map_err(|e| StoreError::io("write", &path)(e.into()))?;
+        write_whole(&path, (text + "\n").as_bytes())
+    }
+
+    /// Forgets what rank `rank` has said, so that shards that were left out are tried again.
+    pub fn forget_live(&self, rank: usize) -> Result<(), StoreError> {
+        for path in files(&self.path().join("live"))? {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.split('.').next().and_then(|stem| stem.parse().ok()) == Some(rank) {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn live_path(&self, process: &RankProcess) -> PathBuf {
+        let name = match process.device {
+            None => format!("{:05}.json", process.rank),
+            Some(device) => format!("{:05}.{device}.json", process.rank),
+        };
+        self.path().join("live").join(name)
+    }
+
+    /// What makes the results in `output` (`images`, `predictions.NAME`) in this job: these facts, unless another
+    /// process was first; then those of that one.
+    pub fn pinned_maker(
+        &self,
+        output: &str,
+        facts: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let path = self.path().join("devices").join(format!("{output}.json"));
+        let mut tries = 0;
+        loop {
+            let bytes = read_if_any(&path).map_err(StoreError::io("read", &path))?;
+            if let Some(pinned) = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                return Ok(pinned);
+            }
+            let text = serde_json::to_string_pretty(facts).map_err(|e| StoreError::io("write", &path)(e.into()))?;
+            let mut pending = PendingFile::create(&path)?;
+            pending.write_all((text + "\n").as_bytes()).map_err(StoreError::io("write", &path))?;
+            match pending.commit_first()? {
+                Committed::First => return Ok(facts.clone()),
+                // A file that is there and cannot be read: ours takes its place.
+                Committed::Later(pending) if tries > 0 => pending.commit()?,
+                Committed::Later(_) => tries += 1,
+            }
+        }
+    }
+}
+
+/// A process that works on a rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RankProcess {
+    /// The rank, from 0.
+    pub rank: usize,
+    /// Of a rank on several devices: the place of this one's, from 0.
+    pub device: Option<usize>,
+}
