@@ -72,7 +72,7 @@ fn photographs_of_a_folder_are_pinned_and_scored_by_ranks() {
     let Some(photos) = common::test_data("photos") else { return };
     let recipe = format!(
         "name = \"photos\"\ncategories = \"imagenet-d\"\nshard_items = 16\n\n[generate]\nsource = \"folder\"\n\
-         root = {:?}\nlabels = \"wnid-in-name\"\n\n[mine]\nsurrogates = [\"fake-a\", \"fake-b\"]\nrule = \"all\"\n",
+         root = {:?}\nlabels = \"wordnet-id\"\n\n[mine]\nsurrogates = [\"fake-a\", \"fake-b\"]\nrule = \"all\"\n",
         photos.display().to_string()
     );
     hardset.write("recipe.toml", recipe);

@@ -95,6 +95,8 @@ pub struct RankShard {
     pub images: Sha256,
     /// Hashes of the records of its predictions, in the order of the spec.
     pub predictions: Vec<Sha256>,
+    /// Its rows in the rank's part of the mined table.
+    pub mined: usize,
 }
 
 /// One scorer on the shards of a rank.

@@ -34,7 +34,7 @@ pub use error::PoolError;
 pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
 pub use keys::{dropped_key, images_key, mining_key, plan_key, predictions_key, rank_key};
-pub use plan::{Plan, generated, planned_shards, shard_ranges};
+pub use plan::{Plan, generated, planned_shards, shard_ranges, shards_per_group};
 use thumbnails::Thumbnails;
 pub use warnings::ScorerWarning;
 

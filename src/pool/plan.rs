@@ -103,6 +103,14 @@ pub fn shard_ranges(rows: usize, shard_items: u32) -> Vec<Range<usize>> {
     (0..rows.div_ceil(size)).map(|shard| shard * size..rows.min((shard + 1) * size)).collect()
 }
 
+/// Most row groups of a table of the whole pool: each takes some 40 kB of memory while it is written or opened.
+const MOST_GROUPS: usize = 4096;
+
+/// How many shards share a row group in a table of a pool of `shards` shards: one, unless there are very many.
+pub fn shards_per_group(shards: usize) -> usize {
+    shards.div_ceil(MOST_GROUPS).max(1)
+}
+
 /// Shards of the run's plan; 0 without a plan.
 pub fn planned_shards(run: &RunDir, spec: &RunSpec) -> Result<usize, StoreError> {
     let planned = run.plan().record()?.map_or(0, |record| record.rows.kept as usize);
@@ -128,5 +136,6 @@ mod tests {
         assert_eq!(shard_ranges(5, 2), [0..2, 2..4, 4..5]);
         assert_eq!(shard_ranges(4, 2), [0..2, 2..4]);
         assert!(shard_ranges(0, 2).is_empty());
+        assert_eq!([0, 1, 4096, 4097, 97_657].map(shards_per_group), [1, 1, 1, 2, 24]);
     }
 }

@@ -6,7 +6,7 @@
 use super::prepare::{self, PrepareError};
 use crate::config::Recipe;
 use crate::domain::{PassedOver, RunSpec, Sha256};
-use crate::pool::{images_key, plan_key, shard_ranges};
+use crate::pool::{images_key, plan_key, shard_ranges, shards_per_group};
 use crate::source::{Listing, Rows, SourceError, source};
 use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, measured_rates};
 use crate::table::{PlanTable, TableError};
@@ -168,8 +168,10 @@ fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: List
     let facts = other_files.into_iter().chain(notes).map(|(name, fact)| (name.to_owned(), fact.to_string())).collect();
     let record = NewRecord { key, rows: counts, lost, facts, sums: None };
     let mut table = unit.start("parquet")?;
+    let shard_items = spec.shard_items as usize;
+    let group_rows = shard_items * shards_per_group(rows.len().div_ceil(shard_items));
     // The error of the table names neither the file nor a full disk.
-    if let Err(error) = PlanTable::write(&mut table, rows.len(), spec.shard_items, |part| rows.part(part)) {
+    if let Err(error) = PlanTable::write(&mut table, rows.len(), group_rows, |part| rows.part(part)) {
         return Err(table.failure().map_or(error.into(), PlanError::from));
     }
     check_again(ctx, spec, &unit.preview(&table, record.clone())?)?;

@@ -35,7 +35,8 @@ pub struct MinedColumns<'a> {
     pub hard: Vec<bool>,
 }
 
-/// Rows of one shard, ready to be encoded.
+/// Rows of one shard or of several, ready to be encoded.
+#[derive(Clone)]
 pub struct MinedChunk(DataFrame);
 
 impl MinedChunk {
@@ -55,6 +56,12 @@ impl MinedChunk {
             Column::new("hard".into(), verdicts.hard),
         ]);
         Ok(Self(DataFrame::new(n, columns)?))
+    }
+
+    /// The rows of both, these first.
+    pub fn append(&mut self, other: &Self) -> Result<(), TableError> {
+        self.0.vstack_mut(&other.0)?;
+        Ok(())
     }
 
     /// Number of rows.
@@ -136,33 +143,20 @@ impl<W: Write> MinedWriter<W> {
     }
 }
 
-/// A table on disk, read a chunk at a time.
+/// A table on disk, of which some rows are read at a time.
 pub struct MinedTable {
     path: PathBuf,
     metadata: FileMetadataRef,
-    chunks: Vec<Range<usize>>,
 }
 
 impl MinedTable {
     /// Opens the table at `path`.
     pub fn open(path: &Path) -> Result<Self, TableError> {
-        let metadata = frame::metadata(path)?;
-        let mut chunks = Vec::with_capacity(metadata.row_groups.len());
-        let mut end = 0;
-        for group in &metadata.row_groups {
-            chunks.push(end..end + group.num_rows());
-            end += group.num_rows();
-        }
-        Ok(Self { path: path.to_owned(), metadata, chunks })
+        Ok(Self { path: path.to_owned(), metadata: frame::metadata(path)? })
     }
 
-    /// Places of the rows of its chunks, in order.
-    pub fn chunks(&self) -> &[Range<usize>] {
-        &self.chunks
-    }
-
-    /// The chunk at these places.
-    pub fn chunk(&self, rows: Range<usize>) -> Result<MinedChunk, TableError> {
+    /// The rows at these places.
+    pub fn rows(&self, rows: Range<usize>) -> Result<MinedChunk, TableError> {
         let columns: Vec<&str> = self.metadata.schema().fields().iter().map(|field| field.name()).collect();
         frame::read_slice(&self.path, &self.metadata, &columns, rows).map(MinedChunk)
     }

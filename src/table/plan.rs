@@ -48,18 +48,18 @@ impl PlanSlice {
 }
 
 impl PlanTable {
-    /// Writes `count` rows as Parquet, in row groups of `group_rows`, so that a shard is one row group; `part` gives the
-    /// rows of a range. Only the rows of one group are in memory at a time.
+    /// Writes `count` rows as Parquet, in row groups of `group_rows`, at least 1; `part` gives the rows of a range. Only
+    /// the rows of one group are in memory at a time.
     pub fn write(
         target: impl Write,
         count: usize,
-        group_rows: u32,
+        group_rows: usize,
         part: impl Fn(Range<usize>) -> Vec<PlanRow>,
     ) -> Result<(), TableError> {
-        let writer = frame::writer(target).with_row_group_size(Some(group_rows as usize));
+        let writer = frame::writer(target).with_row_group_size(Some(group_rows));
         let mut writer = writer.batched(columns(&[])?.schema())?;
-        for start in (0..count).step_by(group_rows as usize) {
-            writer.write_batch(&columns(&part(start..count.min(start + group_rows as usize)))?)?;
+        for start in (0..count).step_by(group_rows) {
+            writer.write_batch(&columns(&part(start..count.min(start + group_rows)))?)?;
         }
         writer.finish()?;
         Ok(())

@@ -4,6 +4,7 @@
 //! cannot be written stops nothing.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -127,12 +128,13 @@ impl<'a> Beat<'a> {
             }
             let (waited, limit) = (state.last.elapsed(), self.limit(&state.blocks));
             if waited > limit {
-                let text = format!(
-                    "nothing has happened for {} s, so this process ends (75: it may be started again)",
-                    waited.as_secs()
+                let seconds = waited.as_secs();
+                // Nobody is left to return an error to, and `-q` must not hide it.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "error: nothing has happened for {seconds} s, so this process ends (75: it may be started again)"
                 );
-                self.progress.note(&text);
-                state.live.ended = Some(format!("it hung for {} s", waited.as_secs()));
+                state.live.ended = Some(format!("it hung for {seconds} s"));
                 // The record may lie on the file system that hangs.
                 let (job, process, live) = (self.job.clone(), self.process, state.live.clone());
                 std::thread::spawn(move || job.write_live(&process, &live));

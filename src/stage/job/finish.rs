@@ -9,7 +9,7 @@ use super::JobError;
 use super::worker::checked_record;
 use crate::domain::{DropRow, LiveRecord, RankScorer, RankShards, RunSpec};
 use crate::pool::{Pool, ScorerWarning, rank_key, shard_ranges};
-use crate::stage::mine::{Followed, MinedPart, OfScorer, Selected, mine_from_ranks};
+use crate::stage::mine::{Followed, Made, MinedPart, OfScorer, Selected, mine_from_ranks};
 use crate::store::{Check, JobDir, StoreError, UnitState};
 use crate::work::{Context, stretch};
 
@@ -101,7 +101,9 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
             return Err(damaged("it is of other shards".to_owned()));
         }
         let table = unit.checked(&done, "parquet")?;
-        joined.add(MinedPart { path: table, counts: made.selected.clone() }, made, done.lost);
+        let rows = made.shards.iter().map(|shard| shard.mined).collect();
+        let part = MinedPart { path: table, made: Made { counts: made.selected.clone(), rows } };
+        joined.add(part, made, done.lost);
         ctx.progress.advance(1);
     }
     ctx.progress.finish();

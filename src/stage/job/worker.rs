@@ -219,8 +219,9 @@ impl Rank<'_> {
     /// Writes the rank's part of the mining, and its record.
     fn commit(&self, pool: &Pool, made: Made) -> Result<(), JobError> {
         let Made { mut shards, rows, mut lost, .. } = made;
-        let (table, selected) = of_shards(pool, self.shards.clone())?;
-        shards.selected = selected;
+        let (table, mined) = of_shards(pool, self.shards.clone())?;
+        shards.selected = mined.counts;
+        shards.shards.iter_mut().zip(mined.rows).for_each(|(shard, rows)| shard.mined = rows);
         lost.sort();
         lost.dedup();
         let encoded = serde_json::to_vec(&shards).map_err(|error| WorkError::Spec(error.to_string()))?;
@@ -251,7 +252,7 @@ impl Made {
         if let Some(ShardDone { record, fresh_rows }) = images.into_iter().next() {
             self.rows.add(record.rows);
             self.fresh_images += fresh_rows.unwrap_or(0);
-            self.shards.shards.push(RankShard { images: record.hash(), predictions });
+            self.shards.shards.push(RankShard { images: record.hash(), predictions, mined: 0 });
             self.lost.extend(record.lost);
         }
         for (sum, done) in self.shards.scorers.iter_mut().zip(scores) {

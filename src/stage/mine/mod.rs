@@ -22,7 +22,7 @@ use crate::work::{Part, ShardRecords};
 pub use error::MineError;
 pub use followed::{Followed, OfScorer};
 pub use score::{Score, Scored, score};
-pub use select::{HARD, MinedPart, Selected, of_shards};
+pub use select::{HARD, Made, MinedPart, Selected, of_shards};
 
 /// The result of a mining.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{Followed, MineError};
 use crate::domain::{MinedCounts, SelectSpec};
-use crate::pool::{JudgedShard, Pool, mining_key};
+use crate::pool::{JudgedShard, Pool, mining_key, shards_per_group};
 use crate::stats::ItemResult;
 use crate::store::{NewRecord, RowCounts, UnitFile};
 use crate::table::{EncodedChunk, ImagePaths, MinedChunk, MinedColumns, MinedTable, MinedWriter, PlanSlice};
@@ -22,9 +22,12 @@ use crate::table::{EncodedChunk, ImagePaths, MinedChunk, MinedColumns, MinedTabl
 /// Encoded shards in memory at a time, for each thread.
 const WAVE: usize = 4;
 
-/// Some rows of the table, encoded, and their figures.
+/// A row group of the table, encoded.
 struct Encoded {
+    /// Its figures.
     counts: MinedCounts,
+    /// Rows of each of its shards.
+    rows: Vec<usize>,
     chunk: EncodedChunk,
 }
 
@@ -59,27 +62,36 @@ pub fn join(pool: &Pool, followed: &Followed, parts: &[MinedPart]) -> Result<Sel
 pub struct MinedPart {
     /// The file, already checked.
     pub path: PathBuf,
+    /// What is in it.
+    pub made: Made,
+}
+
+/// What is in a table, or in a part of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
     /// Its figures.
     pub counts: MinedCounts,
+    /// Rows of each of its shards.
+    pub rows: Vec<usize>,
 }
 
 /// The part of the table that comes from some shards, as Parquet.
-pub fn of_shards(pool: &Pool, shards: Range<usize>) -> Result<(Vec<u8>, MinedCounts), MineError> {
+pub fn of_shards(pool: &Pool, shards: Range<usize>) -> Result<(Vec<u8>, Made), MineError> {
     let mut bytes = Vec::new();
-    let counts = write_shards(pool, shards, &mut bytes)?;
-    Ok((bytes, counts))
+    let made = write_shards(pool, shards, &mut bytes)?;
+    Ok((bytes, made))
 }
 
 fn make_manifest(
     pool: &Pool,
     followed: &Followed,
-    write: impl FnOnce(&mut UnitFile) -> Result<MinedCounts, MineError>,
+    write: impl FnOnce(&mut UnitFile) -> Result<Made, MineError>,
 ) -> Result<Selected, MineError> {
     let run = &pool.ctx().run;
     let unit = run.mined(&pool.spec().mining_id());
     let mut target = unit.start("parquet")?;
     let counts = match write(&mut target) {
-        Ok(counts) => counts,
+        Ok(made) => made.counts,
         // The error of the table names neither the file nor a full disk.
         Err(error) => return Err(target.failure().map_or(error, MineError::from)),
     };
@@ -93,74 +105,125 @@ fn make_manifest(
     Ok(selected)
 }
 
-fn write_shards(pool: &Pool, shards: Range<usize>, target: impl Write + Send) -> Result<MinedCounts, MineError> {
+fn write_shards(pool: &Pool, shards: Range<usize>, target: impl Write + Send) -> Result<Made, MineError> {
     let select = &pool.spec().mine.select;
-    let writer = &writer(pool, target)?;
+    let empty = &nothing(pool)?;
+    let writer = &MinedWriter::new(target, empty)?;
     let threads = pool.ctx().thread_pool()?;
-    let encode = |shard: usize, plan: PlanSlice| -> Result<Encoded, MineError> {
-        let JudgedShard { images, judged, .. } = pool.judge(shard)?;
-        let mut columns = columns_of(select, &judged);
-        for class in &mut columns.agreed_wrong {
-            *class = class.and_then(|class| pool.classes().in_table(class));
+    let encode = |group: &[(usize, PlanSlice)]| -> Result<Encoded, MineError> {
+        let (mut counts, mut rows) = (MinedCounts::none(select.surrogates.len()), Vec::with_capacity(group.len()));
+        let mut chunk: Option<MinedChunk> = None;
+        for (shard, plan) in group {
+            let JudgedShard { images, judged, .. } = pool.judge(*shard)?;
+            let mut columns = columns_of(select, &judged);
+            for class in &mut columns.agreed_wrong {
+                *class = class.and_then(|class| pool.classes().in_table(class));
+            }
+            add(&mut chunk, MinedChunk::new(plan, &images, columns)?)?;
+            counts.add(&counts_of(select, &judged));
+            rows.push(judged.len());
         }
-        let chunk = writer.encode(MinedChunk::new(&plan, &images, columns)?)?;
-        Ok(Encoded { counts: counts_of(select, &judged), chunk })
+        Ok(Encoded { counts, rows, chunk: writer.encode(chunk.unwrap_or_else(|| empty.clone()))? })
     };
     let encode_wave = |wave: &[usize]| -> Wave {
-        let slices = pool.plan().slices(wave)?;
-        wave.par_iter().zip(slices).map(|(&shard, slice)| encode(shard, slice)).collect()
+        let slices: Vec<(usize, PlanSlice)> = wave.iter().copied().zip(pool.plan().slices(wave)?).collect();
+        slices.par_chunks(shards_per_group(pool.shards())).with_max_len(1).map(encode).collect()
     };
     let shards: Vec<usize> = shards.collect();
     write_waves(pool, writer, |sender| {
-        let mut waves = shards.chunks(WAVE * pool.ctx().threads);
+        let mut waves = shards.chunks(WAVE * pool.ctx().threads * shards_per_group(pool.shards()));
         waves.all(|wave| sender.send(threads.install(|| encode_wave(wave))).is_ok());
     })
 }
 
-fn join_parts(pool: &Pool, parts: &[MinedPart], target: impl Write + Send) -> Result<MinedCounts, MineError> {
-    let writer = &writer(pool, target)?;
+/// Some rows of a part.
+struct Piece {
+    part: usize,
+    rows: Range<usize>,
+}
+
+fn join_parts(pool: &Pool, parts: &[MinedPart], target: impl Write + Send) -> Result<Made, MineError> {
+    let empty = &nothing(pool)?;
+    let writer = &MinedWriter::new(target, empty)?;
     let threads = pool.ctx().thread_pool()?;
-    let encode_wave = |table: &MinedTable, wave: &[Range<usize>]| -> Wave {
-        let encode = |rows: &Range<usize>| {
-            let counts = MinedCounts { items: rows.len() as u64, ..MinedCounts::default() };
-            Ok(Encoded { counts, chunk: writer.encode(table.chunk(rows.clone())?)? })
-        };
-        wave.par_iter().map(encode).collect()
-    };
-    write_waves(pool, writer, |sender| {
-        for part in parts {
-            let table = match MinedTable::open(&part.path) {
-                Ok(table) => table,
-                Err(error) => {
-                    let _ = sender.send(Err(error.into()));
-                    return;
-                }
-            };
-            let mut waves = table.chunks().chunks(WAVE * pool.ctx().threads);
-            if !waves.all(|wave| sender.send(threads.install(|| encode_wave(&table, wave))).is_ok()) {
-                return;
+    let groups = groups(pool, parts);
+    let encode = |tables: &BTreeMap<usize, MinedTable>, group: &[Piece]| -> Result<Encoded, MineError> {
+        let mut chunk: Option<MinedChunk> = None;
+        for Piece { part, rows } in group {
+            if let Some(table) = tables.get(part) {
+                add(&mut chunk, table.rows(rows.clone())?)?;
             }
         }
+        let chunk = chunk.unwrap_or_else(|| empty.clone());
+        let counts = MinedCounts { items: chunk.len() as u64, ..MinedCounts::default() };
+        Ok(Encoded { counts, rows: Vec::new(), chunk: writer.encode(chunk)? })
+    };
+    let encode_wave = |wave: &[Vec<Piece>]| -> Wave {
+        let mut tables = BTreeMap::new();
+        for Piece { part, .. } in wave.iter().flatten() {
+            if !tables.contains_key(part) {
+                tables.insert(*part, MinedTable::open(&parts[*part].path)?);
+            }
+        }
+        wave.par_iter().with_max_len(1).map(|group| encode(&tables, group)).collect()
+    };
+    write_waves(pool, writer, |sender| {
+        let mut waves = groups.chunks(WAVE * pool.ctx().threads);
+        waves.all(|wave| sender.send(threads.install(|| encode_wave(wave))).is_ok());
     })?;
-    let mut counts = MinedCounts::none(pool.spec().mine.select.surrogates.len());
-    parts.iter().for_each(|part| counts.add(&part.counts));
-    Ok(counts)
+    let mut made = Made { counts: MinedCounts::none(pool.spec().mine.select.surrogates.len()), rows: Vec::new() };
+    parts.iter().for_each(|part| made.counts.add(&part.made.counts));
+    Ok(made)
 }
 
-fn writer<W: Write>(pool: &Pool, target: W) -> Result<MinedWriter<W>, MineError> {
+/// Where the rows of each row group of the joined table are: groups are those of one process, whatever the parts.
+fn groups(pool: &Pool, parts: &[MinedPart]) -> Vec<Vec<Piece>> {
+    let each = shards_per_group(pool.shards());
+    let mut groups: Vec<Vec<Piece>> = Vec::new();
+    let mut shard = 0;
+    for (part, MinedPart { made, .. }) in parts.iter().enumerate() {
+        let mut start = 0;
+        for &rows in &made.rows {
+            if shard % each == 0 {
+                groups.push(Vec::new());
+            }
+            let end = start + rows;
+            match groups.last_mut().and_then(|group| group.last_mut()) {
+                Some(piece) if piece.part == part => piece.rows.end = end,
+                _ if rows == 0 => {}
+                _ => groups.last_mut().into_iter().for_each(|group| group.push(Piece { part, rows: start..end })),
+            }
+            start = end;
+            shard += 1;
+        }
+    }
+    groups
+}
+
+fn add(chunk: &mut Option<MinedChunk>, more: MinedChunk) -> Result<(), MineError> {
+    match chunk {
+        Some(chunk) => Ok(chunk.append(&more)?),
+        None => {
+            *chunk = Some(more);
+            Ok(())
+        }
+    }
+}
+
+/// No rows of the table.
+fn nothing(pool: &Pool) -> Result<MinedChunk, MineError> {
     let columns = columns_of(&pool.spec().mine.select, &[]);
-    let empty = MinedChunk::new(&pool.plan().nothing()?, &ImagePaths::empty()?, columns)?;
-    Ok(MinedWriter::new(target, &empty)?)
+    Ok(MinedChunk::new(&pool.plan().nothing()?, &ImagePaths::empty()?, columns)?)
 }
 
-/// Writes the chunks that `make` sends, and the end of the table: the next wave is encoded while this one is written.
+/// Writes the row groups that `make` sends, and the end of the table: the next ones are encoded while these are written.
 fn write_waves<W: Write + Send>(
     pool: &Pool,
     writer: &MinedWriter<W>,
     make: impl FnOnce(&SyncSender<Wave>) + Send,
-) -> Result<MinedCounts, MineError> {
+) -> Result<Made, MineError> {
     let ctx = pool.ctx();
-    let mut counts = MinedCounts::none(pool.spec().mine.select.surrogates.len());
+    let mut made = Made { counts: MinedCounts::none(pool.spec().mine.select.surrogates.len()), rows: Vec::new() };
     ctx.progress.start("select", pool.plan().record.rows.kept);
     let (sender, waves) = sync_channel::<Wave>(1);
     std::thread::scope(|scope| {
@@ -168,7 +231,8 @@ fn write_waves<W: Write + Send>(
         for wave in waves {
             ctx.check_stop()?;
             for encoded in wave? {
-                counts.add(&encoded.counts);
+                made.counts.add(&encoded.counts);
+                made.rows.extend(encoded.rows);
                 ctx.progress.advance(encoded.counts.items);
                 writer.append(encoded.chunk)?;
             }
@@ -176,7 +240,7 @@ fn write_waves<W: Write + Send>(
         Ok::<(), MineError>(())
     })?;
     writer.finish()?;
-    Ok(counts)
+    Ok(made)
 }
 
 fn counts_of(select: &SelectSpec, judged: &[ItemResult]) -> MinedCounts {
