@@ -498,7 +498,7 @@ class Slurm:
                 log = "".join(path.read_text() for path in sorted(job_folder(run).glob("logs/finish_*.log")))
                 raise TrialFailed(f"{said}: finish ended with {code}: {log}")
             counts = starts(run, r"^rank (\d+), start")
-            if fault.hits and sum(counts.values()) <= fault.ranks:
+            if fault.hits and not fault.loses and sum(counts.values()) <= fault.ranks:
                 raise TrialFailed(f"{said}: no rank started again, so it hit nothing")
         finally:
             if self.slow:
@@ -941,6 +941,8 @@ def main():
         if names:
             one.add_argument("--only", help=f"some of: {', '.join(names)}")
     args = parser.parse_args()
+    # So that daemons are ended when the trial is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     outcomes = {"slurm": slurm, "ray": ray, "kubernetes": kubernetes}[args.verb](args, Runs(args.hardset, args.work))
     print(f"{sum(outcomes)} of {len(outcomes)} trials ended in the bytes of an undisturbed run")
     return 0 if all(outcomes) else 1

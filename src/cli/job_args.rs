@@ -16,8 +16,8 @@ pub struct SubmitArgs {
     /// What starts the ranks
     #[arg(long, value_enum, required_unless_present = "missing")]
     pub to: Option<Engine>,
-    /// Into how many parts the work is cut: 5 to 10 for each GPU, each half an hour or more
-    #[arg(long, value_name = "N", required_unless_present = "missing", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Into how many parts the work is cut: 15 to 20 for each GPU, each half an hour or more
+    #[arg(long, value_name = "N", required_unless_present = "missing", value_parser = rank_count())]
     pub ranks: Option<u32>,
     /// Ranks that work at the same time [default: as many as the engine likes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -43,6 +43,10 @@ pub struct SubmitArgs {
     /// Options for sbatch, after `--`: -- --partition=gpu --gres=gpu:1 --time=4:00:00
     #[arg(last = true, value_name = "OPTION")]
     pub options: Vec<String>,
+}
+
+fn rank_count() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=100_000)
 }
 
 /// What starts the ranks of a job.

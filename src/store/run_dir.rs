@@ -202,6 +202,9 @@ impl RunDir {
         for folder in of_shards {
             folders.extend(files(&folder)?.into_iter().filter(|path| path.is_dir()));
         }
+        for job in files(&self.0.join("jobs"))? {
+            folders.extend(["", "ranks", "live", "devices"].map(|name| job.join(name)));
+        }
         for folder in folders.iter().filter(|folder| folder.is_dir()) {
             remove_abandoned(folder)?;
             remove_unnamed(folder)?;

@@ -48,8 +48,8 @@ impl PlanSlice {
 }
 
 impl PlanTable {
-    /// Writes `count` rows as Parquet, in row groups of `group_rows`, at least 1; `part` gives the rows of a range. Only
-    /// the rows of one group are in memory at a time.
+    /// Writes `count` rows as Parquet, in row groups of `group_rows`, at least 1; `part` gives the rows of a range.
+    /// Only the rows of one group are in memory at a time.
     pub fn write(
         target: impl Write,
         count: usize,

@@ -83,8 +83,9 @@ impl<'a> Beat<'a> {
         true
     }
 
-    /// Says that `shard` is done, of whose images `fresh` were worked on.
-    pub fn done(&self, shard: usize, fresh: u64) {
+    /// Says that `shard` is done, with `items` items, of which `fresh` were worked on.
+    pub fn done(&self, shard: usize, items: u64, fresh: u64) {
+        self.progress.advance(items);
         let mut state = self.state();
         state.live.images += fresh;
         state.live.starts.remove(&shard);
@@ -97,10 +98,12 @@ impl<'a> Beat<'a> {
         self.state().live.left_out.clone()
     }
 
-    /// Ends the beat; `how`: what people read in the live record.
+    /// Ends the beat, unless it has ended; `how`: what people read in the live record.
     pub fn end(&self, how: &str) {
         let mut state = self.state();
-        state.is_over = true;
+        if std::mem::replace(&mut state.is_over, true) {
+            return;
+        }
         // Who ends in good order is not the victim of its shard.
         if let Some(shard) = state.live.shard.take()
             && let Some(starts) = state.live.starts.get_mut(&shard)
@@ -151,12 +154,22 @@ impl<'a> Beat<'a> {
     }
 }
 
+/// Ends the beat when it goes, also by a panic: the thread that beats must not keep the process.
+pub struct EndAtDrop<'a>(pub &'a Beat<'a>);
+
+impl Drop for EndAtDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end("a bug: the program ended in the middle");
+    }
+}
+
 impl Progress for Beat<'_> {
     fn start(&self, stage: &str, total: u64) {
         self.progress.start(stage, total);
     }
 
-    fn advance(&self, items: u64) {
+    /// A block has ended; people are told of shards, which are both made and scored.
+    fn advance(&self, _items: u64) {
         let mut state = self.state();
         let block = state.last.elapsed();
         state.last = Instant::now();
@@ -164,8 +177,6 @@ impl Progress for Beat<'_> {
             state.blocks.pop_front();
         }
         state.blocks.push_back(block);
-        drop(state);
-        self.progress.advance(items);
     }
 
     fn finish(&self) {

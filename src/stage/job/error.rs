@@ -90,7 +90,8 @@ pub enum JobError {
     },
     /// What a rank has made does not fit to the run.
     #[error(
-        "{path} does not fit to the run: {problem}; delete it and start the rank again: `hardset submit {run} --missing`"
+        "{path} does not fit to the run: {problem}; delete it and start the rank again: \
+         `hardset submit {run} --missing`"
     )]
     RankDamaged {
         /// The record of the rank.

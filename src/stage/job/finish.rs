@@ -1,7 +1,7 @@
 //! finish: what the ranks of a job have made becomes the run's mining.
 //!
-//! Holds always: makes nothing that a rank should have made; what lacks is named. Reads one record and two files of each
-//! rank, no record of a shard.
+//! Holds always: makes nothing that a rank should have made; what lacks is named. Reads one record and two files of
+//! each rank, no record of a shard.
 
 use std::collections::BTreeMap;
 

@@ -9,8 +9,8 @@ use std::process::Command;
 use super::JobError;
 use super::finish::few;
 use super::status::{now, says_so};
-use super::worker::checked_record;
-use crate::domain::{JobEngine, JobRecord, JobStart};
+use super::worker::{checked_record, output_of};
+use crate::domain::{JobEngine, JobRecord, JobStart, RunSpec};
 use crate::pool::{planned_shards, rank_key};
 use crate::render::jobs::{JobFacts, Script, Scripts, scripts};
 use crate::stage::prepare::{TOOL, check_model, check_weights};
@@ -77,11 +77,32 @@ pub fn submit(ctx: &Context, ask: JobAsk) -> Result<Submitted, JobError> {
         None => {
             let job = ctx.run.next_job()?;
             job.write(&record)?;
+            pin_what_is_there(ctx, &spec, &job)?;
             job
         }
     };
     let ranks: Vec<usize> = (0..record.ranks).collect();
     write_scripts(job, record, &ranks, Vec::new(), Scripts::All)
+}
+
+/// What has made the first results that the run already has makes the others too.
+fn pin_what_is_there(ctx: &Context, spec: &RunSpec, job: &JobDir) -> Result<(), JobError> {
+    if !ctx.run.has_images() {
+        return Ok(());
+    }
+    let shards = planned_shards(&ctx.run, spec)?;
+    let scorers: Vec<&str> = spec.scored().iter().map(|scorer| scorer.name.as_str()).collect();
+    let outputs = std::iter::once(None).chain(scorers.into_iter().map(Some));
+    for output in outputs {
+        let unit = |shard| output.map_or_else(|| ctx.run.images(shard), |name| ctx.run.predictions(name, shard));
+        for shard in 0..shards {
+            if let Some(record) = unit(shard).record()? {
+                job.pinned_maker(&output_of(ctx, &unit(shard)), &record.facts)?;
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {

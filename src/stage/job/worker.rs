@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::JobError;
-use super::beat::{Beat, TOO_MANY_STARTS, Taken};
+use super::beat::{Beat, EndAtDrop, TOO_MANY_STARTS, Taken};
 use crate::domain::{Device, DropRow, JobRecord, LiveRecord, RankScorer, RankShard, RankShards, RunSpec, Sha256};
 use crate::pool::{Pool, planned_shards, rank_key};
 use crate::stage::generate::Generate;
@@ -138,6 +138,7 @@ pub fn work(ctx: &Context, ask: &WorkerAsk) -> Result<Worked, JobError> {
     let beat = Beat::new(&ask.job, process, ctx.progress, ask.hung_after, rank.live(ctx.device));
     std::thread::scope(|scope| {
         scope.spawn(|| beat.run());
+        let _end = EndAtDrop(&beat);
         let worked = rank.work(ctx, &beat);
         beat.end(&match &worked {
             Ok(_) => "through".to_owned(),
@@ -179,19 +180,23 @@ impl Rank<'_> {
         let mut scores = Taken { work: Score::of_rank(pool)?, beat };
         let threads = ctx.thread_pool()?;
         let mut made = Made::new(&self.spec, self.shards.start);
+        let ranges = &pool.plan().ranges[self.shards.clone()];
+        let items = ranges.first().zip(ranges.last()).map_or(0, |(first, last)| last.end - first.start);
+        ctx.progress.start(&format!("rank {}", self.ask.rank), items as u64);
         for shard in self.shards.clone() {
             let both = threads.install(|| work_on(ctx, shard, Check::Sizes, &mut images)).map_err(JobError::from);
             let both = both.and_then(|images| Ok((images, work_on(ctx, shard, Check::Sizes, &mut scores)?)));
             match both {
                 Ok((images, scores)) => {
                     let fresh = images.iter().chain(&scores).filter_map(|done| done.fresh_rows).max();
-                    beat.done(shard, fresh.unwrap_or(0));
+                    beat.done(shard, pool.plan().ranges[shard].len() as u64, fresh.unwrap_or(0));
                     made.add(images, scores);
                 }
                 Err(_) if beat.left_out().last() == Some(&shard) => {}
                 Err(error) => return Err(error),
             }
         }
+        ctx.progress.finish();
         Ok(made)
     }
 
@@ -200,8 +205,7 @@ impl Rank<'_> {
         if self.record.mixed_devices {
             return Ok(());
         }
-        let folder = unit.dir.parent().and_then(|dir| dir.strip_prefix(ctx.run.path()).ok()).unwrap_or(&unit.dir);
-        let output = folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(".");
+        let output = output_of(ctx, unit);
         let pinned = self.ask.job.pinned_maker(&output, facts)?;
         if pinned == *facts {
             return Ok(());
@@ -229,6 +233,12 @@ impl Rank<'_> {
         self.unit.commit(&[("shards.json", encoded), ("parquet", table)], record)?;
         Ok(())
     }
+}
+
+/// The name of the folder of a shard's unit: `images`, `predictions.NAME`.
+pub(super) fn output_of(ctx: &Context, unit: &Unit) -> String {
+    let folder = unit.dir.parent().and_then(|dir| dir.strip_prefix(ctx.run.path()).ok()).unwrap_or(&unit.dir);
+    folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(".")
 }
 
 /// What a process has made so far.

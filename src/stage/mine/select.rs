@@ -216,7 +216,8 @@ fn nothing(pool: &Pool) -> Result<MinedChunk, MineError> {
     Ok(MinedChunk::new(&pool.plan().nothing()?, &ImagePaths::empty()?, columns)?)
 }
 
-/// Writes the row groups that `make` sends, and the end of the table: the next ones are encoded while these are written.
+/// Writes the row groups that `make` sends, and the end of the table: the next ones are encoded while these are
+/// written.
 fn write_waves<W: Write + Send>(
     pool: &Pool,
     writer: &MinedWriter<W>,

@@ -19,7 +19,7 @@ use super::prepare::{all_described, made_by};
 use crate::domain::{
     DropRow, EngineChoice, HardRow, ImageRow, ItemId, LabelSpace, PassedOver, PlanRow, Prediction, RunSpec,
 };
-use crate::pool::{JudgedShard, Pool, ScorerWarning};
+use crate::pool::{JudgedShard, Pool, PoolError, ScorerWarning};
 use crate::render::report as page;
 use crate::source::source;
 use crate::stats::{ItemResult, Summary, SurrogateVotes, wilson};
@@ -31,6 +31,8 @@ use words::{category_name, interval, space_words, weights};
 
 pub use error::ReportError;
 
+/// Shards in memory at a time, for each thread.
+const WAVE: usize = 4;
 /// Rows of the table of shared confusions.
 const CONFUSIONS: usize = 100;
 
@@ -118,19 +120,24 @@ fn figures(pool: &Pool) -> Result<Figures, ReportError> {
     };
     let mut missing: HashSet<u32> = figures.dropped.iter().map(|row| row.item_id.0).collect();
     ctx.progress.start("report", pool.plan().record.rows.kept);
-    for (shard, range) in pool.plan().ranges.iter().enumerate() {
+    let threads = ctx.thread_pool()?;
+    let shards: Vec<usize> = (0..pool.shards()).collect();
+    for wave in shards.chunks(WAVE * ctx.threads) {
         ctx.check_stop()?;
-        let JudgedShard { votes, judged, .. } = pool.judge(shard)?;
-        figures.summary.add(&votes, &judged);
-        let rows = pool.items(shard)?;
-        figures.groups.add_nuisances(&votes, &judged, &rows);
-        figures.groups.add_targets(pool, shard, &judged)?;
-        for item in &judged {
-            missing.remove(&item.item_id);
+        let read = |&shard: &usize| Ok::<_, PoolError>((pool.judge(shard)?, pool.items(shard)?));
+        let read: Vec<(JudgedShard, Vec<PlanRow>)> =
+            threads.install(|| wave.par_iter().with_max_len(1).map(read).collect::<Result<_, _>>())?;
+        for (&shard, (JudgedShard { votes, judged, .. }, rows)) in wave.iter().zip(read) {
+            figures.summary.add(&votes, &judged);
+            figures.groups.add_nuisances(&votes, &judged, &rows);
+            figures.groups.add_targets(pool, shard, &judged)?;
+            for item in &judged {
+                missing.remove(&item.item_id);
+            }
+            ctx.progress.advance(rows.len() as u64);
+            let categories = rows.into_iter().map(|row| (row.item_id.0, row.category)).collect();
+            figures.count(&votes, &judged, &categories);
         }
-        let categories = rows.into_iter().map(|row| (row.item_id.0, row.category)).collect();
-        figures.count(&votes, &judged, &categories);
-        ctx.progress.advance(range.len() as u64);
     }
     figures.missing = missing.len();
     figures.dropped.retain(|row| missing.contains(&row.item_id.0));
