@@ -35,7 +35,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parent
 RAY = "ray==2.60.0"
 KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"
 # Longest wait for anything to happen, in seconds.
-PATIENCE = 300
+PATIENCE = 600
 
 RECIPE = """name = "trial"
 categories = "imagenet-d"
@@ -304,6 +304,8 @@ class Slurm:
         self.runs, self.folder = runs, runs.work / "slurm"
         os.environ["SLURM_CONF"] = str(self.folder / "slurm.conf")
         self.slow = None
+        # Requeued tasks that wait, and since when.
+        self.waiting = {}
 
     def script(self, verb, *words):
         subprocess.run([SCRIPTS / "slurm_up", verb, self.folder, *words], check=True)
@@ -325,7 +327,7 @@ class Slurm:
         text = self.ask("scontrol", "-o", "show", "job", str(job))
         return dict(word.split("=", 1) for word in text.split() if "=" in word)
 
-    def finished(self, job):
+    def finished(self, job, patience=PATIENCE):
         """Waits for the job that finishes, which waits for all others; returns its exit code, None if Slurm forgot it."""
 
         def ended():
@@ -335,15 +337,22 @@ class Slurm:
                 return {"ExitCode": "forgotten"}
             return state if state.get("JobState") not in (None, "PENDING", "RUNNING", "COMPLETING", "CONFIGURING") else None
 
-        code = until(f"job {job} ends", ended, pause=1)["ExitCode"]
+        code = until(f"job {job} ends", ended, patience, pause=1)["ExitCode"]
         return None if code == "forgotten" else int(code.split(":")[0])
 
     def let_requeued_start(self):
-        """Slurm starts what was requeued 120 seconds later; a trial cannot wait for that."""
+        """Slurm starts what was requeued 120 seconds later; a trial cannot wait for that, but must a little.
+
+        Where a task starts again at once, Slurm takes the late news of its last end for the end of the new one.
+        """
+        now, waiting = time.monotonic(), {}
         for line in self.ask("squeue", "-h", "-t", "PD", "-r", "-o", "%i %r").splitlines():
             job, _, reason = line.partition(" ")
             if reason == "BeginTime":
-                self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+                waiting[job] = self.waiting.get(job, now)
+                if now - waiting[job] > 8:
+                    self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+        self.waiting = waiting
 
     def at_work(self, wanted=1):
         """Workers that are there and have written something, once there are so many."""
@@ -485,7 +494,7 @@ class Slurm:
                 self.slow.start()
             job = self.start(run)
             said = fault.does(self)
-            code = self.finished(job)
+            code = self.finished(job, patience=PATIENCE + 3 * fault.ranks)
             if fault.loses:
                 if code is None:
                     code, _ = self.runs.call("finish", run, codes=(4,))
@@ -525,7 +534,7 @@ SLURM_FAULTS = {
     "requeue": Fault(Slurm.requeue),
     "preempt": Fault(Slurm.preempt, period=1.0),
     # Slurm looks at time limits every 30 seconds.
-    "time-limit": Fault(Slurm.time_limit, ranks=4, slots=4, options=("--time=1", "--signal=B:TERM@50"), period=1.5),
+    "time-limit": Fault(Slurm.time_limit, ranks=4, slots=4, options=("--time=1", "--signal=B:TERM@50"), period=1.0),
     "kill-node": Fault(Slurm.kill_node),
     "cut-node": Fault(Slurm.cut_node),
     "controller": Fault(Slurm.controller, hits=False),

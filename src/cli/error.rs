@@ -127,6 +127,7 @@ fn plan(error: &PlanError) -> u8 {
         PlanError::Prepare(error) => prepare(error),
         PlanError::Source(error) => source(error),
         PlanError::Store(error) => store(error),
+        PlanError::Work(error) => work(error),
         PlanError::Table(_) => BAD_INPUT,
     }
 }

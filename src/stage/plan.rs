@@ -10,7 +10,7 @@ use crate::pool::{images_key, plan_key, shard_ranges, shards_per_group};
 use crate::source::{Listing, Rows, SourceError, source};
 use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, measured_rates};
 use crate::table::{PlanTable, TableError};
-use crate::work::{Context, finished};
+use crate::work::{Context, WorkError, finished};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum PlanError {
     /// A file of the run cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No threads could be started.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// The plan's table cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -170,8 +173,10 @@ fn commit(ctx: &Context, spec: &RunSpec, unit: &Unit, key: Sha256, listing: List
     let mut table = unit.start("parquet")?;
     let shard_items = spec.shard_items as usize;
     let group_rows = shard_items * shards_per_group(rows.len().div_ceil(shard_items));
+    let threads = ctx.thread_pool()?;
     // The error of the table names neither the file nor a full disk.
-    if let Err(error) = PlanTable::write(&mut table, rows.len(), group_rows, |part| rows.part(part)) {
+    let written = threads.install(|| PlanTable::write(&mut table, rows.len(), group_rows, |part| rows.part(part)));
+    if let Err(error) = written {
         return Err(table.failure().map_or(error.into(), PlanError::from));
     }
     check_again(ctx, spec, &unit.preview(&table, record.clone())?)?;

@@ -17,26 +17,26 @@ pub struct PendingFile {
     unfinished: PathBuf,
     path: PathBuf,
     failure: Option<io::Error>,
+    /// Whether it has its name, so that no unfinished file is left to remove.
+    is_there: bool,
 }
 
 impl PendingFile {
     /// Starts the file that will be `path`; missing folders are created.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
-        }
         // A rename would put the file in place of a device such as /dev/null.
         if path.metadata().is_ok_and(|there| !there.is_file()) {
             let problem = io::Error::new(io::ErrorKind::AlreadyExists, "it is there and is no file");
             return Err(StoreError::io("write", path)(problem));
         }
         let unfinished = own_name(path);
-        let file = File::create(&unfinished).map_err(StoreError::io("write", path))?;
+        let file = create(&unfinished, path)?;
         Ok(Self {
             writer: Some(BufWriter::with_capacity(1 << 20, file)),
             unfinished,
             path: path.to_owned(),
             failure: None,
+            is_there: false,
         })
     }
 
@@ -49,6 +49,7 @@ impl PendingFile {
     pub fn commit(mut self) -> Result<(), StoreError> {
         self.sync()?;
         fs::rename(&self.unfinished, &self.path).map_err(StoreError::io("write", &self.path))?;
+        self.is_there = true;
         sync_folder(&self.path)
     }
 
@@ -103,14 +104,27 @@ impl Write for PendingFile {
     }
 }
 
+/// Creates the file `unfinished` beside `path`, whose folder is there but for the first file in it.
+fn create(unfinished: &Path, path: &Path) -> Result<File, StoreError> {
+    match (File::create(unfinished), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
+            File::create(unfinished).map_err(StoreError::io("write", path))
+        }
+        (created, _) => created.map_err(StoreError::io("write", path)),
+    }
+}
+
 fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
 }
 
 impl Drop for PendingFile {
     fn drop(&mut self) {
-        // A failure is harmless: a later sweep removes the file that is left.
-        let _ = fs::remove_file(&self.unfinished);
+        if !self.is_there {
+            // A failure is harmless: a later sweep removes the file that is left.
+            let _ = fs::remove_file(&self.unfinished);
+        }
     }
 }
 

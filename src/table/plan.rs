@@ -5,10 +5,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use polars::io::parquet::metadata::FileMetadataRef;
+use polars::io::parquet::write::RowGroupIterColumns;
 use polars::prelude::*;
+use rayon::prelude::*;
 
 use super::frame::{self, TableError};
 use crate::domain::{ItemId, PlanRow};
+
+type RowGroups = Vec<RowGroupIterColumns<'static, PolarsError>>;
 
 const COLUMNS: [&str; 10] = [
     "item_id",
@@ -49,17 +53,23 @@ impl PlanSlice {
 
 impl PlanTable {
     /// Writes `count` rows as Parquet, in row groups of `group_rows`, at least 1; `part` gives the rows of a range.
-    /// Only the rows of one group are in memory at a time.
+    /// Runs on the threads of the current pool; each has the rows of one group in memory at a time.
     pub fn write(
-        target: impl Write,
+        target: impl Write + Send,
         count: usize,
         group_rows: usize,
-        part: impl Fn(Range<usize>) -> Vec<PlanRow>,
+        part: impl Fn(Range<usize>) -> Vec<PlanRow> + Sync,
     ) -> Result<(), TableError> {
         let writer = frame::writer(target).with_row_group_size(Some(group_rows));
-        let mut writer = writer.batched(columns(&[])?.schema())?;
-        for start in (0..count).step_by(group_rows) {
-            writer.write_batch(&columns(&part(start..count.min(start + group_rows)))?)?;
+        let writer = writer.batched(columns(&[])?.schema())?;
+        let starts: Vec<usize> = (0..count).step_by(group_rows).collect();
+        let encode = |&start: &usize| -> PolarsResult<RowGroups> {
+            let rows = columns(&part(start..count.min(start + group_rows)))?;
+            writer.encode_and_compress(&rows).collect()
+        };
+        for wave in starts.chunks(rayon::current_num_threads()) {
+            let encoded: Vec<RowGroups> = wave.par_iter().map(encode).collect::<PolarsResult<_>>()?;
+            encoded.into_iter().try_for_each(|groups| writer.write_row_groups(groups))?;
         }
         writer.finish()?;
         Ok(())

@@ -58,29 +58,37 @@ pub struct JobFacts<'a> {
     pub ranks: &'a [usize],
 }
 
-/// The scripts of a job.
+/// The scripts of a job; of those that start some ranks again only what is not there yet, because people may have
+/// changed the others.
 pub fn scripts(job: &JobFacts, which: Scripts) -> Vec<Script> {
-    let start = if which == Scripts::All { "start.sh" } else { "start-missing.sh" };
-    match job.record.engine {
-        JobEngine::Slurm => vec![
-            Script { name: "array.sbatch", text: fill(include_str!("array.sbatch"), &of_slurm(job)), starts: false },
-            Script { name: "finish.sbatch", text: fill(include_str!("finish.sbatch"), &of_slurm(job)), starts: false },
-            Script { name: start, text: fill(include_str!("start_slurm.sh"), &of_slurm(job)), starts: true },
-        ],
-        JobEngine::Ray => vec![
-            Script { name: "ray_job.py", text: fill(include_str!("ray_job.py"), &of_ray(job)), starts: false },
-            Script { name: start, text: fill(include_str!("start_ray.sh"), &of_shell(job)), starts: true },
-        ],
-        JobEngine::Kubernetes => {
-            let file = if which == Scripts::All { "job.yaml" } else { "job-missing.yaml" };
-            let facts = of_kubernetes(job, file, which);
-            vec![
-                Script { name: file, text: fill(include_str!("job.yaml"), &facts), starts: false },
-                Script { name: "finish.yaml", text: fill(include_str!("finish.yaml"), &facts), starts: false },
-                Script { name: start, text: fill(include_str!("start_kubernetes.sh"), &facts), starts: true },
-            ]
+    let is_first = which == Scripts::All;
+    let start = if is_first { "start.sh" } else { "start-missing.sh" };
+    let script = |name, text, facts: &Filled| Script { name, text: fill(text, facts), starts: name == start };
+    let (mut all, last) = match job.record.engine {
+        JobEngine::Slurm => {
+            let facts = of_slurm(job);
+            let all = vec![
+                script("array.sbatch", include_str!("array.sbatch"), &facts),
+                script("finish.sbatch", include_str!("finish.sbatch"), &facts),
+            ];
+            (all, script(start, include_str!("start_slurm.sh"), &facts))
         }
-    }
+        JobEngine::Ray => {
+            let all = vec![script("ray_job.py", include_str!("ray_job.py"), &of_ray(job))];
+            (all, script(start, include_str!("start_ray.sh"), &of_shell(job)))
+        }
+        JobEngine::Kubernetes => {
+            let file = if is_first { "job.yaml" } else { "job-missing.yaml" };
+            let facts = of_kubernetes(job, file, which);
+            let manifest = script(file, include_str!("job.yaml"), &facts);
+            let all = vec![script("finish.yaml", include_str!("finish.yaml"), &facts)];
+            let start = script(start, include_str!("start_kubernetes.sh"), &facts);
+            return if is_first { [vec![manifest], all, vec![start]].concat() } else { vec![manifest, start] };
+        }
+    };
+    all.retain(|_| is_first);
+    all.push(last);
+    all
 }
 
 /// What stands for the places of a text.
@@ -111,26 +119,39 @@ fn of_shell(job: &JobFacts) -> Filled {
 }
 
 fn of_slurm(job: &JobFacts) -> Filled {
-    let options = &job.record.start.engine_options;
-    let for_all: Vec<&String> = options.iter().filter(|option| is_for_all_jobs(option)).collect();
-    let line = |option: &String| format!("#SBATCH {option}");
+    let options = sbatch_options(&job.record.start.engine_options);
+    let for_all: Vec<String> = options.iter().filter(|option| is_for_all_jobs(option)).cloned().collect();
     let mut filled = of_shell(job);
-    filled.push(("sbatch_options", options.iter().map(line).collect::<Vec<_>>().join("\n")));
-    filled.push(("finish_options", for_all.into_iter().map(line).collect::<Vec<_>>().join("\n")));
+    filled.push(("sbatch_options", options.join("\n")));
+    filled.push(("finish_options", for_all.join("\n")));
     filled.push(("arrays", arrays(job.ranks, job.record.start.slots).join("\n")));
     filled
 }
 
-fn is_for_all_jobs(option: &str) -> bool {
-    let name = option.split(['=', ' ']).next().unwrap_or_default();
-    OF_ALL_JOBS.contains(&name)
+/// A line for each option: a word that begins with `-`, and its value if that is a word of its own.
+fn sbatch_options(words: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if !word.starts_with('-') => *line += &format!(" {}", shell(word)),
+            _ => lines.push(format!("#SBATCH {}", shell(word))),
+        }
+    }
+    lines
 }
 
-/// The lines that submit arrays: ids that Slurm allows, and what is added to them.
+fn is_for_all_jobs(line: &str) -> bool {
+    let option = line.trim_start_matches("#SBATCH ").trim_start_matches('\'');
+    OF_ALL_JOBS.contains(&option.split(['=', ' ']).next().unwrap_or_default())
+}
+
+/// The lines that submit arrays: ids that Slurm allows, and what is added to them. Slurm's limit is that of one array,
+/// so several share the slots.
 fn arrays(ranks: &[usize], slots: Option<usize>) -> Vec<String> {
-    let limit = slots.map_or_else(String::new, |slots| format!("%{slots}"));
-    let mut lines = Vec::new();
-    for some in ranks.chunk_by(|a, b| a / ARRAY == b / ARRAY) {
+    let pieces: Vec<&[usize]> = ranks.chunk_by(|a, b| a / ARRAY == b / ARRAY).collect();
+    let limit = slots.map_or_else(String::new, |slots| format!("%{}", slots.div_ceil(pieces.len().max(1))));
+    let mut lines = Vec::with_capacity(pieces.len());
+    for some in pieces {
         let offset = some.first().map_or(0, |rank| rank / ARRAY * ARRAY);
         let ids: Vec<usize> = some.iter().map(|rank| rank - offset).collect();
         lines.push(format!("submit {}{limit} {offset}", in_ranges(&ids)));
@@ -252,7 +273,7 @@ mod tests {
     #[test]
     fn arrays_of_slurm_have_ids_that_it_allows() {
         let ranks: Vec<usize> = (0..2500).collect();
-        let lines = ["submit 0-999%7 0", "submit 0-999%7 1000", "submit 0-499%7 2000"];
+        let lines = ["submit 0-999%3 0", "submit 0-999%3 1000", "submit 0-499%3 2000"];
         assert_eq!(arrays(&ranks, Some(7)), lines);
         assert_eq!(arrays(&[17, 18, 403, 1403], None), ["submit 17-18,403 0", "submit 403 1000"]);
     }
@@ -263,6 +284,10 @@ mod tests {
         assert!(slurm[0].text.contains(r"hardset='/opt/it'\''s here/hardset'"), "{}", slurm[0].text);
         assert!(slurm[0].text.contains("#SBATCH --gres=gpu:1\n") && !slurm[1].text.contains("--gres"));
         assert!(slurm[1].text.contains("#SBATCH --partition=gpu\n"), "{}", slurm[1].text);
+        let words = ["-p", "gpu", "--comment=it's a test", "--exclusive"].map(str::to_owned);
+        let lines = ["#SBATCH -p gpu", r"#SBATCH '--comment=it'\''s a test'", "#SBATCH --exclusive"];
+        assert_eq!(sbatch_options(&words), lines);
+        assert!(is_for_all_jobs(lines[0]) && is_for_all_jobs(lines[1]) && !is_for_all_jobs(lines[2]));
         let yaml = &texts(JobEngine::Kubernetes, &[17, 403], Scripts::Missing)[0].text;
         assert!(yaml.contains(r#""--device=cuda:0", "--among=17,403"]"#), "{yaml}");
         assert!(yaml.contains("completions: 2\n") && yaml.contains(r#"mountPath: "/shared/a run""#), "{yaml}");

@@ -107,7 +107,10 @@ fn pin_what_is_there(ctx: &Context, spec: &RunSpec, job: &JobDir) -> Result<(), 
 
 fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {
     let paths = [&ask.start.run, &ask.start.program];
-    let problem = if paths.iter().any(|path| path.contains(|c: char| c.is_control() || "\"\\".contains(c))) {
+    let words = ask.start.options.iter().chain([&ask.start.run, &ask.start.program]);
+    let problem = if ask.engine == JobEngine::Kubernetes && words.into_iter().any(|word| word.contains('$')) {
+        "paths and options with $ cannot stand in manifests of Kubernetes, which expands $(NAME)".to_owned()
+    } else if paths.iter().any(|path| path.contains(|c: char| c.is_control() || "\"\\".contains(c))) {
         format!("a path with quotation marks, backslashes or line breaks cannot stand in scripts: {}", ask.start.run)
     } else if ask.ranks > shards {
         format!(
@@ -156,7 +159,12 @@ pub fn submit_missing(ctx: &Context) -> Result<Submitted, JobError> {
         let text = if at_work.is_empty() {
             format!("all ranks of job {} are through: `hardset finish {run}` makes the result", job.name())
         } else {
-            format!("all ranks of job {} that are not through are at work: {}", job.name(), few(&at_work))
+            format!(
+                "all ranks of job {} that are not through are at work: {} (one whose process was killed counts as at \
+                 work for two minutes)",
+                job.name(),
+                few(&at_work)
+            )
         };
         return Err(JobError::Ask(text));
     }
@@ -177,7 +185,10 @@ fn write_scripts(
     let (mut files, mut script) = (Vec::new(), PathBuf::new());
     let facts = JobFacts { record: &record, name: job.name(), folder: &job.path(), ranks };
     for Script { name, text, starts } in scripts(&facts, which) {
-        let path = job.write_script(name, &text, starts)?;
+        let kept = job.path().join(name);
+        // People may have changed what an earlier call wrote.
+        let is_kept = which == Scripts::All && kept.exists();
+        let path = if is_kept { kept } else { job.write_script(name, &text, starts)? };
         if starts {
             script.clone_from(&path);
         }
