@@ -28,7 +28,7 @@ pub fn run(session: &Session, command: &AnnotateCommand) -> Result<Output, Error
 }
 
 fn export(session: &Session, args: &ExportArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context_in_folder(&args.run, "the work of people")?;
     let _lock = Session::for_writing(&ctx)?;
     let spec = changed(&ctx, &args.set)?;
     let to = ExportTo { format: args.to.into(), out: args.out.clone(), image_url: args.image_url.clone() };
@@ -94,7 +94,7 @@ fn changed(ctx: &Context, set: &[Override]) -> Result<RunSpec, Error> {
 }
 
 fn collect(session: &Session, args: &CollectArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context_in_folder(&args.run, "the work of people")?;
     let _lock = Session::for_writing(&ctx)?;
     let spec = changed(&ctx, &args.set)?;
     let collected = annotate::collect(&Pool::open(&ctx, &spec)?, &files(args)?)?;
@@ -155,7 +155,7 @@ fn serve(session: &Session, args: &ServeArgs) -> Result<Output, Error> {
     }
     let people = args.people.iter().map(|name| person_name(name)).collect::<Result<_, _>>();
     let people = people.map_err(|problem| AnnotateError::PersonName { problem })?;
-    let ctx = session.context(&args.run);
+    let ctx = session.context_in_folder(&args.run, "the work of people")?;
     let spec = ctx.run.spec()?;
     let listen = SocketAddr::new(args.bind, args.port);
     let at = ServeAt { listen, hosts: args.host.clone(), people };

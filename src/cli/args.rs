@@ -31,6 +31,9 @@ pub struct Common {
     /// Folder to search, with all folders below it, for external files (weights, libraries); may be repeated
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Vec<PathBuf>,
+    /// Folder for this machine's copies of runs in buckets [default: in the cache]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
     /// Where models run: auto, cpu or cuda:N; several devices, as in cuda:0,1, share the generation and the mining
     #[arg(long, global = true, default_value = "auto")]
     pub device: Devices,

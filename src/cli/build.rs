@@ -26,24 +26,32 @@ use crate::work::{Context, Part};
 pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let recipe = Session::recipe(&args.pipeline)?;
     let dir = Session::run_dir(&args.pipeline, &recipe);
-    let ctx = session.context(&dir);
+    let ctx = session.context(&dir)?;
     let _lock = Session::for_making(&ctx)?;
     refuse_while_at_work(&ctx.run)?;
     let spec = plan::plan(&ctx, &recipe)?;
-    mine::prepare(session, &dir, &spec)?;
-    if let Some(section) = &recipe.evaluate {
+    mine::prepare(session, &ctx, &spec)?;
+    let section = recipe.evaluate.as_ref().filter(|_| ctx.run.home().is_none());
+    if let Some(section) = section {
         check_ahead(&ctx, session.devices(), &spec, section)?;
     }
     let mut built = mined(session, &ctx, &spec, args)?;
-    if let Some(section) = &recipe.evaluate {
+    if let Some(section) = section {
         go_on(session, &Pool::open(&ctx, &spec)?, section, &mut built)?;
+    }
+    if section.is_none() && recipe.evaluate.is_some() {
+        let run = ctx.run_name();
+        ctx.progress.note(&format!(
+            "no release and no evaluation beside a run in a bucket: `hardset release {run} --out DIR` writes one, and \
+             `hardset evaluate DIR` takes it"
+        ));
     }
     Ok(built)
 }
 
 /// Images, predictions, the mining, the report and the task sheets.
 fn mined(session: &Session, ctx: &Context, spec: &RunSpec, args: &BuildArgs) -> Result<Output, Error> {
-    let dir = ctx.run.path();
+    let dir = ctx.run.place();
     generate::generate_on(ctx, session.devices(), spec)?;
     let images = generate::generate(ctx, spec, Check::Hashes, Part::WHOLE)?;
     let pool = Pool::open(ctx, spec)?;
@@ -85,9 +93,17 @@ fn go_on(session: &Session, pool: &Pool, section: &EvaluateRecipe, built: &mut O
 /// The task sheets that the recipe asks for. A pool that cannot fill one is noted, not an error, because a small trial
 /// run has too few sure images for sentinels.
 fn sheets(pool: &Pool) -> Result<Vec<Exported>, AnnotateError> {
+    let ctx = pool.ctx();
+    if ctx.run.home().is_some() {
+        // The secret would be there for everybody who can read the bucket.
+        if !pool.spec().annotate.export.is_empty() {
+            ctx.progress.note("no task sheets: people's part of a run is never in a bucket; docs/buckets.md says how");
+        }
+        return Ok(Vec::new());
+    }
     match export_all(pool) {
         Err(AnnotateError::Sheets(error)) => {
-            pool.ctx().progress.note(&format!("no task sheets: {error}"));
+            ctx.progress.note(&format!("no task sheets: {error}"));
             Ok(Vec::new())
         }
         exported => exported,

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::stage::compare::{Ask, Compared, compare};
 
 pub fn run(session: &Session, args: &CompareArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.evaluation);
+    let ctx = session.context_in_folder(&args.evaluation, "an evaluation")?;
     let ask = Ask {
         evaluation: args.evaluation.clone(),
         a: args.a.clone(),

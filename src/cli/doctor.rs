@@ -23,7 +23,7 @@ pub fn run(session: &Session, args: &DoctorArgs) -> Result<Output, Error> {
 }
 
 fn of_model(session: &Session, args: &DoctorArgs, model: &Path) -> Result<ModelReport, PrepareError> {
-    let ctx = session.context(Path::new("."));
+    let ctx = session.context_without_run();
     let benchmark = args.benchmark.then_some((args.size, args.steps));
     doctor_model(&ctx, model, args.reference.as_deref(), args.precision, benchmark)
 }
@@ -78,7 +78,7 @@ fn compared_json(compared: &Compared) -> serde_json::Value {
 }
 
 fn machine(session: &Session) -> Output {
-    let doctor = doctor(&session.context(Path::new(".")));
+    let doctor = doctor(&session.context_without_run());
     let library = doctor.library.as_ref().map(|found| format!("{} (from {})", found.path.display(), found.from));
     let folders: Vec<String> = doctor.data_folders.iter().map(|path| path.display().to_string()).collect();
     let (runtime, code) = match &doctor.runtime {

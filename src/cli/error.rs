@@ -409,9 +409,11 @@ fn store(error: &StoreError) -> u8 {
             | ErrorKind::InvalidData => BAD_INPUT,
             _ => UNEXPECTED,
         },
-        StoreError::Locked { .. } => MISSING,
+        StoreError::Locked { .. } | StoreError::Bucket { .. } | StoreError::NoBuckets { .. } => MISSING,
         StoreError::NotARun { .. }
         | StoreError::NoJob { .. }
+        | StoreError::NotABucket { .. }
+        | StoreError::InBucket { .. }
         | StoreError::Foreign { .. }
         | StoreError::NotOurs { .. }
         | StoreError::Taken { .. }

@@ -20,7 +20,7 @@ use crate::stage::evaluate::{Ask, Evaluated, evaluate};
 use crate::stats::Interval;
 
 pub fn run(session: &Session, args: &EvaluateArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.pool);
+    let ctx = session.context_in_folder(&args.pool, "what is evaluated")?;
     let ask = ask(args)?;
     let evaluated = evaluate(&ctx, session.devices(), &ask, args.out.as_deref())?;
     Ok(output(&evaluated))

@@ -2,8 +2,6 @@
 //!
 //! Does not download: `stage::fetch` does.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::args::FetchArgs;
@@ -13,7 +11,7 @@ use super::session::Session;
 use crate::stage::fetch::{FetchResult, fetch};
 
 pub fn run(session: &Session, args: &FetchArgs) -> Result<Output, Error> {
-    let results = fetch(&session.context(Path::new(".")), &args.ids)?;
+    let results = fetch(&session.context_without_run(), &args.ids)?;
     let mut lines = Vec::with_capacity(results.len());
     let mut files = Vec::with_capacity(results.len());
     for FetchResult { id, path, sha256, licence, fresh } in &results {

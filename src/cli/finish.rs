@@ -15,7 +15,7 @@ use crate::stage::job::{JobError, finish};
 use crate::stage::report::report as write_report;
 
 pub fn run(session: &Session, args: &FinishArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     let _lock = Session::for_writing(&ctx)?;
     let job = match &args.job {
         Some(name) => ctx.run.job(name),

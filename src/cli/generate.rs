@@ -16,7 +16,7 @@ use crate::store::{Check, RowCounts};
 use crate::work::{Part, processes};
 
 pub fn run(session: &Session, args: &GenerateArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     let images = match args.part {
         // The process that started this one holds the lock and has checked the model.
         Some(part) => {

@@ -2,8 +2,6 @@
 //!
 //! Does not look at anything: `stage::inspect` does.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::args::{InspectArgs, ModelCommand};
@@ -15,7 +13,7 @@ use crate::stage::inspect::{Tried, Verdict, Wishes, inspect, tried_words};
 pub fn run(session: &Session, command: &ModelCommand) -> Result<Output, Error> {
     let ModelCommand::Inspect(InspectArgs { model, photographs, out }) = command;
     let wishes = Wishes { model, photographs: photographs.as_deref(), out: out.as_deref() };
-    let made = inspect(&session.context(Path::new(".")), &wishes)?;
+    let made = inspect(&session.context_without_run(), &wishes)?;
     let lost = made.lost.len() as u64;
     let text = match out {
         None => made.toml.trim_end().to_owned(),

@@ -14,7 +14,7 @@ use crate::render::numbers::counted;
 use crate::stage::leaderboard::{Joined, leaderboard};
 
 pub fn run(session: &Session, args: &LeaderboardArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.out);
+    let ctx = session.context_in_folder(&args.out, "a leaderboard")?;
     let Joined { out, record, figures } = leaderboard(&ctx, &args.results, &args.out)?;
     let space = record.label_spaces.first().map(ToString::to_string).unwrap_or_default();
     let rows = board(&figures, &record, &space);

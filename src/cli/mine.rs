@@ -23,7 +23,7 @@ use crate::store::Check;
 use crate::work::{Context, Part, processes};
 
 pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     if let Some(part) = args.part {
         return score_part(&ctx, part);
     }
@@ -36,7 +36,7 @@ pub fn run(session: &Session, args: &MineArgs) -> Result<Output, Error> {
     if let Some(text) = kept.text() {
         ctx.progress.note(&text);
     }
-    prepare(session, &args.run, &spec)?;
+    prepare(session, &ctx, &spec)?;
     // Sizes and keys only, because mining ten million predictions again must not read all of them; `verify` does.
     let images = generate(&ctx, &spec, Check::Sizes, Part::WHOLE)?;
     let pool = Pool::open(&ctx, &spec)?;
@@ -99,13 +99,13 @@ impl Kept<'_> {
 }
 
 /// Checks that each of the session's devices can be used.
-pub fn prepare(session: &Session, run: &Path, spec: &RunSpec) -> Result<(), PrepareError> {
+pub fn prepare(session: &Session, ctx: &Context, spec: &RunSpec) -> Result<(), PrepareError> {
     let mut devices = session.devices().to_vec();
     // A GPU first, because it decides which library this process loads; a CPU can use any.
     devices.sort_by_key(|device| *device == Device::Cpu);
     devices.dedup();
     for device in devices {
-        prepare::prepare(&Context { device, ..session.context(run) }, spec)?;
+        prepare::prepare(&Context { device, ..ctx.again() }, spec)?;
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! Does not list images: `stage::plan` does. Holds always: with `--dry-run` no run directory is made, because people
 //! ask for the cost first.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::args::PlanArgs;
@@ -18,10 +16,10 @@ use crate::stage::plan::{self, PlanCost};
 pub fn run(session: &Session, args: &PlanArgs) -> Result<Output, Error> {
     let recipe = Session::recipe(&args.pipeline)?;
     if args.dry_run {
-        return Ok(counted(&plan::count(&session.context(Path::new(".")), &recipe)?));
+        return Ok(counted(&plan::count(&session.context_without_run(), &recipe)?));
     }
     let dir = Session::run_dir(&args.pipeline, &recipe);
-    let ctx = session.context(&dir);
+    let ctx = session.context(&dir)?;
     let _lock = Session::for_making(&ctx)?;
     refuse_while_at_work(&ctx.run)?;
     plan::plan(&ctx, &recipe)?;

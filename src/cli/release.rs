@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use crate::work::Context;
 
 pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     let stored = ctx.run.spec()?;
     let mut spec = stored.clone();
     let file = args.run.join("spec.toml").display().to_string();

@@ -13,7 +13,7 @@ use crate::pool::Pool;
 use crate::stage::report::{ReportResult, report};
 
 pub fn run(session: &Session, args: &ReportArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     let spec = ctx.run.spec()?;
     let out = args.out.clone().unwrap_or_else(|| ctx.run.report());
     let page = report(&Pool::open(&ctx, &spec)?, args.max_images, &out)?;

@@ -18,13 +18,15 @@ use super::progress::TerminalProgress;
 use crate::assets::DataFolders;
 use crate::config::{ConfigError, Override, Recipe};
 use crate::domain::{Device, Devices, EngineChoice};
-use crate::store::{Lock, RunDir, StoreError};
+use crate::store::{Home, Lock, RunDir, StoreError, is_in_bucket};
 use crate::table;
 use crate::work::Context;
 
 /// One call of the program.
 pub struct Session {
     data: DataFolders,
+    /// Where local copies of runs in buckets lie.
+    copies: PathBuf,
     devices: Devices,
     batch: Option<u32>,
     engine: EngineChoice,
@@ -48,8 +50,10 @@ impl Session {
             signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop)).map_err(Error::Signals)?;
             signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(Error::Signals)?;
         }
+        let data = DataFolders::from_env(&common.data_dir);
         Ok(Self {
-            data: DataFolders::from_env(&common.data_dir),
+            copies: common.scratch.clone().unwrap_or_else(|| data.cache().join("runs")),
+            data,
             devices: common.device.clone(),
             batch: common.batch,
             engine: common.engine,
@@ -65,10 +69,30 @@ impl Session {
         &self.devices.0
     }
 
-    /// The context of a stage that works on the run at `path`.
-    pub fn context(&self, path: &Path) -> Context<'_> {
+    /// The context of a stage that works on the run at `path`, in a folder or in a bucket.
+    pub fn context(&self, path: &Path) -> Result<Context<'_>, StoreError> {
+        if is_in_bucket(path) {
+            return Ok(self.context_of(RunDir::in_bucket(Home::open(path, &self.copies)?)));
+        }
+        Ok(self.context_of(RunDir::at(path)))
+    }
+
+    /// As [`Session::context`], for a command whose `what` must be in a folder.
+    pub fn context_in_folder(&self, path: &Path, what: &'static str) -> Result<Context<'_>, StoreError> {
+        if is_in_bucket(path) {
+            return Err(StoreError::InBucket { path: path.display().to_string(), what });
+        }
+        Ok(self.context_of(RunDir::at(path)))
+    }
+
+    /// The context of what needs no run.
+    pub fn context_without_run(&self) -> Context<'_> {
+        self.context_of(RunDir::at(Path::new(".")))
+    }
+
+    fn context_of(&self, run: RunDir) -> Context<'_> {
         Context {
-            run: RunDir::at(path),
+            run,
             data: self.data.clone(),
             device: self.devices.first(),
             batch: self.batch,

@@ -41,7 +41,7 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
 }
 
 fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
-    let dir = session.context(run).run;
+    let dir = session.context(run)?.run;
     let (spec, planned, is_mined) = outline(&dir)?;
     if let Some(job) = job_status(&dir, planned)?.filter(|_| !is_mined) {
         return Ok(of_job(run, &spec, planned, &job));

@@ -14,10 +14,10 @@ use super::output::Output;
 use super::session::Session;
 use crate::domain::{Device, EngineChoice, JobEngine, JobStart};
 use crate::stage::job::{JobAsk, JobError, Submitted, start, submit, submit_missing};
-use crate::store::StoreError;
+use crate::store::{StoreError, is_in_bucket};
 
 pub fn run(session: &Session, common: &Common, args: &SubmitArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     let _lock = ctx.run.lock()?;
     let submitted = match (args.to, args.ranks) {
         (Some(engine), Some(ranks)) if !args.missing => {
@@ -73,6 +73,9 @@ fn options(session: &Session, common: &Common) -> Result<Vec<String>, Error> {
     if common.engine != EngineChoice::Auto {
         options.push(format!("--engine={}", common.engine.name()));
     }
+    if let Some(folder) = &common.scratch {
+        options.push(format!("--scratch={}", whole(folder)?));
+    }
     for folder in &common.data_dir {
         options.push(format!("--data-dir={}", whole(folder)?));
     }
@@ -80,7 +83,8 @@ fn options(session: &Session, common: &Common) -> Result<Vec<String>, Error> {
 }
 
 fn whole(path: &Path) -> Result<String, StoreError> {
-    let whole = absolute(path).map_err(StoreError::io("find", path))?;
+    let whole = if is_in_bucket(path) { Ok(path.to_owned()) } else { absolute(path) };
+    let whole = whole.map_err(StoreError::io("find", path))?;
     let text = whole.to_str().ok_or_else(|| {
         StoreError::io("name", path)(std::io::Error::new(std::io::ErrorKind::InvalidFilename, "it is not UTF-8"))
     })?;

@@ -12,8 +12,8 @@ use crate::stage::verify::{Verified, verify, verify_evaluation, verify_release};
 use crate::store::{EvaluationDir, ReleaseDir, StoreError};
 
 pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
-    let verified = match ReleaseDir::find(&args.run) {
+    let ctx = session.context(&args.run)?;
+    let mut verified = match ReleaseDir::find(&args.run) {
         Some(release) => verify_release(&ctx, &release)?,
         None if ReleaseDir::has_lost_record(&args.run) => {
             let path = args.run.display().to_string();
@@ -24,6 +24,9 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
             None => verify(&ctx)?,
         },
     };
+    if let Some(home) = ctx.run.home() {
+        verified.problems = verified.problems.iter().map(|problem| home.in_words(problem)).collect();
+    }
     let text = match verified.problems.len() {
         0 => format!("{}: all {} files are what they should be", args.run.display(), verified.expected),
         n => {

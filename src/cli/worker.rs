@@ -15,7 +15,7 @@ use crate::stage::job::{JobError, WorkerAsk, share, work};
 use crate::work::{Part, processes};
 
 pub fn run(session: &Session, args: &WorkerArgs) -> Result<Output, Error> {
-    let ctx = session.context(&args.run);
+    let ctx = session.context(&args.run)?;
     let rank = match &args.among {
         None => args.rank,
         Some(among) => *among.get(args.rank).ok_or_else(|| {

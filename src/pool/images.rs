@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::domain::{ImageRow, Outcome, RunSpec, Sha256};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::source::source;
-use crate::store::{RunDir, StoreError, read_member};
+use crate::store::{RunDir, StoreError};
 use crate::table::ParquetImages;
 
 /// The reason for an image that is not the pinned one.
@@ -66,7 +66,7 @@ impl RunImages {
         let path = self.folder.join(&row.path);
         let bytes = match &self.column {
             Some(column) => self.parquet.bytes(&path, column, row.offset).map_err(|e| format!("{}: {e}", row.path))?,
-            None => read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?,
+            None => self.run.read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?,
         };
         if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(CHANGED.to_owned()) }
     }

@@ -139,6 +139,15 @@ impl<'a> Pool<'a> {
         Ok(rows)
     }
 
+    /// Brings the images of shard `shard` to this machine, if the run is in a bucket.
+    pub fn bring_images(&self, shard: usize) -> Result<(), PoolError> {
+        if self.ctx.run.home().is_none() {
+            return Ok(());
+        }
+        let unit = self.ctx.run.images(shard);
+        Ok(unit.bring(&unit.existing()?)?)
+    }
+
     /// Items and paths of the images of shard `shard`: the columns that a mining repeats.
     pub fn image_paths(&self, shard: usize) -> Result<ImagePaths, PoolError> {
         match self.cached(shard) {

@@ -73,7 +73,7 @@ pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     let must_be_there = mined.is_some();
     let image_shards = images(run, shards, must_be_there)?;
     let mut surrogates = Vec::new();
-    for name in run.predicted() {
+    for name in run.predicted()? {
         surrogates.push(surrogate(run, &spec, name, shards, must_be_there)?);
     }
     let dropped = whole(&run.dropped())?;

@@ -77,6 +77,14 @@ impl PendingFile {
         self.failure.take().map(StoreError::io("write", &self.path))
     }
 
+    /// The file itself, unless a write has failed.
+    pub(super) fn checked(mut self) -> Result<Self, StoreError> {
+        match self.failure.take() {
+            Some(failure) => Err(StoreError::io("write", &self.path)(failure)),
+            None => Ok(self),
+        }
+    }
+
     fn sync(&mut self) -> Result<(), StoreError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let flushed = writer.into_inner().map_err(io::IntoInnerError::into_error);

@@ -83,6 +83,45 @@ pub enum StoreError {
         /// Those that it has.
         there: String,
     },
+    /// A bucket did not do what it was asked to.
+    #[error(
+        "cannot {verb} {path}: {problem}; docs/buckets.md says what must be set. Finished work is kept: run the same \
+         command again to continue"
+    )]
+    Bucket {
+        /// What was attempted.
+        verb: &'static str,
+        /// The object or folder.
+        path: String,
+        /// What it or the network said.
+        problem: String,
+    },
+    /// A path begins like one in a bucket and is none.
+    #[error("{path} is no place in a bucket; write s3://BUCKET/FOLDER")]
+    NotABucket {
+        /// The path.
+        path: String,
+    },
+    /// This program cannot speak to buckets.
+    #[error(
+        "{path} is in a bucket, and this hardset was built without the feature `s3`; build it with \
+         `cargo install --path . --features s3`, or work in a folder"
+    )]
+    NoBuckets {
+        /// The path.
+        path: String,
+    },
+    /// Something that needs a folder.
+    #[error(
+        "{path} is in a bucket, and {what} must be in a folder; copy it first: `aws s3 sync {path} DIR`, or \
+         `rclone copy`"
+    )]
+    InBucket {
+        /// The run or folder.
+        path: String,
+        /// What needs a folder.
+        what: &'static str,
+    },
     /// It was written by another version.
     #[error("{path} has format {found}, written by {tool}, but this hardset reads format {wanted}; use {tool} for it")]
     Format {

@@ -10,9 +10,8 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::atomic::{Committed, PendingFile, write_whole};
-use super::if_any::read_if_any;
-use super::unfinished::{files, remove};
+use super::atomic::{Committed, PendingFile};
+use super::unfinished::remove;
 use super::unit::Stems;
 use super::{RunDir, StoreError, Unit, seal};
 use crate::domain::{JobRecord, LiveRecord};
@@ -31,7 +30,7 @@ impl RunDir {
     /// The names of all jobs, in the order in which they were submitted.
     pub fn jobs(&self) -> Result<Vec<String>, StoreError> {
         let mut names = BTreeSet::new();
-        for path in files(&self.path().join("jobs"))? {
+        for path in self.paths(&self.path().join("jobs"))? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_digit()) {
                 names.insert((name.len(), name.to_owned()));
@@ -76,16 +75,15 @@ impl JobDir {
     pub fn record(&self) -> Result<JobRecord, StoreError> {
         let path = self.record_path();
         let damaged = |problem: String| StoreError::Damaged {
-            path: path.display().to_string(),
+            path: self.run.address(&path).display().to_string(),
             problem: problem.trim().to_owned(),
             remedy: "restore it from a copy, or submit the run again".to_owned(),
         };
-        let bytes = read_if_any(&path).map_err(StoreError::io("read", &path))?;
-        let Some(bytes) = bytes else {
+        let Some(bytes) = self.run.read_small(&path)? else {
             let there = self.run.jobs()?.join(", ");
             let there = if there.is_empty() { "it has none".to_owned() } else { format!("it has {there}") };
             return Err(StoreError::NoJob {
-                run: self.run.path().display().to_string(),
+                run: self.run.place().display().to_string(),
                 job: self.name.clone(),
                 there,
             });
@@ -97,13 +95,13 @@ impl JobDir {
     pub fn write(&self, record: &JobRecord) -> Result<(), StoreError> {
         let path = self.record_path();
         let text = toml::to_string(record).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
-        write_whole(&path, seal::seal_toml(&text).as_bytes())
+        self.run.write_small(&path, seal::seal_toml(&text).as_bytes())
     }
 
     /// Writes one of its scripts; `runs`: whether people start it by its name.
     pub fn write_script(&self, name: &str, text: &str, runs: bool) -> Result<PathBuf, StoreError> {
         let path = self.path().join(name);
-        write_whole(&path, text.as_bytes())?;
+        self.run.write_small(&path, text.as_bytes())?;
         #[cfg(unix)]
         if runs {
             use std::os::unix::fs::PermissionsExt;
@@ -121,12 +119,12 @@ impl JobDir {
 
     /// What rank `rank` has made.
     pub fn rank(&self, rank: usize) -> Unit {
-        Unit { dir: self.path().join("ranks"), stem: format!("{rank:05}"), remedy: SUBMIT_AGAIN }
+        Unit { remedy: SUBMIT_AGAIN, ..self.run.unit(self.path().join("ranks"), &format!("{rank:05}")) }
     }
 
     /// The ranks that have a record.
     pub fn recorded(&self) -> Result<BTreeSet<usize>, StoreError> {
-        let stems = Stems::below(&self.path().join("ranks"), |_| true)?;
+        let stems = Stems::of(&self.run.paths(&self.path().join("ranks"))?, |_| true);
         Ok(stems.recorded.iter().filter_map(|stem| stem.parse().ok()).collect())
     }
 
@@ -134,10 +132,11 @@ impl JobDir {
     /// said. A file that cannot be read is left out, because nothing follows from it.
     pub fn live(&self) -> Result<BTreeMap<usize, Vec<LiveRecord>>, StoreError> {
         let mut found: BTreeMap<usize, Vec<LiveRecord>> = BTreeMap::new();
-        for path in files(&self.path().join("live"))? {
+        for path in self.run.paths(&self.path().join("live"))? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let rank = name.strip_suffix(".json").and_then(|stem| stem.split('.').next()?.parse().ok());
-            let record = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let bytes = self.run.read_small(&path).unwrap_or_default();
+            let record = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             if let Some((rank, record)) = rank.zip(record) {
                 found.entry(rank).or_default().push(record);
             }
@@ -147,7 +146,7 @@ impl JobDir {
 
     /// What a process of a rank has last said; nothing if it has not, or if that cannot be read.
     pub fn live_of(&self, process: &RankProcess) -> LiveRecord {
-        let bytes = fs::read(self.live_path(process)).unwrap_or_default();
+        let bytes = self.run.read_small(&self.live_path(process)).unwrap_or_default().unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
@@ -155,15 +154,16 @@ impl JobDir {
     pub fn write_live(&self, process: &RankProcess, record: &LiveRecord) -> Result<(), StoreError> {
         let path = self.live_path(process);
         let text = serde_json::to_string_pretty(record).map_err(|e| StoreError::io("write", &path)(e.into()))?;
-        write_whole(&path, (text + "\n").as_bytes())
+        self.run.write_small(&path, (text + "\n").as_bytes())
     }
 
     /// Forgets what rank `rank` has said, so that shards that were left out are tried again.
     pub fn forget_live(&self, rank: usize) -> Result<(), StoreError> {
-        for path in files(&self.path().join("live"))? {
+        for path in self.run.paths(&self.path().join("live"))? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.split('.').next().and_then(|stem| stem.parse().ok()) == Some(rank) {
-                remove(&path)?;
+                // Nothing is ever removed from a bucket: a record without bytes says nothing.
+                if self.run.home().is_some() { self.run.write_small(&path, b"")? } else { remove(&path)? }
             }
         }
         Ok(())
@@ -187,11 +187,16 @@ impl JobDir {
         let path = self.path().join("devices").join(format!("{output}.json"));
         let mut tries = 0;
         loop {
-            let bytes = read_if_any(&path).map_err(StoreError::io("read", &path))?;
+            let bytes = self.run.read_small(&path)?;
             if let Some(pinned) = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
                 return Ok(pinned);
             }
             let text = serde_json::to_string_pretty(facts).map_err(|e| StoreError::io("write", &path)(e.into()))?;
+            if self.run.home().is_some() {
+                // Whoever is last here is the first for all who look later; the next look may find another one.
+                self.run.write_small(&path, (text + "\n").as_bytes())?;
+                continue;
+            }
             let mut pending = PendingFile::create(&path)?;
             pending.write_all((text + "\n").as_bytes()).map_err(StoreError::io("write", &path))?;
             match pending.commit_first()? {

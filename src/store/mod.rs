@@ -15,15 +15,20 @@
 
 mod atomic;
 mod ballots;
+#[cfg(feature = "s3")]
+mod bucket;
+mod check;
 mod error;
 mod evaluation_dir;
 mod hand_out;
 mod hashing;
+mod home;
 mod if_any;
 mod inside;
 mod job_dir;
 mod lenient;
 mod lock;
+mod objects;
 mod people_dir;
 mod people_stems;
 mod rates;
@@ -42,13 +47,16 @@ mod unit;
 
 pub use atomic::{PendingFile, write_whole};
 pub use ballots::{BallotChange, Ballots, HandedOut, PersonProgress, read_ballots};
+pub use check::Check;
 pub use error::StoreError;
 pub use evaluation_dir::{EVALUATION_FORMAT, EvaluationDir, write_if_changed};
 pub use hand_out::HandOut;
 pub use hashing::{hash_file, hash_once};
+pub use home::Home;
 pub use inside::{beside, is_inside, numbered};
 pub use job_dir::{JobDir, RankProcess};
 pub use lock::Lock;
+pub use objects::is_in_bucket;
 pub use rates::{measured_rates, record_rate};
 pub use record::{FileRecord, NewRecord, RowCounts, ShardRecord};
 pub use release_dir::{Draft, RELEASE_FORMAT, ReleaseDir, ReleasePlace};
@@ -57,4 +65,4 @@ pub use scratch::Scratch;
 pub use small_map::{read_map, write_map};
 pub use spec_file::{FORMAT, spec_text};
 pub use tar::{TarFile, TarShard, read_member};
-pub use unit::{Check, Unit, UnitFile, UnitState};
+pub use unit::{Unit, UnitFile, UnitState};

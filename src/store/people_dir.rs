@@ -27,7 +27,7 @@ impl RunDir {
 
     /// Round `index` (from 0) of task sheets: `NNNNN.<hash>.tasks.parquet`, `….sentinels.parquet` and their record.
     pub fn round(&self, index: usize) -> Unit {
-        Unit { dir: self.batches(), stem: format!("{index:05}"), remedy: RESTORE }
+        Unit { dir: self.batches(), stem: format!("{index:05}"), remedy: RESTORE, home: None }
     }
 
     /// How many rounds there are. A file without its record, and a gap, are errors.
@@ -48,6 +48,7 @@ impl RunDir {
 
     /// As [`RunDir::rounds`]; a killed process may have left files of the next one.
     pub fn rounds_to_continue(&self) -> Result<usize, StoreError> {
+        self.refuse_people_in_bucket()?;
         let Stems { recorded, filed } = Stems::below(&self.batches(), is_round)?;
         let rounds = (0..).take_while(|&index| recorded.contains(&self.round(index).stem)).count();
         let missing = self.round(rounds);
@@ -111,7 +112,7 @@ impl RunDir {
     /// The answers of one input: `answers/<name>.<hash>.parquet` and its record.
     pub fn answers(&self, name: &str) -> Unit {
         let remedy = "collect the same file again, or restore it from a copy of the run";
-        Unit { dir: self.path().join("answers"), stem: name.to_owned(), remedy }
+        Unit { dir: self.path().join("answers"), stem: name.to_owned(), remedy, home: None }
     }
 
     /// The sorted names of all inputs with answers. A file without its record is an error.
@@ -152,7 +153,7 @@ impl RunDir {
     /// record.
     pub fn verdicts(&self) -> Unit {
         let remedy = "delete it and run `hardset annotate collect` again";
-        Unit { dir: self.path().join("verdicts"), stem: "all".to_owned(), remedy }
+        Unit { dir: self.path().join("verdicts"), stem: "all".to_owned(), remedy, home: None }
     }
 
     /// The database in which `annotate serve` keeps answers.

@@ -60,11 +60,11 @@ pub fn spec_text(spec: &RunSpec) -> Result<String, toml::ser::Error> {
     Ok(seal::seal_toml(&toml::to_string(spec)?))
 }
 
-/// Writes the spec, unless the same is there already.
-pub(super) fn write(path: &Path, spec: &RunSpec) -> Result<(), StoreError> {
+/// Writes the spec, unless the same is there already; whether it did.
+pub(super) fn write(path: &Path, spec: &RunSpec) -> Result<bool, StoreError> {
     let sealed = spec_text(spec).map_err(|e| StoreError::io("write", path)(std::io::Error::other(e)))?;
     match fs::read(path) {
-        Ok(stored) if stored == sealed.as_bytes() => Ok(()),
-        _ => write_whole(path, sealed.as_bytes()),
+        Ok(stored) if stored == sealed.as_bytes() => Ok(false),
+        _ => write_whole(path, sealed.as_bytes()).map(|()| true),
     }
 }

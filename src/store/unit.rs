@@ -13,10 +13,11 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{Committed, PendingFile, write_whole};
-use super::hashing::{hash_once, written};
+use super::check::file_problem;
+use super::hashing::written;
 use super::if_any::read_if_any;
 use super::unfinished::{files as files_in, is_old, is_unfinished, remove};
-use super::{FileRecord, NewRecord, ShardRecord, StoreError};
+use super::{Check, FileRecord, Home, NewRecord, ShardRecord, StoreError};
 use crate::domain::{Hasher, Sha256};
 
 /// What people can do about damage to what the same recipe gives again.
@@ -32,15 +33,8 @@ pub struct Unit {
     pub stem: String,
     /// What people can do if it is damaged.
     pub(super) remedy: &'static str,
-}
-
-/// How thoroughly the files of a unit are checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    /// Checks the sizes of its files.
-    Sizes,
-    /// Also checks the hash of every file.
-    Hashes,
+    /// Where it really is, if `dir` is in a cache.
+    pub(super) home: Option<Home>,
 }
 
 /// What is there of a unit.
@@ -63,13 +57,20 @@ impl Unit {
     /// Its record; `None` if there is none. A record that cannot be read is [`StoreError::Damaged`].
     pub fn record(&self) -> Result<Option<ShardRecord>, StoreError> {
         let path = self.record_path();
+        if let Some(home) = &self.home {
+            return self.read(home.record(&path)?);
+        }
         let bytes = read_if_any(&path).map_err(|error| match error.kind() {
             // The file may be as it should be: others can read it.
             ErrorKind::PermissionDenied => StoreError::io("read", &path)(error),
             _ => self.damaged(&path, error.to_string()),
         })?;
+        self.read(bytes)
+    }
+
+    fn read(&self, bytes: Option<Vec<u8>>) -> Result<Option<ShardRecord>, StoreError> {
         let record = bytes.map(|bytes| ShardRecord::read(&bytes)).transpose();
-        record.map_err(|problem| self.damaged(&path, problem))
+        record.map_err(|problem| self.damaged(&self.record_path(), problem))
     }
 
     /// Its record, which must be there.
@@ -80,6 +81,8 @@ impl Unit {
     /// What is there of the unit with this key.
     pub fn state(&self, key: Sha256, check: Check) -> Result<UnitState, StoreError> {
         let Some(record) = self.record()?.filter(|record| record.key == key) else { return Ok(UnitState::ToDo) };
+        // Of a bucket nobody reads all bytes at every start: `verify` does.
+        let check = if self.home.is_some() { Check::Sizes } else { check };
         Ok(match self.problem(&record, check) {
             Some((path, problem)) => UnitState::Damaged(path, problem),
             None => UnitState::Done(record),
@@ -95,7 +98,11 @@ impl Unit {
     pub fn problems(&self, record: &ShardRecord, check: Check) -> impl Iterator<Item = (PathBuf, String)> {
         record.files.iter().filter_map(move |file| {
             let path = self.dir.join(&file.name);
-            file_problem(&path, file, check).map(|problem| (path, problem))
+            let problem = match &self.home {
+                Some(home) => home.problem(&path, file, check).unwrap_or_else(|error| Some(error.to_string())),
+                None => file_problem(&path, file, check),
+            };
+            problem.map(|problem| (path, problem))
         })
     }
 
@@ -107,20 +114,37 @@ impl Unit {
         }
     }
 
-    /// The path of the file of `record` with this extension.
+    /// The path of the file of `record` with this extension, which is brought from the run's home.
     pub fn file(&self, record: &ShardRecord, extension: &str) -> Result<PathBuf, StoreError> {
-        Ok(self.dir.join(&self.named(record, extension)?.name))
+        let file = self.named(record, extension)?;
+        let path = self.dir.join(&file.name);
+        match self.home.as_ref().map_or(Ok(None), |home| home.bring(&path, file))? {
+            Some(problem) => Err(self.damaged(&path, problem)),
+            None => Ok(path),
+        }
     }
 
     /// As [`Unit::file`]; an error unless the file has the size and hash of the record, so that nothing else is ever
     /// parsed.
     pub fn checked(&self, record: &ShardRecord, extension: &str) -> Result<PathBuf, StoreError> {
         let file = self.named(record, extension)?;
-        let path = self.dir.join(&file.name);
+        let path = self.file(record, extension)?;
         match file_problem(&path, file, Check::Hashes) {
             Some(problem) => Err(self.damaged(&path, problem)),
             None => Ok(path),
         }
+    }
+
+    /// Brings all files of `record` to this machine, if the run is in a bucket.
+    pub fn bring(&self, record: &ShardRecord) -> Result<(), StoreError> {
+        let Some(home) = &self.home else { return Ok(()) };
+        for file in &record.files {
+            let path = self.dir.join(&file.name);
+            if let Some(problem) = home.bring(&path, file)? {
+                return Err(self.damaged(&path, problem));
+            }
+        }
+        Ok(())
     }
 
     fn named<'a>(&self, record: &'a ShardRecord, extension: &str) -> Result<&'a FileRecord, StoreError> {
@@ -216,6 +240,9 @@ impl Unit {
         let path = self.record_path();
         let write_error = |e: serde_json::Error| StoreError::io("write", &path)(e.into());
         let (record, text) = ShardRecord::new(record, files).map_err(write_error)?;
+        if let Some(home) = &self.home {
+            return self.send(home, record, &text);
+        }
         let mut pending = PendingFile::create(&path)?;
         pending.write_all(text.as_bytes()).map_err(StoreError::io("write", &path))?;
         let pending = match pending.commit_first()? {
@@ -231,6 +258,25 @@ impl Unit {
         Ok(record)
     }
 
+    /// Sends the files, and then the record unless one with the same key is there; the record that is there then.
+    fn send(&self, home: &Home, record: ShardRecord, text: &str) -> Result<ShardRecord, StoreError> {
+        for file in &record.files {
+            home.send(&self.dir.join(&file.name))?;
+        }
+        let path = self.record_path();
+        let first = self.read(home.record_now(&path)?)?.filter(|first| first.key == record.key);
+        if let Some(first) = first
+            && (first.files == record.files || self.problem(&first, Check::Sizes).is_none())
+        {
+            return Ok(first);
+        }
+        write_whole(&path, text.as_bytes())?;
+        home.send(&path)?;
+        // Another machine may have sent its own in this moment, and all others follow from what is there now.
+        let there = self.read(home.record_now(&path)?)?.filter(|there| there.key == record.key);
+        Ok(there.unwrap_or(record))
+    }
+
     /// The error for a record that was made from other inputs than those that are there.
     pub fn of_other_inputs(&self) -> StoreError {
         let problem = "its key is not that of the recipe and of the records that it follows from";
@@ -242,9 +288,12 @@ impl Unit {
         // A record must be out of the way before it is made again; a file need not.
         let remedy = match self.remedy {
             MAKE_AGAIN if path == self.record_path() && path.symlink_metadata().is_ok() => DELETE_AND_MAKE_AGAIN,
+            // Of a bucket only sizes are looked at when it is made again.
+            MAKE_AGAIN if self.home.is_some() => DELETE_AND_MAKE_AGAIN,
             remedy => remedy,
         };
-        StoreError::Damaged { path: path.display().to_string(), problem, remedy: remedy.to_owned() }
+        let shown = self.home.as_ref().map_or_else(|| path.to_owned(), |home| home.address(path));
+        StoreError::Damaged { path: shown.display().to_string(), problem, remedy: remedy.to_owned() }
     }
 }
 
@@ -276,25 +325,6 @@ impl Write for UnitFile {
     }
 }
 
-/// What is wrong with the file at `path`, if anything is.
-pub(super) fn file_problem(path: &Path, expected: &FileRecord, check: Check) -> Option<String> {
-    let size = match fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) => return Some(error.to_string()),
-    };
-    if size != expected.bytes {
-        return Some(format!("it has {size} bytes instead of {}", expected.bytes));
-    }
-    if check == Check::Sizes {
-        return None;
-    }
-    match hash_once(path) {
-        Ok(hash) if hash == expected.sha256 => None,
-        Ok(hash) => Some(format!("its SHA-256 is {} instead of {}", hash.short(), expected.sha256.short())),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
 /// The stem and the extension of a unit's file, `<stem>.<eight hexadecimal digits>.<extension>`; `None` for records and
 /// other files.
 pub(super) fn split_name(name: &str) -> Option<(&str, &str)> {
@@ -323,18 +353,23 @@ impl Stems {
     /// The stems of the units in `dir`, which may not be there. `is_ours`: people may put files of their own beside
     /// ours; those that a process is writing have no stem yet.
     pub(super) fn below(dir: &Path, is_ours: impl Fn(&str) -> bool) -> Result<Self, StoreError> {
+        Ok(Self::of(&files_in(dir)?, is_ours))
+    }
+
+    /// As [`Stems::below`], of these paths.
+    pub(super) fn of(paths: &[PathBuf], is_ours: impl Fn(&str) -> bool) -> Self {
         let mut stems = Self::default();
-        for path in files_in(dir)? {
+        for path in paths {
             let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| !is_unfinished(name)) else {
                 continue;
             };
             if let Some((stem, _)) = split_name(name).filter(|(stem, _)| is_ours(stem)) {
-                stems.filed.insert(stem.to_owned(), path);
+                stems.filed.insert(stem.to_owned(), path.clone());
             } else if let Some(stem) = name.strip_suffix(".json").filter(|stem| is_ours(stem)) {
                 stems.recorded.insert(stem.to_owned());
             }
         }
-        Ok(stems)
+        stems
     }
 }
 
@@ -358,7 +393,7 @@ pub(super) fn remove_unnamed(folder: &Path) -> Result<(), StoreError> {
         let kinds: BTreeSet<&str> = files.iter().map(|file| file.extension.as_str()).collect();
         // A unit with one file of each kind has nothing to spare: its record need not be read.
         if kinds.len() < files.len() {
-            remove_spare(&Unit { dir: folder.to_owned(), stem, remedy: "" }, &files)?;
+            remove_spare(&Unit { dir: folder.to_owned(), stem, remedy: "", home: None }, &files)?;
         }
     }
     Ok(())
@@ -398,7 +433,7 @@ mod tests {
     }
 
     fn unit(dir: &Path) -> Unit {
-        Unit { dir: dir.join("images/000"), stem: "000003".to_owned(), remedy: "make it again" }
+        Unit { dir: dir.join("images/000"), stem: "000003".to_owned(), remedy: "make it again", home: None }
     }
 
     fn names(unit: &Unit) -> Vec<String> {

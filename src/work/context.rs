@@ -73,6 +73,6 @@ impl<'a> Context<'a> {
 
     /// The run directory, as messages name it.
     pub fn run_name(&self) -> String {
-        self.run.path().display().to_string()
+        self.run.place().display().to_string()
     }
 }

@@ -86,13 +86,15 @@ fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut V
 fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<Child, WorkError> {
     let program = std::env::current_exe().map_err(cannot("find this program's own file"))?;
     let mut command = Command::new(program);
-    command.arg(job.command).arg(ctx.run.path()).arg("-q").args(&job.args);
+    command.arg(job.command).arg(ctx.run.place()).arg("-q").args(&job.args);
     command.args(["--part", &part.to_string(), "--device", &device.to_string()]);
     command.args(["--threads", &ctx.threads.div_ceil(part.of).to_string()]);
     command.args(["--engine", ctx.engine.name()]);
     command.args(ctx.batch.map(|batch| format!("--batch={batch}")));
     let folders = ctx.data.all().filter(|folder| *folder != ctx.data.cache());
     command.args(folders.flat_map(|folder| [OsStr::new("--data-dir"), folder.as_os_str()]));
+    let copies = ctx.run.home().and_then(|home| home.cache().parent());
+    command.args(copies.into_iter().flat_map(|folder| [OsStr::new("--scratch"), folder.as_os_str()]));
     command.env(PARENT, std::process::id().to_string());
     command.stdin(if job.input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
     let mut child = command.spawn().map_err(cannot(&format!("start a process for {device}")))?;

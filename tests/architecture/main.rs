@@ -72,6 +72,8 @@ const HOMES: &[(&str, &str)] = &[
     ("rusqlite", "store/ballots"),
     ("axum", "server"),
     ("tokio", "server"),
+    ("tokio", "store/bucket"),
+    ("object_store", "store/bucket"),
     ("hmac", "domain/secret"),
     ("chrono", "domain/time"),
     ("unicode_normalization", "input/columns"),

@@ -110,7 +110,7 @@ pub fn refuse_while_at_work(run: &RunDir) -> Result<(), JobError> {
         return Ok(());
     }
     Err(StoreError::Locked {
-        path: run.path().display().to_string(),
+        path: run.place().display().to_string(),
         holder: format!("{at_work} rank(s) of job {} (they have said so in the last {FRESH} seconds)", job.name()),
     }
     .into())

@@ -149,6 +149,8 @@ impl ShardWork for Score<'_> {
 
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, MineError> {
         self.run.check_source()?;
+        // A network that fails now stops the work; later it would cost images.
+        self.run.bring_images(shard)?;
         let images = self.run.image_rows(shard)?;
         let labels = self.run.items(shard)?;
         let is_imported = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Imported(_));

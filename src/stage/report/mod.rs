@@ -56,9 +56,11 @@ pub fn report(pool: &Pool, max_images: usize, path: &Path) -> Result<ReportResul
     let figures = figures(pool)?;
     let cards = cards(pool, &shown)?;
     let without_image = cards.iter().filter(|card| card.thumbnail_jpeg.is_empty()).count() as u64;
-    let result = ReportResult { path: path.to_owned(), shown: cards.len() as u64, left_out, without_image };
+    let result =
+        ReportResult { path: pool.ctx().run.address(path), shown: cards.len() as u64, left_out, without_image };
     let people = people(pool)?;
     write_whole(path, &page::render(&assemble(pool, figures, people, cards, left_out)))?;
+    pool.ctx().run.send(path)?;
     Ok(result)
 }
 

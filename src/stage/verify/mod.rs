@@ -140,10 +140,14 @@ fn verify_weights(spec: &RunSpec, verified: &mut Verified) {
 /// Checks the predictions of scorers that the current mining does not use, where there are any.
 fn verify_others(ctx: &Context, spec: &RunSpec, shards: usize, verified: &mut Verified) {
     let is_used = |name: &String| spec.scored().iter().any(|scorer| scorer.name == *name);
-    for name in ctx.run.predicted().into_iter().filter(|name| !is_used(name)) {
+    let predicted = ctx.run.predicted().unwrap_or_else(|error| {
+        verified.damaged(&error);
+        Vec::new()
+    });
+    for name in predicted.into_iter().filter(|name| !is_used(name)) {
         for shard in 0..shards {
             let unit = ctx.run.predictions(&name, shard);
-            if unit.record_path().symlink_metadata().is_ok() {
+            if !matches!(unit.record(), Ok(None)) {
                 verified.unit(&unit, None);
             }
         }
@@ -158,7 +162,7 @@ fn verify_dropped(ctx: &Context, plan: &ShardRecord, followed: &mut Followed, ve
     let unit = ctx.run.dropped();
     let key = (!followed.has_gap).then(|| dropped_key(&records));
     let Some(record) = verified.unit(&unit, key) else { return };
-    verified.link(&ctx.run.dropped_table(), &unit, &record);
+    verified.link(&ctx.run, &ctx.run.dropped_table(), &unit, &record);
     let rows = unit.file(&record, "parquet").map(|path| dropped_table::decode(&path));
     match rows {
         Ok(Ok(rows)) if rows == followed.lost || followed.has_gap => {}
@@ -187,7 +191,7 @@ fn verify_minings(
         if id != current {
             continue;
         }
-        verified.link(&ctx.run.manifest(), &unit, &record);
+        verified.link(&ctx.run, &ctx.run.manifest(), &unit, &record);
         if let Err(error) =
             unit.file(&record, "parquet").map_err(VerifyError::from).and_then(|path| Ok(read_hard(&path)?))
         {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::domain::Sha256;
-use crate::store::{Check, ShardRecord, StoreError, Unit, hash_file};
+use crate::store::{Check, RunDir, ShardRecord, StoreError, Unit, hash_file};
 use crate::table::TableError;
 
 /// What was checked, and what is wrong.
@@ -81,8 +81,11 @@ impl Verified {
     }
 
     /// Checks a file that people read, which should be equal to a unit's table.
-    pub(super) fn link(&mut self, link: &Path, unit: &Unit, record: &ShardRecord) {
+    pub(super) fn link(&mut self, run: &RunDir, link: &Path, unit: &Unit, record: &ShardRecord) {
         self.expected += 1;
+        if let Err(error) = run.refresh(link) {
+            return self.damaged(&error);
+        }
         match (hash_file(link), record.files.first()) {
             (Ok((_, found)), Some(file)) if found == file.sha256 => self.files += 1,
             (Err(error), _) => self.wrong(link, &error.to_string()),
