@@ -100,6 +100,7 @@ fn what_lacks_is_named_and_never_made() {
     let status = hardset.line("status run").ok();
     assert!(status.stdout.contains("0001 on slurm: 1 of 4 ranks through, 0 at work"), "{}", status.stdout);
 
+    refused(&hardset.line("submit run --missing --device cpu"), 2, "leave --device=cpu out");
     let missing = hardset.line("submit run --missing --format json").ok().json();
     assert_eq!((&missing["job"], &missing["to_start"]), (&"0001".into(), &3.into()));
     let script = fs::read_to_string(hardset.path("run/jobs/0001/start-missing.sh")).unwrap();
@@ -126,7 +127,10 @@ fn a_job_belongs_to_one_recipe_and_one_plan() {
     refused(&hardset.line("submit run --to slurm --ranks 2"), 2, "it has no spec.toml");
     submitted(&hardset, 2);
     refused(&worker(&hardset, 2, ""), 2, "job 0001 has the ranks 0 to 1, and --rank 2 is none of them");
-    refused(&hardset.line("worker run --job 0007 --rank 0 -q"), 2, "has no job 0007; it has 0001");
+    // What may be a machine without the run's file system is worth a try elsewhere.
+    refused(&hardset.line("worker run --job 0007 --rank 0 -q"), 4, "has no job 0007; it has 0001");
+    refused(&hardset.line("worker elsewhere --job 0001 --rank 0 -q"), 4, "elsewhere");
+    refused(&hardset.line("worker run --job 0001 --rank 0 -q --data-dir none"), 4, "--data-dir none is not a folder");
     refused(&worker(&hardset, 3, "--among 0,1"), 2, "--rank 3 is no place in --among");
     refused(&hardset.line("submit run --to slurm --ranks 58"), 2, "--ranks 58 is more than the 57 shard(s) of the run");
     refused(&hardset.line("submit run --to kubernetes --ranks 2"), 2, "--image IMAGE");
@@ -202,9 +206,43 @@ fn damage_to_what_a_rank_has_made_is_found() {
         fs::write(&path, changed).unwrap();
         refused(&hardset.line("finish run -q"), 2, "is damaged");
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        refused(&hardset.line("finish run -q"), 2, "is damaged");
+        let cut = hardset.line("finish run -q");
+        if part == "00001.json" {
+            refused(&cut, 2, "is damaged");
+        } else {
+            refused(&cut, 4, "1 of 2 ranks have no valid record: ");
+        }
         fs::write(&path, bytes).unwrap();
     }
+    finishes_as_alone(&hardset);
+}
+
+#[test]
+fn what_is_removed_after_its_rank_was_through_lacks_again() {
+    let hardset = prepared();
+    submitted(&hardset, 3);
+    for rank in 0..3 {
+        worker(&hardset, rank, "").ok();
+    }
+    fs::remove_file(hardset.path("run/predictions/fake-a/000/000030.json")).unwrap();
+    refused(&hardset.line("finish run -q"), 4, "1 of 3 ranks have no valid record: 1;");
+    assert!(!hardset.path("run/manifest.parquet").exists());
+    hardset.line("submit run --missing").ok();
+    let again = worker(&hardset, 1, "").ok();
+    assert!(again.stdout.contains("0 images made"), "{again:?}");
+    finishes_as_alone(&hardset);
+}
+
+#[test]
+fn devices_that_leave_a_shard_out_do_not_stop_the_others() {
+    let hardset = prepared();
+    submitted(&hardset, 1);
+    hardset.write("run/jobs/0001/live/00000.0.json", "{\"starts\": {\"2\": 5}}");
+    let failed = worker(&hardset, 0, "--device cpu,cpu");
+    refused(&failed, 1, "shard(s) 2 of rank 0 were left out");
+    assert_eq!(records(&hardset.path("run/images/000")), 56);
+    hardset.line("submit run --missing").ok();
+    worker(&hardset, 0, "--device cpu,cpu").ok();
     finishes_as_alone(&hardset);
 }
 

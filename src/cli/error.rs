@@ -88,6 +88,9 @@ pub enum Error {
     Stdout(std::io::Error),
     #[error("cannot handle signals: {0}")]
     Signals(std::io::Error),
+    /// Of a worker: what may be the fault of its machine.
+    #[error("{0}")]
+    Machine(Box<Error>),
 }
 
 impl Error {
@@ -98,8 +101,17 @@ impl Error {
         ExitCode::from(self.code())
     }
 
+    /// This error of a worker. Engines do not try again what ends with 2, and most of what is a bad input elsewhere may
+    /// be a machine without the run's file system, or with damaged weights.
+    pub fn of_worker(self) -> Self {
+        let is_for_all =
+            matches!(self, Self::Job(JobError::Ask(_) | JobError::NoSuchRank { .. } | JobError::Changed { .. }));
+        if self.code() == BAD_INPUT && !is_for_all { Self::Machine(Box::new(self)) } else { self }
+    }
+
     fn code(&self) -> u8 {
         match self {
+            Self::Machine(_) => MISSING,
             Self::Config(_) | Self::Rule(_) | Self::DataDir(_) => BAD_INPUT,
             Self::Stdout(_) => MISSING,
             Self::Store(error) => store(error),

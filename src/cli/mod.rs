@@ -46,6 +46,7 @@ pub fn run() -> ExitCode {
     };
     let session = match Session::start(&cli.common) {
         Ok(session) => session,
+        Err(error) if matches!(cli.command, Command::Worker(_)) => return error.of_worker().report(),
         Err(error) => return error.report(),
     };
     let outcome = match &cli.command {
@@ -59,7 +60,7 @@ pub fn run() -> ExitCode {
         Command::Compare(args) => compare::run(&session, args),
         Command::Leaderboard(args) => leaderboard::run(&session, args),
         Command::Submit(args) => submit::run(&session, &cli.common, args),
-        Command::Worker(args) => worker::run(&session, args),
+        Command::Worker(args) => worker::run(&session, args).map_err(error::Error::of_worker),
         Command::Finish(args) => finish::run(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Status(args) => status::run(&session, args),

@@ -64,6 +64,11 @@ impl Session {
         })
     }
 
+    /// What is set when this process is asked to stop.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
     /// All devices that share generation and mining.
     pub fn devices(&self) -> &[Device] {
         &self.devices.0

@@ -43,7 +43,7 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
 fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
     let dir = session.context(run)?.run;
     let (spec, planned, is_mined) = outline(&dir)?;
-    if let Some(job) = job_status(&dir, planned)?.filter(|_| !is_mined) {
+    if let Some(job) = job_status(&dir, planned)?.filter(|job| !is_mined || job.through < job.ranks) {
         return Ok(of_job(run, &spec, planned, &job));
     }
     let status = status(&dir)?;
@@ -67,7 +67,7 @@ fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
 
 /// A run that a job makes.
 fn of_job(run: &Path, spec: &RunSpec, planned: u64, job: &JobStatus) -> Output {
-    let JobStatus { name, engine, ranks, through, at_work, silent, images_per_sec, hours_left } = job;
+    let JobStatus { name, engine, ranks, through, at_work, silent, images_per_sec, hours_left, .. } = job;
     let mut text = format!("{} ({})\nplanned   {planned}\n", spec.name, spec.tool);
     text += &format!("job       {name} on {engine}: {through} of {ranks} ranks through, {at_work} at work");
     if !silent.is_empty() {
@@ -81,7 +81,13 @@ fn of_job(run: &Path, spec: &RunSpec, planned: u64, job: &JobStatus) -> Output {
     let run = run.display().to_string();
     text += &match ranks - through {
         0 => format!("\nnext      hardset finish {run}"),
-        missing if *at_work == 0 => format!("\nnext      hardset submit {run} --missing, for {missing} rank(s)"),
+        _ if *at_work == 0 && !job.has_begun => {
+            format!("\nnext      bash {run}/jobs/{name}/start.sh, unless that was done")
+        }
+        missing if *at_work == 0 => format!(
+            "\nnext      hardset submit {run} --missing, for {missing} rank(s), unless {engine} still has them in its \
+             queue"
+        ),
         _ => String::new(),
     };
     let silent = silent.iter().map(|s| json!({ "rank": s.rank, "host": s.host, "seconds": s.seconds }));

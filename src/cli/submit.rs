@@ -25,8 +25,21 @@ pub fn run(session: &Session, common: &Common, args: &SubmitArgs) -> Result<Outp
             let ranks = ranks as usize;
             submit(&ctx, JobAsk { engine: engine.into(), ranks, mixed_devices: args.mixed_devices, start })?
         }
-        _ => submit_missing(&ctx)?,
+        _ => {
+            let options = options(session, common)?;
+            if !options.is_empty() {
+                let text = format!(
+                    "--missing starts ranks as the job was submitted; leave {} out, or change the script",
+                    options.join(" ")
+                );
+                return Err(JobError::Ask(text).into());
+            }
+            submit_missing(&ctx)?
+        }
     };
+    if submitted.record.start.gpus == 0 && submitted.record.engine != JobEngine::Slurm {
+        ctx.progress.note("its ranks ask for no GPU; submit with --device cuda:0 for one each");
+    }
     let output = written(&args.run, &submitted, args.now);
     if args.now {
         start(&submitted)?;
@@ -100,7 +113,11 @@ fn written(run: &Path, submitted: &Submitted, is_started: bool) -> Output {
         text += &format!("wrote {}\n", file.display());
     }
     if !at_work.is_empty() {
-        text += &format!("{} rank(s) are at work and are left out\n", at_work.len());
+        text += &format!(
+            "{} rank(s) are left out, because they have said in the last two minutes that they work; if their \
+             processes were killed, the same command later takes them too\n",
+            at_work.len()
+        );
     }
     let script = script.display();
     text += &if is_started { format!("started by {script}") } else { format!("read these; to start: bash {script}") };

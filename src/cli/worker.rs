@@ -29,7 +29,7 @@ pub fn run(session: &Session, args: &WorkerArgs) -> Result<Output, Error> {
         hung_after: args.hung_after.map(Duration::from_secs),
     };
     if args.part.is_some() {
-        processes::end_with_the_parent();
+        processes::stop_with_the_input(session.stop());
     } else {
         share(&ctx, session.devices(), &ask)?;
     }

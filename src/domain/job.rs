@@ -35,7 +35,6 @@ impl JobEngine {
 
 /// `job.toml`: what was submitted. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct JobRecord {
     /// The program that wrote it.
     pub tool: String,
@@ -55,7 +54,6 @@ pub struct JobRecord {
 
 /// How a job's ranks are started: what its scripts say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct JobStart {
     /// The program, an absolute path or a name on the PATH.
     pub program: String,
@@ -106,8 +104,6 @@ pub struct RankScorer {
     pub scored: u64,
     /// Its sums.
     pub sums: ScoreSums,
-    /// What made its predictions: runtime, version, device; more than one if unlike machines did.
-    pub runtimes: Vec<String>,
 }
 
 /// Figures of a mining, or of a part of one.

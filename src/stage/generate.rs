@@ -19,7 +19,7 @@ use crate::render;
 use crate::source::{SourceError, source};
 use crate::store::{Check, RunDir, StoreError, TarShard, Unit};
 use crate::table::{TableError, images_table};
-use crate::work::processes::{self, Job};
+use crate::work::processes::{self, Job, JobInput};
 use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
 
 /// Why images are not made.
@@ -106,11 +106,16 @@ impl ShardWork for Generate<'_> {
         source(&self.spec.generate).check_there()?;
         let rows = self.plan.rows(shard)?;
         let (ctx, spec, alone) = (self.ctx, self.spec, self.is_alone);
+        let is_new = self.generator.is_none();
         let generator = match &mut self.generator {
             Some(generator) => generator,
             empty => empty.insert(build(ctx, spec, self.known)?),
         };
         let facts = generator.facts();
+        // Before a shard is made for nothing.
+        if let Some(accept) = ctx.accept.filter(|_| is_new) {
+            accept(&ctx.run.images(shard), &facts)?;
+        }
         let shard = Shard::new(&ctx.run, shard, spec, &facts);
         let (given, encoders) = (rows.len(), &self.encoders);
         // One block is finished and encoded while the next one is made.
@@ -150,7 +155,8 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     let engine = prepare::settled_engine(ctx, spec)?;
     let ctx = Context { engine, ..ctx.again() };
     let count = || Ok(generated(&ctx.run, spec)?);
-    let job = Job { command: "generate", doing: "making images", args: Vec::new(), input: None, count: &count };
+    let job =
+        Job { command: "generate", doing: "making images", args: Vec::new(), input: JobInput::Nothing, count: &count };
     processes::share(&ctx, devices, &job)
 }
 

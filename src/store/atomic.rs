@@ -45,6 +45,12 @@ impl PendingFile {
         &self.path
     }
 
+    /// The path that it has until then, with everything that was written.
+    pub(super) fn unfinished(&mut self) -> Result<&Path, StoreError> {
+        self.flush().map_err(StoreError::io("write", &self.path))?;
+        Ok(&self.unfinished)
+    }
+
     /// Gives the file its name, once everything is on the disk; it replaces a file that has the name.
     pub fn commit(mut self) -> Result<(), StoreError> {
         self.sync()?;

@@ -144,7 +144,12 @@ impl Home {
 
     /// Makes the bucket's file that of the cache.
     pub(super) fn send(&self, path: &Path) -> Result<(), StoreError> {
-        self.0.objects.put(&self.key(path), path).map_err(self.error("write", path))
+        self.send_from(path, path)
+    }
+
+    /// The same for a file that is to be at `path`, and has another name still.
+    pub(super) fn send_from(&self, file: &Path, path: &Path) -> Result<(), StoreError> {
+        self.0.objects.put(&self.key(path), file).map_err(self.error("write", path))
     }
 
     /// Brings a file of any size that no record describes into the cache, or removes it there if the bucket has none.

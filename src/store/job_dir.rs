@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::atomic::{Committed, PendingFile};
 use super::unfinished::remove;
@@ -18,6 +19,11 @@ use crate::domain::{JobRecord, LiveRecord};
 
 /// What people can do about damage to what a rank has made.
 const SUBMIT_AGAIN: &str = "delete it and start the rank again with `hardset submit RUN --missing`";
+
+/// How often a file that another machine has just written is looked for, and the time between two looks: file systems
+/// may hide it for half a minute.
+const LOOKS: u32 = 120;
+const LOOK: Duration = Duration::from_millis(500);
 
 /// One job of a run.
 #[derive(Debug, Clone)]
@@ -91,11 +97,20 @@ impl JobDir {
         toml::from_str(seal::open_toml(&bytes).map_err(damaged)?).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Stores the record of a new job.
-    pub fn write(&self, record: &JobRecord) -> Result<(), StoreError> {
+    /// Stores the record of a new job; `false` if there is one of this name already.
+    pub fn write(&self, record: &JobRecord) -> Result<bool, StoreError> {
         let path = self.record_path();
+        if self.run.read_small(&path)?.is_some() {
+            return Ok(false);
+        }
         let text = toml::to_string(record).map_err(|e| StoreError::io("write", &path)(std::io::Error::other(e)))?;
-        self.run.write_small(&path, seal::seal_toml(&text).as_bytes())
+        let sealed = seal::seal_toml(&text);
+        if self.run.home().is_some() {
+            return self.run.write_small(&path, sealed.as_bytes()).map(|()| true);
+        }
+        let mut pending = PendingFile::create(&path)?;
+        pending.write_all(sealed.as_bytes()).map_err(StoreError::io("write", &path))?;
+        Ok(matches!(pending.commit_first()?, Committed::First))
     }
 
     /// Writes one of its scripts; `runs`: whether people start it by its name.
@@ -157,16 +172,24 @@ impl JobDir {
         self.run.write_small(&path, (text + "\n").as_bytes())
     }
 
-    /// Forgets what rank `rank` has said, so that shards that were left out are tried again.
-    pub fn forget_live(&self, rank: usize) -> Result<(), StoreError> {
+    /// Forgets what these ranks have said, so that shards that were left out are tried again, and that they were
+    /// through. Only for the holder of the run's lock.
+    pub fn forget(&self, ranks: &BTreeSet<usize>) -> Result<(), StoreError> {
         for path in self.run.paths(&self.path().join("live"))? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.split('.').next().and_then(|stem| stem.parse().ok()) == Some(rank) {
-                // Nothing is ever removed from a bucket: a record without bytes says nothing.
-                if self.run.home().is_some() { self.run.write_small(&path, b"")? } else { remove(&path)? }
+            if name.split('.').next().and_then(|stem| stem.parse().ok()).is_some_and(|rank| ranks.contains(&rank)) {
+                self.empty(&path)?;
             }
         }
+        for rank in self.recorded()?.intersection(ranks) {
+            self.empty(&self.rank(*rank).record_path())?;
+        }
         Ok(())
+    }
+
+    /// Removes a file. Nothing is ever removed from a bucket: there it has no bytes afterwards, and says nothing.
+    fn empty(&self, path: &Path) -> Result<(), StoreError> {
+        if self.run.home().is_some() { self.run.write_small(path, b"") } else { remove(path) }
     }
 
     fn live_path(&self, process: &RankProcess) -> PathBuf {
@@ -185,27 +208,30 @@ impl JobDir {
         facts: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, String>, StoreError> {
         let path = self.path().join("devices").join(format!("{output}.json"));
-        let mut tries = 0;
-        loop {
-            let bytes = self.run.read_small(&path)?;
-            if let Some(pinned) = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                return Ok(pinned);
+        let text = serde_json::to_string_pretty(facts).map_err(|e| StoreError::io("write", &path)(e.into()))? + "\n";
+        for _ in 0..LOOKS {
+            if let Some(bytes) = self.run.read_small(&path)? {
+                match serde_json::from_slice(&bytes) {
+                    Ok(pinned) => return Ok(pinned),
+                    // Nobody else can read it either: ours takes its place.
+                    Err(_) => self.run.write_small(&path, text.as_bytes())?,
+                }
+                continue;
             }
-            let text = serde_json::to_string_pretty(facts).map_err(|e| StoreError::io("write", &path)(e.into()))?;
             if self.run.home().is_some() {
                 // Whoever is last here is the first for all who look later; the next look may find another one.
-                self.run.write_small(&path, (text + "\n").as_bytes())?;
+                self.run.write_small(&path, text.as_bytes())?;
                 continue;
             }
             let mut pending = PendingFile::create(&path)?;
-            pending.write_all((text + "\n").as_bytes()).map_err(StoreError::io("write", &path))?;
-            match pending.commit_first()? {
-                Committed::First => return Ok(facts.clone()),
-                // A file that is there and cannot be read: ours takes its place.
-                Committed::Later(pending) if tries > 0 => pending.commit()?,
-                Committed::Later(_) => tries += 1,
+            pending.write_all(text.as_bytes()).map_err(StoreError::io("write", &path))?;
+            if let Committed::First = pending.commit_first()? {
+                return Ok(facts.clone());
             }
+            // It is there, and this machine does not see it yet.
+            std::thread::sleep(LOOK);
         }
+        Err(StoreError::io("read", &path)(std::io::Error::from(std::io::ErrorKind::TimedOut)))
     }
 }
 

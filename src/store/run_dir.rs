@@ -3,10 +3,12 @@
 //! Holds always: a run never starts in a folder with other files, because it removes unfinished files there. A run in
 //! a bucket has its folder in a cache ([`Home`]); its lock keeps this machine's other processes away, no other machine.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{link_whole, write_whole};
+use super::atomic::{PendingFile, link_whole, write_whole};
 use super::if_any::read_if_any;
 use super::people_stems::{is_input, is_round};
 use super::unfinished::{files, remove_abandoned};
@@ -89,8 +91,12 @@ impl RunDir {
 
     /// Writes a small file of the run.
     pub(super) fn write_small(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        write_whole(path, bytes)?;
-        self.send(path)
+        let Some(home) = &self.home else { return write_whole(path, bytes) };
+        let mut file = PendingFile::create(path)?;
+        file.write_all(bytes).map_err(StoreError::io("write", path))?;
+        // From a name of its own: others on this machine have the same cache, and remove what the bucket has not.
+        home.send_from(file.unfinished()?, path)?;
+        file.commit()
     }
 
     /// Whether there is a spec. That of a run in a bucket is in the cache afterwards.
@@ -311,6 +317,26 @@ impl RunDir {
             folders.map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// The shards below `shards` whose images have no record, by one listing of each folder.
+    pub fn unrecorded_images(&self, shards: usize) -> Result<BTreeSet<usize>, StoreError> {
+        self.unrecorded_shards(&self.path.join("images"), shards)
+    }
+
+    /// The same of the predictions of surrogate `name`.
+    pub fn unrecorded_predictions(&self, name: &str, shards: usize) -> Result<BTreeSet<usize>, StoreError> {
+        self.unrecorded_shards(&self.path.join("predictions").join(name), shards)
+    }
+
+    fn unrecorded_shards(&self, dir: &Path, shards: usize) -> Result<BTreeSet<usize>, StoreError> {
+        let mut unrecorded: BTreeSet<usize> = (0..shards).collect();
+        for folder in 0..shards.div_ceil(SHARDS_PER_FOLDER) {
+            for stem in Stems::of(&self.paths(&dir.join(format!("{folder:03}")))?, |_| true).recorded {
+                stem.parse().ok().map(|shard: usize| unrecorded.remove(&shard));
+            }
+        }
+        Ok(unrecorded)
     }
 
     /// The unit of shard `index`: in folders of a thousand, because file systems slow down with larger ones.

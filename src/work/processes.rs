@@ -6,6 +6,8 @@
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Context, Part, WorkError};
@@ -28,10 +30,22 @@ pub struct Job<'a, E> {
     pub doing: &'static str,
     /// Its further arguments.
     pub args: Vec<String>,
-    /// What its processes read on stdin, if anything.
-    pub input: Option<&'a RunSpec>,
+    /// What its processes read on stdin.
+    pub input: JobInput<'a>,
     /// Counts finished items.
     pub count: &'a dyn Fn() -> Result<WorkCount, E>,
+}
+
+/// What the processes of a job read on stdin.
+#[derive(Clone, Copy)]
+pub enum JobInput<'a> {
+    /// Nothing. The caller kills them when it stops, or when one of them fails.
+    Nothing,
+    /// A spec. As above.
+    Spec(&'a RunSpec),
+    /// Nothing, until its end says that they are to stop after the block in hand ([`stop_with_the_input`]). If one of
+    /// them fails, the others go on to their ends.
+    UntilStop,
 }
 
 /// The number of finished items, and of all.
@@ -68,7 +82,12 @@ pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>
     });
     for Worker { child, .. } in &mut started {
         // A killed process leaves nothing half done, because its files appear whole or not at all.
-        let _ = child.kill();
+        if !matches!(job.input, JobInput::UntilStop) {
+            let _ = child.kill();
+        }
+        drop(child.stdin.take());
+    }
+    for Worker { child, .. } in &mut started {
         let _ = child.wait();
     }
     ctx.progress.finish();
@@ -96,9 +115,12 @@ fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<C
     let copies = ctx.run.home().and_then(|home| home.cache().parent());
     command.args(copies.into_iter().flat_map(|folder| [OsStr::new("--scratch"), folder.as_os_str()]));
     command.env(PARENT, std::process::id().to_string());
-    command.stdin(if job.input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
+    let is_piped = !matches!(job.input, JobInput::Nothing);
+    command.stdin(if is_piped { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
     let mut child = command.spawn().map_err(cannot(&format!("start a process for {device}")))?;
-    if let (Some(mut stdin), Some(spec)) = (child.stdin.take(), job.input) {
+    if let JobInput::Spec(spec) = job.input
+        && let Some(mut stdin) = child.stdin.take()
+    {
         let text = toml::to_string(spec).map_err(|e| WorkError::Spec(e.to_string()))?;
         // An error is ignored: a process that has ended reports by its exit code.
         let _ = stdin.write_all(text.as_bytes());
@@ -111,7 +133,12 @@ fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, star
     let mut looks = 0;
     loop {
         ctx.check_stop()?;
-        let running = any_running(started)?;
+        let (running, failed) = any_running(started)?;
+        if let Some(failed) = failed
+            && (!running || !matches!(job.input, JobInput::UntilStop))
+        {
+            return Err(failed.into());
+        }
         looks += 1;
         if !running || looks % LOOKS_PER_COUNT == 0 {
             let done = (job.count)()?.done;
@@ -125,9 +152,9 @@ fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, star
     }
 }
 
-/// Whether any process still works; an error if one has failed.
-fn any_running(started: &mut [Worker]) -> Result<bool, WorkError> {
-    let mut running = false;
+/// Whether any process still works, and the error of one that has failed.
+fn any_running(started: &mut [Worker]) -> Result<(bool, Option<WorkError>), WorkError> {
+    let (mut running, mut failed) = (false, None);
     for Worker { child, device } in started {
         match child.try_wait().map_err(cannot("ask for the state of a process"))? {
             None => running = true,
@@ -135,11 +162,19 @@ fn any_running(started: &mut [Worker]) -> Result<bool, WorkError> {
             Some(status) if matches!(status.code(), Some(0 | 3)) => {}
             Some(status) => {
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
-                return Err(WorkError::Process { device: device.to_string(), how: status.to_string(), code });
+                failed = Some(WorkError::Process { device: device.to_string(), how: status.to_string(), code });
             }
         }
     }
-    Ok(running)
+    Ok((running, failed))
+}
+
+/// Sets `stop` when stdin ends: the parent wants this process to stop, or has ended.
+pub fn stop_with_the_input(stop: Arc<AtomicBool>) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 /// The spec that the parent process has written to stdin.

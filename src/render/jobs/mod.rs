@@ -146,24 +146,37 @@ fn is_for_all_jobs(line: &str) -> bool {
 }
 
 /// The lines that submit arrays: ids that Slurm allows, and what is added to them. Slurm's limit is that of one array,
-/// so several share the slots.
+/// so several share the slots by their sizes; each has one at least.
 fn arrays(ranks: &[usize], slots: Option<usize>) -> Vec<String> {
-    let pieces: Vec<&[usize]> = ranks.chunk_by(|a, b| a / ARRAY == b / ARRAY).collect();
-    let limit = slots.map_or_else(String::new, |slots| format!("%{}", slots.div_ceil(pieces.len().max(1))));
-    let mut lines = Vec::with_capacity(pieces.len());
-    for some in pieces {
-        let offset = some.first().map_or(0, |rank| rank / ARRAY * ARRAY);
-        let ids: Vec<usize> = some.iter().map(|rank| rank - offset).collect();
+    let mut lines = Vec::new();
+    for piece in pieces(ranks) {
+        let offset = piece.first().copied().unwrap_or(0);
+        let ids: Vec<usize> = piece.iter().map(|rank| rank - offset).collect();
+        let share = |slots: usize| (slots * piece.len()).div_ceil(ranks.len());
+        let limit = slots.map_or_else(String::new, |slots| format!("%{}", share(slots)));
         lines.push(format!("submit {}{limit} {offset}", in_ranges(&ids)));
     }
     lines
+}
+
+/// Ascending ranks in pieces of like sizes, in each of which they differ by less than the largest array.
+fn pieces(ranks: &[usize]) -> Vec<&[usize]> {
+    let size = ranks.len().div_ceil(ranks.len().div_ceil(ARRAY).max(1)).max(1);
+    let (mut pieces, mut start) = (Vec::new(), 0);
+    for end in 1..=ranks.len() {
+        let is_full = end - start == size;
+        if end == ranks.len() || is_full || ranks[end] - ranks[start] >= ARRAY {
+            pieces.push(&ranks[start..end]);
+            start = end;
+        }
+    }
+    pieces
 }
 
 fn of_ray(job: &JobFacts) -> Filled {
     let start = &job.record.start;
     vec![
         ("job", job.name.to_owned()),
-        ("folder_text", job.folder.display().to_string()),
         ("hardset", quoted(&start.program)),
         ("run", quoted(&start.run)),
         ("worker_options", format!("[{}]", start.options.iter().map(|o| quoted(o)).collect::<Vec<_>>().join(", "))),
@@ -273,9 +286,11 @@ mod tests {
     #[test]
     fn arrays_of_slurm_have_ids_that_it_allows() {
         let ranks: Vec<usize> = (0..2500).collect();
-        let lines = ["submit 0-999%3 0", "submit 0-999%3 1000", "submit 0-499%3 2000"];
-        assert_eq!(arrays(&ranks, Some(7)), lines);
-        assert_eq!(arrays(&[17, 18, 403, 1403], None), ["submit 17-18,403 0", "submit 403 1000"]);
+        let lines = ["submit 0-833%34 0", "submit 0-833%34 834", "submit 0-831%34 1668"];
+        assert_eq!(arrays(&ranks, Some(100)), lines);
+        assert_eq!(arrays(&[17, 18, 403, 1403], None), ["submit 0-1,386 17", "submit 0 1403"]);
+        assert_eq!(arrays(&[5], Some(3)), ["submit 0%3 5"]);
+        assert!(arrays(&[], None).is_empty());
     }
 
     #[test]

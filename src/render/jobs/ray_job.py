@@ -89,7 +89,7 @@ def make_all(ranks):
             try:
                 code = ray.get(task)
             except Exception as error:  # all retries are used up; the other ranks go on
-                print(f"rank {rank} is given up: {type(error).__name__}: {str(error).splitlines()[-1]}", flush=True)
+                print(f"rank {rank} is given up: {type(error).__name__}: {(str(error).splitlines() or [''])[-1]}", flush=True)
                 continue
             if code == 2:
                 print(f"rank {rank} ended with exit code 2: trying again is useless; see logs/ray_{rank:05}.log", flush=True)

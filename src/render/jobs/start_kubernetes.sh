@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 # wait_for JOB: until all its pods have ended, well or not. What is done is said by `hardset finish`, not by Kubernetes.
 wait_for() {
   while true; do
-    ended=$(kubectl get "$1" -o 'jsonpath={.status.conditions[?(@.status=="True")].type}')
+    ended=$(kubectl get "$1" -o 'jsonpath={.status.conditions[?(@.status=="True")].type}') || ended=
     case " $ended " in
       *" Complete "* | *" Failed "*) break ;;
     esac

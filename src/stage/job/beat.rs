@@ -1,11 +1,12 @@
 //! What a worker says while it works, and how it notices that it hangs.
 //!
-//! A thread writes the live record every half minute. Holds always: no result depends on it, and a live record that
-//! cannot be written stops nothing.
+//! One thread writes the live record every half minute, another one watches. Holds always: no result depends on the
+//! live record, and one that cannot be written stops nothing; the thread that watches touches no file, because the
+//! file system may be what hangs.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::status::now;
@@ -20,8 +21,8 @@ pub const TOO_MANY_STARTS: u32 = 5;
 /// A block may take this many times the mean of those before it, and at least [`PATIENCE`].
 const SLOWER: u32 = 20;
 /// A block of any kind may take this long.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// Loading models and the first block may take this long.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Loading the models of a stage and its first block may take this long.
 const FIRST_PATIENCE: Duration = Duration::from_secs(3600);
 /// Blocks whose times are remembered.
 const REMEMBERED: usize = 256;
@@ -30,13 +31,20 @@ const HUNG: i32 = 75;
 
 /// The live record of one process, and the times of its blocks. It receives the progress of the work.
 pub struct Beat<'a> {
-    job: &'a JobDir,
-    process: RankProcess,
+    shared: Arc<Shared>,
     progress: &'a dyn Progress,
     /// What `--hung-after` says instead of the limits above.
     hung_after: Option<Duration>,
+}
+
+/// What its threads share.
+struct Shared {
+    job: JobDir,
+    process: RankProcess,
     state: Mutex<State>,
-    ended: Condvar,
+    changed: Condvar,
+    /// Held while the live record is written, so that an older one never replaces a newer one.
+    writing: Mutex<()>,
 }
 
 struct State {
@@ -45,13 +53,45 @@ struct State {
     last: Instant,
     /// How long the last blocks took.
     blocks: VecDeque<Duration>,
+    /// Whether models are being loaded, or may be, and no block of their stage has ended yet.
+    is_first: bool,
     is_over: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the live record as it is now.
+    fn write(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = {
+            let mut state = self.state();
+            state.live.at = now();
+            state.live.clone()
+        };
+        let _ = self.job.write_live(&self.process, &live);
+    }
+
+    /// Writes it every half minute until the end.
+    fn say(&self) {
+        let mut state = self.state();
+        while !state.is_over {
+            state = self.changed.wait_timeout(state, EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            if !state.is_over && now().saturating_sub(state.live.at) >= EVERY.as_secs() {
+                drop(state);
+                self.write();
+                state = self.state();
+            }
+        }
+    }
 }
 
 impl<'a> Beat<'a> {
     /// The beat of a process that begins now.
     pub fn new(
-        job: &'a JobDir,
+        job: &JobDir,
         process: RankProcess,
         progress: &'a dyn Progress,
         hung_after: Option<Duration>,
@@ -59,17 +99,19 @@ impl<'a> Beat<'a> {
     ) -> Self {
         let before = job.live_of(&process);
         let live = LiveRecord { starts: before.starts, started: now(), at: now(), ..live };
-        let state = State { live, last: Instant::now(), blocks: VecDeque::new(), is_over: false };
-        Self { job, process, progress, hung_after, state: Mutex::new(state), ended: Condvar::new() }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let (last, blocks) = (Instant::now(), VecDeque::new());
+        let state = Mutex::new(State { live, last, blocks, is_first: true, is_over: false });
+        let (changed, writing) = (Condvar::new(), Mutex::default());
+        let shared = Arc::new(Shared { job: job.clone(), process, state, changed, writing });
+        // On its own, because it may wait for a file system for ever.
+        let said = Arc::clone(&shared);
+        std::thread::spawn(move || said.say());
+        Self { shared, progress, hung_after }
     }
 
     /// Says that `shard` is about to be worked on; `false` if too many processes have ended over it.
     pub fn take(&self, shard: usize) -> bool {
-        let mut state = self.state();
+        let mut state = self.shared.state();
         if state.live.shard == Some(shard) {
             return true;
         }
@@ -79,14 +121,21 @@ impl<'a> Beat<'a> {
         }
         *state.live.starts.entry(shard).or_default() += 1;
         state.live.shard = Some(shard);
-        self.write(&mut state);
+        drop(state);
+        self.shared.write();
         true
+    }
+
+    /// Says that a stage begins, which loads models.
+    fn loads(&self) {
+        let mut state = self.shared.state();
+        (state.is_first, state.last) = (true, Instant::now());
     }
 
     /// Says that `shard` is done, with `items` items, of which `fresh` were worked on.
     pub fn done(&self, shard: usize, items: u64, fresh: u64) {
         self.progress.advance(items);
-        let mut state = self.state();
+        let mut state = self.shared.state();
         state.live.images += fresh;
         state.live.starts.remove(&shard);
         state.live.shard = None;
@@ -95,71 +144,80 @@ impl<'a> Beat<'a> {
 
     /// Shards that were left out.
     pub fn left_out(&self) -> Vec<usize> {
-        self.state().live.left_out.clone()
+        self.shared.state().live.left_out.clone()
     }
 
-    /// Ends the beat, unless it has ended; `how`: what people read in the live record.
+    /// Ends the beat in good order; `how`: what people read in the live record.
     pub fn end(&self, how: &str) {
-        let mut state = self.state();
-        if std::mem::replace(&mut state.is_over, true) {
-            return;
-        }
+        let mut state = self.shared.state();
         // Who ends in good order is not the victim of its shard.
-        if let Some(shard) = state.live.shard.take()
+        if let Some(shard) = state.live.shard
             && let Some(starts) = state.live.starts.get_mut(&shard)
         {
             *starts -= 1;
         }
+        drop(state);
+        self.end_as(how);
+    }
+
+    fn end_as(&self, how: &str) {
+        let mut state = self.shared.state();
+        if state.is_over {
+            return;
+        }
+        state.live.shard = None;
         state.live.ended = Some(how.to_owned());
-        self.write(&mut state);
-        self.ended.notify_all();
+        drop(state);
+        // Still watched.
+        self.shared.write();
+        self.shared.state().is_over = true;
+        self.shared.changed.notify_all();
     }
 
-    fn write(&self, state: &mut State) {
-        state.live.at = now();
-        let _ = self.job.write_live(&self.process, &state.live);
-    }
-
-    /// Beats until the end; ends the process if it hangs.
-    pub fn run(&self) {
-        let mut state = self.state();
+    /// Watches until the end; ends the process if it hangs.
+    pub fn watch(&self) {
+        let mut state = self.shared.state();
         let look = self.hung_after.map_or(EVERY, |after| EVERY.min(after / 4));
         while !state.is_over {
-            state = self.ended.wait_timeout(state, look).unwrap_or_else(PoisonError::into_inner).0;
-            if state.is_over {
-                return;
-            }
-            let (waited, limit) = (state.last.elapsed(), self.limit(&state.blocks));
-            if waited > limit {
+            state = self.shared.changed.wait_timeout(state, look).unwrap_or_else(PoisonError::into_inner).0;
+            let (waited, limit) = (state.last.elapsed(), self.limit(&state));
+            if !state.is_over && waited > limit {
                 let seconds = waited.as_secs();
+                state.live.ended = Some(format!("it hung for {seconds} s"));
+                drop(state);
                 // Nobody is left to return an error to, and `-q` must not hide it.
                 let _ = writeln!(
                     std::io::stderr(),
                     "error: nothing has happened for {seconds} s, so this process ends (75: it may be started again)"
                 );
-                state.live.ended = Some(format!("it hung for {seconds} s"));
                 // The record may lie on the file system that hangs.
-                let (job, process, live) = (self.job.clone(), self.process, state.live.clone());
-                std::thread::spawn(move || job.write_live(&process, &live));
+                let shared = Arc::clone(&self.shared);
+                std::thread::spawn(move || shared.write());
                 std::thread::sleep(Duration::from_secs(1));
                 std::process::exit(HUNG);
             }
-            self.write(&mut state);
         }
     }
 
-    fn limit(&self, blocks: &VecDeque<Duration>) -> Duration {
-        let longest = blocks.iter().sum::<Duration>().checked_div(blocks.len() as u32).map(|mean| mean * SLOWER);
-        self.hung_after.unwrap_or_else(|| longest.map_or(FIRST_PATIENCE, |limit| limit.max(PATIENCE)))
+    fn limit(&self, state: &State) -> Duration {
+        if let Some(after) = self.hung_after {
+            return after;
+        }
+        let mean = state.blocks.iter().sum::<Duration>().checked_div(state.blocks.len() as u32);
+        match mean {
+            Some(mean) if !state.is_first => (mean * SLOWER).max(PATIENCE),
+            _ => FIRST_PATIENCE,
+        }
     }
 }
 
-/// Ends the beat when it goes, also by a panic: the thread that beats must not keep the process.
+/// Ends the beat when it goes by a panic: the thread that watches must not keep the process, and the shard in hand has
+/// ended it.
 pub struct EndAtDrop<'a>(pub &'a Beat<'a>);
 
 impl Drop for EndAtDrop<'_> {
     fn drop(&mut self) {
-        self.0.end("a bug: the program ended in the middle");
+        self.0.end_as("a bug: the program ended in the middle");
     }
 }
 
@@ -170,8 +228,9 @@ impl Progress for Beat<'_> {
 
     /// A block has ended; people are told of shards, which are both made and scored.
     fn advance(&self, _items: u64) {
-        let mut state = self.state();
+        let mut state = self.shared.state();
         let block = state.last.elapsed();
+        state.is_first = false;
         state.last = Instant::now();
         if state.blocks.len() == REMEMBERED {
             state.blocks.pop_front();
@@ -195,9 +254,18 @@ impl Progress for Beat<'_> {
 /// A stage whose shards are taken before they are worked on.
 pub struct Taken<'a, W> {
     /// The stage.
-    pub work: W,
+    work: W,
     /// Where they are taken.
-    pub beat: &'a Beat<'a>,
+    beat: &'a Beat<'a>,
+    /// Whether it has worked on a shard yet.
+    has_begun: bool,
+}
+
+impl<'a, W> Taken<'a, W> {
+    /// A stage that has not begun yet.
+    pub fn new(work: W, beat: &'a Beat<'a>) -> Self {
+        Self { work, beat, has_begun: false }
+    }
 }
 
 impl<W: ShardWork> ShardWork for Taken<'_, W> {
@@ -212,6 +280,9 @@ impl<W: ShardWork> ShardWork for Taken<'_, W> {
         if !self.beat.take(shard) {
             // The worker asks the beat whether this was the cause.
             return Err(WorkError::Interrupted.into());
+        }
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.beat.loads();
         }
         self.work.make(shard, pending)
     }

@@ -1,16 +1,17 @@
 //! finish: what the ranks of a job have made becomes the run's mining.
 //!
 //! Holds always: makes nothing that a rank should have made; what lacks is named. Reads one record and two files of
-//! each rank, no record of a shard.
+//! each rank, and of shards only which records are there; the report, which is not made here, reads the votes of all.
 
 use std::collections::BTreeMap;
 
 use super::JobError;
+use super::lacking::lacking;
 use super::worker::checked_record;
 use crate::domain::{DropRow, LiveRecord, RankScorer, RankShards, RunSpec};
-use crate::pool::{Pool, ScorerWarning, rank_key, shard_ranges};
+use crate::pool::{Pool, ScorerWarning, shard_ranges};
 use crate::stage::mine::{Followed, Made, MinedPart, OfScorer, Selected, mine_from_ranks};
-use crate::store::{Check, JobDir, StoreError, UnitState};
+use crate::store::{JobDir, StoreError};
 use crate::work::{Context, stretch};
 
 /// Ranks that a message names.
@@ -68,8 +69,7 @@ pub fn finish(pool: &Pool, job: &JobDir) -> Result<FinishedJob, JobError> {
 fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
     let (ctx, spec) = (pool.ctx(), pool.spec());
     let record = checked_record(ctx, job)?;
-    let recorded = job.recorded()?;
-    let lacking: Vec<usize> = (0..record.ranks).filter(|rank| !recorded.contains(rank)).collect();
+    let lacking = lacking(ctx, job, &record)?;
     if !lacking.is_empty() {
         return Err(not_through(ctx, job, record.ranks, &lacking)?);
     }
@@ -77,18 +77,10 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
     let mut joined = Joined { scorers: vec![RankScorer::default(); spec.scored().len()], ..Joined::default() };
     joined.followed.predictions = scorers_of(spec);
     ctx.progress.start("finish", record.ranks as u64);
-    let mut stale = Vec::new();
     for rank in 0..record.ranks {
         ctx.check_stop()?;
         let unit = job.rank(rank);
-        let done = match unit.state(rank_key(&record, rank), Check::Sizes)? {
-            UnitState::Done(done) => done,
-            UnitState::Damaged(path, problem) => return Err(unit.damaged(&path, problem).into()),
-            UnitState::ToDo => {
-                stale.push(rank);
-                continue;
-            }
-        };
+        let done = unit.existing()?;
         let damaged = |problem: String| JobError::RankDamaged {
             path: unit.record_path().display().to_string(),
             problem,
@@ -107,7 +99,7 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
         ctx.progress.advance(1);
     }
     ctx.progress.finish();
-    if stale.is_empty() { Ok(joined) } else { Err(not_through(ctx, job, record.ranks, &stale)?) }
+    Ok(joined)
 }
 
 fn scorers_of(spec: &RunSpec) -> Vec<OfScorer> {

@@ -8,6 +8,7 @@
 mod beat;
 mod error;
 mod finish;
+mod lacking;
 mod status;
 mod submit;
 mod worker;

@@ -24,6 +24,8 @@ pub struct JobStatus {
     pub ranks: usize,
     /// Ranks that have a record.
     pub through: usize,
+    /// Whether any rank has said anything yet.
+    pub has_begun: bool,
     /// Ranks that have said in the last ten minutes that they work.
     pub at_work: usize,
     /// Ranks that were at work and have said nothing for ten minutes: their numbers and machines.
@@ -51,31 +53,34 @@ pub fn job_status(run: &RunDir, planned: u64) -> Result<Option<JobStatus>, JobEr
     let record = job.record()?;
     let recorded = job.recorded()?;
     let now = now();
-    let (mut at_work, mut silent, mut rates, mut shares) = (0, Vec::new(), Vec::new(), 0.0);
-    for (rank, said) in job.live()? {
+    let (mut at_work, mut silent, mut rate, mut shares) = (0, Vec::new(), 0.0, 0.0);
+    let live = job.live()?;
+    let has_begun = !live.is_empty();
+    for (rank, said) in live {
         if recorded.contains(&rank) || rank >= record.ranks {
             continue;
         }
-        shares += said.iter().map(share).sum::<f64>().min(1.0);
-        let Some(last) = said.iter().filter(|live| live.ended.is_none()).map(|live| live.at).max() else { continue };
-        let seconds = now.saturating_sub(last);
+        shares += share(&said);
+        let at_it: Vec<&LiveRecord> = said.iter().filter(|live| live.ended.is_none()).collect();
+        let Some(last) = at_it.iter().max_by_key(|live| live.at) else { continue };
+        let seconds = now.abs_diff(last.at);
         if seconds >= SILENT {
-            let host = said.first().map_or_else(String::new, |live| live.host.clone());
-            silent.push(SilentRank { rank, host, seconds });
+            silent.push(SilentRank { rank, host: last.host.clone(), seconds });
         } else {
             at_work += 1;
-            rates.extend(said.iter().filter_map(LiveRecord::images_per_sec));
+            let fresh = at_it.iter().filter(|live| now.abs_diff(live.at) < SILENT);
+            rate += fresh.filter_map(|live| live.images_per_sec()).sum::<f64>();
         }
     }
-    let images_per_sec = (!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64);
+    let images_per_sec = (at_work > 0 && rate > 0.0).then(|| rate / at_work as f64);
     let through = recorded.iter().filter(|&&rank| rank < record.ranks).count();
     let left = planned as f64 * (1.0 - (through as f64 + shares) / record.ranks as f64).max(0.0);
-    let rate: f64 = rates.iter().sum();
     Ok(Some(JobStatus {
         name: job.name().to_owned(),
         engine: record.engine,
         ranks: record.ranks,
         through,
+        has_begun,
         at_work,
         silent,
         images_per_sec,
@@ -90,28 +95,31 @@ pub(super) fn now() -> u64 {
 
 /// Whether a process has said lately that it works.
 pub(super) fn says_so(live: &LiveRecord, now: u64) -> bool {
-    live.ended.is_none() && now.saturating_sub(live.at) < FRESH
+    live.ended.is_none() && now.abs_diff(live.at) < FRESH
 }
 
-/// The part of a rank that is done, by what one of its processes says.
-fn share(live: &LiveRecord) -> f64 {
-    if live.shards == 0 { 0.0 } else { live.done as f64 / live.shards as f64 }
+/// The part of a rank that is done, by what its processes have said.
+fn share(said: &[LiveRecord]) -> f64 {
+    let sum = |of: fn(&LiveRecord) -> usize| said.iter().map(of).sum::<usize>() as f64;
+    let all = sum(|live| live.shards);
+    if all > 0.0 { sum(|live| live.done) / all } else { 0.0 }
 }
 
 /// An error while ranks of a job are at work on the run: a command that changes its recipe, or makes what they make,
 /// would waste their work.
 pub fn refuse_while_at_work(run: &RunDir) -> Result<(), JobError> {
-    let Some(job) = run.last_job()? else { return Ok(()) };
-    let recorded = job.recorded()?;
-    let (now, live) = (now(), job.live()?);
-    let is_at_work = |said: &[LiveRecord]| said.iter().any(|live| says_so(live, now));
-    let at_work = live.iter().filter(|(rank, said)| !recorded.contains(rank) && is_at_work(said)).count();
-    if at_work == 0 {
-        return Ok(());
+    let now = now();
+    for name in run.jobs()?.into_iter().rev() {
+        let job = run.job(&name);
+        let recorded = job.recorded()?;
+        let is_at_work = |said: &[LiveRecord]| said.iter().any(|live| says_so(live, now));
+        let live = job.live()?;
+        let at_work = live.iter().filter(|(rank, said)| !recorded.contains(rank) && is_at_work(said)).count();
+        if at_work > 0 {
+            let path = run.place().display().to_string();
+            let holder = format!("{at_work} rank(s) of job {name} (they have said so in the last {FRESH} seconds)");
+            return Err(StoreError::Locked { path, holder }.into());
+        }
     }
-    Err(StoreError::Locked {
-        path: run.place().display().to_string(),
-        holder: format!("{at_work} rank(s) of job {} (they have said so in the last {FRESH} seconds)", job.name()),
-    }
-    .into())
+    Ok(())
 }

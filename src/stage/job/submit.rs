@@ -3,18 +3,19 @@
 //! Holds always: what would stop every rank is found here, before a thousand of them wait in a queue; the job's record
 //! is written before its scripts, and never changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::JobError;
 use super::finish::few;
-use super::status::{now, says_so};
+use super::lacking::lacking;
+use super::status::{now, refuse_while_at_work, says_so};
 use super::worker::{checked_record, output_of};
 use crate::domain::{JobEngine, JobRecord, JobStart, RunSpec};
-use crate::pool::{planned_shards, rank_key};
+use crate::pool::{images_key, planned_shards, predictions_key, shard_ranges};
 use crate::render::jobs::{JobFacts, Script, Scripts, scripts};
 use crate::stage::prepare::{TOOL, check_model, check_weights};
-use crate::store::{Check, JobDir, UnitState};
+use crate::store::{JobDir, ShardRecord};
 use crate::work::{Context, WorkError};
 
 /// Most ranks of a Kubernetes job: more completions choke a kubelet (kubernetes 116159).
@@ -75,38 +76,69 @@ pub fn submit(ctx: &Context, ask: JobAsk) -> Result<Submitted, JobError> {
     let job = match same {
         Some(job) => job,
         None => {
-            let job = ctx.run.next_job()?;
-            job.write(&record)?;
-            pin_what_is_there(ctx, &spec, &job)?;
-            job
+            refuse_while_at_work(&ctx.run)?;
+            new_job(ctx, &record)?
         }
     };
+    if !record.mixed_devices {
+        pin_what_is_there(ctx, &spec, &plan, &job)?;
+    }
     let ranks: Vec<usize> = (0..record.ranks).collect();
     write_scripts(job, record, &ranks, Vec::new(), Scripts::All)
 }
 
+/// A job with the next number; another one if somebody else has taken that in the meantime.
+fn new_job(ctx: &Context, record: &JobRecord) -> Result<JobDir, JobError> {
+    loop {
+        let job = ctx.run.next_job()?;
+        if job.write(record)? {
+            return Ok(job);
+        }
+    }
+}
+
 /// What has made the first results that the run already has makes the others too.
-fn pin_what_is_there(ctx: &Context, spec: &RunSpec, job: &JobDir) -> Result<(), JobError> {
+fn pin_what_is_there(ctx: &Context, spec: &RunSpec, plan: &ShardRecord, job: &JobDir) -> Result<(), JobError> {
     if !ctx.run.has_images() {
         return Ok(());
     }
-    let shards = planned_shards(&ctx.run, spec)?;
-    let scorers: Vec<&str> = spec.scored().iter().map(|scorer| scorer.name.as_str()).collect();
-    let outputs = std::iter::once(None).chain(scorers.into_iter().map(Some));
-    for output in outputs {
-        let unit = |shard| output.map_or_else(|| ctx.run.images(shard), |name| ctx.run.predictions(name, shard));
-        for shard in 0..shards {
-            if let Some(record) = unit(shard).record()? {
-                job.pinned_maker(&output_of(ctx, &unit(shard)), &record.facts)?;
-                break;
+    let predicted = ctx.run.predicted()?;
+    let mut scorers = spec.scored();
+    scorers.retain(|scorer| predicted.contains(&scorer.name));
+    let mut are_images_pinned = false;
+    for (shard, range) in shard_ranges(plan.rows.kept as usize, spec.shard_items).iter().enumerate() {
+        if are_images_pinned && scorers.is_empty() {
+            break;
+        }
+        ctx.check_stop()?;
+        let unit = ctx.run.images(shard);
+        // Results of another recipe are made again, and pin nothing.
+        let Some(images) = unit.record()?.filter(|record| record.key == images_key(spec, plan, range)) else {
+            continue;
+        };
+        if !are_images_pinned {
+            job.pinned_maker(&output_of(ctx, &unit), &images.facts)?;
+            are_images_pinned = true;
+        }
+        let mut left = Vec::new();
+        for scorer in scorers {
+            let unit = ctx.run.predictions(&scorer.name, shard);
+            match unit.record()?.filter(|record| record.key == predictions_key(spec, &images, scorer)) {
+                Some(record) => drop(job.pinned_maker(&output_of(ctx, &unit), &record.facts)?),
+                None => left.push(scorer),
             }
         }
+        scorers = left;
     }
     Ok(())
 }
 
 fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {
     let paths = [&ask.start.run, &ask.start.program];
+    let all = ask.start.options.iter().chain(&ask.start.engine_options).chain(&ask.start.image).chain(&ask.start.claim);
+    if let Some(word) = all.into_iter().find(|word| word.contains(char::is_control)) {
+        return Err(JobError::Ask(format!("an option with a line break cannot stand in scripts: {word:?}")));
+    }
     let words = ask.start.options.iter().chain([&ask.start.run, &ask.start.program]);
     let problem = if ask.engine == JobEngine::Kubernetes && words.into_iter().any(|word| word.contains('$')) {
         "paths and options with $ cannot stand in manifests of Kubernetes, which expands $(NAME)".to_owned()
@@ -139,21 +171,10 @@ pub fn submit_missing(ctx: &Context) -> Result<Submitted, JobError> {
         )));
     };
     let record = checked_record(ctx, &job)?;
-    let (recorded, live, now) = (job.recorded()?, job.live()?, now());
-    let (mut missing, mut at_work) = (Vec::new(), Vec::new());
-    for rank in 0..record.ranks {
-        ctx.check_stop()?;
-        let is_there = recorded.contains(&rank)
-            && matches!(job.rank(rank).state(rank_key(&record, rank), Check::Sizes)?, UnitState::Done(_));
-        if is_there {
-            continue;
-        }
-        if live.get(&rank).is_some_and(|said| said.iter().any(|live| says_so(live, now))) {
-            at_work.push(rank);
-        } else {
-            missing.push(rank);
-        }
-    }
+    let (live, now) = (job.live()?, now());
+    let is_at_work = |rank: &usize| live.get(rank).is_some_and(|said| said.iter().any(|live| says_so(live, now)));
+    let lacking = lacking(ctx, &job, &record)?;
+    let (at_work, missing): (Vec<usize>, Vec<usize>) = lacking.into_iter().partition(is_at_work);
     if missing.is_empty() {
         let run = ctx.run_name();
         let text = if at_work.is_empty() {
@@ -168,9 +189,7 @@ pub fn submit_missing(ctx: &Context) -> Result<Submitted, JobError> {
         };
         return Err(JobError::Ask(text));
     }
-    for &rank in &missing {
-        job.forget_live(rank)?;
-    }
+    job.forget(&missing.iter().copied().collect())?;
     write_scripts(job, record, &missing, at_work, Scripts::Missing)
 }
 
@@ -183,7 +202,9 @@ fn write_scripts(
 ) -> Result<Submitted, JobError> {
     job.logs()?;
     let (mut files, mut script) = (Vec::new(), PathBuf::new());
-    let facts = JobFacts { record: &record, name: job.name(), folder: &job.path(), ranks };
+    // As machines see it: what people typed may be relative.
+    let folder = Path::new(&record.start.run).join("jobs").join(job.name());
+    let facts = JobFacts { record: &record, name: job.name(), folder: &folder, ranks };
     for Script { name, text, starts } in scripts(&facts, which) {
         let kept = job.path().join(name);
         // People may have changed what an earlier call wrote.

@@ -14,9 +14,8 @@ use crate::domain::{Device, DropRow, JobRecord, LiveRecord, RankScorer, RankShar
 use crate::pool::{Pool, planned_shards, rank_key};
 use crate::stage::generate::Generate;
 use crate::stage::mine::{Score, check_space, of_shards};
-use crate::stage::prepare::described;
 use crate::store::{Check, JobDir, NewRecord, RankProcess, RowCounts, ShardRecord, Unit, UnitState};
-use crate::work::processes::{self, Job, WorkCount};
+use crate::work::processes::{self, Job, JobInput, WorkCount};
 use crate::work::{Context, Part, ShardDone, WorkError, stretch, work_on};
 
 /// Which rank a process works on.
@@ -137,7 +136,7 @@ pub fn work(ctx: &Context, ask: &WorkerAsk) -> Result<Worked, JobError> {
     let process = RankProcess { rank: ask.rank, device: is_part.then_some(ask.part.index) };
     let beat = Beat::new(&ask.job, process, ctx.progress, ask.hung_after, rank.live(ctx.device));
     std::thread::scope(|scope| {
-        scope.spawn(|| beat.run());
+        scope.spawn(|| beat.watch());
         let _end = EndAtDrop(&beat);
         let worked = rank.work(ctx, &beat);
         beat.end(&match &worked {
@@ -174,12 +173,12 @@ impl Rank<'_> {
     }
 
     /// Makes and scores what its shards lack.
-    fn make(&self, pool: &Pool, beat: &Beat) -> Result<Made, JobError> {
+    fn make(&self, pool: &Pool, beat: &Beat) -> Result<RankResults, JobError> {
         let ctx = pool.ctx();
-        let mut images = Taken { work: Generate::of_rank(ctx, &self.spec, pool.plan())?, beat };
-        let mut scores = Taken { work: Score::of_rank(pool)?, beat };
+        let mut images = Taken::new(Generate::of_rank(ctx, &self.spec, pool.plan())?, beat);
+        let mut scores = Taken::new(Score::of_rank(pool)?, beat);
         let threads = ctx.thread_pool()?;
-        let mut made = Made::new(&self.spec, self.shards.start);
+        let mut made = RankResults::new(&self.spec, self.shards.start);
         let ranges = &pool.plan().ranges[self.shards.clone()];
         let items = ranges.first().zip(ranges.last()).map_or(0, |(first, last)| last.end - first.start);
         ctx.progress.start(&format!("rank {}", self.ask.rank), items as u64);
@@ -221,8 +220,8 @@ impl Rank<'_> {
     }
 
     /// Writes the rank's part of the mining, and its record.
-    fn commit(&self, pool: &Pool, made: Made) -> Result<(), JobError> {
-        let Made { mut shards, rows, mut lost, .. } = made;
+    fn commit(&self, pool: &Pool, made: RankResults) -> Result<(), JobError> {
+        let RankResults { mut shards, rows, mut lost, .. } = made;
         let (table, mined) = of_shards(pool, self.shards.clone())?;
         shards.selected = mined.counts;
         shards.shards.iter_mut().zip(mined.rows).for_each(|(shard, rows)| shard.mined = rows);
@@ -242,14 +241,14 @@ pub(super) fn output_of(ctx: &Context, unit: &Unit) -> String {
 }
 
 /// What a process has made so far.
-struct Made {
+struct RankResults {
     shards: RankShards,
     rows: RowCounts,
     lost: Vec<DropRow>,
     fresh_images: u64,
 }
 
-impl Made {
+impl RankResults {
     fn new(spec: &RunSpec, first: usize) -> Self {
         let scorers = vec![RankScorer::default(); spec.scored().len()];
         let shards = RankShards { first, scorers, ..RankShards::default() };
@@ -275,11 +274,6 @@ impl Made {
 fn add_scores(sum: &mut RankScorer, record: &ShardRecord) {
     sum.scored += record.rows.kept;
     record.sums.iter().for_each(|sums| sum.sums.add(sums));
-    let runtime = described(&record.facts);
-    if !sum.runtimes.contains(&runtime) {
-        sum.runtimes.push(runtime);
-        sum.runtimes.sort();
-    }
 }
 
 /// Divides the rank among several devices, one process for each; does nothing with one device. The rank's record is
@@ -291,13 +285,14 @@ pub fn share(ctx: &Context, devices: &[Device], ask: &WorkerAsk) -> Result<(), J
     }
     let all = rank.shards.len() as u64;
     let count = || -> Result<WorkCount, JobError> {
-        let live = ask.job.live()?.remove(&ask.rank).unwrap_or_default();
-        // What is done is known to the processes; a rank that was begun on other devices counts anew.
-        let done = live.iter().filter(|live| live.ended.is_none()).map(|live| live.done as u64).sum::<u64>();
+        let of_device = |device| ask.job.live_of(&RankProcess { rank: ask.rank, device: Some(device) });
+        let live = (0..devices.len()).map(of_device).filter(|live| live.ended.is_none());
+        let done = live.map(|live| live.done as u64).sum::<u64>();
+        // Whether all is done is for the rank's record to say.
         Ok(WorkCount { done: done.min(all.saturating_sub(1)), all })
     };
     let mut args = vec![format!("--job={}", ask.job.name()), format!("--rank={}", ask.rank)];
     args.extend(ask.hung_after.map(|after| format!("--hung-after={}", after.as_secs())));
-    let job = Job { command: "worker", doing: "working", args, input: None, count: &count };
+    let job = Job { command: "worker", doing: "working", args, input: JobInput::UntilStop, count: &count };
     processes::share(ctx, devices, &job)
 }

@@ -269,12 +269,18 @@ impl<'a> Score<'a> {
         let loaded = self.pool.install(|| engines.par_iter_mut().try_for_each(load));
         ctx.check_stop()?;
         loaded?;
-        for at in fresh {
+        for &at in &fresh {
             self.alone[at] = engines.first().and_then(|engine| engine.get(&at)).is_some_and(|model| model.is_alone());
             if self.alone[at] {
                 // Without the records of all images this process looks at no other records either.
                 let older = scored_together(self.ctx, self.images.len(), &surrogates[at].name)?;
                 self.ctx.progress.note(&alone_note(&surrogates[at].name, older));
+            }
+        }
+        // Before a shard is scored for nothing.
+        if let Some(accept) = self.ctx.accept {
+            for at in fresh {
+                accept(&self.ctx.run.predictions(&self.surrogates[at].name, 0), &self.facts(at))?;
             }
         }
         Ok(())
@@ -383,8 +389,17 @@ impl<'a> Score<'a> {
         Ok(scored?)
     }
 
-    /// What made the predictions of ONNX models; on a GPU also the batch, which the key does not say.
+    /// What made the predictions of a scorer.
     fn facts(&self, at: usize) -> BTreeMap<String, String> {
+        match &self.surrogates[at].model {
+            SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
+            SurrogateModel::Imported(_) => BTreeMap::from([("runtime".to_owned(), "imported".to_owned())]),
+            SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => self.facts_of_onnx(at),
+        }
+    }
+
+    /// The same of ONNX models; on a GPU also the batch, which the key does not say.
+    fn facts_of_onnx(&self, at: usize) -> BTreeMap<String, String> {
         let Some(factory) = &self.factory else { return BTreeMap::new() };
         let mut facts = factory.facts().clone();
         if factory.instances() == Instances::PerModel {
@@ -432,11 +447,7 @@ impl<'a> Score<'a> {
             let reason = lost.last().map_or_else(String::new, |row: &DropRow| row.reason.clone());
             return Err(MineError::AllFailed { name: name.clone(), shard, reason });
         }
-        let facts = match &self.surrogates[at].model {
-            SurrogateModel::Fake(_) => ScorerFactory::without_runtime().facts().clone(),
-            SurrogateModel::Imported(_) => BTreeMap::from([("runtime".to_owned(), "imported".to_owned())]),
-            SurrogateModel::Onnx(_) | SurrogateModel::ZeroShot(_) => self.facts(at),
-        };
+        let facts = self.facts(at);
         let mut files = vec![("parquet", predictions_table::encode(&kept)?)];
         files.extend(self.judges[at].kept(&kept).map(|bytes| ("npy", bytes)));
         Ok(ShardResult { files, rows, lost, facts, sums: Some(self.judges[at].sums(&kept, labels)) })

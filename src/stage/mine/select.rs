@@ -129,8 +129,9 @@ fn write_shards(pool: &Pool, shards: Range<usize>, target: impl Write + Send) ->
         let slices: Vec<(usize, PlanSlice)> = wave.iter().copied().zip(pool.plan().slices(wave)?).collect();
         slices.par_chunks(shards_per_group(pool.shards())).with_max_len(1).map(encode).collect()
     };
+    let items = pool.plan().ranges[shards.clone()].iter().map(|range| range.len() as u64).sum();
     let shards: Vec<usize> = shards.collect();
-    write_waves(pool, writer, |sender| {
+    write_waves(pool, writer, items, |sender| {
         let mut waves = shards.chunks(WAVE * pool.ctx().threads * shards_per_group(pool.shards()));
         waves.all(|wave| sender.send(threads.install(|| encode_wave(wave))).is_ok());
     })
@@ -167,7 +168,7 @@ fn join_parts(pool: &Pool, parts: &[MinedPart], target: impl Write + Send) -> Re
         }
         wave.par_iter().with_max_len(1).map(|group| encode(&tables, group)).collect()
     };
-    write_waves(pool, writer, |sender| {
+    write_waves(pool, writer, pool.plan().record.rows.kept, |sender| {
         let mut waves = groups.chunks(WAVE * pool.ctx().threads);
         waves.all(|wave| sender.send(threads.install(|| encode_wave(wave))).is_ok());
     })?;
@@ -217,15 +218,16 @@ fn nothing(pool: &Pool) -> Result<MinedChunk, MineError> {
 }
 
 /// Writes the row groups that `make` sends, and the end of the table: the next ones are encoded while these are
-/// written.
+/// written. `items`: of all of them, for the progress.
 fn write_waves<W: Write + Send>(
     pool: &Pool,
     writer: &MinedWriter<W>,
+    items: u64,
     make: impl FnOnce(&SyncSender<Wave>) + Send,
 ) -> Result<Made, MineError> {
     let ctx = pool.ctx();
     let mut made = Made { counts: MinedCounts::none(pool.spec().mine.select.surrogates.len()), rows: Vec::new() };
-    ctx.progress.start("select", pool.plan().record.rows.kept);
+    ctx.progress.start("select", items);
     let (sender, waves) = sync_channel::<Wave>(1);
     std::thread::scope(|scope| {
         scope.spawn(move || make(&sender));
