@@ -34,7 +34,7 @@ pub struct SubmitArgs {
     /// Kubernetes: the container image, which has hardset and the libraries
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
-    /// Kubernetes: the persistent volume claim that has the run
+    /// Kubernetes: the persistent volume claim that has the run, unless it is in a bucket
     #[arg(long, value_name = "CLAIM")]
     pub claim: Option<String>,
     /// Let machines of unlike kinds work on it, and give up that the same run has the same bytes
@@ -81,7 +81,7 @@ pub struct WorkerArgs {
     #[arg(long, value_delimiter = ',', value_name = "RANK,…")]
     pub among: Option<Vec<usize>>,
     /// End (75) when no block was finished for so many seconds [default: 20 times the mean of those before, at least
-    /// 300; an hour for the first]
+    /// 600; an hour for the first]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub hung_after: Option<u64>,
     /// Work on part K/N of the rank, for a process that holds it

@@ -13,6 +13,7 @@ use super::job_args::SubmitArgs;
 use super::output::Output;
 use super::session::Session;
 use crate::domain::{Device, EngineChoice, JobEngine, JobStart};
+use crate::render::jobs::shell;
 use crate::stage::job::{JobAsk, JobError, Submitted, start, submit, submit_missing};
 use crate::store::{StoreError, is_in_bucket};
 
@@ -106,7 +107,8 @@ fn whole(path: &Path) -> Result<String, StoreError> {
 
 fn written(run: &Path, submitted: &Submitted, is_started: bool) -> Output {
     let Submitted { job, record, to_start, at_work, files, script } = submitted;
-    let run = run.display();
+    let run = run.display().to_string();
+    let in_commands = shell(&run);
     let mut text =
         format!("job {} of {run}: {to_start} of {} ranks, for {}\n", job.name(), record.ranks, record.engine);
     for file in files {
@@ -119,12 +121,13 @@ fn written(run: &Path, submitted: &Submitted, is_started: bool) -> Output {
             at_work.len()
         );
     }
-    let script = script.display();
-    text += &if is_started { format!("started by {script}") } else { format!("read these; to start: bash {script}") };
-    text += &format!("\nhow far it is: hardset status {run}");
+    let script = script.display().to_string();
+    let start = shell(&script);
+    text += &if is_started { format!("started by {script}") } else { format!("read these; to start: bash {start}") };
+    text += &format!("\nhow far it is: hardset status {in_commands}");
     let json = json!({
-        "run": run.to_string(), "job": job.name(), "engine": record.engine, "ranks": record.ranks, "to_start": to_start,
-        "at_work": at_work, "script": script.to_string(), "started": is_started,
+        "run": run, "job": job.name(), "engine": record.engine, "ranks": record.ranks, "to_start": to_start,
+        "at_work": at_work, "script": script, "started": is_started,
         "files": files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
     });
     Output::new(text, json)

@@ -67,7 +67,7 @@ pub struct JobStart {
     pub gpus: usize,
     /// Kubernetes: the container image.
     pub image: Option<String>,
-    /// Kubernetes: the claim of the volume that has the run.
+    /// Kubernetes: the claim of the volume that has the run; none if the run is in a bucket.
     pub claim: Option<String>,
     /// Options of the engine: of Slurm those of sbatch.
     pub engine_options: Vec<String>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::domain::{ImageRow, Outcome, RunSpec, Sha256};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::source::source;
-use crate::store::{RunDir, StoreError};
+use crate::store::{LastShard, RunDir, StoreError, read_member};
 use crate::table::ParquetImages;
 
 /// The reason for an image that is not the pinned one.
@@ -32,6 +32,7 @@ pub struct RunImages {
     folder: PathBuf,
     /// Whether several images share a file.
     in_shards: bool,
+    last: Arc<LastShard>,
     /// The column of images, if an image is a row of a Parquet file.
     column: Option<String>,
     parquet: Arc<ParquetImages>,
@@ -48,6 +49,7 @@ impl RunImages {
             run: run.clone(),
             folder: source.folder().unwrap_or(run.path()).to_owned(),
             in_shards: source.in_shards(),
+            last: Arc::default(),
             column: source.image_column().map(str::to_owned),
             parquet: Arc::default(),
             border_px: source.border_px(),
@@ -66,7 +68,11 @@ impl RunImages {
         let path = self.folder.join(&row.path);
         let bytes = match &self.column {
             Some(column) => self.parquet.bytes(&path, column, row.offset).map_err(|e| format!("{}: {e}", row.path))?,
-            None => self.run.read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?,
+            None if self.in_shards => {
+                let read = self.run.read_member(&self.last, &path, row.offset, row.bytes);
+                read.map_err(|e| public(row, e))?
+            }
+            None => read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?,
         };
         if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(CHANGED.to_owned()) }
     }

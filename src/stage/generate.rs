@@ -19,7 +19,7 @@ use crate::render;
 use crate::source::{SourceError, source};
 use crate::store::{Check, RunDir, StoreError, TarShard, Unit};
 use crate::table::{TableError, images_table};
-use crate::work::processes::{self, Job, JobInput};
+use crate::work::processes::{self, Divided, ProcessInput};
 use crate::work::{Context, Part, ShardRecords, ShardResult, ShardTarget, ShardWork, WorkError, for_each_shard};
 
 /// Why images are not made.
@@ -64,7 +64,7 @@ pub struct Generate<'a> {
     /// Encodes images. A pool of its own, because the thread that makes images waits for encoded ones on a thread of
     /// the other pool.
     encoders: ThreadPool,
-    /// Built when the first shard is made, because loading a model takes long.
+    /// Built for the first shard that is made, because loading a model takes long.
     generator: Option<Box<dyn Generator>>,
 }
 
@@ -102,20 +102,25 @@ impl ShardWork for Generate<'_> {
         Ok(vec![ShardTarget { unit: self.ctx.run.images(shard), key }])
     }
 
+    fn load(&mut self, shard: usize, _pending: &[usize]) -> Result<(), GenerateError> {
+        if self.generator.is_none() {
+            source(&self.spec.generate).check_there()?;
+            let generator = build(self.ctx, self.spec, self.known)?;
+            // Before a shard is made for nothing.
+            if let Some(accept) = self.ctx.accept {
+                accept(&self.ctx.run.images(shard), &generator.facts())?;
+            }
+            self.generator = Some(generator);
+        }
+        Ok(())
+    }
+
     fn make(&mut self, shard: usize, _pending: &[usize]) -> Result<Vec<ShardResult>, GenerateError> {
         source(&self.spec.generate).check_there()?;
         let rows = self.plan.rows(shard)?;
         let (ctx, spec, alone) = (self.ctx, self.spec, self.is_alone);
-        let is_new = self.generator.is_none();
-        let generator = match &mut self.generator {
-            Some(generator) => generator,
-            empty => empty.insert(build(ctx, spec, self.known)?),
-        };
+        let Some(generator) = &mut self.generator else { return Ok(Vec::new()) };
         let facts = generator.facts();
-        // Before a shard is made for nothing.
-        if let Some(accept) = ctx.accept.filter(|_| is_new) {
-            accept(&ctx.run.images(shard), &facts)?;
-        }
         let shard = Shard::new(&ctx.run, shard, spec, &facts);
         let (given, encoders) = (rows.len(), &self.encoders);
         // One block is finished and encoded while the next one is made.
@@ -155,8 +160,13 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     let engine = prepare::settled_engine(ctx, spec)?;
     let ctx = Context { engine, ..ctx.again() };
     let count = || Ok(generated(&ctx.run, spec)?);
-    let job =
-        Job { command: "generate", doing: "making images", args: Vec::new(), input: JobInput::Nothing, count: &count };
+    let job = Divided {
+        command: "generate",
+        doing: "making images",
+        args: Vec::new(),
+        input: ProcessInput::Nothing,
+        count: &count,
+    };
     processes::share(&ctx, devices, &job)
 }
 

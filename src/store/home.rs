@@ -277,7 +277,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::store::{NewRecord, RowCounts, RunDir, UnitState, is_in_bucket};
+    use crate::store::{LastShard, NewRecord, RowCounts, RunDir, UnitState, is_in_bucket};
 
     /// A bucket in memory, and the calls that it got.
     #[derive(Debug, Default, Clone)]
@@ -402,10 +402,13 @@ mod tests {
         let record = unit.existing().unwrap();
         assert_eq!(fs::read(unit.checked(&record, "parquet").unwrap()).unwrap(), b"rows");
         let tar = unit.dir.join(&record.files[0].name);
-        assert_eq!(there.read_member(&tar, 3, 2).unwrap(), b"34");
+        let last = LastShard::default();
+        assert_eq!(there.read_member(&last, &tar, 3, 2).unwrap(), b"34");
         assert!(!tar.exists());
         assert_eq!(unit.problem(&record, Check::Hashes), None);
-        assert!(!tar.exists() && here.read_member(&here.images(0).dir.join(&record.files[0].name), 0, 1).is_ok());
+        assert!(
+            !tar.exists() && here.read_member(&last, &here.images(0).dir.join(&record.files[0].name), 0, 1).is_ok()
+        );
         // A cached table that was damaged is brought again; an object that was damaged is never cached.
         fs::write(unit.file(&record, "parquet").unwrap(), "r0ws").unwrap();
         assert_eq!(fs::read(unit.checked(&record, "parquet").unwrap()).unwrap(), b"rows");

@@ -64,5 +64,5 @@ pub use run_dir::RunDir;
 pub use scratch::Scratch;
 pub use small_map::{read_map, write_map};
 pub use spec_file::{FORMAT, spec_text};
-pub use tar::{TarFile, TarShard, read_member};
+pub use tar::{LastShard, TarFile, TarShard, read_member};
 pub use unit::{Unit, UnitFile, UnitState};

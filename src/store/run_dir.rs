@@ -13,7 +13,7 @@ use super::if_any::read_if_any;
 use super::people_stems::{is_input, is_round};
 use super::unfinished::{files, remove_abandoned};
 use super::unit::{MAKE_AGAIN, Stems, remove_unnamed};
-use super::{FORMAT, Home, Lock, ShardRecord, StoreError, Unit, hash_file, read_member, spec_file};
+use super::{FORMAT, Home, LastShard, Lock, ShardRecord, StoreError, Unit, hash_file, spec_file};
 use crate::domain::{ItemId, RunSpec, Sha256};
 
 /// A run directory.
@@ -66,13 +66,13 @@ impl RunDir {
         self.home.as_ref().map_or(Ok(()), |home| home.refresh(path))
     }
 
-    /// Reads `bytes` bytes of a file from `offset` on: of a file in the run, wherever that is, or of another one.
-    pub fn read_member(&self, path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
+    /// Reads `bytes` bytes of a shard's file from `offset` on: of one in the run, wherever that is, or of another one.
+    pub fn read_member(&self, last: &LastShard, path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
         match &self.home {
             Some(home) if path.starts_with(&self.path) && !path.is_file() => {
                 home.read_range(path, offset..offset + bytes)
             }
-            _ => read_member(path, offset, bytes),
+            _ => last.read_member(path, offset, bytes),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Image shards: WebDataset tars, written in memory and read by offset; and the tars of releases, written to disk as
 //! they are filled.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{PendingFile, StoreError};
 use crate::input;
@@ -92,6 +94,40 @@ pub fn read_member(path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, Stor
     read().map_err(StoreError::io("read", path))
 }
 
+/// The shard's file that was read last, which stays open: its images are read one after another, and on the file system
+/// of a cluster opening is what takes time.
+#[derive(Debug, Default)]
+pub struct LastShard(Mutex<Option<(PathBuf, Arc<File>)>>);
+
+impl LastShard {
+    /// As [`read_member`].
+    pub fn read_member(&self, path: &Path, offset: u64, bytes: u64) -> Result<Vec<u8>, StoreError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::FileExt as _;
+            let mut member = vec![0; bytes as usize];
+            // What is wrong is said by the other way.
+            if self.open(path).and_then(|file| file.read_exact_at(&mut member, offset)).is_ok() {
+                return Ok(member);
+            }
+        }
+        read_member(path, offset, bytes)
+    }
+
+    #[cfg(unix)]
+    fn open(&self, path: &Path) -> std::io::Result<Arc<File>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((known, file)) if known == path => Ok(Arc::clone(file)),
+            _ => {
+                let file = Arc::new(input::open(path)?);
+                *last = Some((path.to_owned(), Arc::clone(&file)));
+                Ok(file)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +141,11 @@ mod tests {
         std::fs::write(file.path(), &bytes).unwrap();
         assert_eq!(read_member(file.path(), offsets[0], 5).unwrap(), b"first");
         assert_eq!(read_member(file.path(), offsets[1], 1000).unwrap(), [7; 1000]);
+        let last = LastShard::default();
+        for _ in 0..2 {
+            assert_eq!(last.read_member(file.path(), offsets[0], 5).unwrap(), b"first");
+            assert_eq!(last.read_member(file.path(), bytes.len() as u64 - 3, 5).unwrap(), [0; 3], "a short file");
+        }
         let mut archive = tar::Archive::new(&bytes[..]);
         let names: Vec<_> = archive.entries().unwrap().map(|e| e.unwrap().path().unwrap().into_owned()).collect();
         assert_eq!(names, [Path::new("00000000.png"), Path::new("00000001.png")]);

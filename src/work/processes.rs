@@ -23,7 +23,7 @@ const LOOKS_PER_COUNT: u32 = 25;
 const ORPHANED: i32 = 75;
 
 /// Work that is divided among processes.
-pub struct Job<'a, E> {
+pub struct Divided<'a, E> {
     /// The sub-command that does a part of it.
     pub command: &'static str,
     /// The activity, for messages: `scoring`.
@@ -31,14 +31,14 @@ pub struct Job<'a, E> {
     /// Its further arguments.
     pub args: Vec<String>,
     /// What its processes read on stdin.
-    pub input: JobInput<'a>,
+    pub input: ProcessInput<'a>,
     /// Counts finished items.
     pub count: &'a dyn Fn() -> Result<WorkCount, E>,
 }
 
-/// What the processes of a job read on stdin.
+/// What the processes of divided work read on stdin.
 #[derive(Clone, Copy)]
-pub enum JobInput<'a> {
+pub enum ProcessInput<'a> {
     /// Nothing. The caller kills them when it stops, or when one of them fails.
     Nothing,
     /// A spec. As above.
@@ -63,8 +63,8 @@ struct Worker {
     device: Device,
 }
 
-/// Does the rest of the job on all `devices` at once; does nothing with a single device.
-pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>) -> Result<(), E> {
+/// Does the rest of the work on all `devices` at once; does nothing with a single device.
+pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Divided<E>) -> Result<(), E> {
     if devices.len() < 2 {
         return Ok(());
     }
@@ -82,7 +82,7 @@ pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>
     });
     for Worker { child, .. } in &mut started {
         // A killed process leaves nothing half done, because its files appear whole or not at all.
-        if !matches!(job.input, JobInput::UntilStop) {
+        if !matches!(job.input, ProcessInput::UntilStop) {
             let _ = child.kill();
         }
         drop(child.stdin.take());
@@ -94,7 +94,12 @@ pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Job<E>
     ended
 }
 
-fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut Vec<Worker>) -> Result<(), WorkError> {
+fn start_all<E>(
+    ctx: &Context,
+    devices: &[Device],
+    job: &Divided<E>,
+    started: &mut Vec<Worker>,
+) -> Result<(), WorkError> {
     for (index, &device) in devices.iter().enumerate() {
         let child = start(ctx, device, Part { index, of: devices.len() }, job)?;
         started.push(Worker { child, device });
@@ -102,7 +107,7 @@ fn start_all<E>(ctx: &Context, devices: &[Device], job: &Job<E>, started: &mut V
     Ok(())
 }
 
-fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<Child, WorkError> {
+fn start<E>(ctx: &Context, device: Device, part: Part, job: &Divided<E>) -> Result<Child, WorkError> {
     let program = std::env::current_exe().map_err(cannot("find this program's own file"))?;
     let mut command = Command::new(program);
     command.arg(job.command).arg(ctx.run.place()).arg("-q").args(&job.args);
@@ -115,10 +120,10 @@ fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<C
     let copies = ctx.run.home().and_then(|home| home.cache().parent());
     command.args(copies.into_iter().flat_map(|folder| [OsStr::new("--scratch"), folder.as_os_str()]));
     command.env(PARENT, std::process::id().to_string());
-    let is_piped = !matches!(job.input, JobInput::Nothing);
+    let is_piped = !matches!(job.input, ProcessInput::Nothing);
     command.stdin(if is_piped { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
     let mut child = command.spawn().map_err(cannot(&format!("start a process for {device}")))?;
-    if let JobInput::Spec(spec) = job.input
+    if let ProcessInput::Spec(spec) = job.input
         && let Some(mut stdin) = child.stdin.take()
     {
         let text = toml::to_string(spec).map_err(|e| WorkError::Spec(e.to_string()))?;
@@ -129,13 +134,18 @@ fn start<E>(ctx: &Context, device: Device, part: Part, job: &Job<E>) -> Result<C
 }
 
 /// Waits for all processes; the first one that fails ends the wait.
-fn watch<E: From<WorkError>>(ctx: &Context, job: &Job<E>, mut counted: u64, started: &mut [Worker]) -> Result<(), E> {
+fn watch<E: From<WorkError>>(
+    ctx: &Context,
+    job: &Divided<E>,
+    mut counted: u64,
+    started: &mut [Worker],
+) -> Result<(), E> {
     let mut looks = 0;
     loop {
         ctx.check_stop()?;
         let (running, failed) = any_running(started)?;
         if let Some(failed) = failed
-            && (!running || !matches!(job.input, JobInput::UntilStop))
+            && (!running || !matches!(job.input, ProcessInput::UntilStop))
         {
             return Err(failed.into());
         }

@@ -100,7 +100,9 @@ pub trait ShardWork {
     }
     /// The results to make of shard `shard`; as many for every shard.
     fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, Self::Error>;
-    /// Makes the `pending` ones of these results, in that order.
+    /// Loads the models for the `pending` ones of these results, unless they are loaded.
+    fn load(&mut self, shard: usize, pending: &[usize]) -> Result<(), Self::Error>;
+    /// Makes the `pending` ones of these results, in that order, after [`ShardWork::load`].
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, Self::Error>;
 }
 
@@ -162,6 +164,7 @@ pub fn work_on<W: ShardWork>(
     let mut done: Vec<Option<ShardDone>> =
         found.into_iter().map(|found| found.map(|record| ShardDone { record, fresh_rows: None })).collect();
     if !pending.is_empty() {
+        work.load(shard, &pending)?;
         for (&at, made) in pending.iter().zip(work.make(shard, &pending)?) {
             let fresh_rows = Some(made.rows.given);
             done[at] = Some(ShardDone { record: commit::<W>(ctx, shard, &outputs[at], made)?, fresh_rows });

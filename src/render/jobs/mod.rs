@@ -142,7 +142,10 @@ fn sbatch_options(words: &[String]) -> Vec<String> {
 
 fn is_for_all_jobs(line: &str) -> bool {
     let option = line.trim_start_matches("#SBATCH ").trim_start_matches('\'');
-    OF_ALL_JOBS.contains(&option.split(['=', ' ']).next().unwrap_or_default())
+    let name = option.split(['=', ' ']).next().unwrap_or_default();
+    // A short one may have its value in the same word: -pgpu.
+    let is_short = |known: &&str| !known.starts_with("--") && option.starts_with(*known);
+    OF_ALL_JOBS.contains(&name) || OF_ALL_JOBS.iter().any(is_short)
 }
 
 /// The lines that submit arrays: ids that Slurm allows, and what is added to them. Slurm's limit is that of one array,
@@ -180,6 +183,7 @@ fn of_ray(job: &JobFacts) -> Filled {
         ("hardset", quoted(&start.program)),
         ("run", quoted(&start.run)),
         ("worker_options", format!("[{}]", start.options.iter().map(|o| quoted(o)).collect::<Vec<_>>().join(", "))),
+        ("logs", quoted(&job.folder.join("logs").display().to_string())),
         ("gpus", start.gpus.to_string()),
         ("slots", start.slots.unwrap_or(0).to_string()),
     ]
@@ -193,6 +197,11 @@ fn of_kubernetes(job: &JobFacts, file: &str, which: Scripts) -> Filled {
         options.push(format!("--among={ranks}"));
     }
     let slots = start.slots.unwrap_or(job.ranks.len()).min(job.ranks.len());
+    // Without a claim the run is in a bucket.
+    let place = start.claim.as_ref().map_or_else(
+        || include_str!("bucket.yaml").to_owned(),
+        |claim| fill(include_str!("volume.yaml"), &vec![("run", quoted(&start.run)), ("claim", quoted(claim))]),
+    );
     vec![
         ("job", job.name.to_owned()),
         ("file", file.to_owned()),
@@ -200,16 +209,16 @@ fn of_kubernetes(job: &JobFacts, file: &str, which: Scripts) -> Filled {
         ("completions", job.ranks.len().to_string()),
         ("parallelism", slots.to_string()),
         ("image", quoted(start.image.as_deref().unwrap_or_default())),
-        ("claim", quoted(start.claim.as_deref().unwrap_or_default())),
         ("hardset", quoted(&start.program)),
         ("run", quoted(&start.run)),
         ("worker_options", options.iter().map(|option| format!(", {}", quoted(option))).collect()),
         ("gpus", start.gpus.to_string()),
+        ("place", place),
     ]
 }
 
 /// A word of a shell's command.
-fn shell(word: &str) -> String {
+pub fn shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
@@ -284,6 +293,17 @@ mod tests {
     }
 
     #[test]
+    fn a_run_in_a_bucket_has_credentials_in_place_of_a_volume() {
+        let mut record = record(JobEngine::Kubernetes);
+        record.start = JobStart { run: "s3://bucket/run".to_owned(), claim: None, ..record.start };
+        let facts = JobFacts { record: &record, name: "0001", folder: Path::new("/cache/jobs/0001"), ranks: &[0] };
+        for Script { name, text, .. } in scripts(&facts, Scripts::All) {
+            assert!(!text.contains("{{") && !text.contains("volume"), "{name}:\n{text}");
+            assert_eq!(text.contains("name: hardset-bucket"), name.ends_with(".yaml"), "{name}:\n{text}");
+        }
+    }
+
+    #[test]
     fn arrays_of_slurm_have_ids_that_it_allows() {
         let ranks: Vec<usize> = (0..2500).collect();
         let lines = ["submit 0-833%34 0", "submit 0-833%34 834", "submit 0-831%34 1668"];
@@ -300,11 +320,13 @@ mod tests {
         assert!(slurm[0].text.contains("#SBATCH --gres=gpu:1\n") && !slurm[1].text.contains("--gres"));
         assert!(slurm[1].text.contains("#SBATCH --partition=gpu\n"), "{}", slurm[1].text);
         let words = ["-p", "gpu", "--comment=it's a test", "--exclusive"].map(str::to_owned);
+        assert!(is_for_all_jobs("#SBATCH -pgpu") && !is_for_all_jobs("#SBATCH -t4:00:00"));
         let lines = ["#SBATCH -p gpu", r"#SBATCH '--comment=it'\''s a test'", "#SBATCH --exclusive"];
         assert_eq!(sbatch_options(&words), lines);
         assert!(is_for_all_jobs(lines[0]) && is_for_all_jobs(lines[1]) && !is_for_all_jobs(lines[2]));
         let yaml = &texts(JobEngine::Kubernetes, &[17, 403], Scripts::Missing)[0].text;
         assert!(yaml.contains(r#""--device=cuda:0", "--among=17,403"]"#), "{yaml}");
+        assert!(yaml.contains("claimName: \"runs\"") && !yaml.contains("envFrom"), "{yaml}");
         assert!(yaml.contains("completions: 2\n") && yaml.contains(r#"mountPath: "/shared/a run""#), "{yaml}");
     }
 }

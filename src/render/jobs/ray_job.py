@@ -4,7 +4,7 @@
     python3 ray_job.py --ranks 0-99                              on the cluster of RAY_ADDRESS, else this machine alone
     python3 ray_job.py --ranks 17,403                            these ranks alone
 
-The run directory must be on every machine, under the same path. This script may be killed and started again at any time:
+The run directory must be on every machine, under the same path, or in a bucket. This script may be killed and started again at any time:
 what is done is not done again. Exit code: that of `hardset finish`; 2 if a rank says that trying again is useless.
 """
 
@@ -22,6 +22,8 @@ HARDSET = {{hardset}}
 RUN = {{run}}
 JOB = "{{job}}"
 WORKER_OPTIONS = {{worker_options}}
+# On the machine that makes the rank; if the run is in a bucket, this is no folder that they share.
+LOGS = {{logs}}
 # What one rank takes of a machine. Ray gives each task GPUs of its own, and `--device cuda:0` is the first of these.
 CPUS = 1
 GPUS = {{gpus}}
@@ -47,9 +49,8 @@ def dies_with_its_parent():
 def make_rank(rank):
     """Makes one rank and returns the worker's exit code: 0, or 2 if trying again is useless."""
     command = [HARDSET, "worker", RUN, "--job", JOB, "--rank", str(rank), *WORKER_OPTIONS]
-    logs = os.path.join(RUN, "jobs", JOB, "logs")
-    os.makedirs(logs, exist_ok=True)
-    with open(os.path.join(logs, f"ray_{rank:05}.log"), "ab") as log:
+    os.makedirs(LOGS, exist_ok=True)
+    with open(os.path.join(LOGS, f"ray_{rank:05}.log"), "ab") as log:
         log.write(f"rank {rank} on {os.uname().nodename}, process {os.getpid()} of Ray, {time.strftime('%F %T')}\n".encode())
         log.flush()
         worker = subprocess.run(command, stdout=log, stderr=log, preexec_fn=dies_with_its_parent)

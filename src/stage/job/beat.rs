@@ -251,13 +251,13 @@ impl Progress for Beat<'_> {
     }
 }
 
-/// A stage whose shards are taken before they are worked on.
+/// A stage whose shards are taken when its models are loaded, before they are worked on.
 pub struct Taken<'a, W> {
     /// The stage.
     work: W,
     /// Where they are taken.
     beat: &'a Beat<'a>,
-    /// Whether it has worked on a shard yet.
+    /// Whether it has loaded anything yet.
     has_begun: bool,
 }
 
@@ -276,13 +276,18 @@ impl<W: ShardWork> ShardWork for Taken<'_, W> {
         self.work.outputs(shard)
     }
 
+    /// A process that ends while it loads models is no victim of the shard, which is not taken yet.
+    fn load(&mut self, shard: usize, pending: &[usize]) -> Result<(), W::Error> {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.beat.loads();
+        }
+        self.work.load(shard, pending)
+    }
+
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, W::Error> {
         if !self.beat.take(shard) {
             // The worker asks the beat whether this was the cause.
             return Err(WorkError::Interrupted.into());
-        }
-        if !std::mem::replace(&mut self.has_begun, true) {
-            self.beat.loads();
         }
         self.work.make(shard, pending)
     }

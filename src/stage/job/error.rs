@@ -1,12 +1,13 @@
 //! Why a job cannot be submitted, worked on or finished.
 
 use crate::pool::PoolError;
+use crate::render::jobs::shell;
 use crate::stage::generate::GenerateError;
 use crate::stage::mine::MineError;
 use crate::stage::prepare::PrepareError;
 use crate::store::StoreError;
 use crate::table::TableError;
-use crate::work::WorkError;
+use crate::work::{Context, WorkError};
 
 /// Why a job cannot be submitted, worked on or finished.
 #[derive(Debug, thiserror::Error)]
@@ -109,4 +110,9 @@ pub enum JobError {
         /// Its exit status.
         how: String,
     },
+}
+
+/// The run directory, as a word of the commands that messages give.
+pub(super) fn run_in_commands(ctx: &Context) -> String {
+    shell(&ctx.run_name())
 }

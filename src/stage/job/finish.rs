@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::JobError;
+use super::error::run_in_commands;
 use super::lacking::lacking;
 use super::worker::checked_record;
 use crate::domain::{DropRow, LiveRecord, RankScorer, RankShards, RunSpec};
@@ -84,7 +85,7 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
         let damaged = |problem: String| JobError::RankDamaged {
             path: unit.record_path().display().to_string(),
             problem,
-            run: ctx.run_name(),
+            run: run_in_commands(ctx),
         };
         let path = unit.checked(&done, "shards.json")?;
         let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
@@ -129,7 +130,7 @@ fn not_through(ctx: &Context, job: &JobDir, ranks: usize, lacking: &[usize]) -> 
     let live = job.live()?;
     let mut text = format!("{} of {ranks} ranks have no valid record: {}", lacking.len(), few(lacking));
     text += &said(lacking, &live);
-    let run = ctx.run_name();
+    let run = run_in_commands(ctx);
     text += &format!("; start them again with `hardset submit {run} --missing`");
     Ok(JobError::NotThrough { run, job: job.name().to_owned(), lacking: text })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::JobError;
+use super::error::run_in_commands;
 use super::finish::few;
 use super::lacking::lacking;
 use super::status::{now, refuse_while_at_work, says_so};
@@ -15,7 +16,7 @@ use crate::domain::{JobEngine, JobRecord, JobStart, RunSpec};
 use crate::pool::{images_key, planned_shards, predictions_key, shard_ranges};
 use crate::render::jobs::{JobFacts, Script, Scripts, scripts};
 use crate::stage::prepare::{TOOL, check_model, check_weights};
-use crate::store::{JobDir, ShardRecord};
+use crate::store::{JobDir, ShardRecord, is_in_bucket};
 use crate::work::{Context, WorkError};
 
 /// Most ranks of a Kubernetes job: more completions choke a kubelet (kubernetes 116159).
@@ -56,7 +57,7 @@ pub struct Submitted {
 pub fn submit(ctx: &Context, ask: JobAsk) -> Result<Submitted, JobError> {
     let spec = ctx.run.spec()?;
     let Some(plan) = ctx.run.plan().record()? else {
-        let run = ctx.run_name();
+        let run = run_in_commands(ctx);
         return Err(JobError::Ask(format!("{run} has no plan; run `hardset plan PIPELINE --run-dir {run}` first")));
     };
     check(&ask, planned_shards(&ctx.run, &spec)?)?;
@@ -134,6 +135,7 @@ fn pin_what_is_there(ctx: &Context, spec: &RunSpec, plan: &ShardRecord, job: &Jo
 }
 
 fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {
+    let is_in_bucket = is_in_bucket(Path::new(&ask.start.run));
     let paths = [&ask.start.run, &ask.start.program];
     let all = ask.start.options.iter().chain(&ask.start.engine_options).chain(&ask.start.image).chain(&ask.start.claim);
     if let Some(word) = all.into_iter().find(|word| word.contains(char::is_control)) {
@@ -153,8 +155,10 @@ fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {
         format!("--ranks {} is more than the {MOST_OF_KUBERNETES} that one job of Kubernetes bears", ask.ranks)
     } else if ask.engine == JobEngine::Kubernetes && ask.start.image.is_none() {
         "--to kubernetes needs --image IMAGE, a container image with hardset".to_owned()
-    } else if ask.engine == JobEngine::Kubernetes && ask.start.claim.is_none() {
+    } else if ask.engine == JobEngine::Kubernetes && ask.start.claim.is_none() && !is_in_bucket {
         "--to kubernetes needs --claim CLAIM, the persistent volume claim that has the run".to_owned()
+    } else if ask.start.claim.is_some() && is_in_bucket {
+        "a run in a bucket is in no persistent volume; leave --claim out".to_owned()
     } else {
         return Ok(());
     };
@@ -165,7 +169,7 @@ fn check(ask: &JobAsk, shards: usize) -> Result<(), JobError> {
 /// run's lock.
 pub fn submit_missing(ctx: &Context) -> Result<Submitted, JobError> {
     let Some(job) = ctx.run.last_job()? else {
-        let run = ctx.run_name();
+        let run = run_in_commands(ctx);
         return Err(JobError::Ask(format!(
             "{run} has no job yet; submit one: `hardset submit {run} --to ENGINE --ranks N`"
         )));
@@ -176,7 +180,7 @@ pub fn submit_missing(ctx: &Context) -> Result<Submitted, JobError> {
     let lacking = lacking(ctx, &job, &record)?;
     let (at_work, missing): (Vec<usize>, Vec<usize>) = lacking.into_iter().partition(is_at_work);
     if missing.is_empty() {
-        let run = ctx.run_name();
+        let run = run_in_commands(ctx);
         let text = if at_work.is_empty() {
             format!("all ranks of job {} are through: `hardset finish {run}` makes the result", job.name())
         } else {
@@ -202,8 +206,9 @@ fn write_scripts(
 ) -> Result<Submitted, JobError> {
     job.logs()?;
     let (mut files, mut script) = (Vec::new(), PathBuf::new());
-    // As machines see it: what people typed may be relative.
-    let folder = Path::new(&record.start.run).join("jobs").join(job.name());
+    // As machines see it: what people typed may be relative. Scripts of a run in a bucket are started from its cache.
+    let run = Path::new(&record.start.run);
+    let folder = if is_in_bucket(run) { job.path() } else { run.join("jobs").join(job.name()) };
     let facts = JobFacts { record: &record, name: job.name(), folder: &folder, ranks };
     for Script { name, text, starts } in scripts(&facts, which) {
         let kept = job.path().join(name);

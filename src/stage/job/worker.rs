@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use super::JobError;
 use super::beat::{Beat, EndAtDrop, TOO_MANY_STARTS, Taken};
+use super::error::run_in_commands;
 use crate::domain::{Device, DropRow, JobRecord, LiveRecord, RankScorer, RankShard, RankShards, RunSpec, Sha256};
 use crate::pool::{Pool, planned_shards, rank_key};
 use crate::stage::generate::Generate;
 use crate::stage::mine::{Score, check_space, of_shards};
 use crate::store::{Check, JobDir, NewRecord, RankProcess, RowCounts, ShardRecord, Unit, UnitState};
-use crate::work::processes::{self, Job, JobInput, WorkCount};
+use crate::work::processes::{self, Divided, ProcessInput, WorkCount};
 use crate::work::{Context, Part, ShardDone, WorkError, stretch, work_on};
 
 /// Which rank a process works on.
@@ -99,7 +100,7 @@ pub(super) fn checked_record(ctx: &Context, job: &JobDir) -> Result<JobRecord, J
     let record = job.record()?;
     let changed = |what| JobError::Changed {
         what,
-        run: ctx.run_name(),
+        run: run_in_commands(ctx),
         job: job.name().to_owned(),
         engine: record.engine.name(),
         ranks: record.ranks,
@@ -157,7 +158,7 @@ impl Rank<'_> {
         let left_out = beat.left_out();
         if !left_out.is_empty() {
             let shards = left_out.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let (run, rank, starts) = (ctx.run_name(), self.ask.rank, TOO_MANY_STARTS);
+            let (run, rank, starts) = (run_in_commands(ctx), self.ask.rank, TOO_MANY_STARTS);
             return Err(JobError::LeftOut { run, rank, shards, starts });
         }
         let worked = Worked {
@@ -293,6 +294,6 @@ pub fn share(ctx: &Context, devices: &[Device], ask: &WorkerAsk) -> Result<(), J
     };
     let mut args = vec![format!("--job={}", ask.job.name()), format!("--rank={}", ask.rank)];
     args.extend(ask.hung_after.map(|after| format!("--hung-after={}", after.as_secs())));
-    let job = Job { command: "worker", doing: "working", args, input: JobInput::UntilStop, count: &count };
+    let job = Divided { command: "worker", doing: "working", args, input: ProcessInput::UntilStop, count: &count };
     processes::share(ctx, devices, &job)
 }

@@ -16,7 +16,7 @@ use crate::config::ConfigError;
 use crate::domain::{Device, LabelSpace};
 use crate::pool::{Pool, ScorerWarning};
 use crate::store::{Check, ShardRecord};
-use crate::work::processes::{self, Job, JobInput};
+use crate::work::processes::{self, Divided, ProcessInput};
 use crate::work::{Part, ShardRecords};
 
 pub use error::MineError;
@@ -74,8 +74,13 @@ fn warnings(pool: &Pool, scored: &[Scored]) -> Vec<ScorerWarning> {
 pub fn score_on(pool: &Pool, devices: &[Device], images: &[ShardRecord]) -> Result<(), MineError> {
     let count = || Ok(score::predicted(pool, images)?);
     // The stored spec may still name another mining, so the processes that score get the recipe from this one.
-    let job =
-        Job { command: "mine", doing: "scoring", args: Vec::new(), input: JobInput::Spec(pool.spec()), count: &count };
+    let job = Divided {
+        command: "mine",
+        doing: "scoring",
+        args: Vec::new(),
+        input: ProcessInput::Spec(pool.spec()),
+        count: &count,
+    };
     processes::share(pool.ctx(), devices, &job)
 }
 

@@ -147,14 +147,18 @@ impl ShardWork for Score<'_> {
         Ok(self.surrogates.iter().map(output).collect())
     }
 
+    fn load(&mut self, _shard: usize, pending: &[usize]) -> Result<(), MineError> {
+        let looking: Vec<usize> = pending.iter().copied().filter(|&at| !self.is_imported(at)).collect();
+        if looking.is_empty() { Ok(()) } else { self.ready(&looking) }
+    }
+
     fn make(&mut self, shard: usize, pending: &[usize]) -> Result<Vec<ShardResult>, MineError> {
         self.run.check_source()?;
         // A network that fails now stops the work; later it would cost images.
         self.run.bring_images(shard)?;
         let images = self.run.image_rows(shard)?;
         let labels = self.run.items(shard)?;
-        let is_imported = |at: &usize| matches!(self.surrogates[*at].model, SurrogateModel::Imported(_));
-        let (imported, looking): (Vec<usize>, Vec<usize>) = pending.iter().copied().partition(is_imported);
+        let (imported, looking): (Vec<usize>, Vec<usize>) = pending.iter().partition(|&&at| self.is_imported(at));
         let mut by_surrogate: BTreeMap<usize, Vec<Outcome<Prediction>>> = BTreeMap::new();
         for at in imported {
             by_surrogate.insert(at, self.look_up(at, &images, &labels)?);
@@ -162,7 +166,6 @@ impl ShardWork for Score<'_> {
         if looking.is_empty() {
             self.ctx.progress.advance(images.len() as u64);
         } else {
-            self.ready(&looking)?;
             let scored = match self.instances() {
                 Instances::PerCore => self.score_on_all_cores(&images, &labels, &looking)?,
                 Instances::PerModel => self.score_through_queues(&images, &labels, &looking)?,
@@ -206,6 +209,10 @@ impl<'a> Score<'a> {
             imported: BTreeMap::new(),
             surrogates,
         })
+    }
+
+    fn is_imported(&self, at: usize) -> bool {
+        matches!(self.surrogates[at].model, SurrogateModel::Imported(_))
     }
 
     /// The predictions of an imported scorer, whose file is read when it is needed first.
