@@ -18,12 +18,15 @@ use common::{Hardset, copy, fake_recipe, reseal, sha256};
 use hardset::store::Lock;
 
 /// Every sub-command, each with its own help.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 23] = [
     "",
     "build",
     "plan",
     "generate",
     "mine",
+    "submit",
+    "worker",
+    "finish",
     "annotate",
     "annotate export",
     "annotate serve",
