@@ -252,7 +252,7 @@ class Runs:
 
     def submit_missing(self, run):
         """Writes the scripts for the ranks that lack. One that was killed counts as at work for two minutes."""
-        until("no rank counts as at work", lambda: "at work" not in self.call("submit", run, "--missing", codes=(0, 2))[1], pause=5)
+        until("no rank counts as at work", lambda: not re.search("at work|left out", self.call("submit", run, "--missing", codes=(0, 2))[1]), pause=5)
 
     def differences(self, run, shape):
         """What differs from the undisturbed run, as a text; empty if nothing does."""

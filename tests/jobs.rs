@@ -9,6 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hardset::imaging::{RgbImage, encode_png};
+
 use common::{Hardset, Run, fake_recipe, hashes};
 
 /// 57 shards, some with a lost image; one scorer is a target.
@@ -234,6 +236,69 @@ fn what_is_removed_after_its_rank_was_through_lacks_again() {
 }
 
 #[test]
+fn what_was_made_again_after_its_rank_was_through_lacks_again() {
+    let hardset = Hardset::new();
+    let show = |photo: usize, side: u32| {
+        let pixels = (0..3 * side * side).map(|at| (at * 7 + photo as u32) as u8).collect();
+        let image = encode_png(&RgbImage::new(side, side, pixels).unwrap(), &[]).unwrap();
+        hardset.write(&format!("photos/mug/{photo}.png"), image);
+    };
+    (0..24).for_each(|photo| show(photo, 16));
+    let recipe = "name = \"photos\"\ncategories = \"imagenet-d\"\nshard_items = 4\n\n[generate]\nsource = \"folder\"\n\
+                  root = \"photos\"\nlabels = \"parent-folder\"\n\n[mine]\n\
+                  surrogates = [\"fake-a\", \"fake-b\"]\nrule = \"all\"\n";
+    hardset.write("recipe.toml", recipe);
+    submitted(&hardset, 3);
+    (0..3).for_each(|rank| drop(worker(&hardset, rank, "").ok()));
+    hardset.line("finish run -q").ok();
+    let lacks = |rank: usize| {
+        let before = hashes(&hardset.path("run/mined"));
+        refused(
+            &hardset.line("finish run -q"),
+            4,
+            &format!("shards of rank(s) {rank} of job 0001 are not those any more"),
+        );
+        assert_eq!(hashes(&hardset.path("run/mined")), before, "nothing was made");
+        let missing = hardset.line("submit run --missing --format json").ok().json();
+        assert_eq!(missing["to_start"], 1);
+        worker(&hardset, rank, "").ok();
+        hardset.line("finish run -q").ok();
+        hardset.line("verify run -q").ok();
+    };
+    // Somebody changes a photograph, and has a process make its shard again.
+    show(5, 17);
+    fs::remove_file(hardset.path("run/images/000/000001.json")).unwrap();
+    hardset.line("build recipe.toml --run-dir run -q").ok();
+    lacks(0);
+    // A file goes, and its record stays.
+    for folder in ["images", "predictions/fake-b"] {
+        let files =
+            fs::read_dir(hardset.path(&format!("run/{folder}/000"))).unwrap().flatten().map(|entry| entry.path());
+        let mut files =
+            files.filter(|path| path.to_string_lossy().contains("/000004.") && path.extension().unwrap() != "json");
+        fs::remove_file(files.next().unwrap()).unwrap();
+        lacks(2);
+    }
+}
+
+#[test]
+fn a_job_that_nobody_needs_does_not_hide_the_run() {
+    let hardset = prepared();
+    submitted(&hardset, 2);
+    (0..2).for_each(|rank| drop(worker(&hardset, rank, "").ok()));
+    let status = hardset.line("status run").ok().stdout;
+    assert!(status.contains("2 of 2 ranks through") && status.contains("hardset finish run"), "{status}");
+    finishes_as_alone(&hardset);
+    assert!(!hardset.line("status run").ok().stdout.contains("job "), "it is through");
+    hardset.line("submit run --to slurm --ranks 3").ok();
+    let status = hardset.line("status run").ok().stdout;
+    assert!(status.contains("hard  ") && status.contains("0002: 0 of 3 ranks through, not begun"), "{status}");
+    hardset.line("worker run --job 0002 --rank 1 -q").ok();
+    let status = hardset.line("status run").ok().stdout;
+    assert!(status.contains("0002 on slurm: 1 of 3 ranks through, 0 at work"), "{status}");
+}
+
+#[test]
 fn devices_that_leave_a_shard_out_do_not_stop_the_others() {
     let hardset = prepared();
     submitted(&hardset, 1);
@@ -289,11 +354,13 @@ fn a_worker_that_is_stopped_goes_on_where_it_was_and_one_that_hangs_ends() {
     let made = records(&run.join("images/000"));
     let live = fs::read_to_string(run.join("jobs/0001/live/00000.json")).unwrap();
     assert!(made < 15 && live.contains("stopped by a signal"), "{made} {live}");
-    // One image of this size takes some time; nobody waits so little for it.
-    let hung = hardset.line("worker run --job 0001 --rank 0 -q --threads 1 --hung-after 1");
-    if hung.code != Some(0) {
-        refused(&hung, 75, "nothing has happened for");
-    }
+    // A pipe that nobody writes to, as a mount that hangs: from the first file on.
+    let live = run.join("jobs/0001/live/00000.json");
+    fs::remove_file(&live).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&live).status().unwrap().success());
+    let hung = hardset.line("worker run --job 0001 --rank 0 -q --threads 1 --hung-after 2");
+    refused(&hung, 75, "nothing has happened for");
+    fs::remove_file(&live).unwrap();
     let last = worker(&hardset, 0, "").ok();
     assert!(!last.stdout.contains("226 images made"), "{last:?}");
     hardset.line("finish run -q").ok();

@@ -30,6 +30,8 @@ use serde::Deserialize;
 /// Kills on this machine's own file system, and over MooseFS, where everything takes several times as long.
 const KILLS: usize = 500;
 const KILLS_OF_MOUNTS: usize = 100;
+/// Kills of ranks, of which each makes several shards.
+const KILLS_OF_RANKS: usize = 200;
 /// Pairs of processes that work at the same time.
 const PAIRS: usize = 4;
 /// Numbers of parts into which shards are divided: where two processes divide them differently, they meet again.
@@ -149,6 +151,14 @@ fn eight_processes_on_one_run_and_many_kills_end_in_the_bytes_of_an_undisturbed_
 fn the_same_over_two_mounts_of_a_distributed_file_system() {
     let Some(mounts) = Mounts::up() else { return };
     campaign(&prepared(), &mounts.paths, &[Stage::Generate, Stage::Mine], wanted(KILLS_OF_MOUNTS));
+}
+
+#[test]
+fn ranks_of_a_job_and_many_kills_end_in_the_bytes_of_an_undisturbed_run() {
+    let hardset = prepared();
+    let folder = hardset.path("here");
+    fs::create_dir(&folder).expect("folders can be made");
+    campaign(&hardset, &[folder], &[Stage::Worker], wanted(KILLS_OF_RANKS));
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn job(error: &JobError) -> u8 {
     match error {
         JobError::Ask(_) | JobError::NoSuchRank { .. } | JobError::Changed { .. } | JobError::Table(_) => BAD_INPUT,
         JobError::RankDamaged { .. } => BAD_INPUT,
-        JobError::NotThrough { .. } => MISSING,
+        JobError::NotThrough { .. } | JobError::ShardsChanged { .. } => MISSING,
         JobError::LeftOut { .. } | JobError::NotStarted { .. } => UNEXPECTED,
         JobError::Prepare(error) => prepare(error),
         JobError::Generate(error) => generate(error),

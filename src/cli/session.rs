@@ -1,7 +1,7 @@
 //! What all commands share: options, threads, signals, progress, printing.
 //!
-//! Does not know the commands. Holds always: a signal first asks the work to stop at a safe place, and only a second
-//! one ends the process at once, because finished work must not be lost.
+//! Does not know the commands. Holds always: a signal asks the work to stop at a safe place, and only a second Ctrl-C
+//! ends the process at once, because finished work must not be lost.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts the threads and sets the signal handlers: the first signal asks to stop, the second stops at once.
+    /// Starts the threads and sets the signal handlers: the first signal asks to stop, a second Ctrl-C stops at once.
     pub fn start(common: &Common) -> Result<Self, Error> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = common.threads.map_or(cores, usize::from);
@@ -46,8 +46,9 @@ impl Session {
             return Err(Error::DataDir(folder.display().to_string()));
         }
         let stop = Arc::new(AtomicBool::new(false));
+        // Engines say TERM several times, and mean one stop: Slurm to a script and to what it has started.
+        signal_hook::flag::register_conditional_shutdown(SIGINT, 75, Arc::clone(&stop)).map_err(Error::Signals)?;
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 75, Arc::clone(&stop)).map_err(Error::Signals)?;
             signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(Error::Signals)?;
         }
         let data = DataFolders::from_env(&common.data_dir);

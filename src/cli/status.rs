@@ -42,9 +42,10 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
 
 fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
     let dir = session.context(run)?.run;
-    let (spec, planned, is_mined) = outline(&dir)?;
-    if let Some(job) = job_status(&dir, planned)?.filter(|job| !is_mined || job.through < job.ranks) {
-        return Ok(of_job(run, &spec, planned, &job));
+    let (spec, planned) = outline(&dir)?;
+    let job = job_status(&dir, planned)?;
+    if let Some(job) = job.as_ref().filter(|job| job.is_needed) {
+        return Ok(of_job(run, &spec, planned, job));
     }
     let status = status(&dir)?;
     let mut surrogates = Vec::with_capacity(status.surrogates.len());
@@ -62,7 +63,12 @@ fn of_run(session: &Session, run: &Path) -> Result<Output, Error> {
         "mining": status.spec.mining_id(), "hard": status.hard, "dropped": status.dropped,
         "rounds": status.rounds, "inputs": status.answers.0, "answers": status.answers.1,
     });
-    Ok(Output::new(text(&status), json))
+    let idle = job.filter(|job| job.through < job.ranks).map_or_else(String::new, |job| {
+        let JobStatus { name, through, ranks, has_begun, .. } = job;
+        let how = if has_begun { "not needed any more" } else { "not begun" };
+        format!("\njob       {name}: {through} of {ranks} ranks through, {how}")
+    });
+    Ok(Output::new(text(&status) + &idle, json))
 }
 
 /// A run that a job makes.

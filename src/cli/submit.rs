@@ -51,6 +51,7 @@ pub fn run(session: &Session, common: &Common, args: &SubmitArgs) -> Result<Outp
 /// How the ranks are started, by the options of this call.
 fn how(session: &Session, common: &Common, args: &SubmitArgs, engine: JobEngine) -> Result<JobStart, Error> {
     let program = match (&args.program, engine) {
+        (Some(program), JobEngine::Slurm | JobEngine::Ray) if program.contains('/') => whole(Path::new(program))?,
         (Some(program), _) => program.clone(),
         (None, JobEngine::Kubernetes) => "hardset".to_owned(),
         (None, JobEngine::Slurm | JobEngine::Ray) => {
@@ -106,13 +107,16 @@ fn whole(path: &Path) -> Result<String, StoreError> {
 }
 
 fn written(run: &Path, submitted: &Submitted, is_started: bool) -> Output {
-    let Submitted { job, record, to_start, at_work, files, script } = submitted;
+    let Submitted { job, record, to_start, at_work, files, kept, script } = submitted;
     let run = run.display().to_string();
     let in_commands = shell(&run);
     let mut text =
         format!("job {} of {run}: {to_start} of {} ranks, for {}\n", job.name(), record.ranks, record.engine);
     for file in files {
         text += &format!("wrote {}\n", file.display());
+    }
+    for file in kept {
+        text += &format!("kept {} as it is\n", file.display());
     }
     if !at_work.is_empty() {
         text += &format!(
@@ -128,7 +132,7 @@ fn written(run: &Path, submitted: &Submitted, is_started: bool) -> Output {
     let json = json!({
         "run": run, "job": job.name(), "engine": record.engine, "ranks": record.ranks, "to_start": to_start,
         "at_work": at_work, "script": script, "started": is_started,
-        "files": files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
+        "files": files.iter().chain(kept).map(|file| file.display().to_string()).collect::<Vec<_>>(),
     });
     Output::new(text, json)
 }

@@ -28,12 +28,14 @@ pub fn run(session: &Session, args: &WorkerArgs) -> Result<Output, Error> {
         part: args.part.unwrap_or(Part::WHOLE),
         hung_after: args.hung_after.map(Duration::from_secs),
     };
+    let mut by_devices = 0;
     if args.part.is_some() {
         processes::stop_with_the_input(session.stop());
     } else {
-        share(&ctx, session.devices(), &ask)?;
+        by_devices = share(&ctx, session.devices(), &ask)?;
     }
-    let worked = work(&ctx, &ask)?;
+    let mut worked = work(&ctx, &ask)?;
+    worked.fresh_images += by_devices;
     let how = if worked.was_through {
         "it was through already".to_owned()
     } else {

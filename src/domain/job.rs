@@ -137,7 +137,7 @@ pub struct LiveRecord {
     pub started: u64,
     /// The shard in hand.
     pub shard: Option<usize>,
-    /// Shards that are done, and all shards of the rank.
+    /// Shards that are done.
     pub done: usize,
     /// All shards of the rank.
     pub shards: usize,

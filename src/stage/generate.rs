@@ -160,14 +160,14 @@ pub fn generate_on(ctx: &Context, devices: &[Device], spec: &RunSpec) -> Result<
     let engine = prepare::settled_engine(ctx, spec)?;
     let ctx = Context { engine, ..ctx.again() };
     let count = || Ok(generated(&ctx.run, spec)?);
-    let job = Divided {
+    let work = Divided {
         command: "generate",
         doing: "making images",
         args: Vec::new(),
         input: ProcessInput::Nothing,
         count: &count,
     };
-    processes::share(&ctx, devices, &job)
+    processes::share(&ctx, devices, &work)
 }
 
 fn build(ctx: &Context, spec: &RunSpec, shards: usize) -> Result<Box<dyn Generator>, GenerateError> {

@@ -95,13 +95,12 @@ pub fn status(run: &RunDir) -> Result<Status, PoolError> {
     })
 }
 
-/// Items of the plan, and whether the current mining is made; of a run that a job makes, because reading the records of
-/// all shards would take a quarter of an hour of a large one.
-pub fn outline(run: &RunDir) -> Result<(RunSpec, u64, bool), PoolError> {
+/// Items of the plan; of a run that a job makes, because reading the records of all shards would take a quarter of an
+/// hour of a large one.
+pub fn outline(run: &RunDir) -> Result<(RunSpec, u64), PoolError> {
     let spec = run.spec()?;
     let planned = run.plan().record()?.map_or(0, |record| record.rows.kept);
-    let is_mined = run.mined(&spec.mining_id()).record()?.is_some();
-    Ok((spec, planned, is_mined))
+    Ok((spec, planned))
 }
 
 /// The record of a unit, if it has one; an error if a file has another size than it says.

@@ -103,9 +103,14 @@ impl Home {
         move |problem| StoreError::Bucket { verb, path, problem }
     }
 
+    /// The bytes of a small file.
+    pub(super) fn read_once(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.objects.get(&self.key(path)).map_err(self.error("read", path))
+    }
+
     /// The bytes of a small file; afterwards the cache has the same, or neither has it.
     pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = self.0.objects.get(&self.key(path)).map_err(self.error("read", path))?;
+        let bytes = self.read_once(path)?;
         match &bytes {
             Some(bytes) if fs::read(path).is_ok_and(|cached| cached == *bytes) => {}
             Some(bytes) => write_whole(path, bytes)?,
@@ -277,7 +282,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::store::{LastShard, NewRecord, RowCounts, RunDir, UnitState, is_in_bucket};
+    use crate::domain::LiveRecord;
+    use crate::store::{LastShard, NewRecord, RankProcess, RowCounts, RunDir, UnitState, is_in_bucket};
 
     /// A bucket in memory, and the calls that it got.
     #[derive(Debug, Default, Clone)]
@@ -391,6 +397,30 @@ mod tests {
         assert_eq!(two.record().unwrap(), Some(first));
         let other = two.commit(&[("tar", b"two".to_vec())], record(b"other")).unwrap();
         assert_eq!(other.key, Sha256::of(b"other"), "a record of other inputs gives way");
+    }
+
+    #[test]
+    fn a_rank_that_was_taken_back_is_one_that_was_never_made() {
+        let (caches, memory) = (tempfile::tempdir().unwrap(), Memory::default());
+        let [node, login] = ["node", "login"].map(|name| memory.run(&caches.path().join(name)).job("0001"));
+        let made = node.rank(3).commit(&[("parquet", b"rows".to_vec())], record(b"k")).unwrap();
+        let said = LiveRecord { host: "n12".to_owned(), ..LiveRecord::default() };
+        let process = RankProcess { rank: 3, device: None };
+        node.write_live(&process, &said).unwrap();
+        assert_eq!(login.live().unwrap(), BTreeMap::from([(3, vec![said])]));
+        assert_eq!(login.rank(3).state(made.key, Check::Sizes).unwrap(), UnitState::Done(made.clone()));
+        login.forget(&[3].into()).unwrap();
+        let node = memory.run(&caches.path().join("node-2")).job("0001");
+        for job in [&login, &node] {
+            assert_eq!(job.rank(3).state(made.key, Check::Sizes).unwrap(), UnitState::ToDo);
+            assert!(job.live().unwrap().is_empty());
+        }
+        let again = node.rank(3).commit(&[("parquet", b"rows".to_vec())], record(b"k")).unwrap();
+        assert_eq!(again, made);
+        assert!(matches!(
+            memory.run(&caches.path().join("x")).job("0001").rank(3).state(made.key, Check::Hashes),
+            Ok(UnitState::Done(_))
+        ));
     }
 
     #[test]

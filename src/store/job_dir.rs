@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::atomic::{Committed, PendingFile};
 use super::unfinished::remove;
 use super::unit::Stems;
-use super::{RunDir, StoreError, Unit, seal};
+use super::{RunDir, StoreError, Unit, seal, side_by_side};
 use crate::domain::{JobRecord, LiveRecord};
 
 /// What people can do about damage to what a rank has made.
@@ -97,6 +97,12 @@ impl JobDir {
         toml::from_str(seal::open_toml(&bytes).map_err(damaged)?).map_err(|error| damaged(error.to_string()))
     }
 
+    /// Whether it was submitted before the file at `path` was written, by the clock of their file system.
+    pub fn is_older_than(&self, path: &Path) -> bool {
+        let written = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        written(&self.record_path()).zip(written(path)).is_some_and(|(job, file)| job < file)
+    }
+
     /// Stores the record of a new job; `false` if there is one of this name already.
     pub fn write(&self, record: &JobRecord) -> Result<bool, StoreError> {
         let path = self.record_path();
@@ -113,15 +119,10 @@ impl JobDir {
         Ok(matches!(pending.commit_first()?, Committed::First))
     }
 
-    /// Writes one of its scripts; `runs`: whether people start it by its name.
-    pub fn write_script(&self, name: &str, text: &str, runs: bool) -> Result<PathBuf, StoreError> {
+    /// Writes one of its scripts.
+    pub fn write_script(&self, name: &str, text: &str) -> Result<PathBuf, StoreError> {
         let path = self.path().join(name);
         self.run.write_small(&path, text.as_bytes())?;
-        #[cfg(unix)]
-        if runs {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(StoreError::io("write", &path))?;
-        }
         Ok(path)
     }
 
@@ -146,23 +147,23 @@ impl JobDir {
     /// What ranks have last said of themselves, by rank; of a rank on several devices, what each of its processes has
     /// said. A file that cannot be read is left out, because nothing follows from it.
     pub fn live(&self) -> Result<BTreeMap<usize, Vec<LiveRecord>>, StoreError> {
+        let paths = self.run.paths(&self.path().join("live"))?;
+        let read = side_by_side(&paths, |path| RankProcess::of(path).zip(self.live_at(path)));
         let mut found: BTreeMap<usize, Vec<LiveRecord>> = BTreeMap::new();
-        for path in self.run.paths(&self.path().join("live"))? {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let rank = name.strip_suffix(".json").and_then(|stem| stem.split('.').next()?.parse().ok());
-            let bytes = self.run.read_small(&path).unwrap_or_default();
-            let record = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            if let Some((rank, record)) = rank.zip(record) {
-                found.entry(rank).or_default().push(record);
-            }
+        for (process, record) in read.into_iter().flatten() {
+            found.entry(process.rank).or_default().push(record);
         }
         Ok(found)
     }
 
     /// What a process of a rank has last said; nothing if it has not, or if that cannot be read.
     pub fn live_of(&self, process: &RankProcess) -> LiveRecord {
-        let bytes = self.run.read_small(&self.live_path(process)).unwrap_or_default().unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        self.live_at(&self.live_path(process)).unwrap_or_default()
+    }
+
+    fn live_at(&self, path: &Path) -> Option<LiveRecord> {
+        let bytes = self.run.read_once(path).unwrap_or_default()?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Says what a process of a rank is doing.
@@ -176,28 +177,24 @@ impl JobDir {
     /// through. Only for the holder of the run's lock.
     pub fn forget(&self, ranks: &BTreeSet<usize>) -> Result<(), StoreError> {
         for path in self.run.paths(&self.path().join("live"))? {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.split('.').next().and_then(|stem| stem.parse().ok()).is_some_and(|rank| ranks.contains(&rank)) {
-                self.empty(&path)?;
+            if !RankProcess::of(&path).is_some_and(|process| ranks.contains(&process.rank)) {
+                continue;
+            }
+            // Nothing is ever removed from a bucket: there it has no bytes afterwards, and says nothing.
+            if self.run.home().is_some() {
+                self.run.write_small(&path, b"")?;
+            } else {
+                remove(&path)?;
             }
         }
         for rank in self.recorded()?.intersection(ranks) {
-            self.empty(&self.rank(*rank).record_path())?;
+            self.rank(*rank).take_back()?;
         }
         Ok(())
     }
 
-    /// Removes a file. Nothing is ever removed from a bucket: there it has no bytes afterwards, and says nothing.
-    fn empty(&self, path: &Path) -> Result<(), StoreError> {
-        if self.run.home().is_some() { self.run.write_small(path, b"") } else { remove(path) }
-    }
-
     fn live_path(&self, process: &RankProcess) -> PathBuf {
-        let name = match process.device {
-            None => format!("{:05}.json", process.rank),
-            Some(device) => format!("{:05}.{device}.json", process.rank),
-        };
-        self.path().join("live").join(name)
+        self.path().join("live").join(process.file_name())
     }
 
     /// What makes the results in `output` (`images`, `predictions.NAME`) in this job: these facts, unless another
@@ -242,4 +239,35 @@ pub struct RankProcess {
     pub rank: usize,
     /// Of a rank on several devices: the place of this one's, from 0.
     pub device: Option<usize>,
+}
+
+impl RankProcess {
+    fn file_name(self) -> String {
+        match self.device {
+            None => format!("{:05}.json", self.rank),
+            Some(device) => format!("{:05}.{device}.json", self.rank),
+        }
+    }
+
+    /// The process whose file has this name.
+    fn of(path: &Path) -> Option<Self> {
+        let stem = path.file_name()?.to_str()?.strip_suffix(".json")?;
+        let (rank, device) = stem.split_once('.').map_or((stem, None), |(rank, device)| (rank, Some(device)));
+        let process = Self { rank: rank.parse().ok()?, device: device.and_then(|device| device.parse().ok()) };
+        (process.device.is_some() == device.is_some()).then_some(process)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_whose_words_are_in_it() {
+        for process in [RankProcess { rank: 17, device: None }, RankProcess { rank: 123_456, device: Some(3) }] {
+            assert_eq!(RankProcess::of(Path::new(&process.file_name())), Some(process));
+        }
+        let other = ["00017.json.1-2-3.unfinished", "notes.json", "00017.x.json", "00017"];
+        assert!(other.into_iter().all(|name| RankProcess::of(Path::new(name)).is_none()));
+    }
 }

@@ -3,7 +3,6 @@
 //! Holds always: a run never starts in a folder with other files, because it removes unfinished files there. A run in
 //! a bucket has its folder in a cache ([`Home`]); its lock keeps this machine's other processes away, no other machine.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -86,6 +85,14 @@ impl RunDir {
         match &self.home {
             Some(home) => home.read(path),
             None => read_if_any(path).map_err(StoreError::io("read", path)),
+        }
+    }
+
+    /// As [`RunDir::read_small`], of a file of which the cache of a run in a bucket needs no copy.
+    pub(super) fn read_once(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+        match &self.home {
+            Some(home) => home.read_once(path),
+            None => self.read_small(path),
         }
     }
 
@@ -319,31 +326,6 @@ impl RunDir {
         Ok(names)
     }
 
-    /// The shards below `shards` whose images have no record, by one listing of each folder.
-    pub fn unrecorded_images(&self, shards: usize) -> Result<BTreeSet<usize>, StoreError> {
-        self.unrecorded_shards(&self.path.join("images"), shards)
-    }
-
-    /// The same of the predictions of surrogate `name`.
-    pub fn unrecorded_predictions(&self, name: &str, shards: usize) -> Result<BTreeSet<usize>, StoreError> {
-        self.unrecorded_shards(&self.path.join("predictions").join(name), shards)
-    }
-
-    fn unrecorded_shards(&self, dir: &Path, shards: usize) -> Result<BTreeSet<usize>, StoreError> {
-        let mut unrecorded: BTreeSet<usize> = (0..shards).collect();
-        for folder in 0..shards.div_ceil(SHARDS_PER_FOLDER) {
-            for stem in Stems::of(&self.paths(&dir.join(format!("{folder:03}")))?, |_| true).recorded {
-                stem.parse().ok().map(|shard: usize| unrecorded.remove(&shard));
-            }
-        }
-        Ok(unrecorded)
-    }
-
-    /// The unit of shard `index`: in folders of a thousand, because file systems slow down with larger ones.
-    fn shard(&self, dir: &Path, index: usize) -> Unit {
-        self.unit(dir.join(format!("{:03}", index / SHARDS_PER_FOLDER)), &format!("{index:06}"))
-    }
-
     /// An error if people's part is in a bucket, where only other programs can have put it.
     pub(super) fn refuse_people_in_bucket(&self) -> Result<(), StoreError> {
         let Some(home) = &self.home else { return Ok(()) };
@@ -359,6 +341,3 @@ impl RunDir {
 
 /// Whether a stem is that of one of our units.
 type IsOurs = fn(&str) -> bool;
-
-/// Shards in one folder.
-const SHARDS_PER_FOLDER: usize = 1000;

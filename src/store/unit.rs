@@ -17,7 +17,7 @@ use super::check::file_problem;
 use super::hashing::written;
 use super::if_any::read_if_any;
 use super::unfinished::{files as files_in, is_old, is_unfinished, remove};
-use super::{Check, FileRecord, Home, NewRecord, ShardRecord, StoreError};
+use super::{Check, FileRecord, Home, NewRecord, RowCounts, ShardRecord, StoreError};
 use crate::domain::{Hasher, Sha256};
 
 /// What people can do about damage to what the same recipe gives again.
@@ -275,6 +275,19 @@ impl Unit {
         // Another machine may have sent its own in this moment, and all others follow from what is there now.
         let there = self.read(home.record_now(&path)?)?.filter(|there| there.key == record.key);
         Ok(there.unwrap_or(record))
+    }
+
+    /// Makes the unit one that was not made. Nothing is ever removed from a bucket: there its record is of no inputs
+    /// afterwards. Only for the holder of the run's lock.
+    pub(super) fn take_back(&self) -> Result<(), StoreError> {
+        let path = self.record_path();
+        let Some(home) = &self.home else { return remove(&path) };
+        let key = Sha256::of(b"no inputs");
+        let record =
+            NewRecord { key, rows: RowCounts::default(), lost: Vec::new(), facts: BTreeMap::new(), sums: None };
+        let (_, text) = ShardRecord::new(record, Vec::new()).map_err(|e| StoreError::io("write", &path)(e.into()))?;
+        write_whole(&path, text.as_bytes())?;
+        home.send(&path)
     }
 
     /// The error for a record that was made from other inputs than those that are there.

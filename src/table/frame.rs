@@ -6,7 +6,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use polars::io::parquet::metadata::FileMetadataRef;
+use polars::io::parquet::write::RowGroupIterColumns;
 use polars::prelude::*;
+
+/// Encoded row groups, on the way into a file.
+pub type RowGroups = Vec<RowGroupIterColumns<'static, PolarsError>>;
 
 /// Why a table cannot be read or written.
 #[derive(Debug, thiserror::Error)]

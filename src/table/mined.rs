@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polars::io::parquet::metadata::FileMetadataRef;
-use polars::io::parquet::write::{BatchedWriter, RowGroupIterColumns};
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 
-use super::frame::{self, TableError};
+use super::frame::{self, RowGroups, TableError};
 use super::images::ImagePaths;
 use super::plan::PlanSlice;
 use crate::domain::{HardRow, ItemId};
@@ -108,8 +108,6 @@ fn failed_by(surrogates: &[String], failed: &[u64]) -> PolarsResult<Column> {
     let lists = builder.finish().into_series();
     Ok(lists.take(&IdxCa::from_vec("".into(), rows))?.into())
 }
-
-type RowGroups = Vec<RowGroupIterColumns<'static, PolarsError>>;
 
 /// An encoded chunk.
 pub struct EncodedChunk(RowGroups);

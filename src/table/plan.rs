@@ -5,14 +5,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use polars::io::parquet::metadata::FileMetadataRef;
-use polars::io::parquet::write::RowGroupIterColumns;
 use polars::prelude::*;
 use rayon::prelude::*;
 
-use super::frame::{self, TableError};
+use super::frame::{self, RowGroups, TableError};
 use crate::domain::{ItemId, PlanRow};
-
-type RowGroups = Vec<RowGroupIterColumns<'static, PolarsError>>;
 
 const COLUMNS: [&str; 10] = [
     "item_id",

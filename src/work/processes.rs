@@ -1,7 +1,7 @@
 //! Several devices: one process of this program for each device, every process with its own shards.
 //!
-//! Holds always: the caller has the run's lock; the processes that it starts do not take the lock and end when the
-//! caller ends, because nobody else keeps other commands away from the run.
+//! Holds always: the processes that a caller starts take no lock and end when the caller ends, because nobody else
+//! keeps other commands away from the run: the caller has the run's lock, or is a rank of a job, which others wait for.
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
@@ -64,25 +64,25 @@ struct Worker {
 }
 
 /// Does the rest of the work on all `devices` at once; does nothing with a single device.
-pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Divided<E>) -> Result<(), E> {
+pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], work: &Divided<E>) -> Result<(), E> {
     if devices.len() < 2 {
         return Ok(());
     }
-    let before = (job.count)()?;
+    let before = (work.count)()?;
     if before.done == before.all {
         return Ok(());
     }
     let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
-    ctx.progress.note(&format!("{} on {}", job.doing, names.join(", ")));
+    ctx.progress.note(&format!("{} on {}", work.doing, names.join(", ")));
     let mut started = Vec::new();
-    let ended = start_all(ctx, devices, job, &mut started).map_err(E::from).and_then(|()| {
-        ctx.progress.start(job.command, before.all);
+    let ended = start_all(ctx, devices, work, &mut started).map_err(E::from).and_then(|()| {
+        ctx.progress.start(work.command, before.all);
         ctx.progress.advance(before.done);
-        watch(ctx, job, before.done, &mut started)
+        watch(ctx, work, before.done, &mut started)
     });
     for Worker { child, .. } in &mut started {
         // A killed process leaves nothing half done, because its files appear whole or not at all.
-        if !matches!(job.input, ProcessInput::UntilStop) {
+        if !matches!(work.input, ProcessInput::UntilStop) {
             let _ = child.kill();
         }
         drop(child.stdin.take());
@@ -97,20 +97,20 @@ pub fn share<E: From<WorkError>>(ctx: &Context, devices: &[Device], job: &Divide
 fn start_all<E>(
     ctx: &Context,
     devices: &[Device],
-    job: &Divided<E>,
+    work: &Divided<E>,
     started: &mut Vec<Worker>,
 ) -> Result<(), WorkError> {
     for (index, &device) in devices.iter().enumerate() {
-        let child = start(ctx, device, Part { index, of: devices.len() }, job)?;
+        let child = start(ctx, device, Part { index, of: devices.len() }, work)?;
         started.push(Worker { child, device });
     }
     Ok(())
 }
 
-fn start<E>(ctx: &Context, device: Device, part: Part, job: &Divided<E>) -> Result<Child, WorkError> {
+fn start<E>(ctx: &Context, device: Device, part: Part, work: &Divided<E>) -> Result<Child, WorkError> {
     let program = std::env::current_exe().map_err(cannot("find this program's own file"))?;
     let mut command = Command::new(program);
-    command.arg(job.command).arg(ctx.run.place()).arg("-q").args(&job.args);
+    command.arg(work.command).arg(ctx.run.place()).arg("-q").args(&work.args);
     command.args(["--part", &part.to_string(), "--device", &device.to_string()]);
     command.args(["--threads", &ctx.threads.div_ceil(part.of).to_string()]);
     command.args(["--engine", ctx.engine.name()]);
@@ -120,10 +120,10 @@ fn start<E>(ctx: &Context, device: Device, part: Part, job: &Divided<E>) -> Resu
     let copies = ctx.run.home().and_then(|home| home.cache().parent());
     command.args(copies.into_iter().flat_map(|folder| [OsStr::new("--scratch"), folder.as_os_str()]));
     command.env(PARENT, std::process::id().to_string());
-    let is_piped = !matches!(job.input, ProcessInput::Nothing);
+    let is_piped = !matches!(work.input, ProcessInput::Nothing);
     command.stdin(if is_piped { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
     let mut child = command.spawn().map_err(cannot(&format!("start a process for {device}")))?;
-    if let ProcessInput::Spec(spec) = job.input
+    if let ProcessInput::Spec(spec) = work.input
         && let Some(mut stdin) = child.stdin.take()
     {
         let text = toml::to_string(spec).map_err(|e| WorkError::Spec(e.to_string()))?;
@@ -136,7 +136,7 @@ fn start<E>(ctx: &Context, device: Device, part: Part, job: &Divided<E>) -> Resu
 /// Waits for all processes; the first one that fails ends the wait.
 fn watch<E: From<WorkError>>(
     ctx: &Context,
-    job: &Divided<E>,
+    work: &Divided<E>,
     mut counted: u64,
     started: &mut [Worker],
 ) -> Result<(), E> {
@@ -145,13 +145,13 @@ fn watch<E: From<WorkError>>(
         ctx.check_stop()?;
         let (running, failed) = any_running(started)?;
         if let Some(failed) = failed
-            && (!running || !matches!(job.input, ProcessInput::UntilStop))
+            && (!running || !matches!(work.input, ProcessInput::UntilStop))
         {
             return Err(failed.into());
         }
         looks += 1;
         if !running || looks % LOOKS_PER_COUNT == 0 {
-            let done = (job.count)()?.done;
+            let done = (work.count)()?.done;
             ctx.progress.advance(done.saturating_sub(counted));
             counted = done;
         }

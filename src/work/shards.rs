@@ -1,4 +1,4 @@
-//! The only resume loop: goes over shards, skips finished ones, commits the results of the others.
+//! The only place that resumes: skips what is finished of a shard, makes and commits the rest; for one shard or for all.
 //!
 //! Does not know what is made. Holds always: a shard is skipped only if its record has the key of today's inputs,
 //! because a result of other inputs is wrong; every row that goes in is accounted for.

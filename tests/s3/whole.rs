@@ -178,15 +178,16 @@ impl Trial {
             let worker = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
             workers.push(worker.expect("the program can be started"));
         }
-        sleep(Duration::from_millis(300));
-        workers.remove(1).kill().expect("it is ours");
+        let mut killed = workers.remove(1);
+        killed.kill().expect("it is ours");
+        assert!(killed.wait().expect("it is ours").code().is_none(), "it was through before");
         for worker in workers {
             ended(worker).ok();
         }
-        let unfinished = self.line(&format!("finish {url}"), "login");
-        if unfinished.code == Some(4) {
-            self.line(&format!("worker {url} --job 0001 --rank 1 -q"), "node-y").ok();
-        }
+        let lacking = self.line(&format!("finish {url}"), "login").expect(4);
+        assert!(lacking.stderr.contains("1 of 4 ranks have no valid record: 1"), "{lacking:?}");
+        self.line(&format!("submit {url} --missing"), "login").ok();
+        self.line(&format!("worker {url} --job 0001 --rank 1 -q"), "node-y").ok();
         self.line(&format!("finish {url}"), "login").expect(3);
         self.assert_same("job");
         self.line(&format!("status {url}"), "elsewhere").ok();

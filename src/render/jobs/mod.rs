@@ -6,12 +6,18 @@
 
 use std::path::Path;
 
-use crate::domain::{JobEngine, JobRecord};
+use crate::domain::{JobEngine, JobRecord, JobStart};
 
 /// Largest array of Slurm: one less than its default for MaxArraySize, which is one more than the largest id.
 const ARRAY: usize = 1000;
-/// Options of sbatch that say where and for whom jobs run; the job that finishes has them too.
-const OF_ALL_JOBS: [&str; 12] = [
+/// Options of sbatch that say where, for whom and for how long jobs run; the job that finishes has them too.
+const OF_ALL_JOBS: [&str; 18] = [
+    "--time",
+    "-t",
+    "--constraint",
+    "-C",
+    "--exclude",
+    "-x",
     "--partition",
     "-p",
     "--account",
@@ -25,6 +31,9 @@ const OF_ALL_JOBS: [&str; 12] = [
     "-M",
     "--comment",
 ];
+
+/// Cores that prepare and encode images for a GPU, unless people say how many.
+const CPUS_OF_A_GPU: usize = 4;
 
 /// A file of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,10 +192,17 @@ fn of_ray(job: &JobFacts) -> Filled {
         ("hardset", quoted(&start.program)),
         ("run", quoted(&start.run)),
         ("worker_options", format!("[{}]", start.options.iter().map(|o| quoted(o)).collect::<Vec<_>>().join(", "))),
+        ("cpus", cpus_of_ray(start).to_string()),
         ("logs", quoted(&job.folder.join("logs").display().to_string())),
         ("gpus", start.gpus.to_string()),
         ("slots", start.slots.unwrap_or(0).to_string()),
     ]
+}
+
+/// Ray keeps no task from using more cores than it has asked for, so that each rank is told how many it has.
+fn cpus_of_ray(start: &JobStart) -> usize {
+    let threads = start.options.iter().find_map(|option| option.strip_prefix("--threads=")?.parse().ok());
+    threads.unwrap_or(if start.gpus > 0 { CPUS_OF_A_GPU * start.gpus } else { 1 })
 }
 
 fn of_kubernetes(job: &JobFacts, file: &str, which: Scripts) -> Filled {
@@ -248,7 +264,7 @@ fn in_ranges(numbers: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{JobStart, Sha256};
+    use crate::domain::Sha256;
 
     fn record(engine: JobEngine) -> JobRecord {
         JobRecord {
@@ -320,7 +336,8 @@ mod tests {
         assert!(slurm[0].text.contains("#SBATCH --gres=gpu:1\n") && !slurm[1].text.contains("--gres"));
         assert!(slurm[1].text.contains("#SBATCH --partition=gpu\n"), "{}", slurm[1].text);
         let words = ["-p", "gpu", "--comment=it's a test", "--exclusive"].map(str::to_owned);
-        assert!(is_for_all_jobs("#SBATCH -pgpu") && !is_for_all_jobs("#SBATCH -t4:00:00"));
+        assert!(!is_for_all_jobs("#SBATCH -n4"));
+        assert!(is_for_all_jobs("#SBATCH -pgpu") && is_for_all_jobs("#SBATCH -t4:00:00"));
         let lines = ["#SBATCH -p gpu", r"#SBATCH '--comment=it'\''s a test'", "#SBATCH --exclusive"];
         assert_eq!(sbatch_options(&words), lines);
         assert!(is_for_all_jobs(lines[0]) && is_for_all_jobs(lines[1]) && !is_for_all_jobs(lines[2]));

@@ -24,8 +24,9 @@ JOB = "{{job}}"
 WORKER_OPTIONS = {{worker_options}}
 # On the machine that makes the rank; if the run is in a bucket, this is no folder that they share.
 LOGS = {{logs}}
-# What one rank takes of a machine. Ray gives each task GPUs of its own, and `--device cuda:0` is the first of these.
-CPUS = 1
+# What one rank takes of a machine: cores, as many as it has threads, and GPUs, of which Ray gives each task its own
+# (`--device cuda:0` is the first of these). A rank waits for ever if no machine has as much.
+CPUS = {{cpus}}
 GPUS = {{gpus}}
 # How often a rank starts again, after the loss of a machine and after an error alike.
 RETRIES = 20
@@ -49,6 +50,8 @@ def dies_with_its_parent():
 def make_rank(rank):
     """Makes one rank and returns the worker's exit code: 0, or 2 if trying again is useless."""
     command = [HARDSET, "worker", RUN, "--job", JOB, "--rank", str(rank), *WORKER_OPTIONS]
+    if not any(option.startswith("--threads=") for option in WORKER_OPTIONS):
+        command.append(f"--threads={CPUS}")
     os.makedirs(LOGS, exist_ok=True)
     with open(os.path.join(LOGS, f"ray_{rank:05}.log"), "ab") as log:
         log.write(f"rank {rank} on {os.uname().nodename}, process {os.getpid()} of Ray, {time.strftime('%F %T')}\n".encode())

@@ -2,7 +2,8 @@
 # Starts job {{job}} on Kubernetes, waits for its pods, then finishes. Written by `hardset submit --to kubernetes`.
 # Uses kubectl's own context and namespace. May be stopped: the pods go on; start finish.yaml by hand when they have ended.
 set -eu
-cd "$(dirname "$0")"
+unset CDPATH
+cd -- "$(dirname -- "$0")"
 
 # wait_for JOB: until all its pods have ended, well or not. What is done is said by `hardset finish`, not by Kubernetes.
 wait_for() {

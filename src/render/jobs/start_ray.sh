@@ -6,5 +6,6 @@
 # By the cluster's job server, so that this machine may be switched off:
 #   ray job submit --address http://HEAD:8265 --no-wait -- python3 {{folder}}/ray_job.py --ranks {{ranks}}
 set -eu
-cd "$(dirname "$0")"
+unset CDPATH
+cd -- "$(dirname -- "$0")"
 exec "${PYTHON:-python3}" ray_job.py --ranks {{ranks}}

@@ -1,14 +1,15 @@
 //! What a worker says while it works, and how it notices that it hangs.
 //!
-//! One thread writes the live record every half minute, another one watches. Holds always: no result depends on the
-//! live record, and one that cannot be written stops nothing; the thread that watches touches no file, because the
-//! file system may be what hangs.
+//! One thread writes the live record every half minute, another one watches, from before the first file is read. Holds
+//! always: no result depends on the live record, and one that cannot be written stops nothing; the thread that watches
+//! touches no file, because the file system may be what hangs.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::JobError;
 use super::status::now;
 use crate::domain::LiveRecord;
 use crate::store::{JobDir, RankProcess};
@@ -55,6 +56,8 @@ struct State {
     blocks: VecDeque<Duration>,
     /// Whether models are being loaded, or may be, and no block of their stage has ended yet.
     is_first: bool,
+    /// Whether there is anything to say yet.
+    has_begun: bool,
     is_over: bool,
 }
 
@@ -68,6 +71,9 @@ impl Shared {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let live = {
             let mut state = self.state();
+            if !state.has_begun {
+                return;
+            }
             state.live.at = now();
             state.live.clone()
         };
@@ -89,24 +95,41 @@ impl Shared {
 }
 
 impl<'a> Beat<'a> {
-    /// The beat of a process that begins now.
-    pub fn new(
+    /// Watches over `work`, which begins now; reads and writes no file before [`Beat::begin`].
+    pub fn over<T>(
         job: &JobDir,
         process: RankProcess,
         progress: &'a dyn Progress,
         hung_after: Option<Duration>,
-        live: LiveRecord,
-    ) -> Self {
-        let before = job.live_of(&process);
-        let live = LiveRecord { starts: before.starts, started: now(), at: now(), ..live };
-        let (last, blocks) = (Instant::now(), VecDeque::new());
-        let state = Mutex::new(State { live, last, blocks, is_first: true, is_over: false });
+        work: impl FnOnce(&Self) -> Result<T, JobError>,
+    ) -> Result<T, JobError> {
+        let (live, last, blocks) = (LiveRecord::default(), Instant::now(), VecDeque::new());
+        let state = Mutex::new(State { live, last, blocks, is_first: true, has_begun: false, is_over: false });
         let (changed, writing) = (Condvar::new(), Mutex::default());
         let shared = Arc::new(Shared { job: job.clone(), process, state, changed, writing });
+        let beat = Self { shared, progress, hung_after };
+        std::thread::scope(|scope| {
+            scope.spawn(|| beat.watch());
+            let _end = EndAtDrop(&beat);
+            let worked = work(&beat);
+            beat.end(&match &worked {
+                Ok(_) => "through".to_owned(),
+                Err(error) => error.to_string(),
+            });
+            worked
+        })
+    }
+
+    /// Says from now on what this process is doing: `live`, with what an earlier process has left.
+    pub fn begin(&self, live: LiveRecord) {
+        let before = self.shared.job.live_of(&self.shared.process);
+        let mut state = self.shared.state();
+        state.live = LiveRecord { starts: before.starts, started: now(), at: now(), ..live };
+        state.has_begun = true;
+        drop(state);
         // On its own, because it may wait for a file system for ever.
-        let said = Arc::clone(&shared);
+        let said = Arc::clone(&self.shared);
         std::thread::spawn(move || said.say());
-        Self { shared, progress, hung_after }
     }
 
     /// Says that `shard` is about to be worked on; `false` if too many processes have ended over it.
@@ -132,9 +155,15 @@ impl<'a> Beat<'a> {
         (state.is_first, state.last) = (true, Instant::now());
     }
 
+    /// Says that something has happened, if it was not a block.
+    pub fn renew(&self) {
+        self.shared.state().last = Instant::now();
+    }
+
     /// Says that `shard` is done, with `items` items, of which `fresh` were worked on.
     pub fn done(&self, shard: usize, items: u64, fresh: u64) {
         self.progress.advance(items);
+        self.renew();
         let mut state = self.shared.state();
         state.live.images += fresh;
         state.live.starts.remove(&shard);
@@ -148,7 +177,7 @@ impl<'a> Beat<'a> {
     }
 
     /// Ends the beat in good order; `how`: what people read in the live record.
-    pub fn end(&self, how: &str) {
+    fn end(&self, how: &str) {
         let mut state = self.shared.state();
         // Who ends in good order is not the victim of its shard.
         if let Some(shard) = state.live.shard
@@ -175,7 +204,7 @@ impl<'a> Beat<'a> {
     }
 
     /// Watches until the end; ends the process if it hangs.
-    pub fn watch(&self) {
+    fn watch(&self) {
         let mut state = self.shared.state();
         let look = self.hung_after.map_or(EVERY, |after| EVERY.min(after / 4));
         while !state.is_over {
@@ -213,9 +242,9 @@ impl<'a> Beat<'a> {
 
 /// Ends the beat when it goes by a panic: the thread that watches must not keep the process, and the shard in hand has
 /// ended it.
-pub struct EndAtDrop<'a>(pub &'a Beat<'a>);
+struct EndAtDrop<'a, 'b>(&'a Beat<'b>);
 
-impl Drop for EndAtDrop<'_> {
+impl Drop for EndAtDrop<'_, '_> {
     fn drop(&mut self) {
         self.0.end_as("a bug: the program ended in the middle");
     }

@@ -89,6 +89,20 @@ pub enum JobError {
         /// Which ranks, what they last said, and what to do.
         lacking: String,
     },
+    /// Shards have changed since ranks have vouched for them.
+    #[error(
+        "shards of rank(s) {ranks} of job {job} are not those any more that the ranks' records vouch for: they were \
+         made again since then, or a file of them was removed. These records were taken back; start the ranks again with \
+         `hardset submit {run} --missing`"
+    )]
+    ShardsChanged {
+        /// The run directory.
+        run: String,
+        /// The job.
+        job: String,
+        /// The ranks.
+        ranks: String,
+    },
     /// What a rank has made does not fit to the run.
     #[error(
         "{path} does not fit to the run: {problem}; delete it and start the rank again: \

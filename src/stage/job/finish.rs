@@ -1,18 +1,20 @@
 //! finish: what the ranks of a job have made becomes the run's mining.
 //!
-//! Holds always: makes nothing that a rank should have made; what lacks is named. Reads one record and two files of
-//! each rank, and of shards only which records are there; the report, which is not made here, reads the votes of all.
+//! Holds always: makes nothing that a rank should have made, and nothing at all unless each shard is still the one that
+//! its rank vouches for; what lacks is named. Reads one record and two files of each rank, and the records of all
+//! shards; the report, which is not made here, reads the votes of all.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::JobError;
 use super::error::run_in_commands;
-use super::lacking::lacking;
+use super::lacking::{changed, lacking};
 use super::worker::checked_record;
 use crate::domain::{DropRow, LiveRecord, RankScorer, RankShards, RunSpec};
 use crate::pool::{Pool, ScorerWarning, shard_ranges};
 use crate::stage::mine::{Followed, Made, MinedPart, OfScorer, Selected, mine_from_ranks};
-use crate::store::{JobDir, StoreError};
+use crate::store::{JobDir, StoreError, Unit, side_by_side};
 use crate::work::{Context, stretch};
 
 /// Ranks that a message names.
@@ -40,6 +42,13 @@ pub struct JobScorer {
     pub is_target: bool,
     /// Images that it has scored.
     pub scored: u64,
+}
+
+/// What one rank has made.
+struct OfRank {
+    part: MinedPart,
+    made: RankShards,
+    lost: Vec<DropRow>,
 }
 
 /// What all ranks have made.
@@ -78,9 +87,28 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
     let mut joined = Joined { scorers: vec![RankScorer::default(); spec.scored().len()], ..Joined::default() };
     joined.followed.predictions = scorers_of(spec);
     ctx.progress.start("finish", record.ranks as u64);
-    for rank in 0..record.ranks {
+    let ranks: Vec<usize> = (0..record.ranks).collect();
+    let read = side_by_side(&ranks, |&rank| -> Result<OfRank, JobError> {
         ctx.check_stop()?;
-        let unit = job.rank(rank);
+        let of_rank = OfRank::read(ctx, &job.rank(rank), &stretch(shards, rank, record.ranks))?;
+        ctx.progress.advance(1);
+        Ok(of_rank)
+    });
+    for of_rank in read {
+        joined.add(of_rank?);
+    }
+    ctx.progress.finish();
+    let changed = changed(ctx, spec, record.ranks, &joined.followed)?;
+    if changed.is_empty() {
+        return Ok(joined);
+    }
+    job.forget(&changed)?;
+    let ranks: Vec<usize> = changed.into_iter().collect();
+    Err(JobError::ShardsChanged { run: run_in_commands(ctx), job: job.name().to_owned(), ranks: few(&ranks) })
+}
+
+impl OfRank {
+    fn read(ctx: &Context, unit: &Unit, shards: &Range<usize>) -> Result<Self, JobError> {
         let done = unit.existing()?;
         let damaged = |problem: String| JobError::RankDamaged {
             path: unit.record_path().display().to_string(),
@@ -90,17 +118,14 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
         let path = unit.checked(&done, "shards.json")?;
         let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
         let made: RankShards = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if (made.first..made.first + made.shards.len()) != stretch(shards, rank, record.ranks) {
+        if (made.first..made.first + made.shards.len()) != *shards {
             return Err(damaged("it is of other shards".to_owned()));
         }
         let table = unit.checked(&done, "parquet")?;
         let rows = made.shards.iter().map(|shard| shard.mined).collect();
         let part = MinedPart { path: table, made: Made { counts: made.selected.clone(), rows } };
-        joined.add(part, made, done.lost);
-        ctx.progress.advance(1);
+        Ok(Self { part, made, lost: done.lost })
     }
-    ctx.progress.finish();
-    Ok(joined)
 }
 
 fn scorers_of(spec: &RunSpec) -> Vec<OfScorer> {
@@ -109,7 +134,7 @@ fn scorers_of(spec: &RunSpec) -> Vec<OfScorer> {
 }
 
 impl Joined {
-    fn add(&mut self, part: MinedPart, made: RankShards, lost: Vec<DropRow>) {
+    fn add(&mut self, OfRank { part, made, lost }: OfRank) {
         self.parts.push(part);
         self.followed.lost.extend(lost);
         for shard in made.shards {

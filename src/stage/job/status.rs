@@ -5,8 +5,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::JobError;
-use crate::domain::{JobEngine, LiveRecord};
-use crate::store::{RunDir, StoreError};
+use crate::domain::{JobEngine, JobRecord, LiveRecord};
+use crate::store::{JobDir, RunDir, StoreError};
 
 /// Seconds without a word after which a rank at work is called silent.
 const SILENT: u64 = 600;
@@ -26,6 +26,9 @@ pub struct JobStatus {
     pub through: usize,
     /// Whether any rank has said anything yet.
     pub has_begun: bool,
+    /// Whether the run waits for it: it is of the run's recipe and plan, and the mining is not there, or was there
+    /// before the job was submitted and begun.
+    pub is_needed: bool,
     /// Ranks that have said in the last ten minutes that they work.
     pub at_work: usize,
     /// Ranks that were at work and have said nothing for ten minutes: their numbers and machines.
@@ -81,11 +84,21 @@ pub fn job_status(run: &RunDir, planned: u64) -> Result<Option<JobStatus>, JobEr
         ranks: record.ranks,
         through,
         has_begun,
+        is_needed: at_work > 0 || is_needed(run, &job, &record, has_begun)?,
         at_work,
         silent,
         images_per_sec,
         hours_left: (rate > 0.0).then(|| left / rate / 3600.0),
     }))
+}
+
+fn is_needed(run: &RunDir, job: &JobDir, record: &JobRecord, has_begun: bool) -> Result<bool, JobError> {
+    let is_of_plan = run.plan().record()?.is_some_and(|plan| plan.hash() == record.plan_sha256);
+    if !is_of_plan || run.spec_sha256()? != record.spec_sha256 {
+        return Ok(false);
+    }
+    let mining = run.mined(&run.spec()?.mining_id());
+    Ok(mining.record()?.is_none() || (has_begun && !job.is_older_than(&mining.record_path())))
 }
 
 /// Seconds since 1970 by the clock of this machine.

@@ -48,6 +48,8 @@ pub struct Submitted {
     pub at_work: Vec<usize>,
     /// The files that were written.
     pub files: Vec<PathBuf>,
+    /// Files of an earlier call, which people may have changed and which were left as they are.
+    pub kept: Vec<PathBuf>,
     /// The script that starts everything.
     pub script: PathBuf,
 }
@@ -205,22 +207,23 @@ fn write_scripts(
     which: Scripts,
 ) -> Result<Submitted, JobError> {
     job.logs()?;
-    let (mut files, mut script) = (Vec::new(), PathBuf::new());
+    let (mut files, mut kept, mut script) = (Vec::new(), Vec::new(), PathBuf::new());
     // As machines see it: what people typed may be relative. Scripts of a run in a bucket are started from its cache.
     let run = Path::new(&record.start.run);
     let folder = if is_in_bucket(run) { job.path() } else { run.join("jobs").join(job.name()) };
     let facts = JobFacts { record: &record, name: job.name(), folder: &folder, ranks };
     for Script { name, text, starts } in scripts(&facts, which) {
-        let kept = job.path().join(name);
-        // People may have changed what an earlier call wrote.
-        let is_kept = which == Scripts::All && kept.exists();
-        let path = if is_kept { kept } else { job.write_script(name, &text, starts)? };
+        let path = job.path().join(name);
         if starts {
             script.clone_from(&path);
         }
-        files.push(path);
+        if which == Scripts::All && path.exists() {
+            kept.push(path);
+        } else {
+            files.push(job.write_script(name, &text)?);
+        }
     }
-    Ok(Submitted { job, record, to_start: ranks.len(), at_work, files, script })
+    Ok(Submitted { job, record, to_start: ranks.len(), at_work, files, kept, script })
 }
 
 /// Runs the script that starts everything, with this process's own input and output.

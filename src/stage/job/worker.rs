@@ -9,8 +9,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::JobError;
-use super::beat::{Beat, EndAtDrop, TOO_MANY_STARTS, Taken};
+use super::beat::{Beat, TOO_MANY_STARTS, Taken};
 use super::error::run_in_commands;
+use super::status::now;
 use crate::domain::{Device, DropRow, JobRecord, LiveRecord, RankScorer, RankShard, RankShards, RunSpec, Sha256};
 use crate::pool::{Pool, planned_shards, rank_key};
 use crate::stage::generate::Generate;
@@ -18,6 +19,9 @@ use crate::stage::mine::{Score, check_space, of_shards};
 use crate::store::{Check, JobDir, NewRecord, RankProcess, RowCounts, ShardRecord, Unit, UnitState};
 use crate::work::processes::{self, Divided, ProcessInput, WorkCount};
 use crate::work::{Context, Part, ShardDone, WorkError, stretch, work_on};
+
+/// The process that divides a rank looks at the others every few seconds, whatever a block of theirs may take.
+const SHARE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which rank a process works on.
 #[derive(Debug, Clone)]
@@ -129,22 +133,15 @@ fn engine_id() -> String {
 
 /// Does the rank, or a part of it, on one device; of a whole rank the record is written.
 pub fn work(ctx: &Context, ask: &WorkerAsk) -> Result<Worked, JobError> {
-    let rank = Rank::of(ctx, ask)?;
     let is_part = ask.part != Part::WHOLE;
-    if !is_part && rank.is_through()? {
-        return Ok(Worked { shards: rank.shards.len(), was_through: true, ..Worked::default() });
-    }
     let process = RankProcess { rank: ask.rank, device: is_part.then_some(ask.part.index) };
-    let beat = Beat::new(&ask.job, process, ctx.progress, ask.hung_after, rank.live(ctx.device));
-    std::thread::scope(|scope| {
-        scope.spawn(|| beat.watch());
-        let _end = EndAtDrop(&beat);
-        let worked = rank.work(ctx, &beat);
-        beat.end(&match &worked {
-            Ok(_) => "through".to_owned(),
-            Err(error) => error.to_string(),
-        });
-        worked
+    Beat::over(&ask.job, process, ctx.progress, ask.hung_after, |beat| {
+        let rank = Rank::of(ctx, ask)?;
+        if !is_part && rank.is_through()? {
+            return Ok(Worked { shards: rank.shards.len(), was_through: true, ..Worked::default() });
+        }
+        beat.begin(rank.live(ctx.device));
+        rank.work(ctx, beat)
     })
 }
 
@@ -277,23 +274,34 @@ fn add_scores(sum: &mut RankScorer, record: &ShardRecord) {
     record.sums.iter().for_each(|sums| sum.sums.add(sums));
 }
 
-/// Divides the rank among several devices, one process for each; does nothing with one device. The rank's record is
-/// left to [`work`], which finds everything there.
-pub fn share(ctx: &Context, devices: &[Device], ask: &WorkerAsk) -> Result<(), JobError> {
-    let rank = Rank::of(ctx, ask)?;
-    if devices.len() < 2 || rank.is_through()? {
-        return Ok(());
+/// Divides the rank among several devices, one process for each, and returns how many images these have worked on; does
+/// nothing with one device. The rank's record is left to [`work`], which finds everything there.
+pub fn share(ctx: &Context, devices: &[Device], ask: &WorkerAsk) -> Result<u64, JobError> {
+    if devices.len() < 2 {
+        return Ok(0);
     }
-    let all = rank.shards.len() as u64;
-    let count = || -> Result<WorkCount, JobError> {
+    let process = RankProcess { rank: ask.rank, device: None };
+    let hung_after = ask.hung_after.map(|after| after.max(SHARE_PATIENCE));
+    Beat::over(&ask.job, process, ctx.progress, hung_after, |beat| {
+        let rank = Rank::of(ctx, ask)?;
+        if rank.is_through()? {
+            return Ok(0);
+        }
+        let begun = now();
+        let all = rank.shards.len() as u64;
         let of_device = |device| ask.job.live_of(&RankProcess { rank: ask.rank, device: Some(device) });
-        let live = (0..devices.len()).map(of_device).filter(|live| live.ended.is_none());
-        let done = live.map(|live| live.done as u64).sum::<u64>();
-        // Whether all is done is for the rank's record to say.
-        Ok(WorkCount { done: done.min(all.saturating_sub(1)), all })
-    };
-    let mut args = vec![format!("--job={}", ask.job.name()), format!("--rank={}", ask.rank)];
-    args.extend(ask.hung_after.map(|after| format!("--hung-after={}", after.as_secs())));
-    let job = Divided { command: "worker", doing: "working", args, input: ProcessInput::UntilStop, count: &count };
-    processes::share(ctx, devices, &job)
+        // An earlier process may have left its own words.
+        let live = || (0..devices.len()).map(of_device).filter(|live| live.started >= begun);
+        let count = || -> Result<WorkCount, JobError> {
+            let done = live().map(|live| live.done as u64).sum::<u64>();
+            beat.renew();
+            // Whether all is done is for the rank's record to say.
+            Ok(WorkCount { done: done.min(all.saturating_sub(1)), all })
+        };
+        let mut args = vec![format!("--job={}", ask.job.name()), format!("--rank={}", ask.rank)];
+        args.extend(ask.hung_after.map(|after| format!("--hung-after={}", after.as_secs())));
+        let work = Divided { command: "worker", doing: "working", args, input: ProcessInput::UntilStop, count: &count };
+        processes::share(ctx, devices, &work)?;
+        Ok(live().map(|live| live.images).sum())
+    })
 }

@@ -74,14 +74,14 @@ fn warnings(pool: &Pool, scored: &[Scored]) -> Vec<ScorerWarning> {
 pub fn score_on(pool: &Pool, devices: &[Device], images: &[ShardRecord]) -> Result<(), MineError> {
     let count = || Ok(score::predicted(pool, images)?);
     // The stored spec may still name another mining, so the processes that score get the recipe from this one.
-    let job = Divided {
+    let work = Divided {
         command: "mine",
         doing: "scoring",
         args: Vec::new(),
         input: ProcessInput::Spec(pool.spec()),
         count: &count,
     };
-    processes::share(pool.ctx(), devices, &job)
+    processes::share(pool.ctx(), devices, &work)
 }
 
 /// An error for a masked label space of one class: every prediction would be right, and nothing could be hard.

@@ -138,6 +138,7 @@ fn write_shards(pool: &Pool, shards: Range<usize>, target: impl Write + Send) ->
 }
 
 /// Some rows of a part.
+#[derive(Debug, PartialEq, Eq)]
 struct Piece {
     part: usize,
     rows: Range<usize>,
@@ -147,7 +148,7 @@ fn join_parts(pool: &Pool, parts: &[MinedPart], target: impl Write + Send) -> Re
     let empty = &nothing(pool)?;
     let writer = &MinedWriter::new(target, empty)?;
     let threads = pool.ctx().thread_pool()?;
-    let groups = groups(pool, parts);
+    let groups = groups(shards_per_group(pool.shards()), parts);
     let encode = |tables: &BTreeMap<usize, MinedTable>, group: &[Piece]| -> Result<Encoded, MineError> {
         let mut chunk: Option<MinedChunk> = None;
         for Piece { part, rows } in group {
@@ -177,9 +178,9 @@ fn join_parts(pool: &Pool, parts: &[MinedPart], target: impl Write + Send) -> Re
     Ok(made)
 }
 
-/// Where the rows of each row group of the joined table are: groups are those of one process, whatever the parts.
-fn groups(pool: &Pool, parts: &[MinedPart]) -> Vec<Vec<Piece>> {
-    let each = shards_per_group(pool.shards());
+/// Where the rows of each row group of the joined table are: groups of `each` shards, as those of one process, whatever
+/// the parts.
+fn groups(each: usize, parts: &[MinedPart]) -> Vec<Vec<Piece>> {
     let mut groups: Vec<Vec<Piece>> = Vec::new();
     let mut shard = 0;
     for (part, MinedPart { made, .. }) in parts.iter().enumerate() {
@@ -264,5 +265,35 @@ fn columns_of<'a>(select: &'a SelectSpec, judged: &[ItemResult]) -> MinedColumns
         n_agreed_wrong: judged.iter().map(|j| j.agreed_wrong.map_or(0, |(_, count)| count)).collect(),
         near_tie: judged.iter().map(|j| j.near_tie).collect(),
         hard: judged.iter().map(|j| j.hard).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The groups of parts whose shards have these rows, as (part, rows).
+    fn grouped(each: usize, parts: &[&[usize]]) -> Vec<Vec<(usize, Range<usize>)>> {
+        let part = |rows: &&[usize]| MinedPart {
+            path: PathBuf::new(),
+            made: Made { counts: MinedCounts::default(), rows: rows.to_vec() },
+        };
+        let parts: Vec<MinedPart> = parts.iter().map(part).collect();
+        let plain = |group: Vec<Piece>| group.into_iter().map(|piece| (piece.part, piece.rows)).collect();
+        groups(each, &parts).into_iter().map(plain).collect()
+    }
+
+    #[test]
+    fn row_groups_are_cut_after_so_many_shards_whatever_the_parts() {
+        assert_eq!(grouped(1, &[&[3, 2], &[4]]), [vec![(0, 0..3)], vec![(0, 3..5)], vec![(1, 0..4)]]);
+        let across = grouped(3, &[&[3, 2], &[], &[4, 1, 5], &[6]]);
+        assert_eq!(across, [vec![(0, 0..5), (2, 0..4)], vec![(2, 4..10), (3, 0..6)]]);
+        assert_eq!(grouped(4, &[&[1], &[2], &[3]]), [vec![(0, 0..1), (1, 0..2), (2, 0..3)]]);
+    }
+
+    #[test]
+    fn shards_without_rows_have_their_place_and_no_piece() {
+        assert_eq!(grouped(2, &[&[0, 0], &[0, 7], &[0]]), [vec![], vec![(1, 0..7)], vec![]]);
+        assert_eq!(grouped(2, &[&[5, 0, 0, 2]]), [vec![(0, 0..5)], vec![(0, 5..7)]]);
     }
 }
