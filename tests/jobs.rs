@@ -241,7 +241,7 @@ fn what_was_made_again_after_its_rank_was_through_lacks_again() {
     let show = |photo: usize, side: u32| {
         let pixels = (0..3 * side * side).map(|at| (at * 7 + photo as u32) as u8).collect();
         let image = encode_png(&RgbImage::new(side, side, pixels).unwrap(), &[]).unwrap();
-        hardset.write(&format!("photos/mug/{photo}.png"), image);
+        hardset.write(&format!("photos/mug/{photo:02}.png"), image);
     };
     (0..24).for_each(|photo| show(photo, 16));
     let recipe = "name = \"photos\"\ncategories = \"imagenet-d\"\nshard_items = 4\n\n[generate]\nsource = \"folder\"\n\

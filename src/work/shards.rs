@@ -1,4 +1,4 @@
-//! The only place that resumes: skips what is finished of a shard, makes and commits the rest; for one shard or for all.
+//! The only place that resumes: skips what is finished of a shard, makes and commits the rest.
 //!
 //! Does not know what is made. Holds always: a shard is skipped only if its record has the key of today's inputs,
 //! because a result of other inputs is wrong; every row that goes in is accounted for.

@@ -92,8 +92,8 @@ pub enum JobError {
     /// Shards have changed since ranks have vouched for them.
     #[error(
         "shards of rank(s) {ranks} of job {job} are not those any more that the ranks' records vouch for: they were \
-         made again since then, or a file of them was removed. These records were taken back; start the ranks again with \
-         `hardset submit {run} --missing`"
+         made again since then, or a file of them was removed. These records were taken back; start the ranks again \
+         with `hardset submit {run} --missing`"
     )]
     ShardsChanged {
         /// The run directory.
