@@ -56,6 +56,8 @@ rule = "at-least=2"
 USUAL = {"shard_items": 8, "size_px": 512, "images_per_category": 4}
 # 10,057 small images, one in each shard: ten shards for each of a thousand ranks.
 THOUSAND = {"shard_items": 1, "size_px": 8, "images_per_category": 89}
+# 744 images of a diffusion model in 19 shards, scored by six models.
+QUICKSTART = {"pipeline": SCRIPTS.parent / "pipelines" / "quickstart.toml", "set": "shard_items=40"}
 
 
 class TrialFailed(Exception):
@@ -74,13 +76,13 @@ def until(what, condition, patience=PATIENCE, pause=0.1):
 
 
 def hashes(run):
-    """SHA-256 of every file of a run by its path, without what may differ: jobs/ and lock."""
+    """SHA-256 of every file of a run by its path, without what `finish` does not make: jobs/, lock, and sheets."""
     files = (path for path in run.rglob("*") if path.is_file())
     names = {str(path.relative_to(run)): path for path in files}
     return {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in names.items()
-        if name != "lock" and not name.startswith("jobs/")
+        if name != "lock" and not name.startswith(("jobs/", "batches/", "export/"))
     }
 
 
@@ -223,10 +225,13 @@ class Runs:
         return ended.returncode, ended.stdout
 
     def recipe(self, shape):
+        """The words of `plan` and `build` that say what is made."""
+        if "pipeline" in shape:
+            return shape["pipeline"], "--set", shape["set"]
         text = RECIPE.format(**shape)
         path = self.work / f"recipe-{hashlib.sha256(text.encode()).hexdigest()[:8]}.toml"
         path.write_text(text)
-        return path
+        return (path,)
 
     def reference(self, shape):
         """Hashes of an undisturbed build."""
@@ -236,9 +241,11 @@ class Runs:
             shutil.rmtree(run, ignore_errors=True)
             begun = time.monotonic()
             # Exit code 3: images were lost, as the recipe wants it.
-            self.call("build", recipe, "--run-dir", run, "-q", codes=(0, 3))
+            self.call("build", *recipe, "--run-dir", run, "-q", codes=(0, 3))
             self.references[recipe] = hashes(run)
-            shutil.rmtree(run)
+            # Also the release and the evaluation that a build may make beside it.
+            for folder in self.work.glob("undisturbed*"):
+                shutil.rmtree(folder)
             seconds = time.monotonic() - begun
             print(f"undisturbed build: {seconds:.0f} s, {len(self.references[recipe])} files", flush=True)
         return self.references[recipe]
@@ -247,7 +254,7 @@ class Runs:
         # A blank and a quote: what submit writes must stand them.
         run = self.work / f"it's {name}"
         shutil.rmtree(run, ignore_errors=True)
-        self.call("plan", self.recipe(shape), "--run-dir", run, "-q")
+        self.call("plan", *self.recipe(shape), "--run-dir", run, "-q")
         return run
 
     def submit_missing(self, run):
@@ -540,7 +547,8 @@ SLURM_FAULTS = {
     "controller": Fault(Slurm.controller, hits=False),
     "controller-forgets": Fault(Slurm.controller_forgets, loses=True),
     "cancel": Fault(Slurm.cancel, loses=True),
-    # Some 10 minutes; only if asked for.
+    # Some 10 minutes each; only if asked for.
+    "quickstart": Fault(Slurm.cut_node, slots=4, options=("--cpus-per-task=1",), shape=QUICKSTART, usual=False),
     "thousand": Fault(Slurm.none, ranks=1000, slots=2, hits=False, period=0, shape=THOUSAND, usual=False),
 }
 
