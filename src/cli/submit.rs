@@ -27,7 +27,9 @@ pub fn run(session: &Session, common: &Common, args: &SubmitArgs) -> Result<Outp
             submit(&ctx, JobAsk { engine: engine.into(), ranks, mixed_devices: args.mixed_devices, start })?
         }
         _ => {
-            let options = options(session, common)?;
+            let mut options = options(session, common)?;
+            // That is this machine's affair.
+            options.retain(|option| !option.starts_with("--scratch="));
             if !options.is_empty() {
                 let text = format!(
                     "--missing starts ranks as the job was submitted; leave {} out, or change the script",
