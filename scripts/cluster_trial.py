@@ -365,7 +365,7 @@ class Slurm:
         """Workers that are there and have written something, once there are so many."""
 
         def found():
-            workers = [worker for worker in self.slow.now() if (worker.written() or 0) > 100_000]
+            workers = [worker for worker in self.slow.now() if (worker.written() or 0) > self.evident]
             return workers if len(workers) >= wanted else None
 
         return until(f"{wanted} workers at work", found)
@@ -444,7 +444,7 @@ class Slurm:
 
         def both_write():
             new = successors()
-            return new if new and all((worker.written() or 0) > 100_000 for worker in new.values()) else None
+            return new if new and all((worker.written() or 0) > self.evident for worker in new.values()) else None
 
         new = until("the ranks of the cut off node run elsewhere", both_write)
         before = {rank: old[rank].written() for rank in new}
@@ -495,6 +495,7 @@ class Slurm:
         """One run with this fault; see `trial`."""
         words = ["--to", "slurm", "--ranks", fault.ranks, "--slots", fault.slots]
         self.runs.call("submit", run, *words, "--", "--partition=low", *fault.options)
+        self.evident = fault.evident
         self.slow = SlowMotion(run, fault.period) if fault.period else None
         try:
             if self.slow:
@@ -526,12 +527,14 @@ class Slurm:
 class Fault:
     """One fault, and the job that it is tried on."""
 
-    def __init__(self, does, ranks=16, slots=8, options=(), loses=False, hits=True, period=0.4, shape=USUAL, usual=True):
+    def __init__(self, does, ranks=16, slots=8, options=(), loses=False, hits=True, period=0.4, shape=USUAL, usual=True, evident=100_000):
         self.does, self.ranks, self.slots, self.options = does, ranks, slots, options
         # Whether a rank lacks in the end, and whether some start again.
         self.loses, self.hits = loses, hits
         # For SlowMotion; 0: as fast as they are.
         self.period, self.shape, self.usual = period, shape, usual
+        # Bytes that a worker has written if it is in the middle of its work.
+        self.evident = evident
 
 
 SLURM_FAULTS = {
@@ -548,7 +551,7 @@ SLURM_FAULTS = {
     "controller-forgets": Fault(Slurm.controller_forgets, loses=True),
     "cancel": Fault(Slurm.cancel, loses=True),
     # Some 10 minutes each; only if asked for.
-    "quickstart": Fault(Slurm.cut_node, slots=4, options=("--cpus-per-task=1",), shape=QUICKSTART, usual=False),
+    "quickstart": Fault(Slurm.cut_node, shape=QUICKSTART, usual=False, evident=100),
     "thousand": Fault(Slurm.none, ranks=1000, slots=2, hits=False, period=0, shape=THOUSAND, usual=False),
 }
 
