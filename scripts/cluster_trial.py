@@ -456,9 +456,9 @@ class Slurm:
                 written = old[rank].written()
                 if written is not None and before[rank] is not None and new[rank].alive():
                     grown[rank] = written - before[rank]
-            return grown if grown and max(grown.values()) > 300_000 else None
+            return grown if grown and max(grown.values()) > 3 * self.evident else None
 
-        until("a worker that was cut off writes while its successor lives", zombies_write, patience=60, pause=0.02)
+        until("a worker that was cut off writes while its successor lives", zombies_write, patience=300, pause=0.02)
         until("the cut off workers end", lambda: not any(worker.alive() for worker in old.values()), pause=0.5)
         self.bring_back(node)
         bytes_each = ", ".join(f"rank {rank} {grown[rank]:,} bytes" for rank in sorted(grown, key=int))
