@@ -348,8 +348,11 @@ fn a_worker_that_is_stopped_goes_on_where_it_was_and_one_that_hangs_ends() {
         std::thread::sleep(std::time::Duration::from_millis(5));
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was stopped");
     }
-    let killed = std::process::Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
-    assert!(killed.success());
+    // Twice, as Slurm does: to the script, which passes it on, and to what the script has started.
+    for _ in 0..2 {
+        let killed = std::process::Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+    }
     assert_eq!(child.wait().unwrap().code(), Some(75));
     let made = records(&run.join("images/000"));
     let live = fs::read_to_string(run.join("jobs/0001/live/00000.json")).unwrap();
