@@ -3,13 +3,14 @@
 //! Holds always: an image with another hash is never returned, because its label and predictions belong to the pinned
 //! one; a reason names a file but not where it is on this machine, because reasons are published.
 
-use std::path::{Path, PathBuf};
+use std::cmp::Ordering;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::domain::{ImageRow, Outcome, RunSpec, Sha256};
 use crate::imaging::{self, DecodeLimits, RgbImage};
 use crate::source::source;
-use crate::store::{LastShard, RunDir, StoreError, read_member};
+use crate::store::{LastShard, RunDir, StoreError, read_member, written_order};
 use crate::table::ParquetImages;
 
 /// The reason for an image that is not the pinned one.
@@ -121,17 +122,11 @@ impl RunImages {
         if !whole {
             return Some(CHANGED.to_owned());
         }
-        if is_older(&path, &self.run.images(*shard).record_path()) {
+        if written_order(&path, &self.run.images(*shard).record_path()) == Some(Ordering::Less) {
             return None;
         }
         self.picture(row).reason().map(str::to_owned)
     }
-}
-
-/// Whether `path` was last written to before `record`; `false` if that is unknown.
-fn is_older(path: &Path, record: &Path) -> bool {
-    let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    matches!((written(path), written(record)), (Some(file), Some(record)) if file < record)
 }
 
 /// An error as a reason: which file, but not where on this machine.

@@ -119,6 +119,7 @@ impl ShardWork for Generate<'_> {
         source(&self.spec.generate).check_there()?;
         let rows = self.plan.rows(shard)?;
         let (ctx, spec, alone) = (self.ctx, self.spec, self.is_alone);
+        // `load` has built it.
         let Some(generator) = &mut self.generator else { return Ok(Vec::new()) };
         let facts = generator.facts();
         let shard = Shard::new(&ctx.run, shard, spec, &facts);

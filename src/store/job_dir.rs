@@ -5,6 +5,7 @@
 //! found; a rank is through only if its record says so, and a listing tells which records there are, because a
 //! distributed file system may deny a name that somebody asked for too early.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use super::atomic::{Committed, PendingFile};
 use super::unfinished::remove;
 use super::unit::Stems;
-use super::{RunDir, StoreError, Unit, seal, side_by_side};
+use super::{RunDir, StoreError, Unit, seal, side_by_side, written_order};
 use crate::domain::{JobRecord, LiveRecord};
 
 /// What people can do about damage to what a rank has made.
@@ -99,8 +100,7 @@ impl JobDir {
 
     /// Whether it was submitted before the file at `path` was written, by the clock of their file system.
     pub fn is_older_than(&self, path: &Path) -> bool {
-        let written = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        written(&self.record_path()).zip(written(path)).is_some_and(|(job, file)| job < file)
+        written_order(&self.record_path(), path) == Some(Ordering::Less)
     }
 
     /// Stores the record of a new job; `false` if there is one of this name already.

@@ -74,10 +74,15 @@ impl Drop for Lock {
     }
 }
 
+/// The name of this machine; empty if it is unknown.
+pub fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
 fn whoami() -> String {
     let command: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = if host.trim().is_empty() { "this machine" } else { host.trim() };
+    let host = host_name();
+    let host = if host.is_empty() { "this machine" } else { &host };
     format!("process {} on {host} ({})", std::process::id(), command.join(" "))
 }
 

@@ -7,8 +7,8 @@
 //!   stays, and both are right. Source of the idea: git's objects.
 //! * Damage is never taken for absence: a record that cannot be read is an error, not work to be done.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use super::check::file_problem;
 use super::hashing::written;
 use super::if_any::read_if_any;
 use super::unfinished::{files as files_in, is_old, is_unfinished, remove};
-use super::{Check, FileRecord, Home, NewRecord, RowCounts, ShardRecord, StoreError};
+use super::{Check, FileRecord, Home, NewRecord, RowCounts, ShardRecord, StoreError, written_order};
 use crate::domain::{Hasher, Sha256};
 
 /// What people can do about damage to what the same recipe gives again.
@@ -424,20 +424,18 @@ fn remove_spare(unit: &Unit, files: &[UnitFileName]) -> Result<(), StoreError> {
     for UnitFileName { name, .. } in files {
         let path = unit.dir.join(name);
         let is_named = record.files.iter().any(|file| file.name == *name);
-        if !is_named && (is_before(&path, &unit.record_path()) || is_old(&path)) {
+        let is_before = written_order(&path, &unit.record_path()).is_some_and(Ordering::is_le);
+        if !is_named && (is_before || is_old(&path)) {
             remove(&path)?;
         }
     }
     Ok(())
 }
 
-fn is_before(path: &Path, record: &Path) -> bool {
-    let written = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    matches!((written(path), written(record)), (Some(file), Some(record)) if file <= record)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::store::RowCounts;
 

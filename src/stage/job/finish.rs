@@ -12,7 +12,7 @@ use super::error::run_in_commands;
 use super::lacking::{changed, lacking};
 use super::worker::checked_record;
 use crate::domain::{DropRow, LiveRecord, RankScorer, RankShards, RunSpec};
-use crate::pool::{Pool, ScorerWarning, shard_ranges};
+use crate::pool::{Pool, ScorerWarning};
 use crate::stage::mine::{Followed, Made, MinedPart, OfScorer, Selected, mine_from_ranks};
 use crate::store::{JobDir, StoreError, Unit, side_by_side};
 use crate::work::{Context, stretch};
@@ -83,7 +83,7 @@ fn join(pool: &Pool, job: &JobDir) -> Result<Joined, JobError> {
     if !lacking.is_empty() {
         return Err(not_through(ctx, job, record.ranks, &lacking)?);
     }
-    let shards = shard_ranges(pool.plan().record.rows.kept as usize, spec.shard_items).len();
+    let shards = pool.shards();
     let mut joined = Joined { scorers: vec![RankScorer::default(); spec.scored().len()], ..Joined::default() };
     joined.followed.predictions = scorers_of(spec);
     ctx.progress.start("finish", record.ranks as u64);

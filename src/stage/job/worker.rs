@@ -16,7 +16,7 @@ use crate::domain::{Device, DropRow, JobRecord, LiveRecord, RankScorer, RankShar
 use crate::pool::{Pool, planned_shards, rank_key};
 use crate::stage::generate::Generate;
 use crate::stage::mine::{Score, check_space, of_shards};
-use crate::store::{Check, JobDir, NewRecord, RankProcess, RowCounts, ShardRecord, Unit, UnitState};
+use crate::store::{Check, JobDir, NewRecord, RankProcess, RowCounts, ShardRecord, Unit, UnitState, host_name};
 use crate::work::processes::{self, Divided, ProcessInput, WorkCount};
 use crate::work::{Context, Part, ShardDone, WorkError, stretch, work_on};
 
@@ -87,9 +87,8 @@ impl<'a> Rank<'a> {
 
     /// What the live record of this process begins with.
     fn live(&self, device: Device) -> LiveRecord {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         LiveRecord {
-            host: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| host.trim().to_owned()),
+            host: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| host_name()),
             process: std::process::id(),
             device: device.to_string(),
             engine: engine_id(),
