@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import importlib
 import json
 import os
 import re
@@ -25,9 +26,10 @@ CARD = "README.md"
 # What the hub accepts: "owner/name", letters, digits, "-", "_" and ".", at most 96 characters.
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 # Source: the hub's specification of dataset cards (huggingface/hub-docs, datasetcard.md).
-SIZE_CATEGORIES = (
-    "n<1K 1K<n<10K 10K<n<100K 100K<n<1M 1M<n<10M 10M<n<100M 100M<n<1B 1B<n<10B 10B<n<100B 100B<n<1T n>1T".split()
-)
+SIZE_CATEGORIES = [
+    "n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B",
+    "100B<n<1T", "n>1T",
+]  # fmt: skip
 # Files that the hub makes itself in every repository.
 HUB_FILES = {".gitattributes"}
 
@@ -36,6 +38,7 @@ class PushError(Exception):
     """Why nothing was pushed, in words, with an exit code."""
 
     def __init__(self, message: str, exit_code: int) -> None:
+        """`message` is what people read."""
         super().__init__(message)
         self.exit_code = exit_code
 
@@ -98,8 +101,7 @@ def check_card(folder: Path, entries: list[Entry]) -> CardCheck:
     matter = front_matter(folder)
     check = CardCheck()
     try:
-        import yaml
-        from huggingface_hub import DatasetCardData
+        yaml, hub = importlib.import_module("yaml"), importlib.import_module("huggingface_hub")
     except ImportError:
         check.not_checked.append("metadata of the card: needs huggingface_hub (pip install huggingface_hub)")
         return check
@@ -110,8 +112,8 @@ def check_card(folder: Path, entries: list[Entry]) -> CardCheck:
     if not isinstance(data, dict):
         raise PushError(f"{folder / CARD}: metadata is not a table of keys", BAD_INPUT)
     try:
-        DatasetCardData(**data)
-    except Exception as error:
+        hub.DatasetCardData(**data)
+    except (TypeError, ValueError) as error:
         check.problems.append(f"huggingface_hub.DatasetCardData refuses it: {error}")
     check.checked.append("huggingface_hub.DatasetCardData")
     check.problems += _types(data) + _data_files(data, entries)
@@ -155,10 +157,9 @@ def _data_files(data: dict[Any, Any], entries: list[Entry]) -> list[str]:
 
 def check_card_at_hub(folder: Path, check: CardCheck) -> None:
     """Lets the hub's own validator check the card, as `RepoCard.validate` does."""
-    from huggingface_hub import DatasetCard
-
+    card = importlib.import_module("huggingface_hub").DatasetCard
     try:
-        DatasetCard((folder / CARD).read_text(encoding="utf-8"), ignore_metadata_errors=False).validate()
+        card((folder / CARD).read_text(encoding="utf-8"), ignore_metadata_errors=False).validate()
         check.checked.append("the hub's validator")
     except ValueError as error:
         check.problems.append(f"the hub's validator refuses it: {' '.join(str(error).split())}")
@@ -177,12 +178,12 @@ def size_words(count: int) -> str:
 def upload(folder: Path, repo: str, entries: list[Entry], check: CardCheck, options: argparse.Namespace) -> str:
     """Makes the repository if there is none, and one commit in it. Returns the commit's address."""
     try:
-        from huggingface_hub import HfApi, get_token
+        hub = importlib.import_module("huggingface_hub")
     except ImportError:
         raise PushError("huggingface_hub is missing: pip install huggingface_hub", MISSING) from None
-    if get_token() is None:
+    if hub.get_token() is None:
         raise PushError("there is no login for the hub: run `hf auth login`, or set HF_TOKEN", MISSING)
-    api = HfApi()
+    api = hub.HfApi()
     check_card_at_hub(folder, check)
     _refuse(folder, check)
     # A repository that exists keeps its visibility, whatever `private` is.

@@ -1,0 +1,140 @@
+"""The images of a pool: where they are, their bytes, and a sequence of them for data loaders.
+
+Does not say which items there are: `_run` and `_release` do. Holds always: an image whose bytes are not those of its
+hash is an error, because predictions and votes are of other bytes; a sequence of images can be pickled, so that workers
+of a data loader can have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import polars as pl
+from PIL import Image
+
+from ._errors import BadInput
+
+#: Which items: an expression on the table of items, their ids, `"hard"`, or all of them.
+Filter = pl.Expr | Sequence[int] | pl.Series | str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the encoded image of an item is."""
+
+    item_id: int
+    file: Path
+    #: First byte in the file; of a row of Parquet its number.
+    offset: int
+    #: Length; `None`: to the end of the file.
+    length: int | None
+    #: SHA-256 of the encoded image, if it is known.
+    sha256: str | None
+    #: Of a row of Parquet: the column with the image.
+    column: str | None = None
+
+    def read(self) -> bytes:
+        """The encoded image."""
+        try:
+            data = self._read()
+        except OSError as error:
+            raise BadInput(f"{self.file}: the image of item {self.item_id} cannot be read: {error.strerror}") from error
+        if self.sha256 is not None and hashlib.sha256(data).hexdigest() != self.sha256:
+            raise BadInput(f"{self.file}: the image of item {self.item_id} has changed since it was pinned")
+        return data
+
+    def _read(self) -> bytes:
+        if self.column is not None:
+            return _cell(self.file, self.column, self.offset)
+        with self.file.open("rb") as stream:
+            stream.seek(self.offset)
+            return stream.read() if self.length is None else stream.read(self.length)
+
+
+def _cell(file: Path, column: str, row: int) -> bytes:
+    """The bytes of the image in one row: `struct<bytes, path>` or bytes."""
+    try:
+        value = pl.scan_parquet(file, glob=False).select(column).slice(row, 1).collect().item()
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{file}: row {row} cannot be read: {str(error).splitlines()[0]}") from error
+    data = value.get("bytes") if isinstance(value, dict) else value
+    if not isinstance(data, bytes):
+        raise BadInput(f"{file}: row {row} has no image in the column {column}")
+    return data
+
+
+def decode(data: bytes, item_id: int) -> Image.Image:
+    """The picture in RGB, as scorers see it. Its EXIF orientation is not applied, as `hardset` does not."""
+    try:
+        return Image.open(io.BytesIO(data)).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadInput(f"the image of item {item_id} cannot be decoded: {error}") from error
+
+
+class Images(Sequence[tuple[Any, int]]):
+    """Images in the order of their items, as `(image, item_id)`; a map-style dataset for torch's DataLoader.
+
+    `transform` turns each PIL image (RGB) into what is returned, such as a tensor. All tables can be joined by item id.
+    """
+
+    def __init__(self, places: Sequence[Place], transform: Callable[[Image.Image], Any] | None = None) -> None:
+        self.places = list(places)
+        self.transform = transform
+
+    @property
+    def item_ids(self) -> list[int]:
+        """The ids of the items, in order."""
+        return [place.item_id for place in self.places]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[Any, int]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Images: ...
+    def __getitem__(self, at: int | slice) -> tuple[Any, int] | Images:
+        if isinstance(at, slice):
+            return type(self)(self.places[at], self.transform)
+        place = self.places[at]
+        image: Any = decode(place.read(), place.item_id)
+        return (image if self.transform is None else self.transform(image)), place.item_id
+
+    def __iter__(self) -> Iterator[tuple[Any, int]]:
+        return (self[at] for at in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} images)"
+
+
+def images(places: Sequence[Place], transform: Callable[[Image.Image], Any] | None) -> Images:
+    """The sequence; a `torch.utils.data.Dataset` if torch has been imported."""
+    if "torch" in sys.modules:
+        kind: type[Images] = importlib.import_module("._torch", __package__).TorchImages
+        return kind(places, transform)
+    return Images(places, transform)
+
+
+def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
+    """The rows of `items` that `filter` means, in the order of the table; ids in the order that was given."""
+    if filter is None:
+        return items
+    if isinstance(filter, str):
+        if filter != "hard":
+            raise BadInput(f"filter is {filter!r}; write 'hard', a polars expression, or a list of item ids")
+        # Every image of a release is hard.
+        return items.filter(pl.col("hard")) if "hard" in items.columns else items
+    if isinstance(filter, pl.Expr):
+        return items.filter(filter)
+    wanted = pl.DataFrame({"item_id": [int(item) for item in filter]}, schema={"item_id": items.schema["item_id"]})
+    unknown = wanted.join(items, on="item_id", how="anti")["item_id"].to_list()
+    if unknown:
+        raise BadInput(f"there is no item {', '.join(str(item) for item in unknown[:5])} here")
+    return wanted.join(items, on="item_id", how="left", maintain_order="left").select(items.columns)

@@ -1,0 +1,260 @@
+"""A release: `docs/releases.md` describes what it has.
+
+Reads the data files, and the other forms (`imagefolder`, `webdataset`, `fiftyone`) where only such a folder is given.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from PIL import Image
+
+from ._errors import BadInput, ItemsLost
+from ._gallery import Captions, Gallery, gallery
+from ._images import Filter, Images, Place, chosen, decode, images
+from ._run import MAJOR, other_kind
+from ._tables import read_json, read_parquet, table
+
+#: Columns of a surrogate, after its name and `_`; of a question likewise.
+OF_SURROGATE = [
+    "top1_id",
+    "correct",
+    "true_prob",
+    "margin",
+    "top5_ids",
+    "top5_probs",
+    "true_rank",
+    "max_logit",
+    "energy",
+]
+OF_QUESTION = ["yes", "no", "not_sure", "score", "people", "answers"]
+
+
+class Release:
+    """A release of `hardset`, to be read: a release's folder, or one of its other forms alone.
+
+    `form` says what is read: `parquet` (the data files), `imagefolder`, `webdataset` or `fiftyone`. `result` and `lost`
+    are as those of `Run`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], form: str | None = None) -> None:
+        self.path = Path(path)
+        self.result: dict[str, Any] | None = None
+        self.lost: ItemsLost | None = None
+        self.form, self.folder = _find(self.path, form)
+        major = self.record.get("format", {}).get("major", MAJOR)
+        if major != MAJOR:
+            raise BadInput(f"{path}: has format {major}, made by {self.record.get('tool')}; this package reads {MAJOR}")
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
+
+    def __len__(self) -> int:
+        return len(self._read[1])
+
+    def __repr__(self) -> str:
+        what = f"{self.record['name']} {self.record['version']}" if self.record else self.form
+        verified = "" if self.record.get("verified", True) else ", unverified"
+        return f"Release({os.fspath(self.path)!r}: {what}, {len(self)} images{verified})"
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """`release.json`; empty where only another form is given."""
+        file = self.path / "release.json"
+        return read_json(file, "the description of the release") if file.is_file() else {}
+
+    @property
+    def surrogates(self) -> list[str]:
+        """The scorers that mined the images."""
+        named = [str(one["name"]) for one in self.record.get("surrogates", [])]
+        return named or _prefixes(self._read[0].columns, "top1_id")
+
+    @property
+    def questions(self) -> list[str]:
+        """The questions that people answered; none in an unverified release."""
+        return _prefixes(self._read[0].columns, "not_sure")
+
+    @table
+    def items(self) -> pl.DataFrame:
+        """One row per image with everything that is known about it, without the image."""
+        return self._read[0]
+
+    @table
+    def predictions(self) -> pl.DataFrame:
+        """One row per image and surrogate, as shipped: `item_id`, `scorer`, and the columns of its prediction."""
+        return self._long(self.surrogates, OF_SURROGATE, "scorer")
+
+    @table
+    def votes(self) -> pl.DataFrame:
+        """One row per valid vote of people: `item_id`, `question`, `person` (a number), `answer`."""
+        if not self.questions:
+            raise BadInput(f"{self.path}: is unverified: it has no votes of people")
+        tallies = self._long(self.questions, OF_QUESTION, "question")
+        votes = tallies.select(
+            "item_id", "question", pl.col("people").alias("person"), pl.col("answers").alias("answer")
+        )
+        return votes.explode("person", "answer").drop_nulls("answer")
+
+    @table
+    def tallies(self) -> pl.DataFrame:
+        """One row per image and question: numbers of valid votes, and the score."""
+        if not self.questions:
+            raise BadInput(f"{self.path}: is unverified: it has no votes of people")
+        return self._long(self.questions, OF_QUESTION[:4], "question")
+
+    @table
+    def excluded(self) -> pl.DataFrame:
+        """Every hard image that is not in the release, with the reason."""
+        return pl.read_csv(self._list("excluded.csv"), infer_schema_length=None)
+
+    @table
+    def near_duplicates(self) -> pl.DataFrame:
+        """Near duplicates, with their distance."""
+        return pl.read_csv(self._list("near-duplicates.csv"), infer_schema_length=None)
+
+    def image(self, item: int) -> Image.Image:
+        """The image of an item, in RGB."""
+        return decode(self._place(item).read(), item)
+
+    def image_bytes(self, item: int) -> bytes:
+        """The encoded image of an item: the original bytes."""
+        return self._place(item).read()
+
+    def gallery(self, filter: Filter = None, n: int = 24, *, captions: Captions = None, size_px: int = 128) -> Gallery:
+        """Small pictures of `n` images, spread evenly over those that `filter` means; as `Run.gallery`."""
+        return gallery(chosen(self.items(), filter), self._place, n, captions, size_px)
+
+    def iter_images(self, filter: Filter = None, transform: Callable[[Image.Image], Any] | None = None) -> Images:
+        """The images as a sequence of `(image, item_id)`, for loops and for torch's DataLoader."""
+        rows = chosen(self.items(), filter)
+        return images([self._place(item) for item in rows["item_id"].to_list()], transform)
+
+    @functools.cached_property
+    def _read(self) -> tuple[pl.DataFrame, dict[int, Place]]:
+        """The rows without images, and where the image of each is."""
+        return _READERS[self.form](self.folder)
+
+    def _place(self, item: int) -> Place:
+        try:
+            return self._read[1][int(item)]
+        except KeyError:
+            raise BadInput(f"{self.path}: item {item} is not in the release") from None
+
+    def _long(self, names: list[str], fields: list[str], called: str) -> pl.DataFrame:
+        """The columns `<name>_<field>` as rows, with the name in the column `called`."""
+        items, frames = self._read[0], []
+        for name in names:
+            has = [field for field in fields if f"{name}_{field}" in items.columns]
+            columns = [pl.col(f"{name}_{field}").alias(field) for field in has]
+            frames.append(items.select("item_id", pl.lit(name).alias(called), *columns))
+        if not frames:
+            raise BadInput(f"{self.path}: names no {called}")
+        return pl.concat(frames, how="diagonal_relaxed").sort("item_id", maintain_order=True)
+
+    def _list(self, name: str) -> Path:
+        file = self.path / name
+        if not file.is_file():
+            raise BadInput(f"{self.path}: has no {name}; it is in the folder of the whole release")
+        return file
+
+
+def _prefixes(columns: list[str], ending: str) -> list[str]:
+    return [column.removesuffix(f"_{ending}") for column in columns if column.endswith(f"_{ending}")]
+
+
+def _find(path: Path, form: str | None) -> tuple[str, Path]:
+    """The form to read, and its folder: `path`, or the folder of that name in it."""
+    if form is not None and form not in _READERS:
+        raise BadInput(f"form is {form!r}; write one of {', '.join(_READERS)}")
+    for name in _READERS if form is None else [form]:
+        for folder in (path, path / name):
+            if any(folder.glob(_MARKS[name])):
+                return name, folder
+    wanted = f" of the form {form}" if form else ""
+    raise BadInput(f"{path}: is not a release{wanted}{other_kind(path)}")
+
+
+def _parquet(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
+    files = sorted(folder.glob(_MARKS["parquet"]))
+    frames, places = [], {}
+    for file in files:
+        rows = read_parquet([file], "a data file", without=["image"])
+        frames.append(rows)
+        for at, (item, sha256) in enumerate(rows.select("item_id", "sha256").iter_rows()):
+            places[item] = Place(item, file, at, None, sha256, "image")
+    return pl.concat(frames, how="diagonal_relaxed"), places
+
+
+def _imagefolder(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
+    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line]
+    places = {
+        row["item_id"]: Place(row["item_id"], folder / row["file_name"], 0, None, row.get("sha256")) for row in rows
+    }
+    return _frame(rows), places
+
+
+def _webdataset(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
+    rows, places = [], {}
+    for file in sorted(folder.glob(_MARKS["webdataset"])):
+        samples: dict[str, dict[str, tarfile.TarInfo]] = {}
+        with tarfile.open(file) as tar:
+            for member in tar:
+                stem, _, ending = member.name.partition(".")
+                samples.setdefault(stem, {})[ending] = member
+            for parts in samples.values():
+                row = json.load(_opened(tar, parts["json"], file))
+                (image,) = [member for ending, member in parts.items() if ending not in ("cls", "json")]
+                item = row["item_id"]
+                rows.append(row)
+                places[item] = Place(item, file, image.offset_data, image.size, row.get("sha256"))
+    return _frame(rows), places
+
+
+def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> Any:
+    stream = tar.extractfile(member)
+    if stream is None:
+        raise BadInput(f"{file}: {member.name} is not a file")
+    return stream
+
+
+def _fiftyone(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
+    """Labels alone: items, their labels and the names of these."""
+    record = read_json(folder / "labels.json", "the list of labels")
+    files = {file.stem: file for file in (folder / "data").iterdir()}
+    rows, places = [], {}
+    for stem, label in record["labels"].items():
+        item = int(re.sub(r"\D", "", stem) or -1)
+        rows.append({"item_id": item, "label": label, "category": record["classes"][label]})
+        places[item] = Place(item, files[stem], 0, None, None)
+    return _frame(rows).sort("item_id"), places
+
+
+def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows of JSON as a table, with the types of the data files where JSON has others."""
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    types = {"item_id": pl.UInt32, "label": pl.Int64, "seed": pl.UInt64}
+    return frame.with_columns(pl.col(name).cast(kind) for name, kind in types.items() if name in frame.columns)
+
+
+_READERS: dict[str, Callable[[Path], tuple[pl.DataFrame, dict[int, Place]]]] = {
+    "parquet": _parquet,
+    "imagefolder": _imagefolder,
+    "webdataset": _webdataset,
+    "fiftyone": _fiftyone,
+}
+#: A file that each form has, below its folder.
+_MARKS = {
+    "parquet": "data/*.parquet",
+    "imagefolder": "metadata.jsonl",
+    "webdataset": "*.tar",
+    "fiftyone": "labels.json",
+}
