@@ -6,6 +6,7 @@
 pub mod domain;
 
 pub mod input;
+pub mod installed;
 
 pub mod answers;
 pub mod config;

@@ -18,7 +18,7 @@ use common::{Hardset, copy, fake_recipe, reseal, sha256};
 use hardset::store::Lock;
 
 /// Every sub-command, each with its own help.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 25] = [
     "",
     "build",
     "plan",
@@ -42,6 +42,8 @@ const COMMANDS: [&str; 23] = [
     "doctor",
     "model",
     "model inspect",
+    "completions",
+    "man",
 ];
 
 /// The one place that compares: a text and the file that holds it.

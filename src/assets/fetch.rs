@@ -11,6 +11,7 @@ use hf_hub::{
 
 use super::{AssetError, DataFolders, Located, folders, pins};
 use crate::domain::{DataEntry, DataSource, ModelEntry, PipPlatform, PipWheel};
+use crate::installed;
 
 /// Waits before the second attempt and the ones after it.
 const WAITS_SECS: [f32; 3] = [0.3, 1.0, 3.0];
@@ -213,7 +214,7 @@ fn install(entry: &DataEntry, wheel: &PipWheel, built: &PipPlatform, target: &Pa
     crate::store::write_whole(&requirements, text.as_bytes())?;
     let from = format!("pip ({}=={})", wheel.package, wheel.version);
     let failed = |problem: String| AssetError::Fetch { id: entry.id.clone(), from: from.clone(), problem };
-    let output = Command::new("python3")
+    let output = Command::new(installed::python())
         .args([
             "-m",
             "pip",

@@ -103,6 +103,10 @@ pub enum Command {
     /// Look at a model that is to be a surrogate or a target
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Print the script that completes commands and options in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands
+    Man(ManArgs),
 }
 
 /// A pipeline and what to change in it.
@@ -167,10 +171,10 @@ pub struct MineArgs {
     /// Classes among which a prediction is taken: any-of-ids or masked [default: as last time]
     #[arg(long, value_name = "SPACE")]
     pub label_space: Option<LabelSpace>,
-    /// A wrong surrogate fails only if its probability for the true category is at most this, 0 to 1
+    /// A wrong surrogate fails only if its probability for the true category is at most this, 0 to 1; 1 is no bound
     #[arg(long, value_name = "P")]
     pub max_true_prob: Option<f64>,
-    /// A wrong surrogate fails only if its margin is at most this, -1 to 0
+    /// A wrong surrogate fails only if its margin is at most this, -1 to 0; 0 is no bound
     #[arg(long, value_name = "M", allow_hyphen_values = true)]
     pub max_margin: Option<f64>,
     /// A margin closer to 0 than this is a near tie
@@ -299,6 +303,13 @@ pub struct ReleaseArgs {
     /// Change one key of the run's section [release]; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Override>,
+    /// Put the release on the Hugging Face hub, as this dataset (needs Python's huggingface_hub, logged in by `hf auth
+    /// login`)
+    #[arg(long, value_name = "LAB/NAME", value_parser = hub_name)]
+    pub push: Option<String>,
+    /// With --push: check the card and show every file, but put nothing on the hub
+    #[arg(long, requires = "push")]
+    pub dry_run: bool,
 }
 
 /// Other forms of a release.
@@ -373,9 +384,29 @@ pub struct InspectArgs {
 }
 
 #[derive(Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+pub struct ManArgs {
+    /// Folder for the pages of all commands [default: print the page of hardset]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub struct FetchArgs {
     /// Ids of files or models in data-manifest.toml [default: all files that can be fetched, no models]
     pub ids: Vec<String>,
+}
+
+fn hub_name(text: &str) -> Result<String, String> {
+    let is_whole = |(lab, name): (&str, &str)| !lab.is_empty() && !name.is_empty() && !name.contains('/');
+    let found = text.split_once('/').is_some_and(is_whole);
+    if found { Ok(text.to_owned()) } else { Err("write LAB/NAME, as in mylab/my-benchmark".to_owned()) }
 }
 
 fn precision(text: &str) -> Result<Precision, String> {

@@ -25,6 +25,7 @@ use crate::stage::leaderboard::LeaderboardError;
 use crate::stage::mine::MineError;
 use crate::stage::plan::PlanError;
 use crate::stage::prepare::PrepareError;
+use crate::stage::push::PushError;
 use crate::stage::release::ReleaseError;
 use crate::stage::report::ReportError;
 use crate::stage::verify::VerifyError;
@@ -79,6 +80,8 @@ pub enum Error {
     Inspect(#[from] InspectError),
     #[error(transparent)]
     Job(#[from] JobError),
+    #[error(transparent)]
+    Push(#[from] PushError),
     #[error("--data-dir {0} is not a folder; correct the path, or leave it out")]
     DataDir(String),
     #[error(
@@ -129,6 +132,7 @@ impl Error {
             Self::Evaluate(error) => evaluate(error),
             Self::Leaderboard(error) => leaderboard(error),
             Self::Job(error) => job(error),
+            Self::Push(error) => push(error),
             Self::Signals(_) => UNEXPECTED,
         }
     }
@@ -267,6 +271,16 @@ fn release(error: &ReleaseError) -> u8 {
         ReleaseError::Store(error) => store(error),
         ReleaseError::Work(error) => work(error),
         ReleaseError::Recipe(_) | ReleaseError::Accounting { .. } => UNEXPECTED,
+    }
+}
+
+fn push(error: &PushError) -> u8 {
+    match error {
+        PushError::Python { .. } => MISSING,
+        PushError::NotPushed { code: Some(2), .. } => BAD_INPUT,
+        PushError::NotPushed { code: Some(4), .. } => MISSING,
+        PushError::NotPushed { .. } => UNEXPECTED,
+        PushError::Work(error) => work(error),
     }
 }
 

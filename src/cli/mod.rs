@@ -17,6 +17,7 @@ mod generate;
 mod inspect;
 mod job_args;
 mod leaderboard;
+mod manual;
 mod mine;
 mod output;
 mod plan;
@@ -68,6 +69,8 @@ pub fn run() -> ExitCode {
         Command::Fetch(args) => fetch::run(&session, args),
         Command::Doctor(args) => doctor::run(&session, args),
         Command::Model(command) => inspect::run(&session, command),
+        Command::Completions(args) => Ok(manual::completions(args)),
+        Command::Man(args) => manual::man(args),
     };
     Runtime::release();
     match outcome {

@@ -1,4 +1,4 @@
-//! `hardset release`: the benchmark as a folder to publish.
+//! `hardset release`: the benchmark as a folder to publish, and on the hub if asked.
 //!
 //! Does not choose or write images: `stage::release` does. Holds always: changed settings are stored only after they
 //! have led to a release, because a call that fails must leave the run as it was; the run is locked only for that, so
@@ -15,6 +15,7 @@ use super::session::Session;
 use crate::config::Override;
 use crate::domain::RunSpec;
 use crate::pool::Pool;
+use crate::stage::push::{PushTo, push};
 use crate::stage::release::{ReleaseTo, Released, release};
 use crate::store::StoreError;
 use crate::work::Context;
@@ -36,7 +37,13 @@ pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
     if spec != stored {
         store(&ctx, &spec)?;
     }
-    Ok(output(&released))
+    let mut output = output(&released);
+    if let Some(name) = &args.push {
+        let said = push(&ctx, &released.out, PushTo { name, dry_run: args.dry_run })?;
+        output.text = format!("{}\n{said}", output.text);
+        output.json["push"] = json!({ "name": name, "dry_run": args.dry_run, "said": said });
+    }
+    Ok(output)
 }
 
 /// The result as text and as JSON.

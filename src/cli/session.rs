@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{Common, Format, PipelineArgs};
-use super::error::Error;
+use super::error::{Error, SOME_LOST};
 use super::output::Output;
 use super::progress::TerminalProgress;
 use crate::assets::DataFolders;
@@ -140,10 +140,16 @@ impl Session {
 
     /// Prints a result and returns the exit code.
     pub fn print(&self, output: Output) -> ExitCode {
-        match self.announce(&output) {
-            Ok(()) => ExitCode::from(output.code),
-            Err(error) => error.report(),
+        if let Err(error) = self.announce(&output) {
+            return error.report();
         }
+        // The text says it; who reads JSON may not look for it there.
+        if output.code == SOME_LOST && self.format == Format::Json {
+            let note = "exit code 3: some items were lost, each with its reason in the tables; the rest is done";
+            // A closed stderr must not become an error.
+            let _ = writeln!(std::io::stderr(), "{note}");
+        }
+        ExitCode::from(output.code)
     }
 
     /// Prints a result before the end of the command; JSON as one line.

@@ -56,12 +56,12 @@ pub enum ConfigError {
         /// The built-in names.
         known: String,
     },
-    /// A built-in file needs other files that are not built in.
+    /// A built-in file needs other files that are not built in, and no wheel has installed them.
     #[error(
-        "`{name}` needs files of hardset's repository that are not built into the program; in a checkout of it, use \
-         {folder}/{name}.toml"
+        "`{name}` needs files that are not built into the program and were not installed with it; install hardset by \
+         pip, which brings them, or use {folder}/{name}.toml in a checkout of hardset's repository"
     )]
-    NeedsCheckout {
+    NeedsFiles {
         /// Name of its folder.
         folder: &'static str,
         /// The name.

@@ -1,5 +1,5 @@
-//! Finds TOML files by path or by name: beside the file that names them, in a folder above it, or among the built-in
-//! ones.
+//! Finds TOML files by path or by name: beside the file that names them, in a folder above it, among the built-in
+//! ones, or among those that a wheel has installed.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
-use crate::input;
+use crate::{input, installed};
 
 static CATEGORIES: Dir = include_dir!("$CARGO_MANIFEST_DIR/categories");
 static CLASS_SPACES: Dir = include_dir!("$CARGO_MANIFEST_DIR/class-spaces");
@@ -55,7 +55,7 @@ impl TomlFile {
 }
 
 /// Finds the file that `name` refers to: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
-/// or the nearest folder above it, else a built-in file. `file` is the file that names it, for messages.
+/// or the nearest folder above it, else a built-in file, or one that was installed with the program. `file` is the file that names it, for messages.
 pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<TomlFile, ConfigError> {
     if name.ends_with(".toml") || name.contains('/') {
         return TomlFile::read(&from.join(name));
@@ -66,7 +66,7 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
         return TomlFile::read(&path);
     }
     match built_in(folder, name) {
-        Some(found) if found.has_neighbours() => Err(ConfigError::NeedsCheckout { folder, name: name.to_owned() }),
+        Some(found) if found.has_neighbours() => in_share(folder, name),
         Some(found) => Ok(found),
         None => Err(ConfigError::Unknown {
             kind: kind_of(folder),
@@ -75,6 +75,15 @@ pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result
             from: file.to_owned(),
             known: built_in_names(folder).join(", "),
         }),
+    }
+}
+
+/// The file of a built-in one that needs others beside it: as the wheel has installed it.
+fn in_share(folder: &'static str, name: &str) -> Result<TomlFile, ConfigError> {
+    let path = installed::share().map(|share| share.join(folder).join(format!("{name}.toml")));
+    match path.filter(|path| path.is_file()) {
+        Some(path) => TomlFile::read(&path),
+        None => Err(ConfigError::NeedsFiles { folder, name: name.to_owned() }),
     }
 }
 

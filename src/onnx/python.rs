@@ -1,4 +1,4 @@
-//! Libraries in packages of the current `python3`: ONNX Runtime, and the folders of NVIDIA's wheels.
+//! Libraries in packages of the Python beside the program, else of `python3`: ONNX Runtime, and the folders of NVIDIA's wheels.
 //!
 //! Holds always: Python is asked for folders only and imports neither package, because an import can fail or take long.
 
@@ -7,6 +7,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+
+use crate::installed;
 
 /// Prints the folders of the packages `onnxruntime` and `nvidia`, without importing either.
 const ASK: &str = "
@@ -17,7 +19,7 @@ for name in ('onnxruntime', 'nvidia'):
         print(name, folder)
 ";
 
-/// The ONNX Runtime libraries in the `onnxruntime` package of the current `python3`.
+/// The ONNX Runtime libraries in the `onnxruntime` package of Python.
 pub fn libraries_of_python() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = folders("onnxruntime")
         .iter()
@@ -30,7 +32,7 @@ pub fn libraries_of_python() -> Vec<PathBuf> {
 }
 
 /// The folders `nvidia` in which NVIDIA's wheels have their libraries: first the one beside the package of `library`,
-/// then those of the current `python3`.
+/// then those of Python.
 #[cfg(feature = "onnx")]
 pub fn nvidia_folders(library: Option<&Path>) -> Vec<PathBuf> {
     // <site>/onnxruntime/capi/libonnxruntime.so
@@ -44,7 +46,7 @@ pub fn nvidia_folders(library: Option<&Path>) -> Vec<PathBuf> {
 fn folders(package: &str) -> Vec<PathBuf> {
     static OUTPUT: OnceLock<String> = OnceLock::new();
     let output = OUTPUT.get_or_init(|| {
-        let output = Command::new("python3").args(["-c", ASK]).output().ok();
+        let output = Command::new(installed::python()).args(["-c", ASK]).output().ok();
         output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default()
     });
     let folder = |line: &str| line.strip_prefix(package)?.strip_prefix(' ').map(PathBuf::from);

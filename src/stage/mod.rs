@@ -16,6 +16,7 @@ pub mod leaderboard;
 pub mod mine;
 pub mod plan;
 pub mod prepare;
+pub mod push;
 pub mod release;
 pub mod report;
 pub mod status;

@@ -22,7 +22,7 @@ use tree::{File, Place, Tree};
 /// Rooms, lowest layer first. A folder inside a room may have a layer of its own: `stage/release`.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
-    &["input"],
+    &["input", "installed"],
     &["imaging", "stats", "config", "answers", "text", "table", "store", "onnx"],
     &["people", "assets", "generator", "scorer", "imported", "render"],
     &["source"],
@@ -63,6 +63,8 @@ const HOMES: &[(&str, &str)] = &[
     ("png", "imaging/decode"),
     ("png", "imaging/encode"),
     ("clap", "cli"),
+    ("clap_complete", "cli"),
+    ("clap_mangen", "cli"),
     ("indicatif", "cli"),
     ("mozjpeg", "imaging/decode"),
     ("mozjpeg", "imaging/encode"),
