@@ -1,8 +1,9 @@
-"""What the documentation site does beyond mkdocs: an entry `folder/*` of the nav, and links that leave docs/.
+"""What the documentation site does beyond mkdocs: `folder/*` in the nav, links that leave docs/, no script from afar.
 
 `folder/*` in the nav of mkdocs.yml stands for every page of that folder, in the order of the names, so that a new
 decision needs no line there. A link from docs/ to another file of the repository (`../src/…`) works on a git host and
-has no page here: it becomes a link to `repo_url` of mkdocs.yml, or plain text while there is no such address.
+has no page here: it becomes a link to `repo_url` of mkdocs.yml, or plain text while there is no such address. The script
+with which the search works from disk is our own copy, because a reader may have no network.
 """
 
 import posixpath
@@ -24,6 +25,19 @@ def on_page_markdown(markdown, page, config, **_):
     return "".join(
         part if at % 2 else inside(part, page.file.src_uri, config["repo_url"]) for at, part in enumerate(parts)
     )
+
+
+def on_post_page(output, page, **_):
+    return with_own_script(output, posixpath.relpath(".", posixpath.dirname(page.url) or "."))
+
+
+def on_post_template(output_content, **_):
+    # 404.html, which is shown for addresses of any depth.
+    return with_own_script(output_content, "")
+
+
+def with_own_script(html, root):
+    return html.replace("https://unpkg.com/iframe-worker/shim", f"{root}/assets/iframe-worker.js")
 
 
 def expanded(nav, docs):
