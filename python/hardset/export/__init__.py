@@ -1,0 +1,312 @@
+"""Exports a model of timm, torchvision, transformers or your own as a scorer: an ONNX graph and its TOML.
+
+    python -m hardset.export timm:resnet50 --photographs PHOTOS --out scorers
+
+The graph is held against the model on real photographs, preprocessing included, and nothing is written if they differ.
+With `--program` the program scores the photographs too, and its top classes must be the model's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import BadInput
+from .._optional import need
+from ._check import Compared, Photograph, compare, inputs, of_graph, of_torch, photographs, session
+from ._models import Ask, Classifier, TwoTowers, copy_tokenizer, load, token_ids
+from ._program import Held, hold
+from ._spaces import CATEGORIES, IMAGENET, Space, imagenet_names, label_in, names_in, space_of
+
+#: Newer sets of operators bring nothing that classifiers need, and older runtimes do not know them.
+OPSET = 17
+#: With fewer labelled photographs, their accuracy says nothing.
+FEWEST_LABELLED = 40
+#: A model that was trained is right more often than this; one that guesses is right in one of 1,000.
+LEAST_ACCURACY = 0.05
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where the draft is, what it is checked on, and how."""
+
+    draft: Path
+    shown: list[Photograph]
+    classes: str | None
+    program: bool
+    templates: Sequence[str]
+    checks_accuracy: bool
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what the checks found."""
+
+    toml: Path
+    files: list[Path]
+    compared: Compared
+    #: Of two towers: the largest relative difference of the rows of texts.
+    worst_texts: float | None
+    #: Share of the labelled photographs that the model gives their class; `None` where that was not looked at.
+    accuracy: float | None
+    held: Held | None
+
+
+def export(
+    source: str,
+    out: str | os.PathLike[str] = ".",
+    *,
+    name: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    random: bool = False,
+    classes: str | None = None,
+    photographs: str | os.PathLike[str] | None = None,
+    count: int = 32,
+    templates: Sequence[str] = (),
+    program: bool = False,
+) -> Exported:
+    """Writes `NAME.onnx` and `NAME.toml` into `out`, after all checks.
+
+    `source`: `timm:NAME`, `torchvision:NAME`, `transformers:ID` (or a folder), `FILE.py:FUNCTION`, which returns
+    `(model, transform)`. `weights`: a state dict; `random`: random weights. `classes`: `imagenet-1k`, `categories`, or
+    a file with the names. `photographs`: a folder, a run or a release, of which `count` images are taken. `program`:
+    let the program score them too.
+    """
+    shown = _photographs(Path(photographs) if photographs is not None else None, count)
+    number = None if classes in (None, IMAGENET, CATEGORIES) or not weights else len(names_in(Path(str(classes))))
+    model = load(Ask(source, Path(weights) if weights else None, random, number))
+    if name is not None:
+        model.name = name
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".hardset-export-", dir=folder) as draft:
+        job = Job(Path(draft), shown, classes, program, templates, checks_accuracy=not random)
+        made = _classifier(model, job) if isinstance(model, Classifier) else _two_towers(model, job)
+        files = [_moved(file, folder) for file in made.files]
+    return Exported(folder / made.toml.name, files, made.compared, made.worst_texts, made.accuracy, made.held)
+
+
+def _photographs(pool: Path | None, count: int) -> list[Photograph]:
+    if count < 2:
+        raise BadInput(f"--count is {count}; check on 2 photographs or more")
+    return photographs(pool, count)
+
+
+def _moved(file: Path, folder: Path) -> Path:
+    # The draft is in the same folder, so that this is a rename.
+    return Path(shutil.move(file, folder / file.name))
+
+
+def _classifier(model: Classifier, job: Job) -> Exported:
+    draft, shown = job.draft, job.shown
+    ours, theirs, worst_pixels = inputs(shown, model.preprocess, model.own)
+    outputs, kind = _outputs(model, theirs)
+    space = space_of(job.classes, outputs, model.labels, model.name)
+    wanted = of_torch(model.module, theirs)
+    graph = _graph(model.module, theirs[:2], draft / f"{model.name}.onnx", ("image", "logits"))
+    found = of_graph(session(graph), ours)
+    compared = compare(shown, found, wanted, worst_pixels)
+    of_classes = wanted[:, space.offset :]
+    accuracy = _accuracy(shown, of_classes, space) if job.checks_accuracy else None
+    files = [graph, *_class_file(space, draft)]
+    toml = draft / f"{model.name}.toml"
+    toml.write_text(_classifier_toml(model, graph, space, outputs, kind), encoding="utf-8")
+    # An extra class in front takes part in the softmax and not in the choice.
+    names = list(space.classes) or [f"class {at}" for at in range(outputs)]
+    held = hold(toml, space, shown, of_classes, names) if job.program else None
+    return Exported(toml, [*files, toml], compared, None, accuracy, held)
+
+
+def _outputs(model: Classifier, values: Any) -> tuple[int, str]:
+    """Number and kind of a classifier's outputs. An error if it is not a classifier, or not the same twice."""
+    torch = need("torch", extra="export")
+    with torch.inference_mode():
+        found, again = model.module(values[:2]), model.module(values[:2])
+    if not isinstance(found, torch.Tensor):
+        raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
+    if found.ndim != 2 or found.shape[0] != 2 or found.shape[1] < 2:
+        raise BadInput(f"the model gives {list(found.shape)} for 2 pictures; a classifier gives [2, classes]")
+    if not found.is_floating_point():
+        raise BadInput(f"the model gives {found.dtype}; a classifier gives floating-point logits")
+    if not torch.equal(found, again):
+        raise BadInput("the model gives other numbers in a second call; a dropout or noise works in evaluation mode")
+    sums = found.sum(dim=1)
+    is_shares = bool((found >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
+    return int(found.shape[1]), "probabilities" if is_shares else "logits"
+
+
+def _graph(module: Any, example: Any, file: Path, names: tuple[str, str]) -> Path:
+    """Writes the graph of `module` with an open batch."""
+    torch = need("torch", extra="export")
+    need("onnx", extra="export")
+    axes = {name: {0: "batch"} for name in names}
+    options: dict[str, Any] = {"input_names": [names[0]], "output_names": [names[1]], "opset_version": OPSET}
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        try:
+            # The tracer is several times as fast, and gives the same graphs for classifiers.
+            torch.onnx.export(module, (example,), str(file), dynamo=False, dynamic_axes=axes, **options)
+        except Exception as tracer:  # torch raises many kinds
+            try:
+                shapes = ({0: torch.export.Dim("batch")},)
+                need("onnxscript", extra="export")
+                options["opset_version"] = 18
+                torch.onnx.export(
+                    module, (example,), str(file), dynamo=True, dynamic_shapes=shapes, external_data=False,
+                    verbose=False, **options,
+                )  # fmt: skip
+            except Exception as error:
+                first = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise BadInput(f"torch cannot export the model: {first}; the tracer said: {tracer}") from error
+    return file
+
+
+def _class_file(space: Space, draft: Path) -> list[Path]:
+    if not space.classes:
+        return []
+    file = draft / space.name
+    if space.file is not None:
+        shutil.copyfile(space.file, file)
+    else:
+        file.write_text(json.dumps(list(space.classes), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    return [file]
+
+
+def _accuracy(shown: list[Photograph], logits: NDArray[np.float32], space: Space) -> float | None:
+    """The share of the photographs whose name says their class and that the model gives it; refused if it guesses."""
+    if space.name != IMAGENET:
+        return None
+    labels = [label_in(one.name) for one in shown]
+    right = [top == label for top, label in zip(logits.argmax(axis=1), labels, strict=True) if label is not None]
+    if len(right) < FEWEST_LABELLED:
+        return None
+    accuracy = float(sum(right) / len(right))
+    if accuracy < LEAST_ACCURACY:
+        raise BadInput(
+            f"the model gives {sum(right)} of {len(right)} photographs the class that their names say, as one that "
+            "guesses: its weights, the order of its classes or its preprocessing are wrong; --random says that it is "
+            "not trained"
+        )
+    return accuracy
+
+
+def _weights(file: Path) -> str:
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return f'{{ path = {json.dumps(file.name)}, sha256 = "{sha256}" }}'
+
+
+def _space_words(space: Space) -> str:
+    return (
+        "" if space.name == IMAGENET else f", space = {json.dumps(f'./{space.name}' if space.classes else space.name)}"
+    )
+
+
+def _classifier_toml(model: Classifier, graph: Path, space: Space, outputs: int, kind: str) -> str:
+    offset = f", offset = {space.offset}" if space.offset else ""
+    lines = [
+        "# Written by hardset.export.",
+        f"weights = {_weights(graph)}",
+        *model.preprocess.lines(),
+        f'output = {{ kind = "{kind}", classes = {outputs}{offset}{_space_words(space)} }}',
+        "",
+        *model.preprocess.input_lines(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _two_towers(model: TwoTowers, job: Job) -> Exported:
+    draft, shown = job.draft, job.shown
+    model.templates = list(job.templates) or model.templates
+    if any(template.count("{}") != 1 for template in model.templates):
+        raise BadInput("--template needs {} once, for the name of a class")
+    space = _text_space(job.classes)
+    names = list(space.classes) or _some_names(space)
+    ours, theirs, worst_pixels = inputs(shown, model.preprocess, model.own)
+    ids = token_ids(model, [template.replace("{}", name) for name in names for template in model.templates])
+    rows = of_torch(model.image_tower, theirs)
+    texts = of_torch(model.text_tower, ids)
+    images = _graph(model.image_tower, theirs[:2], draft / f"{model.name}.onnx", ("pixel_values", "image_embeds"))
+    text = _graph(model.text_tower, ids[:2], draft / f"{model.name}.text.onnx", ("input_ids", "text_embeds"))
+    wanted = _logits(model, rows, texts)
+    found_texts = of_graph(session(text), ids.numpy())
+    found = _logits(model, of_graph(session(images), ours), found_texts)
+    compared = compare(shown, found, wanted, worst_pixels)
+    tokenizer = draft / f"{model.name}.tokenizer.json"
+    copy_tokenizer(model, tokenizer)
+    toml = draft / f"{model.name}.toml"
+    toml.write_text(_towers_toml(model, images, text, tokenizer, space), encoding="utf-8")
+    held = hold(toml, space, shown, wanted, names) if job.program else None
+    worst_texts = float((np.abs(found_texts - texts).max(axis=1) / np.abs(texts).max(axis=1)).max())
+    files = [images, text, tokenizer, *_class_file(space, draft), toml]
+    return Exported(toml, files, compared, worst_texts, None, held)
+
+
+def _text_space(classes: str | None) -> Space:
+    if classes in (None, CATEGORIES):
+        return Space(CATEGORIES)
+    if classes == IMAGENET:
+        return Space(IMAGENET)
+    return Space(Path(str(classes)).name, classes=tuple(names_in(Path(str(classes)))), file=Path(str(classes)))
+
+
+def _some_names(space: Space) -> list[str]:
+    """Names to check with: of the space, or of some of ImageNet's classes, each once."""
+    names = imagenet_names()
+    return names if space.name == IMAGENET else sorted(set(names[:: len(names) // 40]))
+
+
+def _logits(model: TwoTowers, rows: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`scale * cosine + bias` of pictures and classes; a class's row is the mean over its templates."""
+    each = _unit(texts).reshape(-1, len(model.templates), texts.shape[1])
+    logits: NDArray[np.float32] = model.scale * (_unit(rows) @ _unit(each.mean(axis=1)).T) + model.bias
+    return logits.astype(np.float32)
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return unit
+
+
+def _towers_toml(model: TwoTowers, images: Path, text: Path, tokenizer: Path, space: Space) -> str:
+    # ImageNet's names have two classes twice (crane, maillot).
+    duplicates = ['duplicates = "allow"'] if space.name == IMAGENET else []
+    output_space = [] if space.name == IMAGENET else [_space_words(space).removeprefix(", ")]
+    lines = [
+        "# Written by hardset.export.",
+        f"weights = {_weights(images)}",
+        *model.preprocess.lines(),
+        "",
+        *model.preprocess.input_lines(),
+        "",
+        "[text]",
+        f"weights = {_weights(text)}",
+        f"tokenizer = {json.dumps(tokenizer.name)}",
+        f"positions = {model.positions}",
+        *_padding(model),
+        f'clean = "{model.clean}"',
+        f"templates = [{', '.join(json.dumps(template) for template in model.templates)}]",
+        *duplicates,
+        "",
+        "[output]",
+        f'kind = "{model.activation}"',
+        *output_space,
+        f"scale = {model.scale!r}",
+        *([f"bias = {model.bias!r}"] if model.bias else []),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _padding(model: TwoTowers) -> list[str]:
+    token = model.tokenizer.pad_token
+    return [f"padding = {json.dumps(str(token))}"] if token else []

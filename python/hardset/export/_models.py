@@ -1,0 +1,361 @@
+"""Loads a model of timm, torchvision, transformers or a file of Python, with its own preprocessing.
+
+Does not export and does not check. Holds always: the model is in evaluation mode, and `own` is the preprocessing that
+its library gives for evaluation, in Pillow's arithmetic.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .._errors import BadInput, HardsetError, Missing
+from .._optional import need
+from ._preprocess import Preprocess, of_processor, of_transform
+
+EXTRA = "export"
+#: Kinds of models, before the `:`.
+KINDS = ("timm", "torchvision", "transformers")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked for."""
+
+    #: `timm:NAME`, `torchvision:NAME[@WEIGHTS]`, `transformers:ID or folder`, `FILE.py:FUNCTION`.
+    source: str
+    #: A state dict, instead of the library's weights.
+    weights: Path | None = None
+    #: Random weights, of seed 0.
+    random: bool = False
+    #: Number of classes, if the model's is not wanted.
+    classes: int | None = None
+
+
+@dataclass
+class Classifier:
+    """A model that gives `[n, classes]` for `[n, 3, h, w]`."""
+
+    name: str
+    module: Any
+    preprocess: Preprocess
+    #: The model's own preprocessing, from a picture to `[3, h, w]`.
+    own: Callable[[Image.Image], Any]
+    #: Names of the classes, where the model says them.
+    labels: list[str] | None = None
+
+
+@dataclass
+class TwoTowers:
+    """A model that gives rows of pictures and rows of texts: CLIP, SigLIP."""
+
+    name: str
+    #: From `[n, 3, h, w]` to rows of pictures.
+    image_tower: Any
+    #: From token ids `[n, positions]` to rows of texts.
+    text_tower: Any
+    preprocess: Preprocess
+    own: Callable[[Image.Image], Any]
+    tokenizer: Any
+    #: The file `tokenizer.json`.
+    tokenizer_file: Path
+    positions: int
+    scale: float
+    bias: float
+    #: `softmax` or `sigmoid`.
+    activation: str
+    #: What is done to a text first.
+    clean: str
+    templates: list[str] = field(default_factory=list)
+
+
+def load(ask: Ask) -> Classifier | TwoTowers:
+    """The model, ready to be called."""
+    torch = need("torch", extra=EXTRA)
+    torch.manual_seed(0)
+    kind, _, rest = ask.source.partition(":")
+    if ask.random and ask.weights:
+        raise BadInput("--random and --weights exclude each other")
+    if not rest:
+        raise BadInput(f"{ask.source}: write timm:NAME, torchvision:NAME, transformers:ID or FILE.py:FUNCTION")
+    if kind == "timm":
+        model: Classifier | TwoTowers = _timm(rest, ask)
+    elif kind == "torchvision":
+        model = _torchvision(rest, ask)
+    elif kind == "transformers":
+        model = _transformers(rest, ask)
+    else:
+        model = _own_file(ask)
+    if ask.weights:
+        if not isinstance(model, Classifier):
+            raise BadInput("--weights is of classifiers; a model of two towers has its weights in its folder")
+        _load_weights(model.module, ask.weights)
+    for module in (model.module,) if isinstance(model, Classifier) else (model.image_tower, model.text_tower):
+        module.eval().requires_grad_(False)
+    return model
+
+
+def _timm(name: str, ask: Ask) -> Classifier:
+    timm = need("timm", extra=EXTRA)
+    data = need("timm.data", extra=EXTRA)
+    if not timm.is_model(name.partition(".")[0]):
+        close = timm.list_models(f"*{name[:6]}*")[:5]
+        raise BadInput(f"timm has no model {name}" + (f"; close: {', '.join(close)}" if close else ""))
+    pretrained = not ask.random and ask.weights is None
+    options = {} if ask.classes is None else {"num_classes": ask.classes}
+    module = _fetched(lambda: timm.create_model(name, pretrained=pretrained, **options), name, pretrained)
+    config = data.resolve_data_config({}, model=module)
+    if config["input_size"][0] != 3:
+        raise BadInput(f"{name}: takes {config['input_size'][0]} channels; hardset gives three")
+    if config.get("crop_mode") == "border":
+        raise BadInput(f"{name}: pads pictures (crop_mode border), which a scorer's TOML cannot say")
+    own = data.create_transform(**config, is_training=False)
+    labels = (module.pretrained_cfg or {}).get("label_names")
+    return Classifier(_plain(name), module, of_transform(own), own, list(labels) if labels else None)
+
+
+def _torchvision(name: str, ask: Ask) -> Classifier:
+    models = need("torchvision.models", extra=EXTRA)
+    name, _, variant = name.partition("@")
+    try:
+        known = models.get_model_weights(name)
+    except ValueError:
+        raise BadInput(f"torchvision has no model {name}") from None
+    try:
+        weights = known[variant] if variant else known.DEFAULT
+    except KeyError:
+        raise BadInput(f"{name}: has no weights {variant}; there are {', '.join(known.__members__)}") from None
+    pretrained = not ask.random and ask.weights is None
+    options: dict[str, Any] = {} if ask.classes is None else {"num_classes": ask.classes}
+    if not pretrained and name in ("googlenet", "inception_v3"):
+        options |= {"init_weights": True, "aux_logits": False}
+    made = _fetched(
+        lambda: models.get_model(name, weights=weights if pretrained else None, **options), name, pretrained
+    )
+    own = weights.transforms()
+    labels = weights.meta.get("categories") if ask.classes is None else None
+    return Classifier(_plain(name), made, of_transform(own), own, list(labels) if labels else None)
+
+
+def _own_file(ask: Ask) -> Classifier:
+    path, _, function = ask.source.rpartition(":")
+    file = Path(path)
+    if file.suffix != ".py":
+        raise BadInput(f"{ask.source}: write timm:NAME, torchvision:NAME, transformers:ID or FILE.py:FUNCTION")
+    if not file.is_file():
+        raise BadInput(f"{file}: is not a file")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{file}: cannot be imported")
+    imported = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(imported)
+    build = getattr(imported, function, None)
+    if not callable(build):
+        raise BadInput(f"{file}: has no function {function}")
+    made = build()
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise BadInput(
+            f"{ask.source}: returns a {type(made).__name__}; return (model, transform), with a torchvision Compose of "
+            "Resize, CenterCrop, ToTensor and Normalize"
+        )
+    module, own = made
+    if not isinstance(module, need("torch.nn", extra=EXTRA).Module):
+        raise BadInput(f"{ask.source}: returns a {type(module).__name__} as model; return a torch.nn.Module")
+    return Classifier(_plain(file.stem), module, of_transform(own), own)
+
+
+def _transformers(source: str, ask: Ask) -> Classifier | TwoTowers:
+    library = need("transformers", extra=EXTRA)
+    config = _fetched(lambda: library.AutoConfig.from_pretrained(source), source, True)
+    processor = _fetched(lambda: _image_processor(library, source), source, True)
+    if hasattr(config, "text_config") and hasattr(config, "vision_config"):
+        return _two_towers(library, config, processor, ask)
+    auto = library.AutoModelForImageClassification
+    if ask.random or ask.weights:
+        if ask.classes is not None:
+            config.num_labels = ask.classes
+        module = auto.from_config(config)
+    else:
+        module = _fetched(lambda: auto.from_pretrained(source), source, True)
+    labels = [str(module.config.id2label[at]) for at in range(module.config.num_labels)]
+    generic = all(re.fullmatch(r"LABEL_\d+", label) for label in labels)
+    own = OfProcessor(processor)
+    return Classifier(
+        _plain(Path(source).name), _logits_of(module), of_processor(processor), own, None if generic else labels
+    )
+
+
+def _image_processor(library: Any, source: str) -> Any:
+    # Other backends resize tensors, which differs from Pillow by a level here and there.
+    pillow = {"backend": "pil"} if int(library.__version__.partition(".")[0]) >= 5 else {"use_fast": False}
+    return library.AutoImageProcessor.from_pretrained(source, **pillow)
+
+
+class OfProcessor:
+    """An image processor of transformers as a function of one picture; workers of a data loader can have it."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+
+    def __call__(self, image: Image.Image) -> Any:
+        """`[3, h, w]`."""
+        return self.processor(images=image, return_tensors="pt")["pixel_values"][0]
+
+
+def _logits_of(module: Any) -> Any:
+    """The module with its logits as the only output."""
+    nn = need("torch.nn", extra=EXTRA)
+
+    class Logits(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = module
+
+        def forward(self, image: Any) -> Any:
+            return self.model(pixel_values=image).logits
+
+        def load_state_dict(self, state: Any, strict: bool = True) -> Any:
+            return self.model.load_state_dict(state, strict=strict)
+
+    return Logits()
+
+
+def _two_towers(library: Any, config: Any, processor: Any, ask: Ask) -> TwoTowers:
+    torch = need("torch", extra=EXTRA)
+    source = ask.source.partition(":")[2]
+    if ask.random:
+        model = library.AutoModel.from_config(config)
+    else:
+        model = _fetched(lambda: library.AutoModel.from_pretrained(source), source, True)
+    if not hasattr(model, "get_image_features") or not hasattr(model, "logit_scale"):
+        raise BadInput(f"{source}: a {type(model).__name__} is not a model of two towers that hardset knows")
+    tokenizer = _fetched(lambda: library.AutoTokenizer.from_pretrained(source), source, True)
+    image_tower, text_tower = _tower_modules(model)
+    kind = str(config.model_type)
+    bias: Any = getattr(model, "logit_bias", None)
+    sigmoid = bias is not None
+    return TwoTowers(
+        name=_plain(Path(source).name),
+        image_tower=image_tower,
+        text_tower=text_tower,
+        preprocess=of_processor(processor),
+        own=OfProcessor(processor),
+        tokenizer=tokenizer,
+        tokenizer_file=_tokenizer_file(library, source, tokenizer),
+        positions=int(config.text_config.max_position_embeddings),
+        scale=float(torch.exp(model.logit_scale.detach()).item()),
+        bias=float(bias.detach().item()) if sigmoid else 0.0,
+        activation="sigmoid" if sigmoid else "softmax",
+        # SigLIP 2 was trained on lower case, which its tokenizer.json does not make.
+        clean="lower" if kind == "siglip2" or "siglip2" in source.lower() else "as-is",
+        templates=["This is a photo of {}."] if sigmoid else ["a photo of a {}."],
+    )
+
+
+def _tower_modules(model: Any) -> tuple[Any, Any]:
+    nn = need("torch.nn", extra=EXTRA)
+
+    def rows(found: Any) -> Any:
+        # transformers 5 gives an output with the rows in pooler_output, transformers 4 the rows.
+        return found if hasattr(found, "shape") else found.pooler_output
+
+    class ImageTower(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixel_values: Any) -> Any:
+            return rows(self.model.get_image_features(pixel_values=pixel_values))
+
+    class TextTower(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: Any) -> Any:
+            return rows(self.model.get_text_features(input_ids=input_ids))
+
+    return ImageTower(), TextTower()
+
+
+def _tokenizer_file(library: Any, source: str, tokenizer: Any) -> Path:
+    if Path(source).is_dir():
+        file = Path(source) / "tokenizer.json"
+        if file.is_file():
+            return file
+        raise BadInput(
+            f"{source}: has no tokenizer.json; write it with AutoTokenizer.from_pretrained and save_pretrained"
+        )
+    found = need("transformers.utils", extra=EXTRA).cached_file(source, "tokenizer.json")
+    return Path(found)
+
+
+def _load_weights(module: Any, file: Path) -> None:
+    torch = need("torch", extra=EXTRA)
+    try:
+        if file.suffix == ".safetensors":
+            state = need("safetensors.torch", extra=EXTRA).load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise BadInput(f"{file}: is not a file") from None
+    except Exception as error:  # torch raises many kinds
+        raise BadInput(f"{file}: is not a state dict: {_first_line(error)}") from error
+    for key in ("state_dict", "model", "model_state_dict"):
+        if key in state and isinstance(state[key], dict):
+            state = state[key]
+    state = {str(key).removeprefix("module."): value for key, value in state.items()}
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:3]]
+        raise BadInput(f"{file}: is of another model: {' '.join(lines)}; --classes FILE gives the number") from error
+
+
+def _fetched(make: Callable[[], Any], name: str, fetches: bool) -> Any:
+    """What `make` gives; an error in words if it cannot be had."""
+    try:
+        return make()
+    except HardsetError:
+        raise
+    except (OSError, ImportError) as error:
+        raise Missing(f"{name}: cannot be loaded: {_first_line(error)}") from error
+    except Exception as error:
+        if fetches and type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests", "huggingface_hub"):
+            words = (
+                f"{name}: its weights cannot be fetched: {_first_line(error)}; --random and --weights need no network"
+            )
+            raise Missing(words) from error
+        raise BadInput(f"{name}: cannot be made: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _plain(name: str) -> str:
+    """A name that can be that of a scorer: letters, digits, `-`, `_`, `.`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "model"
+
+
+def copy_tokenizer(model: TwoTowers, to: Path) -> None:
+    """Writes `tokenizer.json`."""
+    shutil.copyfile(model.tokenizer_file, to)
+
+
+def token_ids(model: TwoTowers, texts: Sequence[str]) -> Any:
+    """Token ids `[n, positions]`, as the model's own tokenizer gives them."""
+    if model.clean == "lower":
+        texts = [text.lower() for text in texts]
+    made = model.tokenizer(
+        list(texts), padding="max_length", truncation=True, max_length=model.positions, return_tensors="pt"
+    )
+    return made["input_ids"]
