@@ -170,6 +170,10 @@ class Run:
         rows = chosen(self._listing, filter)
         return images([self._place(item) for item in rows["item_id"].to_list()], transform)
 
+    def places(self) -> list[Place]:
+        """Where each image is, in the order of the items; also of those that are not in the manifest."""
+        return list(self._places.values())
+
     @functools.cached_property
     def _listing(self) -> pl.DataFrame:
         """The items that have an image: of the manifest, or of the plan where there is no mining."""

@@ -8,7 +8,9 @@ With `--program` the program scores the photographs too, and its top classes mus
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -152,7 +154,8 @@ def _graph(module: Any, example: Any, file: Path, names: tuple[str, str]) -> Pat
     need("onnx", extra="export")
     axes = {name: {0: "batch"} for name in names}
     options: dict[str, Any] = {"input_names": [names[0]], "output_names": [names[1]], "opset_version": OPSET}
-    with warnings.catch_warnings(), torch.inference_mode():
+    # torch prints the graph where the tracer fails.
+    with warnings.catch_warnings(), torch.inference_mode(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             # The tracer is several times as fast, and gives the same graphs for classifiers.

@@ -61,7 +61,9 @@ def words(made: Exported) -> list[str]:
         lines.append(f"{made.accuracy:.1%} of the labelled photographs get their class")
     if made.held is not None:
         held = made.held
-        lines.append(f"the program gives the model's top class for {held.equal} of {held.photographs} photographs")
+        others = "" if held.equal == held.photographs else "; the others are near ties"
+        equal = f"{held.equal} of {held.photographs} photographs"
+        lines.append(f"the program gives the model's top class for {equal}{others}")
     return lines + [f"wrote {file}" for file in made.files]
 
 

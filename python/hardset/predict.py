@@ -1,0 +1,235 @@
+"""Scores a pool with a torch model, and writes the scores as a file that `hardset` imports.
+
+    python -m hardset.predict runs/mine timm:resnet50 --out resnet50.parquet
+    hardset mine runs/mine --surrogates a,b,./resnet50.toml
+
+For models that cannot be exported, or that a GPU scores in torch. The preprocessing is the model's own. Beside the
+file there is a TOML that names it (docs/recipes.md, "Imported predictions"). A row is of one image, by its SHA-256.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from ._errors import BadInput, HardsetError
+from ._images import Images, Place, decode
+from ._optional import need
+from ._release import Release
+from ._run import Run
+from .export._check import ENDINGS
+from .export._models import Ask, Classifier, load
+from .export._spaces import CATEGORIES, IMAGENET, Space, names_in, space_of
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written."""
+
+    file: Path
+    toml: Path
+    images: int
+    #: Images that could not be read, with the reason.
+    lost: list[tuple[str, str]]
+
+
+class Scorable:
+    """Images as `(tensor, place, reason)` for a data loader: one that cannot be read has a reason and no tensor."""
+
+    def __init__(self, images: Images, own: Any) -> None:
+        """`own`: from a picture to a tensor."""
+        self.places = images.places
+        self.own = own
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.places)
+
+    def __getitem__(self, at: int) -> tuple[Any, str, str | None]:
+        """The image at a place of the pool."""
+        place = self.places[at]
+        try:
+            data = place.read()
+            sha256 = place.sha256 or hashlib.sha256(data).hexdigest()
+            return self.own(decode(data, place.item_id)), sha256, None
+        except HardsetError as error:
+            return None, str(place.file), error.message
+
+
+def predict(
+    pool: str | os.PathLike[str],
+    source: str,
+    out: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    random: bool = False,
+    classes: str | None = None,
+    batch: int = 32,
+    workers: int = 0,
+    device: str = "cpu",
+) -> Predicted:
+    """Scores all images of `pool`, a run, a release or a folder, with the model `source`, and writes `out` (Parquet).
+
+    `source`, `weights`, `random` and `classes` are as in `hardset.export`. `device`: as torch names it.
+    """
+    file = Path(out)
+    if file.suffix != ".parquet":
+        raise BadInput(f"{file}: write a name that ends in .parquet")
+    images = images_of(Path(pool))
+    number = None if classes in (None, IMAGENET, CATEGORIES) or not weights else len(names_in(Path(str(classes))))
+    model = load(Ask(source, Path(weights) if weights else None, random, number))
+    if not isinstance(model, Classifier):
+        raise BadInput(
+            f"{source}: is a model of two towers; export it with hardset.export, or import scores of your own"
+        )
+    lost: list[tuple[str, str]] = []
+    hashes: list[str] = []
+    logits: list[NDArray[np.float32]] = []
+    for part_hashes, part in scores(
+        model, Scorable(images, model.own), batch=batch, workers=workers, device=device, lost=lost
+    ):
+        hashes += part_hashes
+        logits.append(part)
+    if not hashes:
+        raise BadInput(f"{pool}: no image could be read: {lost[0][1] if lost else 'there is none'}")
+    space = space_of(classes, logits[0].shape[1], model.labels, model.name)
+    _write(file, hashes, np.concatenate(logits))
+    return Predicted(file, _write_toml(file, space), len(hashes), lost)
+
+
+def images_of(pool: Path) -> Images:
+    """The images of a run, a release or a folder."""
+    if (pool / "spec.toml").is_file():
+        # All of them: an item that a surrogate could not score is not in the manifest.
+        return Images(Run(pool).places())
+    if not pool.is_dir():
+        raise BadInput(f"{pool}: is not a folder")
+    if (pool / "release.json").is_file():
+        return Release(pool).iter_images()
+    files = [file for file in sorted(pool.rglob("*")) if file.suffix.lower() in ENDINGS]
+    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(pool).parts)]
+    if not files:
+        raise BadInput(f"{pool}: has no images")
+    return Images([Place(at, file, 0, None, None) for at, file in enumerate(files)])
+
+
+def _alone(parts: list[Any]) -> list[Any]:
+    """Leaves a batch as a list: images that cannot be read have no tensor to stack."""
+    return parts
+
+
+def scores(
+    model: Classifier, images: Scorable, *, batch: int, workers: int, device: str, lost: list[tuple[str, str]]
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Hashes and logits `[n, classes]` of each batch; images that cannot be read are added to `lost`."""
+    torch = need("torch", extra="export")
+    module = model.module.to(device)
+    loader = need("torch.utils.data", extra="export").DataLoader(
+        images, batch_size=batch, num_workers=workers, collate_fn=_alone
+    )
+    for parts in loader:
+        lost += [(name, reason) for _, name, reason in parts if reason is not None]
+        whole = [(tensor, sha256) for tensor, sha256, reason in parts if reason is None]
+        if not whole:
+            continue
+        with torch.inference_mode():
+            found = module(torch.stack([tensor for tensor, _ in whole]).to(device))
+        if not isinstance(found, torch.Tensor) or found.ndim != 2:
+            raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
+        yield [sha256 for _, sha256 in whole], found.float().cpu().numpy()
+
+
+def _write(file: Path, hashes: Sequence[str], logits: NDArray[np.float32]) -> None:
+    """Writes the table under its name once it is whole."""
+    frame = pl.DataFrame({"sha256": list(hashes), "logits": logits}).with_columns(
+        pl.col("logits").cast(pl.List(pl.Float32))
+    )
+    # Two images of a pool may have the same bytes, and a row is of one image.
+    frame = frame.unique("sha256", maintain_order=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as draft:
+        name = Path(draft.name)
+    try:
+        frame.write_parquet(name)
+        name.chmod(0o644)
+        name.replace(file)
+    finally:
+        name.unlink(missing_ok=True)
+
+
+def _write_toml(file: Path, space: Space) -> Path:
+    toml = file.with_suffix(".toml")
+    words = space.name
+    if space.classes:
+        classes = file.with_name(space.name)
+        classes.write_text(json.dumps(list(space.classes), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+        words = f"./{space.name}"
+    output = [f'kind = "logits", space = {json.dumps(words)}'] + ([f"offset = {space.offset}"] if space.offset else [])
+    toml.write_text(
+        f"# Written by hardset.predict.\npredictions = {json.dumps(file.name)}\noutput = {{ {', '.join(output)} }}\n",
+        encoding="utf-8",
+    )
+    return toml
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hardset.predict",
+        description="Scores a pool with a torch model, as a file that hardset imports.",
+    )
+    parser.add_argument("pool", metavar="POOL", type=Path, help="a run, a release, or a folder of images")
+    parser.add_argument("source", metavar="MODEL", help="as for hardset.export: timm:NAME, torchvision:NAME, …")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the Parquet file; its TOML is beside it"
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="a state dict: .safetensors, .pt, .pth")
+    parser.add_argument("--random", action="store_true", help="random weights, of seed 0")
+    parser.add_argument("--classes", metavar="LIST", help="imagenet-1k, categories, or a file with names of classes")
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="images in a call; default: 32")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that read images; default: 0")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda:0, mps; default: cpu")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command. Returns the exit code: 3 if images were lost."""
+    options = arguments().parse_args(argv)
+    try:
+        made = predict(
+            options.pool,
+            options.source,
+            options.out,
+            weights=options.weights,
+            random=options.random,
+            classes=options.classes,
+            batch=options.batch,
+            workers=options.workers,
+            device=options.device,
+        )
+    except HardsetError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    for name, reason in made.lost:
+        print(f"lost: {name}: {reason}", file=sys.stderr)
+    print(f"{made.images} images scored: {made.file}\nwrote {made.toml}")
+    return 3 if made.lost else 0
+
+
+if __name__ == "__main__":
+    # Pillow warns of large pictures, which hardset reads too.
+    Image.MAX_IMAGE_PIXELS = None
+    sys.exit(main())
