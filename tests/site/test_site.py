@@ -6,9 +6,11 @@ Needs PyYAML (docs/requirements.txt brings it); run with `python -m unittest dis
 
 import importlib.machinery
 import importlib.util
+import itertools
 import re
 import shlex
 import sys
+import tempfile
 import tomllib
 import unittest
 from pathlib import Path
@@ -145,6 +147,17 @@ class Site(unittest.TestCase):
         for shown, expected in cases.items():
             self.assertEqual(checker.missing_line([shown], output), expected)
         self.assertIsNotNone(checker.missing_line(["b done", "a: …"], output))
+
+    def test_a_block_that_fails_is_named_with_its_command_and_the_session_goes_from_block_to_block(self):
+        checker = load("check_tutorial", CHECKOUT / "scripts" / "check_tutorial")
+        page = "```sh\ncd .. && A=1\n```\n\n```sh\necho $A\nls nowhere\necho c\n```\n"
+        with tempfile.TemporaryDirectory() as work:
+            Path(work, "lab").mkdir()
+            (first, no_problem), (output, problem) = itertools.islice(
+                checker.session(checker.blocks_of(page), Path(work)), 2
+            )
+        self.assertEqual((first, no_problem), ([], None))
+        self.assertEqual((output[0], problem), ("1", "this command failed: ls nowhere"))
 
     def test_links_that_leave_docs_become_text_or_links_to_the_repository(self):
         inside = load("site_hooks", CHECKOUT / "scripts" / "site_hooks.py").inside
