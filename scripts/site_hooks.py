@@ -2,8 +2,8 @@
 
 `folder/*` in the nav of mkdocs.yml stands for every page of that folder, in the order of the names, so that a new
 decision needs no line there. A link from docs/ to another file of the repository (`../src/…`) works on a git host and
-has no page here: it becomes a link to `repo_url` of mkdocs.yml, or plain text while there is no such address. The script
-with which the search works from disk is our own copy, because a reader may have no network.
+has no page here: it becomes a link to `repo_url` of mkdocs.yml, or plain text while there is no such address. The
+script with which the search works from disk is our own copy, because a reader may have no network.
 """
 
 import posixpath

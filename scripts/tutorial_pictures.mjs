@@ -14,6 +14,11 @@ if (!work || !process.env.NODE_PATH) {
   console.error("usage: NODE_PATH=<folder with playwright-core> node tutorial_pictures.mjs DIR");
   process.exit(2);
 }
+const SMALL = `
+import sys
+from PIL import Image
+Image.open(sys.argv[1]).convert("RGB").save(sys.argv[2], quality=78, optimize=True)
+`;
 const lab = path.resolve(work, "lab");
 const images = path.join(path.dirname(fileURLToPath(import.meta.url)), "../docs/images");
 const browser = await launch();
@@ -31,14 +36,14 @@ async function picture(page, name, top = null, bottom = null) {
   const png = file.replace(".jpg", ".png");
   const clip = top === null ? {} : { fullPage: true, clip: { x: 0, y: top, width, height: bottom - top } };
   await page.screenshot({ path: png, ...clip });
-  const small = "import sys; from PIL import Image; Image.open(sys.argv[1]).convert('RGB').save(sys.argv[2], quality=78, optimize=True)";
-  execFileSync("python3", ["-c", small, png, file]);
+  execFileSync("python3", ["-c", SMALL, png, file]);
   fs.unlinkSync(png);
   console.log(`${path.basename(file)}: ${Math.ceil(fs.statSync(file).size / 1024)} KiB`);
   await page.close();
 }
 
-const topOf = (page, place) => page.locator(place).first().evaluate((found) => Math.floor(found.getBoundingClientRect().top + scrollY));
+const topOf = (page, place) =>
+  page.locator(place).first().evaluate((found) => Math.floor(found.getBoundingClientRect().top + scrollY));
 const local = (file) => pathToFileURL(path.join(lab, file)).href;
 
 // The report as the second part of the tutorial has it: with the rule of the recipe.
@@ -50,7 +55,8 @@ await picture(head, "report", 0, Math.min(900, (await topOf(head, "#agreement, s
 
 // Cards are drawn when they come into the window.
 const gallery = await open(local("report.html"), 1300, 760);
-await gallery.locator(".card:not([hidden])").first().evaluate((card) => window.scrollTo(0, card.getBoundingClientRect().top + scrollY - 136));
+const firstCard = await topOf(gallery, ".card:not([hidden])");
+await gallery.evaluate((top) => window.scrollTo(0, top - 136), firstCard);
 await gallery.waitForTimeout(1500);
 await picture(gallery, "hard");
 
