@@ -13,8 +13,11 @@ from typing import Any, Literal, overload
 import polars as pl
 
 from ._errors import BadInput, ItemsLost
-from ._run import MAJOR, other_kind
-from ._tables import Form, give, read_json, read_parquet, read_toml, table
+from ._run import other_kind
+from ._tables import Form, check_format, give, read_json, read_parquet, read_toml, table
+
+#: The version of the format that this package reads; evaluations have a version of their own.
+MAJOR = 1
 
 
 class Evaluation:
@@ -26,9 +29,7 @@ class Evaluation:
         self.lost: ItemsLost | None = None
         if not (self.path / "evaluation.toml").is_file():
             raise BadInput(f"{path}: is not an evaluation, because it has no evaluation.toml{other_kind(self.path)}")
-        major = self.record.get("format", {}).get("major")
-        if major != MAJOR:
-            raise BadInput(f"{path}: has format {major}, made by {self.record.get('tool')}; this package reads {MAJOR}")
+        check_format(self.path, self.record, MAJOR)
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -85,7 +86,7 @@ def run(arguments: Sequence[str], *, progress: bool = True) -> Outcome:
         return Outcome(answer, None)
     lost = ItemsLost(_lost_words(tail, answer), command=command)
     # The caller of the package's function is the one who should see it.
-    warnings.warn(lost, stacklevel=4)
+    warnings.warn(lost, stacklevel=3)
     return Outcome(answer, lost)
 
 
@@ -95,13 +96,19 @@ def _run(command: Sequence[str], shown: Progress) -> tuple[int, str, list[str]]:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
     except OSError as error:
         raise Missing(f"{command[0]} cannot be started: {error.strerror}", command=command) from error
+    assert child.stdout is not None and child.stderr is not None
+    out, err = child.stdout, child.stderr
     stdout: list[bytes] = []
-    reader = threading.Thread(target=lambda: stdout.append(_all(child.stdout)), daemon=True)
-    reader.start()
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    readers = [
+        threading.Thread(target=lambda: stdout.append(_all(out)), daemon=True),
+        threading.Thread(target=_lines, args=(err, lines), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
     tail: deque[str] = deque(maxlen=KEPT_LINES)
     try:
-        for raw in child.stderr or ():
-            line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+        while (line := _next(lines)) is not None:
             tail.append(line)
             shown.line(line)
         code = child.wait()
@@ -109,13 +116,32 @@ def _run(command: Sequence[str], shown: Progress) -> tuple[int, str, list[str]]:
         _stop(child)
         shown.end(None)
         raise
-    reader.join()
+    for reader in readers:
+        reader.join()
     shown.end(code)
     return code, b"".join(stdout).decode("utf-8", errors="replace"), list(tail)
 
 
-def _all(stream: IO[bytes] | None) -> bytes:
-    return stream.read() if stream is not None else b""
+def _all(stream: IO[bytes]) -> bytes:
+    with stream:
+        return stream.read()
+
+
+def _lines(stream: IO[bytes], lines: queue.SimpleQueue[str | None]) -> None:
+    with stream:
+        for raw in stream:
+            lines.put(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+    lines.put(None)
+
+
+def _next(lines: queue.SimpleQueue[str | None]) -> str | None:
+    """The next line; `None` after the last one."""
+    while True:
+        try:
+            # A wait without an end cannot be interrupted if another thread gets the signal.
+            return lines.get(timeout=0.2)
+        except queue.Empty:
+            continue
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
@@ -129,9 +155,6 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         child.terminate()
     else:
         child.send_signal(signal.SIGINT)
-    # It may still write, and must not wait for a reader.
-    if child.stderr is not None:
-        child.stderr.read()
     child.wait()
 
 

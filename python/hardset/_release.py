@@ -21,7 +21,7 @@ from ._errors import BadInput, ItemsLost
 from ._gallery import Captions, Gallery, gallery
 from ._images import Filter, Images, Place, chosen, decode, images
 from ._run import MAJOR, other_kind
-from ._tables import read_json, read_parquet, table
+from ._tables import check_format, read_json, read_parquet, table
 
 #: Columns of a surrogate, after its name and `_`; of a question likewise.
 OF_SURROGATE = [
@@ -50,9 +50,8 @@ class Release:
         self.result: dict[str, Any] | None = None
         self.lost: ItemsLost | None = None
         self.form, self.folder = _find(self.path, form)
-        major = self.record.get("format", {}).get("major", MAJOR)
-        if major != MAJOR:
-            raise BadInput(f"{path}: has format {major}, made by {self.record.get('tool')}; this package reads {MAJOR}")
+        if self.record:
+            check_format(self.path, self.record, MAJOR)
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)

@@ -17,7 +17,7 @@ from PIL import Image
 from ._errors import BadInput, ItemsLost
 from ._gallery import Captions, Gallery, gallery
 from ._images import Filter, Images, Place, chosen, decode, images
-from ._tables import Form, give, read_parquet, read_toml, shard_tables, table, tables_of
+from ._tables import Form, check_format, give, read_parquet, read_toml, shard_tables, table, tables_of
 
 #: The version of the format that this package reads; a newer minor version has further columns.
 MAJOR = 2
@@ -38,9 +38,7 @@ class Run:
             raise BadInput(f"{path}: is in a bucket; copy the run to a disk (docs/buckets.md)")
         if not (self.path / "spec.toml").is_file():
             raise BadInput(f"{path}: is not a run, because it has no spec.toml{other_kind(self.path)}")
-        major = self.spec.get("format", {}).get("major")
-        if major != MAJOR:
-            raise BadInput(f"{path}: has format {major}, made by {self.spec.get('tool')}; this package reads {MAJOR}")
+        check_format(self.path, self.spec, MAJOR)
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)

@@ -116,6 +116,15 @@ def shard_tables(folder: Path) -> list[Path]:
     return found
 
 
+def check_format(path: Path, record: dict[str, Any], major: int) -> None:
+    """Refuses what another major version of the program has written. Newer minor versions have further fields."""
+    found = record.get("format")
+    found = found.get("major") if isinstance(found, dict) else found
+    if found != major:
+        tool = record.get("tool", "another program")
+        raise BadInput(f"{path}: has format {found}, made by {tool}; this package reads {major}")
+
+
 def read_toml(file: Path, what: str) -> dict[str, Any]:
     """The table in `file`."""
     tomllib = need("tomllib" if sys.version_info >= (3, 11) else "tomli")

@@ -248,7 +248,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--revision", metavar="BRANCH", help="branch of the repository; default: main")
     parser.add_argument("--replace", action="store_true", help="remove files that only the repository has")
     parser.add_argument("--message", help="message of the commit; default: name and version of the release")
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="json: one object on stdout")
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="json: one object on stdout, also for an error"
+    )
     return parser
 
 
@@ -295,20 +297,26 @@ def _of_the_network(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in libraries
 
 
+def _failed(options: argparse.Namespace, words: str, exit_code: int) -> int:
+    if options.format == "json":
+        print(json.dumps({"error": words}))
+    else:
+        print(f"error: {words}", file=sys.stderr)
+    return exit_code
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the command. Returns the exit code."""
     options = arguments().parse_args(argv)
     try:
         answer = push(options)
     except PushError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return _failed(options, str(error), error.exit_code)
     except Exception as error:
         if not _of_the_network(error):
             raise
         words = " ".join(str(error).split()) or type(error).__name__
-        print(f"error: the hub did not take it: {words}", file=sys.stderr)
-        return MISSING
+        return _failed(options, f"the hub did not take it: {words}", MISSING)
     if options.format == "json":
         print(json.dumps(answer))
     return DONE

@@ -1,0 +1,221 @@
+"""The program: where it is found, what its exit codes become, and that nothing is left when a call is interrupted."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import hardset
+import pytest
+from hardset import _commands, _progress
+
+#: A program that says what it is asked to say.
+STAND_IN = """#!{python}
+import sys, time
+print("generate   1/2", file=sys.stderr)
+{body}
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Makes a program of Python lines the one that is found."""
+
+    def make(body: str) -> Path:
+        file = tmp_path / "hardset"
+        file.write_text(STAND_IN.format(python=sys.executable, body=body))
+        file.chmod(0o755)
+        monkeypatch.setenv("HARDSET_PROGRAM", str(file))
+        return file
+
+    return make
+
+
+def test_the_variable_comes_first_then_the_scripts_then_the_path(
+    stand_in, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    named = stand_in("")
+    assert hardset.program() == named
+    monkeypatch.delenv("HARDSET_PROGRAM")
+    monkeypatch.setattr(hardset._program, "_script_folders", lambda: [str(tmp_path)])
+    assert hardset.program() == named
+    monkeypatch.setattr(hardset._program, "_script_folders", lambda: [])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert hardset.program() == named
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(hardset.Missing, match="install the wheel"):
+        hardset.program()
+    monkeypatch.setenv("HARDSET_PROGRAM", "/nowhere/hardset")
+    with pytest.raises(hardset.Missing, match="HARDSET_PROGRAM is /nowhere/hardset, which is not a program"):
+        hardset.program()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1, hardset.HardsetBug),
+        (2, hardset.BadInput),
+        (4, hardset.Missing),
+        (75, hardset.Stopped),
+        (101, hardset.HardsetBug),
+    ],
+)
+def test_exit_codes_are_exceptions_with_the_programs_words(stand_in, code: int, kind: type) -> None:
+    program = stand_in(f'print("error: mine.rule is odd\\n  write all", file=sys.stderr); sys.exit({code})')
+    with pytest.raises(kind) as caught:
+        hardset.status("run")
+    error = caught.value
+    assert type(error) is kind
+    assert (error.message, error.exit_code) == ("mine.rule is odd\n  write all", code)
+    assert error.command == (str(program), "status", "run", "--format", "json")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.message, again.exit_code, again.command) == (error.message, code, error.command)
+
+
+def test_lost_items_are_a_warning_and_the_result_is_there(stand_in) -> None:
+    stand_in('print("2 items were lost", file=sys.stderr); print(\'{"files": 3}\'); sys.exit(3)')
+    with pytest.warns(hardset.ItemsLost, match="2 items were lost") as caught:
+        assert hardset.verify("run") == {"files": 3}
+    assert Path(caught[0].filename).name == "test_program.py"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", hardset.ItemsLost)
+        with pytest.raises(hardset.HardsetError) as error:
+            hardset.verify("run")
+        assert error.value.exit_code == 3
+
+
+def test_an_answer_that_is_not_json_is_a_bug(stand_in) -> None:
+    stand_in('print("hello")')
+    with pytest.raises(hardset.HardsetBug, match="is not JSON: 'hello"):
+        hardset.status("run")
+
+
+def test_much_on_both_streams_does_not_block(stand_in) -> None:
+    stand_in('print("x" * 10**6, file=sys.stderr); print(\'{"a": "\' + "y" * 10**6 + \'"}\')')
+    assert len(hardset.status("run")["a"]) == 10**6
+
+
+def test_options_are_given_as_they_are() -> None:
+    options = _commands._options(max_margin=-0.5, rule="all", keep_logits=True, seed=None, dry_run=False)
+    assert options == ["--max-margin=-0.5", "--rule=all", "--keep-logits"]
+    changes = {"a": "1.0", "b": True, "c": ["x", 2], "d": Path("p q"), "e": {"k": 0.5}, "f": 'say "no"\\'}
+    assert _commands._set(changes) == [
+        '--set=a="1.0"',
+        "--set=b=true",
+        '--set=c=["x", 2]',
+        '--set=d="p q"',
+        '--set=e={ "k" = 0.5 }',
+        '--set=f="say \\"no\\"\\\\"',
+    ]
+    with pytest.raises(hardset.BadInput, match="a is None"):
+        _commands._set({"a": None})
+
+
+def test_a_build_that_the_program_refuses_says_its_words(program: Path, tmp_path: Path) -> None:
+    with pytest.raises(hardset.BadInput, match=r"mine\.rule"):
+        hardset.build("fake", tmp_path / "run", set={"mine.rule": "most"}, progress=False)
+    with pytest.raises(hardset.BadInput, match=r"nothing\.toml"):
+        hardset.plan(tmp_path / "nothing.toml", progress=False)
+
+
+def test_the_fake_run_from_plan_to_comparison(program: Path, tmp_path: Path) -> None:
+    cost = hardset.plan("fake", dry_run=True, progress=False)
+    assert not (tmp_path / "run").exists()
+    run = hardset.build("fake", tmp_path / "run", progress=False, threads=1, seed=3)
+    assert run.result is not None and run.result["mining"]
+    assert run.lost is None
+    assert run.plan().height == cost["items"] if "items" in cost else run.plan().height > 0
+    hard = run.hard().height
+    mined = hardset.mine(run, rule="at-least=1", max_margin=-0.01, progress=False)
+    assert mined.hard().height > hard
+    assert hardset.report(run, progress=False).is_file()
+    release = hardset.release(run, tmp_path / "release", set={"release.license": "mit"}, progress=False)
+    assert release.record["version"] == "1.0.0"
+    scored = tmp_path / "mine.toml"
+    scored.write_text("fake = { seed = 9, accuracy = 0.7 }\n")
+    other = tmp_path / "other.toml"
+    other.write_text("fake = { seed = 8, accuracy = 0.2 }\n")
+    evaluation = hardset.evaluate(release, [scored, other], out=tmp_path / "evaluation", progress=False)
+    assert evaluation.targets == ["mine", "other"]
+    compared = hardset.compare(evaluation, "mine", "other", progress=False)
+    assert compared["n"] == len(release)
+    assert hardset.verify(evaluation, progress=False)["problems"] == []
+    assert hardset.status(run)["planned"] == run.plan().height
+
+
+def test_damage_is_a_warning_with_the_problems(program: Path, tmp_path: Path) -> None:
+    run = hardset.build("fake", tmp_path / "run", progress=False)
+    run.places()[0].file.write_bytes(b"damaged")
+    with pytest.warns(hardset.ItemsLost, match="problem"):
+        assert hardset.verify(run, progress=False)["problems"]
+
+
+SLEEPS = "print('error: stopped', file=sys.stderr, flush=True)\ntime.sleep(60)"
+
+
+def test_an_interrupt_stops_the_program_and_waits_for_it(stand_in, tmp_path: Path) -> None:
+    mark = tmp_path / "stopped"
+    stand_in(
+        f"""
+import signal
+def stop(number, frame):
+    time.sleep(0.3)
+    open({str(mark)!r}, "w").close()
+    sys.exit(75)
+signal.signal(signal.SIGINT, stop)
+time.sleep(60)
+"""
+    )
+    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        hardset.status("run")
+    assert mark.exists(), "the program was not waited for"
+    assert time.monotonic() - begun < 20
+
+
+def test_a_real_build_that_is_interrupted_goes_on(program: Path, tmp_path: Path) -> None:
+    body = (
+        f"import hardset; hardset.build('fake', {str(tmp_path / 'run')!r}, set={{'generate.images_per_category': 3}})"
+    )
+    child = subprocess.Popen([sys.executable, "-c", body], stderr=subprocess.PIPE, text=True)
+    time.sleep(1.0)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    again = hardset.build("fake", tmp_path / "run", set={"generate.images_per_category": 3}, progress=False)
+    assert hardset.verify(again, progress=False)["problems"] == []
+
+
+class Handle:
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+
+    def update(self, page: object) -> None:
+        self.pages.append(page.data)  # type: ignore[attr-defined]
+
+
+def test_a_notebook_has_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("IPython")
+    handle = Handle()
+    monkeypatch.setattr("IPython.display.display", lambda page, display_id: handle)
+    shown = _progress.InNotebook("hardset build")
+    shown.line("mine <5/10>")
+    shown.line("mine 6/10")
+    shown.end(0)
+    assert "mine &lt;5/10&gt;" in handle.pages[0]
+    assert handle.pages[-1].endswith("done</code>")
+    assert len(handle.pages) == 2, "two lines within a tenth of a second are one"
+
+
+def test_without_a_terminal_lines_go_to_the_log(stand_in, caplog: pytest.LogCaptureFixture) -> None:
+    stand_in("print('{}')")
+    with caplog.at_level("INFO", logger="hardset"):
+        hardset.status("run")
+    assert "generate   1/2" in caplog.text
