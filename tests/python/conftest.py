@@ -26,8 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def lack(what: str) -> None:
     """Skips the test, or fails where nothing may be skipped."""
     if os.environ.get("HARDSET_TEST_ALL") == "1":
-        pytest.fail(f"HARDSET_TEST_ALL=1, but {what}")
-    pytest.skip(what)
+        pytest.fail(f"HARDSET_TEST_ALL=1, but {what}", pytrace=False)
+    pytest.skip(what, allow_module_level=True)
 
 
 def need_package(*names: str) -> None:
