@@ -21,7 +21,10 @@ MAJOR = 1
 
 
 class Evaluation:
-    """An evaluation of `hardset`, to be read. `result` and `lost` are as those of `Run`."""
+    """An evaluation of `hardset`, to be read. `result` and `lost` are as those of `Run`.
+
+    Its `item_id` numbers the images of the evaluation; join its tables with those of a run or a release by `sha256`.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

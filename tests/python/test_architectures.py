@@ -33,7 +33,7 @@ TIMM = [
     "mobilenetv3_small_100",
     "regnety_002",
     "swin_tiny_patch4_window7_224",
-    "levit_128s",
+    "mixer_s32_224",
     "edgenext_xx_small",
     "poolformer_s12",
 ]

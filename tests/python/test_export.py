@@ -15,7 +15,7 @@ from hardset.export.__main__ import main
 from hardset.predict import predict
 
 need_package("torch", "torchvision", "timm", "onnx", "onnxruntime")
-from models import own_file, unnamed_photographs  # noqa: E402 (after the check)
+from models import END, own_file, unnamed_photographs  # noqa: E402 (after the check)
 
 CATEGORIES = "categories"
 

@@ -1,0 +1,38 @@
+"""The notebook of the documents runs from its first cell to its last on the quick start, and shows pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import need_package
+
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "quickstart.ipynb"
+
+
+def test_the_notebook_runs_and_shows_pictures(
+    quickstart: Path, released: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_package("nbconvert", "ipykernel", "nbformat")
+    nbformat = __import__("nbformat")
+    nbconvert = pytest.importorskip("nbconvert")
+    preprocessors = pytest.importorskip("nbconvert.preprocessors")
+    monkeypatch.setenv("HARDSET_QUICKSTART", str(quickstart.resolve()))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    preprocessors.ExecutePreprocessor(timeout=300, kernel_name="python3").preprocess(
+        notebook, {"metadata": {"path": str(tmp_path)}}
+    )
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    pages = [output["data"].get("text/html", "") for output in outputs if "data" in output]
+    galleries = [page.count("data:image/png;base64,") for page in pages if "hardset-gallery" in page]
+    assert galleries == [18, 12, 6, 6, 12]
+    progress = [page for page in pages if "verify" in page]
+    assert progress and "done" in progress[0]
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    file = tmp_path / "quickstart.html"
+    file.write_text(page, encoding="utf-8")
+    if keep := os.environ.get("HARDSET_KEEP_NOTEBOOK"):
+        shutil.copyfile(file, keep)
