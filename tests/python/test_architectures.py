@@ -72,7 +72,7 @@ def check(source: str, shown: Path, folder: Path, weights: Path | None = None) -
 
 def lively(source: str, shown: Path, folder: Path) -> Path:
     model = load(Ask(source, random=True))
-    images = [one.image for one in photographs(shown, 24)]
+    images = [one.image for one in photographs(shown, 64)]
     enliven(model.module.requires_grad_(False), model.own, images)
     file = folder / "weights.pt"
     torch.save(model.module.state_dict(), file)
@@ -108,7 +108,10 @@ def mobilevit() -> tuple[object, object]:
     config = transformers.MobileViTConfig(
         hidden_sizes=[48, 64, 80], neck_hidden_sizes=[16, 16, 24, 48, 64, 80, 320], num_labels=1000
     )
-    return transformers.MobileViTForImageClassification(config), transformers.MobileViTImageProcessorPil()
+    processor = transformers.MobileViTImageProcessorPil(
+        size={"shortest_edge": 288}, crop_size={"height": 256, "width": 256}
+    )
+    return transformers.MobileViTForImageClassification(config), processor
 
 
 @pytest.mark.parametrize("make", [vit, resnet, mobilevit])
@@ -120,7 +123,7 @@ def test_transformers(make, shown: Path, program: Path, tmp_path: Path) -> None:
     processor.save_pretrained(folder)
     source = f"transformers:{folder}"
     loaded = load(Ask(source))
-    enliven(loaded.module, loaded.own, [one.image for one in photographs(shown, 24)])
+    enliven(loaded.module, loaded.own, [one.image for one in photographs(shown, 64)])
     loaded.module.model.save_pretrained(folder)
     check(source, shown, tmp_path)
 
