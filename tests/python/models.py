@@ -78,10 +78,12 @@ def enliven(module: nn.Module, own: Any, images: Sequence[Image.Image], classes:
         module(batch)
         module.eval()
         heads = [one for one in module.modules() if isinstance(one, nn.Linear) and one.out_features == classes]
+        (head,) = heads
+        # Some heads begin as zeros.
+        head.weight.normal_(std=0.02)
         logits = module(batch)
         centre = logits.mean(dim=0)
         factor = 3 / (logits - centre).std()
-        (head,) = heads
         head.weight *= factor
         head.bias -= centre
         head.bias *= factor

@@ -141,7 +141,7 @@ def _outputs(model: Classifier, values: Any) -> tuple[int, str]:
         raise BadInput(f"the model gives {list(found.shape)} for 2 pictures; a classifier gives [2, classes]")
     if not found.is_floating_point():
         raise BadInput(f"the model gives {found.dtype}; a classifier gives floating-point logits")
-    # Not to the last bit: on a CPU, rounding depends on where in memory a tensor is.
+    # Not to the last bit, because threads may add in another order.
     if relative(again.numpy(), found.numpy()).max() > BOUND:
         raise BadInput("the model gives other numbers in a second call; a dropout or noise works in evaluation mode")
     sums = found.sum(dim=1)
