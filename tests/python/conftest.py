@@ -87,6 +87,12 @@ def small() -> hardset.Run:
     return hardset.Run(FIXTURES / "run")
 
 
+@pytest.fixture
+def copied(quickstart: Path, tmp_path: Path) -> Path:
+    """A copy of the quick start, for tests that mine it again."""
+    return Path(shutil.copytree(quickstart, tmp_path / "copied"))
+
+
 @pytest.fixture(scope="session")
 def judged(quickstart: Path, program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the quick start on which four people have answered: yes, but for negative sentinels and one item."""

@@ -33,18 +33,22 @@ def test_a_file_of_python_becomes_a_scorer(quickstart: Path, program: Path, tmp_
     assert "std = [0.25, 0.25, 0.25]" in text
 
 
-def test_the_exported_scorer_votes_in_the_quick_start(quickstart: Path, judged: Path, tmp_path: Path) -> None:
+def test_the_exported_scorer_votes_in_the_quick_start(
+    quickstart: Path, copied: Path, program: Path, tmp_path: Path
+) -> None:
     made = export(own_file(tmp_path), tmp_path / "out", classes=CATEGORIES, photographs=quickstart)
-    run = hardset.mine(judged, surrogates=["quick-plain", made.toml], rule="at-least=1", progress=False)
+    run = hardset.mine(copied, surrogates=["quick-plain", made.toml], rule="at-least=1", progress=False)
     assert run.predictions("own").height == 744
 
 
-def test_scores_made_in_torch_are_imported_as_they_are(quickstart: Path, judged: Path, tmp_path: Path) -> None:
+def test_scores_made_in_torch_are_imported_as_they_are(
+    quickstart: Path, copied: Path, program: Path, tmp_path: Path
+) -> None:
     source = own_file(tmp_path)
     made = predict(quickstart, source, tmp_path / "out" / "scored.parquet", classes=CATEGORIES, workers=2)
     assert (made.images, made.lost) == (744, [])
     exported = export(source, tmp_path / "out", classes=CATEGORIES, photographs=quickstart)
-    run = hardset.mine(judged, surrogates=["quick-plain", made.toml, exported.toml], progress=False)
+    run = hardset.mine(copied, surrogates=["quick-plain", made.toml, exported.toml], progress=False)
     both = run.predictions("scored").join(run.predictions("own"), on="item_id", suffix="_graph")
     assert both.height == 744
     other = both.filter(pl.col("top1_id") != pl.col("top1_id_graph"))
@@ -104,7 +108,7 @@ def test_a_trained_model_gets_photographs_right_with_its_background_class(
 @pytest.mark.parametrize("change", ["x = x.flip(1)", "x = x[:, 1:].roll(1, 1)", "x = x[:, :1000]"])
 def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path: Path, refused: Refused) -> None:
     with refused("as one that guesses: its weights, the order of its classes or its preprocessing are wrong"):
-        export(trained(data, tmp_path, change), tmp_path / "out", photographs=data / "photos", count=60)
+        export(trained(data, tmp_path, change), tmp_path / "out", photographs=data / "photos", count=40)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -134,7 +138,7 @@ def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path:
             {END: "x = self.head(self.features(x)); return x * 1.01 if torch.onnx.is_in_onnx_export() else x"},
             "the graph differs from the model by 0.01 of the largest logit",
         ),
-        ({END: "return self.head(self.features(x)) / 0"}, "not finite|second call"),
+        ({END: "return self.head(self.features(x)) / 0"}, "not finite"),
     ],
 )
 def test_what_is_no_classifier_or_cannot_be_said_is_refused(

@@ -130,10 +130,13 @@ def by_batches(call: Callable[[Any], Any], values: Any) -> NDArray[np.float32]:
 
 
 def of_torch(module: Any, values: Any) -> NDArray[np.float32]:
-    """What the model gives."""
+    """What the model gives: finite numbers."""
     torch = need("torch", extra="export")
     with torch.inference_mode():
-        return by_batches(lambda part: module(part).numpy(), values)
+        made = by_batches(lambda part: module(part).numpy(), values)
+    if not np.isfinite(made).all():
+        raise BadInput("the model gives numbers that are not finite")
+    return made
 
 
 def of_graph(graph: Any, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -167,8 +170,6 @@ def compare(
     shown: Sequence[Photograph], found: NDArray[np.float32], wanted: NDArray[np.float32], worst_pixels: float
 ) -> Compared:
     """Holds the logits of the graph against those of the model."""
-    if not np.isfinite(wanted).all():
-        raise BadInput("the model gives numbers that are not finite")
     worst = relative(found, wanted)
     at = int(worst.argmax())
     if not worst[at] <= BOUND:
