@@ -217,6 +217,7 @@ fn damage_is_found_and_healed() {
 fn bad_input_gets_one_message() {
     let hardset = with_release();
     hardset.line("evaluate release --targets nobody.toml --out e -q").refused(2, &["nobody.toml"]);
+    hardset.line("evaluate release --targets a/b.onnx --out e -q").refused(2, &["model inspect a/b.onnx"]);
     hardset.line("evaluate nowhere --targets t-good.toml --out e -q").expect(4).err(&["nowhere"]);
     hardset.line("evaluate release --targets fake-a --out e -q").refused(2, &["`fake-a` cannot be a target", "mined"]);
     hardset.write("other-name.toml", fs::read_to_string("surrogates/fake-b.toml").expect("it is there"));

@@ -10,12 +10,12 @@ use serde_json::json;
 
 use super::args::ReleaseArgs;
 use super::error::Error;
-use super::output::Output;
+use super::output::{Output, size};
 use super::session::Session;
 use crate::config::Override;
 use crate::domain::RunSpec;
 use crate::pool::Pool;
-use crate::stage::push::{PushTo, push};
+use crate::stage::push::{PushTo, Pushed, push};
 use crate::stage::release::{ReleaseTo, Released, release};
 use crate::store::StoreError;
 use crate::work::Context;
@@ -39,9 +39,9 @@ pub fn run(session: &Session, args: &ReleaseArgs) -> Result<Output, Error> {
     }
     let mut output = output(&released);
     if let Some(name) = &args.push {
-        let said = push(&ctx, &released.out, PushTo { name, dry_run: args.dry_run })?;
-        output.text = format!("{}\n{said}", output.text);
-        output.json["push"] = json!({ "name": name, "dry_run": args.dry_run, "said": said });
+        let pushed = push(&ctx, &released.out, PushTo { name, dry_run: args.dry_run })?;
+        output.text = format!("{}\n{}", output.text, push_text(&pushed));
+        output.json["push"] = json!(pushed);
     }
     Ok(output)
 }
@@ -90,6 +90,20 @@ fn text(released: &Released) -> String {
     }
     lines.extend(left_out.iter().map(|(reason, images)| format!("left out: {images} {reason}")));
     lines.push(format!("release: {}", out.display()));
+    lines.join("\n")
+}
+
+/// Every file with its size in bytes, what was checked of the card, and where it is now.
+fn push_text(pushed: &Pushed) -> String {
+    let mut lines: Vec<String> =
+        pushed.files.iter().map(|file| format!("{:>15}  {}", file.bytes, file.path)).collect();
+    lines.push(format!("{} files, {}, for the dataset {}", pushed.files.len(), size(pushed.bytes), pushed.repo));
+    lines.extend(pushed.card.checked.iter().map(|by| format!("card checked: {by}")));
+    lines.extend(pushed.card.not_checked.iter().map(|what| format!("card not checked: {what}")));
+    lines.push(match &pushed.commit {
+        Some(commit) => format!("pushed: {commit}"),
+        None => "a dry run: nothing was pushed".to_owned(),
+    });
     lines.join("\n")
 }
 

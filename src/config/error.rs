@@ -42,7 +42,7 @@ pub enum ConfigError {
     /// No file of that name was found.
     #[error(
         "there is no {kind} `{name}`: looked for {name}.toml in `{folder}/` beside {from} and above it; built in: \
-         {known}"
+         {known}; or name a file by its path"
     )]
     Unknown {
         /// The kind of file, for people: `category set`, …
@@ -55,6 +55,15 @@ pub enum ConfigError {
         from: String,
         /// The built-in names.
         known: String,
+    },
+    /// A model is named where its TOML is wanted.
+    #[error(
+        "{model} is a model; name its TOML, which says how a picture becomes its input and what its scores mean: \
+         `hardset model inspect {model} --out NAME.toml` drafts it"
+    )]
+    ModelForToml {
+        /// The model.
+        model: String,
     },
     /// A built-in file needs other files that are not built in, and no wheel has installed them.
     #[error(

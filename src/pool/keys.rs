@@ -17,30 +17,46 @@ pub fn plan_key(seed: u64, categories: &CategorySet, generate: &GenerateSpec) ->
         .finish()
 }
 
-/// The key of the images of the plan's rows at `rows`.
-pub fn images_key(spec: &RunSpec, plan: &ShardRecord, rows: &Range<usize>) -> Sha256 {
-    Key::new("images", 4)
-        .field("plan", plan.hash())
-        .field("generate", spec.generate.identity())
-        .field("first", rows.start as u64)
-        .field("end", rows.end as u64)
-        .finish()
+/// The keys of a run's images and predictions. What all of them have in common is hashed once, because categories and
+/// nuisances have thousands of values and a run may have 100,000 shards.
+#[derive(Debug, Clone)]
+pub struct UnitKeys<'a> {
+    spec: &'a RunSpec,
+    generate: Sha256,
+    categories: Sha256,
 }
 
-/// The key of the predictions of `surrogate` for the images of a shard.
-pub fn predictions_key(spec: &RunSpec, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
-    let mut key = Key::new("predictions", 2)
-        .field("images", images.hash())
-        .field("surrogate", surrogate.model.identity())
-        .field("batch", spec.mine.batch_in_keys())
-        .field("categories", spec.categories.identity());
-    if spec.mine.keep_scores {
-        key = key.field("scores", "kept");
+impl<'a> UnitKeys<'a> {
+    /// Those of the run with this recipe.
+    pub fn of(spec: &'a RunSpec) -> Self {
+        Self { spec, generate: spec.generate.identity(), categories: spec.categories.identity() }
     }
-    // Predictions over ImageNet-1k, of which the categories say everything, keep the keys that they have.
-    match spec.other_space(&surrogate.space) {
-        Some(space) => key.field("space", space.identity()).finish(),
-        None => key.finish(),
+
+    /// The key of the images of the plan's rows at `rows`.
+    pub fn images(&self, plan: &ShardRecord, rows: &Range<usize>) -> Sha256 {
+        Key::new("images", 4)
+            .field("plan", plan.hash())
+            .field("generate", self.generate)
+            .field("first", rows.start as u64)
+            .field("end", rows.end as u64)
+            .finish()
+    }
+
+    /// The key of the predictions of `surrogate` for the images of a shard.
+    pub fn predictions(&self, images: &ShardRecord, surrogate: &SurrogateSpec) -> Sha256 {
+        let mut key = Key::new("predictions", 2)
+            .field("images", images.hash())
+            .field("surrogate", surrogate.model.identity())
+            .field("batch", self.spec.mine.batch_in_keys())
+            .field("categories", self.categories);
+        if self.spec.mine.keep_scores {
+            key = key.field("scores", "kept");
+        }
+        // Predictions over ImageNet-1k, of which the categories say everything, keep the keys that they have.
+        match self.spec.other_space(&surrogate.space) {
+            Some(space) => key.field("space", space.identity()).finish(),
+            None => key.finish(),
+        }
     }
 }
 

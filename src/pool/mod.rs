@@ -33,7 +33,7 @@ pub use classes::Classes;
 pub use error::PoolError;
 pub use images::{FoundImage, RunImages};
 pub use judged::JudgedShard;
-pub use keys::{dropped_key, images_key, mining_key, plan_key, predictions_key, rank_key};
+pub use keys::{UnitKeys, dropped_key, mining_key, plan_key, rank_key};
 pub use plan::{Plan, generated, planned_shards, shard_ranges, shards_per_group};
 use thumbnails::Thumbnails;
 pub use warnings::ScorerWarning;
@@ -45,6 +45,7 @@ const CACHED_ROWS: usize = 1 << 17;
 pub struct Pool<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
+    keys: UnitKeys<'a>,
     plan: Plan,
     classes: Classes,
     images: RunImages,
@@ -75,6 +76,7 @@ impl<'a> Pool<'a> {
         Ok(Self {
             ctx,
             spec,
+            keys: UnitKeys::of(spec),
             plan,
             classes: Classes::of(spec).map_err(|space| PoolError::NoSpace { run: ctx.run_name(), space })?,
             images: RunImages::new(&ctx.run, spec),
@@ -92,6 +94,11 @@ impl<'a> Pool<'a> {
     /// The recipe.
     pub fn spec(&self) -> &'a RunSpec {
         self.spec
+    }
+
+    /// The keys of its images and predictions.
+    pub fn keys(&self) -> &UnitKeys<'a> {
+        &self.keys
     }
 
     /// The class spaces of its scorers.
@@ -212,11 +219,11 @@ impl<'a> Pool<'a> {
         let scorer = self.spec.mine.surrogates.iter().find(|scorer| scorer.name == name);
         let scorer = scorer.ok_or_else(|| self.not_ready(missing()))?;
         let images = self.ctx.run.images(shard).existing()?;
-        self.table(&unit, predictions_key(self.spec, &images, scorer), missing)
+        self.table(&unit, self.keys.predictions(&images, scorer), missing)
     }
 
     fn images_file(&self, shard: usize) -> Result<PathBuf, PoolError> {
-        let key = images_key(self.spec, &self.plan.record, &self.plan.ranges[shard]);
+        let key = self.keys.images(&self.plan.record, &self.plan.ranges[shard]);
         self.table(&self.ctx.run.images(shard), key, || format!("the images of shard {shard} are not made yet"))
     }
 

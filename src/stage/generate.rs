@@ -14,7 +14,7 @@ use super::prepare::{self, PrepareError};
 use crate::domain::{Device, DropRow, ImageRow, Outcome, PlanRow, Provenance, RunSpec, Sha256, Stage};
 use crate::generator::{Generator, GeneratorError, Picture, Pictures};
 use crate::imaging;
-use crate::pool::{Plan, PoolError, generated, images_key};
+use crate::pool::{Plan, PoolError, UnitKeys, generated};
 use crate::render;
 use crate::source::{SourceError, source};
 use crate::store::{Check, RunDir, StoreError, TarShard, Unit};
@@ -55,6 +55,7 @@ const LEAST_MEASURED: usize = 8;
 pub struct Generate<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
+    keys: UnitKeys<'a>,
     plan: &'a Plan,
     part: Part,
     /// Shards among whose records one tells what made the images of the run; 0 if the caller knows.
@@ -85,7 +86,8 @@ impl<'a> Generate<'a> {
     /// For a process that works on some shards of a run, and whose context says what makes the images.
     pub fn of_rank(ctx: &'a Context<'a>, spec: &'a RunSpec, plan: &'a Plan) -> Result<Self, WorkError> {
         let encoders = ctx.thread_pool()?;
-        Ok(Self { ctx, spec, plan, part: Part::WHOLE, known: 0, is_alone: false, encoders, generator: None })
+        let keys = UnitKeys::of(spec);
+        Ok(Self { ctx, spec, keys, plan, part: Part::WHOLE, known: 0, is_alone: false, encoders, generator: None })
     }
 }
 
@@ -98,7 +100,7 @@ impl ShardWork for Generate<'_> {
     }
 
     fn outputs(&self, shard: usize) -> Result<Vec<ShardTarget>, GenerateError> {
-        let key = images_key(self.spec, &self.plan.record, &self.plan.ranges[shard]);
+        let key = self.keys.images(&self.plan.record, &self.plan.ranges[shard]);
         Ok(vec![ShardTarget { unit: self.ctx.run.images(shard), key }])
     }
 

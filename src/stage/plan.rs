@@ -6,7 +6,7 @@
 use super::prepare::{self, PrepareError};
 use crate::config::Recipe;
 use crate::domain::{PassedOver, RunSpec, Sha256};
-use crate::pool::{images_key, plan_key, shard_ranges, shards_per_group};
+use crate::pool::{UnitKeys, plan_key, shard_ranges, shards_per_group};
 use crate::source::{Listing, Rows, SourceError, source};
 use crate::store::{self, Check, NewRecord, ShardRecord, StoreError, Unit, measured_rates};
 use crate::table::{PlanTable, TableError};
@@ -147,7 +147,7 @@ fn check_again(ctx: &Context, spec: &RunSpec, plan: &ShardRecord) -> Result<(), 
     }
     for (shard, range) in shard_ranges(plan.rows.kept as usize, spec.shard_items).iter().enumerate() {
         let Some(images) = ctx.run.images(shard).record()? else { continue };
-        if images.key != images_key(spec, plan, range) {
+        if images.key != UnitKeys::of(spec).images(plan, range) {
             let problem = "it cannot be made again as it was: the source of the images has changed since then";
             let unit = ctx.run.plan();
             return Err(StoreError::Damaged {

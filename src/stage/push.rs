@@ -7,6 +7,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde::{Deserialize, Serialize};
+
 use crate::installed;
 use crate::work::{Context, WorkError};
 
@@ -38,16 +40,15 @@ pub enum PushError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The script has printed why it stopped.
-    #[error(
-        "{release} is not pushed to {name}, for the reason above. The release itself is complete: the same command \
-         goes on with the push"
-    )]
+    /// The script says why, or ended without a word.
+    #[error("{problem}. The release in {release} is complete: the same command goes on with the push to {name}")]
     NotPushed {
         /// The folder of the release.
         release: String,
         /// The dataset on the hub.
         name: String,
+        /// Why.
+        problem: String,
         /// The script's exit code, with the meaning that it has everywhere; none if a signal ended it.
         code: Option<i32>,
     },
@@ -56,12 +57,53 @@ pub enum PushError {
     Work(#[from] WorkError),
 }
 
-/// Checks the card of the release in the folder `release` and puts every file on the hub, or shows them; returns what
-/// the script says at its end. Its progress and its errors go to stderr.
-pub fn push(ctx: &Context, release: &Path, to: PushTo<'_>) -> Result<String, PushError> {
+/// What was pushed, or what would be: `push.py --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pushed {
+    /// The dataset on the hub.
+    pub repo: String,
+    /// Whether this was a trial.
+    pub dry_run: bool,
+    /// Every file.
+    pub files: Vec<PushedFile>,
+    /// Size of all files in bytes.
+    pub bytes: u64,
+    /// What was checked of the card.
+    pub card: CardChecks,
+    /// The address of the commit; none of a trial.
+    pub commit: Option<String>,
+}
+
+/// A file on the hub.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PushedFile {
+    /// Its path in the release.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// By what a card was checked, and what could not be checked here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardChecks {
+    /// Checked by these.
+    pub checked: Vec<String>,
+    /// Not checked, with the reason.
+    pub not_checked: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+/// Checks the card of the release in the folder `release` and puts every file on the hub, or only says what it would
+/// put there. Its progress goes to stderr.
+pub fn push(ctx: &Context, release: &Path, to: PushTo<'_>) -> Result<Pushed, PushError> {
     let python = installed::python();
     let mut command = Command::new(&python);
-    command.args(["-c", SCRIPT]).arg(release).arg(to.name).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command.args(["-c", SCRIPT, "--format", "json"]).arg(release).arg(to.name);
+    command.stdin(Stdio::null()).stderr(Stdio::inherit());
     if to.dry_run {
         command.arg("--dry-run");
     }
@@ -71,9 +113,15 @@ pub fn push(ctx: &Context, release: &Path, to: PushTo<'_>) -> Result<String, Pus
         source,
     })?;
     ctx.check_stop()?;
-    if !output.status.success() {
-        let (release, name) = (release.display().to_string(), to.name.to_owned());
-        return Err(PushError::NotPushed { release, name, code: output.status.code() });
+    let failed = |problem: String| PushError::NotPushed {
+        release: release.display().to_string(),
+        name: to.name.to_owned(),
+        problem,
+        code: output.status.code(),
+    };
+    if output.status.success() {
+        return serde_json::from_slice(&output.stdout).map_err(|e| failed(format!("cannot read what it did: {e}")));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    let refusal: Option<Refusal> = serde_json::from_slice(&output.stdout).ok();
+    Err(failed(refusal.map_or_else(|| format!("{} ended with {}", python.display(), output.status), |it| it.error)))
 }

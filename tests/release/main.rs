@@ -16,6 +16,7 @@ mod lost;
 mod pages;
 mod people;
 mod photographs;
+mod push;
 mod same;
 mod unfit;
 mod versions;

@@ -13,7 +13,7 @@ use super::lacking::lacking;
 use super::status::{now, refuse_while_at_work, says_so};
 use super::worker::{checked_record, output_of};
 use crate::domain::{JobEngine, JobRecord, JobStart, RunSpec};
-use crate::pool::{images_key, planned_shards, predictions_key, shard_ranges};
+use crate::pool::{UnitKeys, planned_shards, shard_ranges};
 use crate::render::jobs::{JobFacts, Script, Scripts, scripts};
 use crate::stage::prepare::{TOOL, check_model, check_weights};
 use crate::store::{JobDir, ShardRecord, is_in_bucket};
@@ -109,6 +109,7 @@ fn pin_what_is_there(ctx: &Context, spec: &RunSpec, plan: &ShardRecord, job: &Jo
     let mut scorers = spec.scored();
     scorers.retain(|scorer| predicted.contains(&scorer.name));
     let mut are_images_pinned = false;
+    let keys = UnitKeys::of(spec);
     for (shard, range) in shard_ranges(plan.rows.kept as usize, spec.shard_items).iter().enumerate() {
         if are_images_pinned && scorers.is_empty() {
             break;
@@ -116,7 +117,7 @@ fn pin_what_is_there(ctx: &Context, spec: &RunSpec, plan: &ShardRecord, job: &Jo
         ctx.check_stop()?;
         let unit = ctx.run.images(shard);
         // Results of another recipe are made again, and pin nothing.
-        let Some(images) = unit.record()?.filter(|record| record.key == images_key(spec, plan, range)) else {
+        let Some(images) = unit.record()?.filter(|record| record.key == keys.images(plan, range)) else {
             continue;
         };
         if !are_images_pinned {
@@ -126,7 +127,7 @@ fn pin_what_is_there(ctx: &Context, spec: &RunSpec, plan: &ShardRecord, job: &Jo
         let mut left = Vec::new();
         for scorer in scorers {
             let unit = ctx.run.predictions(&scorer.name, shard);
-            match unit.record()?.filter(|record| record.key == predictions_key(spec, &images, scorer)) {
+            match unit.record()?.filter(|record| record.key == keys.predictions(&images, scorer)) {
                 Some(record) => drop(job.pinned_maker(&output_of(ctx, &unit), &record.facts)?),
                 None => left.push(scorer),
             }

@@ -21,7 +21,7 @@ use crate::domain::{
     Device, DropRow, ImageRow, Outcome, PlanRow, Prediction, RunSpec, Scores, Stage, SurrogateModel, SurrogateSpec,
 };
 use crate::imaging::RgbImage;
-use crate::pool::{Pool, predictions_key};
+use crate::pool::Pool;
 use crate::scorer::{Instances, Scorer, ScorerError, ScorerFactory, fit};
 use crate::stage::prepare;
 use crate::store::{Check, RowCounts, ShardRecord, StoreError, UnitState};
@@ -98,7 +98,7 @@ pub fn predicted(pool: &Pool, images: &[ShardRecord]) -> Result<WorkCount, Store
         for (shard, images) in images.iter().enumerate() {
             let unit = pool.ctx().run.predictions(&surrogate.name, shard);
             counted.all += images.rows.kept;
-            let state = unit.state(predictions_key(pool.spec(), images, surrogate), Check::Sizes)?;
+            let state = unit.state(pool.keys().predictions(images, surrogate), Check::Sizes)?;
             if matches!(state, UnitState::Done(_)) {
                 counted.done += images.rows.kept;
             }
@@ -142,7 +142,7 @@ impl ShardWork for Score<'_> {
         };
         let output = |surrogate: &&SurrogateSpec| ShardTarget {
             unit: self.ctx.run.predictions(&surrogate.name, shard),
-            key: predictions_key(self.spec, images, surrogate),
+            key: self.run.keys().predictions(images, surrogate),
         };
         Ok(self.surrogates.iter().map(output).collect())
     }

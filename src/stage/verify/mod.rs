@@ -12,7 +12,7 @@ mod verified;
 use std::collections::BTreeSet;
 
 use crate::domain::{DropRow, RunSpec, Sha256};
-use crate::pool::{dropped_key, images_key, mining_key, plan_key, predictions_key, shard_ranges};
+use crate::pool::{UnitKeys, dropped_key, mining_key, plan_key, shard_ranges};
 use crate::stage::prepare::check_weights;
 use crate::store::{ShardRecord, StoreError};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
@@ -60,10 +60,10 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     followed.lost.extend(plan.lost.iter().cloned());
     let ranges = shard_ranges(plan.rows.kept as usize, spec.shard_items);
     ctx.progress.start("verify", ranges.len() as u64);
+    let run = Run { ctx, spec: &spec, keys: UnitKeys::of(&spec) };
     for (shard, range) in ranges.iter().enumerate() {
         ctx.check_stop()?;
-        let images = verified.unit(&ctx.run.images(shard), Some(images_key(&spec, &plan, range)));
-        let run = Run { ctx, spec: &spec };
+        let images = verified.unit(&ctx.run.images(shard), Some(run.keys.images(&plan, range)));
         run.shard(shard, images.as_ref(), &mut followed, &mut verified);
         ctx.progress.advance(1);
     }
@@ -78,16 +78,17 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     Ok(verified)
 }
 
-/// The run, and its recipe.
+/// The run, its recipe and its keys.
 struct Run<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
+    keys: UnitKeys<'a>,
 }
 
 impl Run<'_> {
     /// Checks the tables of a shard; `images`: the record of its images, if they are right.
     fn shard(&self, shard: usize, images: Option<&ShardRecord>, followed: &mut Followed, verified: &mut Verified) {
-        let Self { ctx, spec } = *self;
+        let Self { ctx, spec, keys } = self;
         let mut ids = BTreeSet::new();
         match images {
             Some(record) => {
@@ -102,7 +103,7 @@ impl Run<'_> {
         }
         for (at, scorer) in spec.scored().into_iter().enumerate() {
             let unit = ctx.run.predictions(&scorer.name, shard);
-            let key = images.map(|images| predictions_key(spec, images, scorer));
+            let key = images.map(|images| keys.predictions(images, scorer));
             let Some(record) = verified.unit(&unit, key) else {
                 followed.has_gap = true;
                 continue;
