@@ -135,7 +135,7 @@ fn said(collected: &Collected, run: &Path) -> String {
     lines.extend(collected.agreement.iter().map(agreement));
     let count = |verdict: &str| collected.verdicts.get(verdict).copied().unwrap_or(0);
     lines.push(format!(
-        "{} items accepted, {} rejected, {} undecided; {} lack votes{}",
+        "so far {} items accepted, {} rejected, {} undecided; {} have fewer votes than they are to get{}",
         count("accept"),
         count("reject"),
         count("undecided"),

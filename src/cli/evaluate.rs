@@ -114,7 +114,11 @@ fn smallest_value(figures: &[Figure], space: &str) -> Option<f64> {
 
 pub fn smallest(figures: &[Figure], space: &str) -> Option<String> {
     let value = smallest_value(figures, space)?;
-    Some(format!("these images can part targets that differ by {:.1} points; one tier: not parted", value * 100.0))
+    Some(format!(
+        "these images can show a difference of {:.1} points for half of the pairs of targets; targets of one tier are \
+         not parted",
+        value * 100.0
+    ))
 }
 
 pub fn line(row: &BoardRow) -> String {

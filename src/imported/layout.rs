@@ -144,7 +144,7 @@ fn all(columns: &[ColumnInfo], model: &ImportedModel, names: &ClassNames, key: u
     Err(format!(
         "it has no column for {count} of the {all} classes ({}{}); it needs one for each, named by index, id or name, \
          or a column of lists such as `logits`; its columns are {}. For the likeliest classes alone, write \
-         output.kind = \"top-k\"",
+         output.kind = \"top-k\" (as an option, --scores top-k)",
         missing[..count.min(NAMED)].join(", "),
         if count > NAMED { ", …" } else { "" },
         some_names(columns)

@@ -49,8 +49,8 @@ pub enum StoreError {
     },
     /// The folder for a release is not free.
     #[error(
-        "{path} holds other files or another release ({found}), and a release never changes; choose a new folder with \
-         --out"
+        "{path} holds other files or another release ({found}), or one with other options (--also, --base, --against, \
+         --set), and a release never changes; give the options that it was made with, or choose a new folder with --out"
     )]
     Taken {
         /// The folder.

@@ -104,8 +104,8 @@ fn summary(page: &EvaluationPage, space: &str) -> Markup {
         @if !tiers.is_empty() { ", in " strong { (counted(tiers.len() as u64, "tier")) } }
         "."
         @if let Some(smallest) = smallest {
-            " These images can part targets that differ by " (format!("{:.1}", smallest * 100.0)) " points; "
-            "a smaller difference is no order."
+            " These images can show a difference of " (format!("{:.1}", smallest * 100.0))
+            " points for half of the pairs of targets; targets of one tier are not parted."
         }
     }
 }
