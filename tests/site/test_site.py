@@ -83,6 +83,13 @@ def accepted():
     return {name: own | shared for name, own in options.items()}
 
 
+def options_of_module(module):
+    """The options of `python -m hardset.MODULE`, from its source."""
+    package = CHECKOUT / "python" / "hardset" / module
+    source = package / "__main__.py" if package.is_dir() else package.with_suffix(".py")
+    return set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', source.read_text()))
+
+
 class Site(unittest.TestCase):
     def test_every_command_line_names_a_command_and_options_that_exist(self):
         known = accepted()
@@ -93,6 +100,23 @@ class Site(unittest.TestCase):
             for line, call in commands(page):
                 wrong += [f"{page.relative_to(CHECKOUT)}:{line}: {text}" for text in problems(call, known)]
         self.assertEqual(wrong, [], "see docs/cli.md")
+
+    def test_every_call_of_a_python_module_has_options_that_exist(self):
+        wrong, seen = [], set()
+        for page in [*PAGES, CHECKOUT / "README.md"]:
+            if HISTORY in page.parents:
+                continue
+            for module, rest in re.findall(r"python -m hardset\.(\w+)([^`\n#]*)", page.read_text()):
+                seen.add(module)
+                own = options_of_module(module)
+                found = re.findall(r"(?<!\S)--[a-z-]+", rest)
+                wrong += [f"{page.relative_to(CHECKOUT)}: {module} {option}" for option in found if option not in own]
+        self.assertEqual(seen, {"export", "predict", "push"})
+        self.assertEqual(wrong, [])
+
+    def test_pip_installs_the_wheel_because_no_registry_has_it(self):
+        for page in [*PAGES, CHECKOUT / "README.md"]:
+            self.assertNotRegex(page.read_text(), r"pip install \"?hardset(\[|\s)", page.name)
 
     def test_the_check_of_command_lines_finds_what_is_wrong(self):
         known = {"hardset": {"--help"}, "hardset mine": {"--rule"}, "hardset annotate export": {"--to"}}
