@@ -6,7 +6,6 @@ are passed on, so that every default is the program's. `hardset COMMAND --help` 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from ._evaluation import Evaluation
 from ._program import Outcome, run
 from ._release import Release
 from ._run import Run
+from ._toml import quoted
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 #: One value, or several.
@@ -238,10 +238,9 @@ def _toml(value: Any, key: str) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, (str, os.PathLike)):
-        # A JSON string is a TOML string, but for U+007F.
-        return json.dumps(_text(value)).replace("\x7f", "\\u007f")
+        return quoted(_text(value))
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(str(k))} = {_toml(v, key)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{quoted(str(k))} = {_toml(v, key)}" for k, v in value.items()) + " }"
     if isinstance(value, Iterable):
         return "[" + ", ".join(_toml(part, key) for part in value) + "]"
     raise BadInput(f"set: {key} is {value!r}; write text, a number, a boolean, a list or a table")

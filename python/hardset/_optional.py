@@ -11,8 +11,8 @@ from typing import Any
 from ._errors import Missing
 
 
-def need(module: str, *, extra: str | None = None) -> Any:
-    """The module; `extra`: the extra of this package that has it. An error if it is missing."""
+def need(module: str, *, extra: str | None = None, other: str | None = None) -> Any:
+    """The module; `extra`: the extra of this package that has it, or `other`. An error if it is missing."""
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
@@ -20,4 +20,5 @@ def need(module: str, *, extra: str | None = None) -> Any:
         if error.name is not None and error.name.partition(".")[0] != package:
             raise Missing(f"{package} cannot be imported, because {error.name} is missing: {error}") from error
         install = f"pip install 'hardset[{extra}]'" if extra else f"pip install {package}"
+        install += f", or 'hardset[{other}]'" if other else ""
         raise Missing(f"the package {package} is missing: {install}") from error

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
+import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,18 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from ._errors import BadInput, HardsetError
+from ._errors import BadInput, HardsetError, Missing
 from ._images import Images, Place, decode
 from ._optional import need
 from ._release import Release
 from ._run import Run
+from ._toml import quoted
 from .export._check import ENDINGS
 from .export._models import Ask, Classifier, load
-from .export._spaces import CATEGORIES, IMAGENET, Space, names_in, space_of
+from .export._spaces import CATEGORIES, IMAGENET, Space, check_list, kind_of, names_in, space_of, write_list
+
+#: Images in a part of the table.
+PART = 4096
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,11 @@ def predict(
 ) -> Predicted:
     """Scores all images of `pool`, a run, a release or a folder, with the model `source`, and writes `out` (Parquet).
 
-    `source`, `weights`, `random` and `classes` are as in `hardset.export`. `device`: as torch names it.
+    `source`, `weights`, `random` and `classes` are as in `hardset.export`. `device`: as torch names it. The scores are
+    written in parts, so that a large pool needs no more memory than a small one.
     """
+    if batch < 1 or workers < 0:
+        raise BadInput(f"batch is {batch} and workers is {workers}; batch is at least 1, workers at least 0")
     file = Path(out)
     if file.suffix != ".parquet":
         raise BadInput(f"{file}: write a name that ends in .parquet")
@@ -96,18 +103,15 @@ def predict(
             f"{source}: is a model of two towers; export it with hardset.export, or import scores of your own"
         )
     lost: list[tuple[str, str]] = []
-    hashes: list[str] = []
-    logits: list[NDArray[np.float32]] = []
-    for part_hashes, part in scores(
-        model, Scorable(images, model.own), batch=batch, workers=workers, device=device, lost=lost
-    ):
-        hashes += part_hashes
-        logits.append(part)
-    if not hashes:
+    found = scores(model, Scorable(images, model.own), batch=batch, workers=workers, device=device, lost=lost)
+    first = next(found, None)
+    if first is None:
         raise BadInput(f"{pool}: no image could be read: {lost[0][1] if lost else 'there is none'}")
-    space = space_of(classes, logits[0].shape[1], model.labels, model.name)
-    _write(file, hashes, np.concatenate(logits))
-    return Predicted(file, _write_toml(file, space), len(hashes), lost)
+    # Before the pool is scored: a mistake should not cost an hour.
+    space = space_of(classes, first[1].shape[1], model.labels, model.name)
+    check_list(space, file.parent)
+    count = _write(file, itertools.chain([first], found))
+    return Predicted(file, _write_toml(file, space, kind_of(first[1])), count, lost)
 
 
 def images_of(pool: Path) -> Images:
@@ -116,7 +120,7 @@ def images_of(pool: Path) -> Images:
         # All of them: an item that a surrogate could not score is not in the manifest.
         return Images(Run(pool).places())
     if not pool.is_dir():
-        raise BadInput(f"{pool}: is not a folder")
+        raise BadInput(f"{pool}: there is no such folder")
     if (pool / "release.json").is_file():
         return Release(pool).iter_images()
     files = [file for file in sorted(pool.rglob("*")) if file.suffix.lower() in ENDINGS]
@@ -136,7 +140,10 @@ def scores(
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     """Hashes and logits `[n, classes]` of each batch; images that cannot be read are added to `lost`."""
     torch = need("torch", extra="export")
-    module = model.module.to(device)
+    try:
+        module = model.module.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise Missing(f"device {device}: {str(error).splitlines()[0]}") from error
     loader = need("torch.utils.data", extra="export").DataLoader(
         images, batch_size=batch, num_workers=workers, collate_fn=_alone
     )
@@ -146,42 +153,65 @@ def scores(
         if not whole:
             continue
         with torch.inference_mode():
-            found = module(torch.stack([tensor for tensor, _ in whole]).to(device))
+            values = torch.stack([tensor for tensor, _ in whole]).to(device)
+            try:
+                found = module(values)
+            except Exception as error:  # of the user's code, or of torch
+                raise BadInput(f"the model cannot take pictures {list(values.shape)}: {error!r}") from error
         if not isinstance(found, torch.Tensor) or found.ndim != 2:
             raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
+        if not found.isfinite().all():
+            raise BadInput("the model gives numbers that are not finite")
         yield [sha256 for _, sha256 in whole], found.float().cpu().numpy()
 
 
-def _write(file: Path, hashes: Sequence[str], logits: NDArray[np.float32]) -> None:
-    """Writes the table under its name once it is whole."""
-    frame = pl.DataFrame({"sha256": list(hashes), "logits": logits}).with_columns(
-        pl.col("logits").cast(pl.List(pl.Float32))
-    )
-    # Two images of a pool may have the same bytes, and a row is of one image.
-    frame = frame.unique("sha256", maintain_order=True)
+def _write(file: Path, found: Iterable[tuple[list[str], NDArray[np.float32]]]) -> int:
+    """Writes the table under its name once it is whole. Returns how many images were scored."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as draft:
-        name = Path(draft.name)
-    try:
-        frame.write_parquet(name)
-        name.chmod(0o644)
-        name.replace(file)
-    finally:
-        name.unlink(missing_ok=True)
+    count, parts, written = 0, [], set[str]()
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
+        for at, frame in enumerate(_frames(found)):
+            count += frame.height
+            # Two images of a pool may have the same bytes, and a row is of one image.
+            rows = frame.unique("sha256", maintain_order=True).filter(~pl.col("sha256").is_in(written))
+            written.update(rows["sha256"])
+            parts.append(Path(folder, f"{at:06}.parquet"))
+            rows.write_parquet(parts[-1])
+        whole = Path(folder, "whole.parquet")
+        pl.scan_parquet(parts, glob=False).sink_parquet(whole)
+        whole.replace(file)
+    return count
 
 
-def _write_toml(file: Path, space: Space) -> Path:
+def _frames(found: Iterable[tuple[list[str], NDArray[np.float32]]]) -> Iterator[pl.DataFrame]:
+    """The scores as tables of about `PART` rows."""
+    hashes: list[str] = []
+    numbers: list[NDArray[np.float32]] = []
+    for some_hashes, some in found:
+        hashes += some_hashes
+        numbers.append(some)
+        if len(hashes) >= PART:
+            yield _frame(hashes, numbers)
+            hashes, numbers = [], []
+    if hashes:
+        yield _frame(hashes, numbers)
+
+
+def _frame(hashes: list[str], numbers: list[NDArray[np.float32]]) -> pl.DataFrame:
+    frame = pl.DataFrame({"sha256": hashes, "logits": np.concatenate(numbers)})
+    return frame.with_columns(pl.col("logits").cast(pl.List(pl.Float32)))
+
+
+def _write_toml(file: Path, space: Space, kind: str) -> Path:
     toml = file.with_suffix(".toml")
-    words = space.name
-    if space.classes:
-        classes = file.with_name(space.name)
-        classes.write_text(json.dumps(list(space.classes), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-        words = f"./{space.name}"
-    output = [f'kind = "logits", space = {json.dumps(words)}'] + ([f"offset = {space.offset}"] if space.offset else [])
-    toml.write_text(
-        f"# Written by hardset.predict.\npredictions = {json.dumps(file.name)}\noutput = {{ {', '.join(output)} }}\n",
-        encoding="utf-8",
-    )
+    words = f"./{space.name}" if write_list(space, file.parent) else space.name
+    offset = f", offset = {space.offset}" if space.offset else ""
+    lines = [
+        "# Written by hardset.predict.",
+        f"predictions = {quoted(file.name)}",
+        f'output = {{ kind = "{kind}", space = {quoted(words)}{offset}, name = "logits" }}',
+    ]
+    toml.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return toml
 
 

@@ -10,11 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import Refused, need_package
-from hardset.export import _spaces, export
+from hardset.export import _check, _models, _spaces, export
 from hardset.export.__main__ import main
 from hardset.predict import predict
 
 need_package("torch", "torchvision", "timm", "onnx", "onnxruntime")
+import torch  # noqa: E402 (after the check)
+
 from models import END, own_file, unnamed_photographs  # noqa: E402 (after the check)
 
 CATEGORIES = "categories"
@@ -108,7 +110,7 @@ def test_a_trained_model_gets_photographs_right_with_its_background_class(
 @pytest.mark.parametrize("change", ["x = x.flip(1)", "x = x[:, 1:].roll(1, 1)", "x = x[:, :1000]"])
 def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path: Path, refused: Refused) -> None:
     with refused("as one that guesses: its weights, the order of its classes or its preprocessing are wrong"):
-        export(trained(data, tmp_path, change), tmp_path / "out", photographs=data / "photos", count=40)
+        export(trained(data, tmp_path, change), tmp_path / "out", photographs=data / "photos")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -125,6 +127,15 @@ def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path:
         ({"T.CenterCrop(64), ": ""}, "ends with no fixed size"),
         ({"T.Resize(72)": "T.Resize((72, 80))"}, "Resize to 72 x 80; hardset gives square pictures"),
         ({"T.Resize(72)": "T.Resize(60)"}, "which pads; hardset never pads"),
+        ({"T.Resize(72), T.CenterCrop(64)": "T.CenterCrop(64), T.Resize(72)"}, "Resize a second time or too late"),
+        ({"T.Resize(72)": "T.Resize(90), T.Resize(72)"}, "Resize a second time or too late"),
+        (
+            {"return Small(), T.Compose(STEPS)": "raise KeyError('weights')"},
+            r"own.py:build: raises KeyError\('weights'\)",
+        ),
+        ({"import torch\n": "import torch, nothing_at_all\n"}, "own.py: cannot be imported: ModuleNotFound"),
+        ({"def build():": "def build(:"}, "own.py: cannot be imported: SyntaxError"),
+        ({END: "return self.head(x)"}, r"the model cannot take pictures \[2, 3, 64, 64\]"),
         ({"return Small(), T.Compose(STEPS)": "return Small()"}, r"returns a Small; return \(model, transform\)"),
         (
             {END: "return self.head(self.features(x * 0))"},
@@ -165,6 +176,21 @@ STEPS[0] = Resize(72)
 """
 
 
+#: The quick start's squares of 64 px are the same in both ways.
+SQUASHED = """
+class Resize(T.Resize):
+    def forward(self, image):
+        return image.resize((72, 72), 2)
+
+STEPS[0] = Resize(72)
+"""
+
+
+def test_small_squares_do_not_hide_a_wrong_preprocessing(quickstart: Path, tmp_path: Path, refused: Refused) -> None:
+    with refused("noise of 701 x 523 px: the model's own preprocessing differs"):
+        export(own_file(tmp_path, more=SQUASHED), tmp_path, classes=CATEGORIES, photographs=quickstart, count=4)
+
+
 @pytest.mark.parametrize("more", [SHIFTED, TENSORS])
 def test_a_preprocessing_that_is_not_what_it_says_is_refused(
     more: str, data: Path, tmp_path: Path, refused: Refused
@@ -187,6 +213,80 @@ def test_a_list_of_classes_fits_or_is_refused(quickstart: Path, tmp_path: Path, 
         export(source, tmp_path / "out", photographs=quickstart, count=4)
     with refused("ImageNet-1k has 1000 classes"):
         export(source, tmp_path / "out", classes="imagenet-1k", photographs=quickstart, count=4)
+
+
+def test_the_users_list_of_classes_stays_as_it_is(quickstart: Path, tmp_path: Path, refused: Refused) -> None:
+    source, names = own_file(tmp_path), [f"thing {at}" for at in range(12)]
+    things = tmp_path / "things.txt"
+    things.write_text("\n".join(names))
+    for folder in (tmp_path, tmp_path / "out"):
+        exported = export(source, folder, classes=str(things), photographs=quickstart, count=4)
+        scored = predict(quickstart, source, folder / "scored.parquet", classes=str(things))
+        assert exported.toml.is_file() and 'space = "./things.txt"' in scored.toml.read_text()
+        assert (folder / "things.txt").read_text() == things.read_text() == "\n".join(names)
+    things.write_text("\n".join(reversed(names)))
+    with refused("out/things.txt: is another list of classes"):
+        export(source, tmp_path / "out", classes=str(things), photographs=quickstart, count=4)
+    with refused("out/things.txt: is another list of classes"):
+        predict(quickstart, source, tmp_path / "out" / "scored.parquet", classes=str(things))
+    assert (tmp_path / "out" / "things.txt").read_text() == "\n".join(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.json", '{"id2label": '), ("b.json", '{"x": "y"}'), ("c.toml", "classes = ["), ("d.toml", "names = []")],
+)
+def test_what_is_no_list_of_classes_is_refused(name: str, text: str, tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / name).write_text(text)
+    with refused(f"{name}: "):
+        _spaces.names_in(tmp_path / name)
+
+
+def test_options_that_make_no_sense_are_refused(data: Path, tmp_path: Path, refused: Refused) -> None:
+    source, photographs = own_file(tmp_path), data / "photos"
+    for name in ("", "a/b"):
+        with refused("a name has letters"):
+            export(source, tmp_path / "out", name=name, photographs=photographs)
+    with refused("own.py: is a file"):
+        export(source, tmp_path / "own.py", photographs=photographs)
+    with refused("batch is at least 1"):
+        predict(photographs, source, tmp_path / "scored.parquet", classes=CATEGORIES, batch=0)
+    with pytest.raises(hardset.Missing, match="device cuda:99"):
+        predict(photographs, source, tmp_path / "scored.parquet", classes=CATEGORIES, device="cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"), [(END, "logits"), ("return self.head(self.features(x)).softmax(1).half()", "probabilities")]
+)
+def test_the_kind_of_scores_is_seen(end: str, kind: str, quickstart: Path, tmp_path: Path) -> None:
+    made = predict(quickstart, own_file(tmp_path, {END: end}), tmp_path / "scored.parquet", classes=CATEGORIES)
+    assert f'kind = "{kind}"' in made.toml.read_text()
+
+
+def test_mistakes_are_seen_on_the_first_batch(
+    quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setattr("hardset.predict._write", lambda *_: pytest.fail("the pool was scored"))
+    with refused("does not name them"):
+        predict(quickstart, own_file(tmp_path), tmp_path / "scored.parquet")
+    with refused("not finite"):
+        endless = own_file(tmp_path, {END: "return self.head(self.features(x)) / 0"})
+        predict(quickstart, endless, tmp_path / "scored.parquet", classes=CATEGORIES)
+
+
+def test_parts_make_one_table(quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = own_file(tmp_path)
+    whole = predict(quickstart, source, tmp_path / "whole.parquet", classes=CATEGORIES)
+    monkeypatch.setattr("hardset.predict.PART", 100)
+    parts = predict(quickstart, source, tmp_path / "parts.parquet", classes=CATEGORIES)
+    assert pl.read_parquet(parts.file).equals(pl.read_parquet(whole.file))
+    assert sorted(file.name for file in tmp_path.glob("*.parquet")) == ["parts.parquet", "whole.parquet"]
+
+
+def test_a_model_of_half_precision_is_exported_in_f32(quickstart: Path, tmp_path: Path) -> None:
+    source = own_file(tmp_path, {"return Small(),": "return Small().half().train(),"})
+    made = export(source, tmp_path / "out", classes=CATEGORIES, photographs=quickstart, count=4)
+    assert made.compared.worst < 1e-5
 
 
 def test_the_order_of_named_classes_is_compared(tmp_path: Path, refused: Refused) -> None:
@@ -231,6 +331,33 @@ def test_two_towers_keep_scale_bias_and_texts(data: Path, program: Path, tmp_pat
     assert 'kind = "softmax"' in text and "scale = " in text and "positions = 77" in text
 
 
+def test_towers_that_are_not_the_whole_model_are_refused(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    need_package("transformers")
+
+    def scaled(ask: _models.Ask) -> object:
+        model = load(ask)
+        model.scale *= 1.01
+        return model
+
+    load = _models.load
+    monkeypatch.setattr("hardset.export.load", scaled)
+    with refused("the two towers differ from the whole model by 0.01"):
+        export(f"transformers:{data / 'parity' / 'clip-tiny'}", tmp_path, photographs=data / "photos", count=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"), [("clip-tiny", "as-is"), ("siglip-tiny", "as-is"), ("siglip2-tiny", "lower")]
+)
+def test_lower_case_does_not_depend_on_the_name_of_a_folder(name: str, clean: str, data: Path, tmp_path: Path) -> None:
+    need_package("transformers", "sentencepiece")
+    (tmp_path / "model").symlink_to(data / "parity" / name)
+    model = _models.load(_models.Ask(f"transformers:{tmp_path / 'model'}"))
+    assert isinstance(model, _models.TwoTowers)
+    assert model.clean == clean
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -252,13 +379,18 @@ def test_an_unknown_model_is_refused(
 def test_photographs_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # A run in the working directory is not taken instead: its small squares would hide a wrong preprocessing.
+    (tmp_path / "runs" / "quickstart").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    assert main([own_file(tmp_path)]) == 2
-    assert "an export is checked on real photographs: give --photographs DIR" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main([own_file(tmp_path)])
+    assert ended.value.code == 2
+    assert "--photographs" in capsys.readouterr().err
+    assert main([own_file(tmp_path), "--photographs", "nowhere"]) == 2
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
 
 
 def test_weights_of_another_model_are_refused(quickstart: Path, tmp_path: Path, refused: Refused) -> None:
-    torch = pytest.importorskip("torch")
     torch.save({"head.weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
     with refused("other.pt: is of another model"):
         export(
@@ -282,6 +414,5 @@ def test_weights_of_another_model_are_refused(quickstart: Path, tmp_path: Path, 
 
 
 def test_a_rule_for_near_ties_is_twice_the_bound() -> None:
-    check = pytest.importorskip("hardset.export._check")
     logits = np.array([[1.0, 1.0 - 1.9e-4], [1.0, 1.0 - 2.1e-4], [1e-9, 0.0]], dtype=np.float32)
-    assert check.near_ties(logits).tolist() == [True, False, True]
+    assert _check.near_ties(logits).tolist() == [True, False, True]

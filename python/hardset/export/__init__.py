@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import os
 import shutil
 import tempfile
@@ -26,15 +25,40 @@ from numpy.typing import NDArray
 
 from .._errors import BadInput
 from .._optional import need
-from ._check import BOUND, Compared, Photograph, compare, inputs, of_graph, of_torch, photographs, relative, session
-from ._models import Ask, Classifier, TwoTowers, copy_tokenizer, load, token_ids
+from .._toml import quoted
+from ._check import (
+    BATCH,
+    BOUND,
+    Compared,
+    Photograph,
+    compare,
+    inputs,
+    of_graph,
+    of_torch,
+    photographs,
+    relative,
+    session,
+)
+from ._models import Ask, Classifier, TwoTowers, copy_tokenizer, load, plain, token_ids, whole_logits
 from ._program import Held, hold
-from ._spaces import CATEGORIES, IMAGENET, Space, imagenet_names, label_in, names_in, space_of
+from ._spaces import (
+    CATEGORIES,
+    IMAGENET,
+    Space,
+    check_list,
+    file_space,
+    imagenet_names,
+    kind_of,
+    label_in,
+    names_in,
+    space_of,
+    write_list,
+)
 
 #: Newer sets of operators bring nothing that classifiers need, and older runtimes do not know them.
 OPSET = 17
 #: With fewer labelled photographs, their accuracy says nothing.
-FEWEST_LABELLED = 40
+FEWEST_LABELLED = 20
 #: A model that was trained is right more often than this; one that guesses is right in one of 1,000.
 LEAST_ACCURACY = 0.05
 
@@ -44,6 +68,7 @@ class Job:
     """Where the draft is, what it is checked on, and how."""
 
     draft: Path
+    out: Path
     shown: list[Photograph]
     classes: str | None
     program: bool
@@ -73,7 +98,7 @@ def export(
     weights: str | os.PathLike[str] | None = None,
     random: bool = False,
     classes: str | None = None,
-    photographs: str | os.PathLike[str] | None = None,
+    photographs: str | os.PathLike[str],
     count: int = 32,
     templates: Sequence[str] = (),
     program: bool = False,
@@ -85,29 +110,37 @@ def export(
     a file with the names. `photographs`: a folder, a run or a release, of which `count` images are taken. `program`:
     let the program score them too.
     """
-    shown = _photographs(Path(photographs) if photographs is not None else None, count)
+    if name is not None and plain(name) != name:
+        raise BadInput(f"--name is {name!r}; a name has letters, digits, `-`, `_` and `.` between them")
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: is a file; --out is the folder for the scorer")
+    shown = _photographs(Path(photographs), count)
     number = None if classes in (None, IMAGENET, CATEGORIES) or not weights else len(names_in(Path(str(classes))))
     model = load(Ask(source, Path(weights) if weights else None, random, number))
     if name is not None:
         model.name = name
-    folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".hardset-export-", dir=folder) as draft:
-        job = Job(Path(draft), shown, classes, program, templates, checks_accuracy=not random)
+        job = Job(Path(draft), folder, shown, classes, program, templates, checks_accuracy=not random)
         made = _classifier(model, job) if isinstance(model, Classifier) else _two_towers(model, job)
         files = [_moved(file, folder) for file in made.files]
     return Exported(folder / made.toml.name, files, made.compared, made.worst_texts, made.accuracy, made.held)
 
 
-def _photographs(pool: Path | None, count: int) -> list[Photograph]:
+def _photographs(pool: Path, count: int) -> list[Photograph]:
     if count < 2:
         raise BadInput(f"--count is {count}; check on 2 photographs or more")
     return photographs(pool, count)
 
 
 def _moved(file: Path, folder: Path) -> Path:
+    to = folder / file.name
+    # The list of classes may be the user's own, or a link.
+    if to.is_file() and to.read_bytes() == file.read_bytes():
+        return to
     # The draft is in the same folder, so that this is a rename.
-    return Path(shutil.move(file, folder / file.name))
+    return Path(shutil.move(file, to))
 
 
 def _classifier(model: Classifier, job: Job) -> Exported:
@@ -115,13 +148,14 @@ def _classifier(model: Classifier, job: Job) -> Exported:
     ours, theirs, worst_pixels = inputs(shown, model.preprocess, model.own)
     outputs, kind = _outputs(model, theirs)
     space = space_of(job.classes, outputs, model.labels, model.name)
+    check_list(space, job.out)
     wanted = of_torch(model.module, theirs)
     of_classes = wanted[:, space.offset :]
     accuracy = _accuracy(shown, of_classes, space) if job.checks_accuracy else None
     graph = _graph(model.module, theirs[:2], draft / f"{model.name}.onnx", ("image", "logits"))
     found = of_graph(session(graph), ours)
     compared = compare(shown, found, wanted, worst_pixels)
-    files = [graph, *_class_file(space, draft)]
+    files = [graph, *write_list(space, draft)]
     toml = draft / f"{model.name}.toml"
     toml.write_text(_classifier_toml(model, graph, space, outputs, kind), encoding="utf-8")
     # An extra class in front takes part in the softmax and not in the choice.
@@ -133,8 +167,11 @@ def _classifier(model: Classifier, job: Job) -> Exported:
 def _outputs(model: Classifier, values: Any) -> tuple[int, str]:
     """Number and kind of a classifier's outputs. An error if it is not a classifier, or not the same twice."""
     torch = need("torch", extra="export")
-    with torch.inference_mode():
-        found, again = model.module(values[:2]), model.module(values[:2])
+    try:
+        with torch.inference_mode():
+            found, again = model.module(values[:2]), model.module(values[:2])
+    except Exception as error:  # of the user's code, or of torch
+        raise BadInput(f"the model cannot take pictures {list(values[:2].shape)}: {error!r}") from error
     if not isinstance(found, torch.Tensor):
         raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
     if found.ndim != 2 or found.shape[0] != 2 or found.shape[1] < 2:
@@ -144,9 +181,7 @@ def _outputs(model: Classifier, values: Any) -> tuple[int, str]:
     # Not to the last bit, because threads may add in another order.
     if found.isfinite().all() and relative(again.numpy(), found.numpy()).max() > BOUND:
         raise BadInput("the model gives other numbers in a second call; a dropout or noise works in evaluation mode")
-    sums = found.sum(dim=1)
-    is_shares = bool((found >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
-    return int(found.shape[1]), "probabilities" if is_shares else "logits"
+    return int(found.shape[1]), kind_of(found.numpy())
 
 
 def _graph(module: Any, example: Any, file: Path, names: tuple[str, str]) -> Path:
@@ -176,17 +211,6 @@ def _graph(module: Any, example: Any, file: Path, names: tuple[str, str]) -> Pat
     return file
 
 
-def _class_file(space: Space, draft: Path) -> list[Path]:
-    if not space.classes:
-        return []
-    file = draft / space.name
-    if space.file is not None:
-        shutil.copyfile(space.file, file)
-    else:
-        file.write_text(json.dumps(list(space.classes), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-    return [file]
-
-
 def _accuracy(shown: list[Photograph], logits: NDArray[np.float32], space: Space) -> float | None:
     """The share of the photographs whose name says their class and that the model gives it; refused if it guesses."""
     if space.name != IMAGENET:
@@ -199,21 +223,19 @@ def _accuracy(shown: list[Photograph], logits: NDArray[np.float32], space: Space
     if accuracy < LEAST_ACCURACY:
         raise BadInput(
             f"the model gives {sum(right)} of {len(right)} photographs the class that their names say, as one that "
-            "guesses: its weights, the order of its classes or its preprocessing are wrong; --random says that it is "
-            "not trained"
+            "guesses: its weights, the order of its classes or its preprocessing are wrong, or these photographs were "
+            "chosen because models fail on them; give ordinary ones"
         )
     return accuracy
 
 
 def _weights(file: Path) -> str:
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return f'{{ path = {json.dumps(file.name)}, sha256 = "{sha256}" }}'
+    return f'{{ path = {quoted(file.name)}, sha256 = "{sha256}" }}'
 
 
 def _space_words(space: Space) -> str:
-    return (
-        "" if space.name == IMAGENET else f", space = {json.dumps(f'./{space.name}' if space.classes else space.name)}"
-    )
+    return "" if space.name == IMAGENET else f", space = {quoted(f'./{space.name}' if space.classes else space.name)}"
 
 
 def _classifier_toml(model: Classifier, graph: Path, space: Space, outputs: int, kind: str) -> str:
@@ -234,12 +256,14 @@ def _two_towers(model: TwoTowers, job: Job) -> Exported:
     model.templates = list(job.templates) or model.templates
     if any(template.count("{}") != 1 for template in model.templates):
         raise BadInput("--template needs {} once, for the name of a class")
-    space = _text_space(job.classes)
+    space = _text_space(job.classes, model.name)
+    check_list(space, job.out)
     names = list(space.classes) or _some_names(space)
     ours, theirs, worst_pixels = inputs(shown, model.preprocess, model.own)
     ids = token_ids(model, [template.replace("{}", name) for name in names for template in model.templates])
     rows = of_torch(model.image_tower, theirs)
     texts = of_torch(model.text_tower, ids)
+    _hold_towers(model, theirs, rows)
     images = _graph(model.image_tower, theirs[:2], draft / f"{model.name}.onnx", ("pixel_values", "image_embeds"))
     text = _graph(model.text_tower, ids[:2], draft / f"{model.name}.text.onnx", ("input_ids", "text_embeds"))
     wanted = _logits(model, rows, texts)
@@ -252,16 +276,16 @@ def _two_towers(model: TwoTowers, job: Job) -> Exported:
     toml.write_text(_towers_toml(model, images, text, tokenizer, space), encoding="utf-8")
     held = hold(toml, space, shown, wanted, names) if job.program else None
     worst_texts = float((np.abs(found_texts - texts).max(axis=1) / np.abs(texts).max(axis=1)).max())
-    files = [images, text, tokenizer, *_class_file(space, draft), toml]
+    files = [images, text, tokenizer, *write_list(space, draft), toml]
     return Exported(toml, files, compared, worst_texts, None, held)
 
 
-def _text_space(classes: str | None) -> Space:
+def _text_space(classes: str | None, name: str) -> Space:
     if classes in (None, CATEGORIES):
         return Space(CATEGORIES)
     if classes == IMAGENET:
         return Space(IMAGENET)
-    return Space(Path(str(classes)).name, classes=tuple(names_in(Path(str(classes)))), file=Path(str(classes)))
+    return file_space(Path(str(classes)), name)
 
 
 def _some_names(space: Space) -> list[str]:
@@ -275,6 +299,21 @@ def _logits(model: TwoTowers, rows: NDArray[np.float32], texts: NDArray[np.float
     each = _unit(texts).reshape(-1, len(model.templates), texts.shape[1])
     logits: NDArray[np.float32] = model.scale * (_unit(rows) @ _unit(each.mean(axis=1)).T) + model.bias
     return logits.astype(np.float32)
+
+
+def _hold_towers(model: TwoTowers, pixels: Any, rows: NDArray[np.float32]) -> None:
+    """Holds scale, bias, padding and both towers against the whole model, on a few texts of unlike lengths."""
+    names = ("cat", "Persian cat", "sports car that somebody has parked on the left side of a wet street")
+    texts = [model.templates[0].replace("{}", name) for name in names]
+    wanted = whole_logits(model, pixels[:BATCH], texts)
+    of_texts = _unit(of_torch(model.text_tower, token_ids(model, texts)))
+    found = model.scale * (_unit(rows[:BATCH]) @ of_texts.T) + model.bias
+    worst = float(relative(found, wanted).max())
+    if not worst <= BOUND:
+        raise BadInput(
+            f"the two towers differ from the whole model by {worst:.2g} of the largest logit; at most {BOUND} is "
+            "accepted. Its texts may need an attention mask, which a scorer's graph has not got"
+        )
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -295,11 +334,11 @@ def _towers_toml(model: TwoTowers, images: Path, text: Path, tokenizer: Path, sp
         "",
         "[text]",
         f"weights = {_weights(text)}",
-        f"tokenizer = {json.dumps(tokenizer.name)}",
+        f"tokenizer = {quoted(tokenizer.name)}",
         f"positions = {model.positions}",
         *_padding(model),
         f'clean = "{model.clean}"',
-        f"templates = [{', '.join(json.dumps(template) for template in model.templates)}]",
+        f"templates = [{', '.join(quoted(template) for template in model.templates)}]",
         *duplicates,
         "",
         "[output]",
@@ -313,4 +352,4 @@ def _towers_toml(model: TwoTowers, images: Path, text: Path, tokenizer: Path, sp
 
 def _padding(model: TwoTowers) -> list[str]:
     token = model.tokenizer.pad_token
-    return [f"padding = {json.dumps(str(token))}"] if token else []
+    return [f"padding = {quoted(str(token))}"] if token else []

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .._errors import HardsetError
-from . import Exported, export
+from . import FEWEST_LABELLED, Exported, export
 from ._check import BOUND
 
 
@@ -33,8 +33,8 @@ def arguments() -> argparse.ArgumentParser:
         help="imagenet-1k, categories, or a file with the names of the classes in the order of the outputs",
     )
     parser.add_argument(
-        "--photographs", "--check-on", dest="photographs", type=Path, metavar="DIR",
-        help="photographs to check on: a folder, a run or a release; default: runs/quickstart, if it is there",
+        "--photographs", type=Path, required=True, metavar="DIR",
+        help="photographs to check on: a folder, a run or a release",
     )  # fmt: skip
     parser.add_argument("--count", type=int, default=32, metavar="N", help="check on at most N of them; default: 32")
     parser.add_argument(
@@ -59,6 +59,11 @@ def words(made: Exported) -> list[str]:
         lines.append(f"rows of texts differ by at most {made.worst_texts:.1e} of their largest number")
     if made.accuracy is not None:
         lines.append(f"{made.accuracy:.1%} of the labelled photographs get their class")
+    elif made.worst_texts is None:
+        lines.append(
+            "the order of the classes was not checked: that needs trained weights, ImageNet's classes, and "
+            f"{FEWEST_LABELLED} photographs whose names have WordNet ids"
+        )
     if made.held is not None:
         held = made.held
         others = "" if held.equal == held.photographs else "; the others are near ties"

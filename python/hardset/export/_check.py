@@ -60,12 +60,10 @@ class Compared:
     top_classes: int
 
 
-def photographs(pool: Path | None, count: int) -> list[Photograph]:
+def photographs(pool: Path, count: int) -> list[Photograph]:
     """At most `count` photographs of a folder, a run or a release, spread evenly over it."""
-    if pool is None:
-        pool = Path("runs/quickstart")
-        if not pool.is_dir():
-            raise BadInput("an export is checked on real photographs: give --photographs DIR (or a run, or a release)")
+    if not pool.is_dir():
+        raise BadInput(f"{pool}: there is no such folder")
     if (pool / "spec.toml").is_file():
         return _of_pool(Run(pool), count)
     if (pool / "release.json").is_file():
@@ -94,18 +92,35 @@ def _spread(values: Sequence[Any], count: int) -> list[Any]:
     return [values[at * len(values) // count] for at in range(count)]
 
 
+def noise(preprocess: Preprocess) -> list[Photograph]:
+    """Two pictures of noise that are larger than the model's, with odd sides: small squares hide a wrong resize."""
+    # An even number keeps odd sides odd.
+    more = max(0, max(preprocess.resize_px, preprocess.crop_px) - 400) // 2 * 2
+    random, made = np.random.default_rng(0), []
+    for width, height in ((701, 523), (523, 702)):
+        values = random.integers(0, 256, (height + more, width + more, 3), dtype=np.uint8)
+        made.append(Photograph(f"noise of {width + more} x {height + more} px", Image.fromarray(values), None))
+    return made
+
+
 def inputs(
     shown: Sequence[Photograph], preprocess: Preprocess, own: Callable[[Image.Image], Any]
 ) -> tuple[NDArray[np.float32], Any, float]:
-    """Pixels by the TOML, pixels of the model's own preprocessing (a tensor), and their largest difference."""
+    """Pixels by the TOML, pixels of the model's own preprocessing (a tensor), and their largest difference.
+
+    The difference is that of all photographs and of `noise`; the pixels are of the photographs alone.
+    """
     torch = need("torch", extra="export")
     ours, theirs, worst = [], [], 0.0
-    for one in shown:
-        pixels, tensor = preprocess.pixels(one.image), own(one.image)
-        if tuple(tensor.shape) != pixels.shape:
-            raise BadInput(
-                f"{one.name}: the model's own preprocessing gives {list(tensor.shape)}, the TOML {list(pixels.shape)}"
-            )
+    for one in [*shown, *noise(preprocess)]:
+        pixels = preprocess.pixels(one.image)
+        try:
+            tensor = own(one.image)
+        except Exception as error:  # of the user's code
+            raise BadInput(f"{one.name}: the model's own preprocessing fails: {error!r}") from error
+        if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != pixels.shape:
+            gives = list(tensor.shape) if isinstance(tensor, torch.Tensor) else f"a {type(tensor).__name__}"
+            raise BadInput(f"{one.name}: the model's own preprocessing gives {gives}, the TOML {list(pixels.shape)}")
         difference = float(np.abs(pixels - tensor.numpy()).max())
         if not difference <= PIXEL_BOUND:
             raise BadInput(
@@ -115,12 +130,12 @@ def inputs(
         ours.append(pixels)
         theirs.append(tensor)
         worst = max(worst, difference)
-    return np.stack(ours), torch.stack(theirs), worst
+    return np.stack(ours[: len(shown)]), torch.stack(theirs[: len(shown)]), worst
 
 
 def session(graph: Path) -> Any:
     """The graph, ready to run on the CPU."""
-    return need("onnxruntime", extra="export").InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return need("onnxruntime", extra="cpu", other="gpu").InferenceSession(graph, providers=["CPUExecutionProvider"])
 
 
 def by_batches(call: Callable[[Any], Any], values: Any) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from .._errors import BadInput, HardsetError, Missing
@@ -57,6 +59,8 @@ class TwoTowers:
     """A model that gives rows of pictures and rows of texts: CLIP, SigLIP."""
 
     name: str
+    #: The model as its library has it.
+    whole: Any
     #: From `[n, 3, h, w]` to rows of pictures.
     image_tower: Any
     #: From token ids `[n, positions]` to rows of texts.
@@ -98,7 +102,8 @@ def load(ask: Ask) -> Classifier | TwoTowers:
             raise BadInput("--weights is of classifiers; a model of two towers has its weights in its folder")
         _load_weights(model.module, ask.weights)
     for module in (model.module,) if isinstance(model, Classifier) else (model.image_tower, model.text_tower):
-        module.eval().requires_grad_(False)
+        # Weights may be of half precision; scorers give and take f32.
+        module.float().cpu().eval().requires_grad_(False)
     return model
 
 
@@ -118,7 +123,7 @@ def _timm(name: str, ask: Ask) -> Classifier:
         raise BadInput(f"{name}: pads pictures (crop_mode border), which a scorer's TOML cannot say")
     own = data.create_transform(**config, is_training=False)
     labels = (module.pretrained_cfg or {}).get("label_names")
-    return Classifier(_plain(name), module, of_transform(own), own, list(labels) if labels else None)
+    return Classifier(plain(name), module, of_transform(own), own, list(labels) if labels else None)
 
 
 def _torchvision(name: str, ask: Ask) -> Classifier:
@@ -141,7 +146,7 @@ def _torchvision(name: str, ask: Ask) -> Classifier:
     )
     own = weights.transforms()
     labels = weights.meta.get("categories") if ask.classes is None else None
-    return Classifier(_plain(name), made, of_transform(own), own, list(labels) if labels else None)
+    return Classifier(plain(name), made, of_transform(own), own, list(labels) if labels else None)
 
 
 def _own_file(ask: Ask) -> Classifier:
@@ -155,11 +160,17 @@ def _own_file(ask: Ask) -> Classifier:
     if spec is None or spec.loader is None:
         raise BadInput(f"{file}: cannot be imported")
     imported = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(imported)
+    try:
+        spec.loader.exec_module(imported)
+    except Exception as error:  # of the user's code
+        raise BadInput(f"{file}: cannot be imported: {error!r}") from error
     build = getattr(imported, function, None)
     if not callable(build):
         raise BadInput(f"{file}: has no function {function}")
-    made = build()
+    try:
+        made = build()
+    except Exception as error:  # of the user's code
+        raise BadInput(f"{ask.source}: raises {error!r}") from error
     if not isinstance(made, tuple) or len(made) != 2:
         raise BadInput(
             f"{ask.source}: returns a {type(made).__name__}; return (model, transform), with a torchvision Compose of "
@@ -168,7 +179,7 @@ def _own_file(ask: Ask) -> Classifier:
     module, own = made
     if not isinstance(module, need("torch.nn", extra=EXTRA).Module):
         raise BadInput(f"{ask.source}: returns a {type(module).__name__} as model; return a torch.nn.Module")
-    return Classifier(_plain(file.stem), module, of_transform(own), own)
+    return Classifier(plain(file.stem), module, of_transform(own), own)
 
 
 def _transformers(source: str, ask: Ask) -> Classifier | TwoTowers:
@@ -188,7 +199,7 @@ def _transformers(source: str, ask: Ask) -> Classifier | TwoTowers:
     generic = all(re.fullmatch(r"LABEL_\d+", label) for label in labels)
     own = OfProcessor(processor)
     return Classifier(
-        _plain(Path(source).name), _logits_of(module), of_processor(processor), own, None if generic else labels
+        plain(Path(source).name), _logits_of(module), of_processor(processor), own, None if generic else labels
     )
 
 
@@ -238,25 +249,33 @@ def _two_towers(library: Any, config: Any, processor: Any, ask: Ask) -> TwoTower
         raise BadInput(f"{source}: a {type(model).__name__} is not a model of two towers that hardset knows")
     tokenizer = _fetched(lambda: library.AutoTokenizer.from_pretrained(source), source, True)
     image_tower, text_tower = _tower_modules(model)
-    kind = str(config.model_type)
+    tokenizer_file = _tokenizer_file(library, source, tokenizer)
     bias: Any = getattr(model, "logit_bias", None)
     sigmoid = bias is not None
     return TwoTowers(
-        name=_plain(Path(source).name),
+        name=plain(Path(source).name),
+        whole=model,
         image_tower=image_tower,
         text_tower=text_tower,
         preprocess=of_processor(processor),
         own=OfProcessor(processor),
         tokenizer=tokenizer,
-        tokenizer_file=_tokenizer_file(library, source, tokenizer),
+        tokenizer_file=tokenizer_file,
         positions=int(config.text_config.max_position_embeddings),
         scale=float(torch.exp(model.logit_scale.detach()).item()),
         bias=float(bias.detach().item()) if sigmoid else 0.0,
         activation="sigmoid" if sigmoid else "softmax",
-        # SigLIP 2 was trained on lower case, which its tokenizer.json does not make.
-        clean="lower" if kind == "siglip2" or "siglip2" in source.lower() else "as-is",
+        clean=_clean(tokenizer, tokenizer_file, str(config.model_type)),
         templates=["This is a photo of {}."] if sigmoid else ["a photo of a {}."],
     )
+
+
+def _clean(tokenizer: Any, file: Path, kind: str) -> str:
+    """`lower` where the model wants lower case and its tokenizer.json, which the program has, does not make it."""
+    wants = kind == "siglip2" or bool(tokenizer.init_kwargs.get("do_lower_case"))
+    plain = need("tokenizers", extra=EXTRA).Tokenizer.from_file(str(file))
+    makes = plain.encode("A Photo").ids == plain.encode("a photo").ids
+    return "lower" if wants and not makes else "as-is"
 
 
 def _tower_modules(model: Any) -> tuple[Any, Any]:
@@ -341,7 +360,7 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name that can be that of a scorer: letters, digits, `-`, `_`, `.`."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "model"
 
@@ -353,9 +372,22 @@ def copy_tokenizer(model: TwoTowers, to: Path) -> None:
 
 def token_ids(model: TwoTowers, texts: Sequence[str]) -> Any:
     """Token ids `[n, positions]`, as the model's own tokenizer gives them."""
+    return _tokens(model, texts, "max_length")["input_ids"]
+
+
+def _tokens(model: TwoTowers, texts: Sequence[str], padding: str) -> Any:
     if model.clean == "lower":
         texts = [text.lower() for text in texts]
-    made = model.tokenizer(
-        list(texts), padding="max_length", truncation=True, max_length=model.positions, return_tensors="pt"
+    return model.tokenizer(
+        list(texts), padding=padding, truncation=True, max_length=model.positions, return_tensors="pt"
     )
-    return made["input_ids"]
+
+
+def whole_logits(model: TwoTowers, pixels: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Logits `[pictures, texts]` of the whole model, as its library calls it: with an attention mask, if it has one."""
+    # Without a mask a model sees the padding, and was trained with all of it (SigLIP).
+    padding = "longest" if "attention_mask" in model.tokenizer.model_input_names else "max_length"
+    with need("torch", extra=EXTRA).inference_mode():
+        found = model.whole(**_tokens(model, texts, padding), pixel_values=pixels)
+    logits: NDArray[np.float32] = found.logits_per_image.numpy()
+    return logits

@@ -28,6 +28,8 @@ FILTERS = {
 SILENT = {"PILToTensor", "MaybePILToTensor", "ToImage", "ToPureTensor", "RGB", "ToRGB"}
 #: Steps that divide by 255.
 SCALING = {"ToTensor", "MaybeToTensor", "ConvertImageDtype", "ToDtype"}
+#: The order in which the TOML's keys act.
+ORDER = ({"Resize"}, {"CenterCrop"}, SCALING, {"Normalize"})
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,19 @@ def of_transform(transform: Any) -> Preprocess:
             "ToTensor and Normalize"
         )
     keys: dict[str, Any] = {"scale": 1.0, "resize": "none", "resize_px": 0, "interpolation": "bilinear"}
+    place = -1
     for step in steps:
         keys |= _of_step(step)
+        name = type(step).__name__
+        if name in SILENT:
+            continue
+        now = next(at for at, names in enumerate(ORDER) if name in names)
+        if now <= place:
+            raise BadInput(
+                f"the preprocessing has {name} a second time or too late; a scorer's TOML has one each, in the order "
+                "Resize, CenterCrop, ToTensor, Normalize"
+            )
+        place = now
     return _complete(keys)
 
 

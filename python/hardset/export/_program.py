@@ -5,7 +5,6 @@ Writes only into a temporary folder.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from .._commands import build
 from .._errors import BadInput
+from .._toml import quoted
 from ._check import Photograph, near_ties
 from ._spaces import CATEGORIES, IMAGENET, Space
 
@@ -83,8 +83,8 @@ def _pipeline(folder: Path, toml: Path, space: Space, shown: Sequence[Photograph
     if space.name == CATEGORIES:
         entries += [{"id": f"category-{at}", "name": name} for at, name in enumerate(names) if at]
     accepts = {IMAGENET: ", imagenet_ids = [0]", CATEGORIES: ""}
-    more = accepts.get(space.name, f", classes = {{ {json.dumps(Path(space.name).stem)} = [0] }}")
-    lines = [f"  {{ id = {json.dumps(one['id'])}, name = {json.dumps(one['name'])}{more} }}," for one in entries]
+    more = accepts.get(space.name, f", classes = {{ {quoted(Path(space.name).stem)} = [0] }}")
+    lines = [f"  {{ id = {quoted(one['id'])}, name = {quoted(one['name'])}{more} }}," for one in entries]
     (folder / "categories.toml").write_text("categories = [\n" + "\n".join(lines) + "\n]\n", encoding="utf-8")
     pipeline = folder / "export.toml"
     pipeline.write_text(
@@ -98,7 +98,7 @@ labels = "csv"
 labels_csv = "labels.csv"
 
 [mine]
-surrogates = [{json.dumps(str(toml.resolve()))}]
+surrogates = [{quoted(str(toml.resolve()))}]
 rule = "all"
 """,
         encoding="utf-8",

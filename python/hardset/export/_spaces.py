@@ -9,11 +9,16 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .._errors import BadInput
 from .._optional import need
+from .._tables import read_toml
 
 IMAGENET = "imagenet-1k"
 CATEGORIES = "categories"
@@ -35,22 +40,68 @@ class Space:
 
 def names_in(file: Path) -> list[str]:
     """The classes in a list of classes: `.txt`, `.json` or `.toml` (docs/recipes.md, "Class spaces")."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise BadInput(f"{file}: is not a file; --classes is imagenet-1k, categories, or a list of classes") from None
-    if file.suffix == ".txt":
-        return [line.strip() for line in text.splitlines()]
-    if file.suffix == ".json":
-        found = json.loads(text)
-        found = found.get("id2label", found) if isinstance(found, dict) else found
-        values = [found[key] for key in sorted(found, key=int)] if isinstance(found, dict) else found
-    elif file.suffix == ".toml":
-        found = need("tomllib").loads(text)["classes"]
-        values = [one["name"] if isinstance(one, dict) else one for one in found]
-    else:
+    if file.suffix not in _LISTS:
         raise BadInput(f"{file}: a list of classes ends in .txt, .json or .toml")
+    if not file.is_file():
+        raise BadInput(f"{file}: is not a file; --classes is imagenet-1k, categories, or a list of classes")
+    try:
+        return _LISTS[file.suffix](file)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise BadInput(f'{file}: is not a list of classes (docs/recipes.md, "Class spaces"): {error!r}') from error
+
+
+def _in_text(file: Path) -> list[str]:
+    return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+
+
+def _in_json(file: Path) -> list[str]:
+    found = json.loads(file.read_text(encoding="utf-8-sig"))
+    found = found.get("id2label", found) if isinstance(found, dict) else found
+    values = [found[key] for key in sorted(found, key=int)] if isinstance(found, dict) else list(found)
     return [str(value[-1] if isinstance(value, list) else value) for value in values]
+
+
+def _in_toml(file: Path) -> list[str]:
+    found = read_toml(file, "the list of classes")["classes"]
+    return [str(one["name"] if isinstance(one, dict) else one) for one in found]
+
+
+_LISTS = {".txt": _in_text, ".json": _in_json, ".toml": _in_toml}
+
+
+def file_space(file: Path, name: str) -> Space:
+    """The space of a list of classes, for the model `name`. Categories know it by the name of its file."""
+    classes = tuple(names_in(file))
+    if file.name == "config.json":
+        # Beside another scorer it would be another space, and collide.
+        return Space(f"{name}-classes.json", classes=classes)
+    return Space(file.name, classes=classes, file=file)
+
+
+def check_list(space: Space, folder: Path) -> None:
+    """Refuses to write the list of `space` over another list in `folder`, which other scorers may speak over."""
+    to = folder / space.name
+    if space.file is not None and to.is_file() and to.read_bytes() != space.file.read_bytes():
+        raise BadInput(f"{to}: is another list of classes than {space.file}; give yours another name, or --out")
+
+
+def write_list(space: Space, folder: Path) -> list[Path]:
+    """Writes the list of `space` into `folder`, if it has one. The user's own list stays as it is, byte by byte."""
+    if not space.classes:
+        return []
+    check_list(space, folder)
+    to = folder / space.name
+    if space.file is None:
+        to.write_text(json.dumps(list(space.classes), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    elif not to.is_file():
+        shutil.copyfile(space.file, to)
+    return [to]
+
+
+def kind_of(numbers: NDArray[np.float32]) -> str:
+    """The key `output.kind` of a classifier that gives `numbers`."""
+    is_shares = bool((numbers >= 0).all()) and np.allclose(numbers.sum(axis=1), 1, atol=1e-3)
+    return "probabilities" if is_shares else "logits"
 
 
 def space_of(asked: str | None, outputs: int, labels: list[str] | None, name: str) -> Space:
@@ -60,7 +111,8 @@ def space_of(asked: str | None, outputs: int, labels: list[str] | None, name: st
     assert asked is not None
     if asked == CATEGORIES:
         return Space(CATEGORIES)
-    classes = names_in(Path(asked))
+    space = file_space(Path(asked), name)
+    classes = space.classes
     if len(classes) != outputs:
         raise BadInput(f"{asked} has {len(classes)} classes, but the model gives {outputs} numbers")
     if labels and len(labels) == outputs:
@@ -72,7 +124,7 @@ def space_of(asked: str | None, outputs: int, labels: list[str] | None, name: st
                 f"{asked} has the classes in another order than the model: number {at} is {classes[at]!r} there and "
                 f"{labels[at]!r} in the model; leave --classes out to take the model's own"
             )
-    return Space(Path(asked).name, classes=tuple(classes), file=Path(asked))
+    return space
 
 
 def _imagenet(asked: str | None, outputs: int, labels: list[str] | None, name: str) -> Space:
