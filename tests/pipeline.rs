@@ -178,6 +178,22 @@ fn two_devices_share_the_mining_and_give_the_same_bytes() {
 }
 
 #[test]
+fn a_build_says_that_it_returns_to_the_mining_of_the_recipe() {
+    let hardset = built();
+    hardset.line("mine run --rule all -q").ok();
+    let words = "the mining is that of the recipe: at-least-2-of-3";
+    hardset.line("build tiny.toml --run-dir run").ok().err(&[words]);
+    let again = hardset.line("build tiny.toml --run-dir run").ok();
+    assert!(!again.stderr.contains(words), "{}", again.stderr);
+}
+
+#[test]
+fn who_reads_json_is_told_in_words_what_was_lost() {
+    let hardset = tiny("fail_every = 7", "");
+    hardset.line("build tiny.toml --run-dir run --format json -q").expect(3).err(&["lost", "dropped.parquet"]);
+}
+
+#[test]
 fn the_pixels_of_an_item_do_not_depend_on_the_size_of_shards() {
     let hardset = tiny("", "");
     hardset.line("build tiny.toml --run-dir small --set shard_items=10").ok();

@@ -404,9 +404,11 @@ pub struct FetchArgs {
 }
 
 fn hub_name(text: &str) -> Result<String, String> {
-    let is_whole = |(lab, name): (&str, &str)| !lab.is_empty() && !name.is_empty() && !name.contains('/');
-    let found = text.split_once('/').is_some_and(is_whole);
-    if found { Ok(text.to_owned()) } else { Err("write LAB/NAME, as in mylab/my-benchmark".to_owned()) }
+    let parts: Vec<&str> = text.split('/').collect();
+    if parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) {
+        return Ok(text.to_owned());
+    }
+    Err("write LAB/NAME, as in mylab/my-benchmark".to_owned())
 }
 
 fn precision(text: &str) -> Result<Precision, String> {

@@ -29,7 +29,12 @@ pub fn run(session: &Session, args: &BuildArgs) -> Result<Output, Error> {
     let ctx = session.context(&dir)?;
     let _lock = Session::for_making(&ctx)?;
     refuse_while_at_work(&ctx.run)?;
+    let before = ctx.run.spec_if_any()?.map(|spec| spec.mining_id());
     let spec = plan::plan(&ctx, &recipe)?;
+    if let Some(before) = before.filter(|before| *before != spec.mining_id()) {
+        let now = spec.mining_id();
+        ctx.progress.note(&format!("the mining is that of the recipe: {now}; the last one was {before}"));
+    }
     mine::prepare(session, &ctx, &spec)?;
     let section = recipe.evaluate.as_ref().filter(|_| ctx.run.home().is_none());
     if let Some(section) = section {

@@ -317,8 +317,8 @@ fn job(error: &JobError) -> u8 {
     match error {
         JobError::Ask(_) | JobError::NoSuchRank { .. } | JobError::Changed { .. } | JobError::Table(_) => BAD_INPUT,
         JobError::RankDamaged { .. } => BAD_INPUT,
-        JobError::NotThrough { .. } | JobError::ShardsChanged { .. } => MISSING,
-        JobError::LeftOut { .. } | JobError::NotStarted { .. } => UNEXPECTED,
+        JobError::NotThrough { .. } | JobError::ShardsChanged { .. } | JobError::NotStarted { .. } => MISSING,
+        JobError::LeftOut { .. } => UNEXPECTED,
         JobError::Prepare(error) => prepare(error),
         JobError::Generate(error) => generate(error),
         JobError::Mine(error) => mine(error),

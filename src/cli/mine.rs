@@ -169,11 +169,10 @@ pub struct Line<'a> {
 
 /// The result as text and as JSON.
 pub fn output(run: &Path, mining: &Mining) -> Output {
-    let lines = mining.scored.iter().map(|Scored { surrogate, is_target, records }| Line {
-        name: surrogate,
-        is_target: *is_target,
-        scored: records.records.iter().map(|record| record.rows.kept).sum(),
-        fresh: Some(records.fresh_rows),
+    let lines = mining.scored.iter().map(|Scored { surrogate, is_target, records }| {
+        let scored = records.records.iter().map(|record| record.rows.kept).sum();
+        // What was tried in this call and lost is not scored.
+        Line { name: surrogate, is_target: *is_target, scored, fresh: Some(records.fresh_rows.min(scored)) }
     });
     selection(run, lines, &mining.selected, mining.dropped, &mining.warnings)
 }

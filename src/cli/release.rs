@@ -95,8 +95,7 @@ fn text(released: &Released) -> String {
 
 /// Every file with its size in bytes, what was checked of the card, and where it is now.
 fn push_text(pushed: &Pushed) -> String {
-    let mut lines: Vec<String> =
-        pushed.files.iter().map(|file| format!("{:>15}  {}", file.bytes, file.path)).collect();
+    let mut lines: Vec<String> = pushed.files.iter().map(|file| format!("{:>15}  {}", file.bytes, file.path)).collect();
     lines.push(format!("{} files, {}, for the dataset {}", pushed.files.len(), size(pushed.bytes), pushed.repo));
     lines.extend(pushed.card.checked.iter().map(|by| format!("card checked: {by}")));
     lines.extend(pushed.card.not_checked.iter().map(|what| format!("card not checked: {what}")));

@@ -143,11 +143,9 @@ impl Session {
         if let Err(error) = self.announce(&output) {
             return error.report();
         }
-        // The text says it; who reads JSON may not look for it there.
+        // Which items were lost, and where their reasons are, is in the text. A closed stderr must not become an error.
         if output.code == SOME_LOST && self.format == Format::Json {
-            let note = "exit code 3: some items were lost, each with its reason in the tables; the rest is done";
-            // A closed stderr must not become an error.
-            let _ = writeln!(std::io::stderr(), "{note}");
+            let _ = writeln!(std::io::stderr(), "{}", output.text);
         }
         ExitCode::from(output.code)
     }

@@ -55,7 +55,8 @@ impl TomlFile {
 }
 
 /// Finds the file that `name` refers to: a path if it looks like one, else `<folder>/<name>.toml` in the folder `from`
-/// or the nearest folder above it, else a built-in file, or one that was installed with the program. `file` is the file that names it, for messages.
+/// or the nearest folder above it, else a built-in file, or one that was installed with the program. `file` is the file
+/// that names it, for messages.
 pub fn find(folder: &'static str, name: &str, from: &Path, file: &str) -> Result<TomlFile, ConfigError> {
     if folder == "surrogates" && Path::new(name).extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx")) {
         return Err(ConfigError::ModelForToml { model: name.to_owned() });

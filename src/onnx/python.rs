@@ -1,4 +1,5 @@
-//! Libraries in packages of the Python beside the program, else of `python3`: ONNX Runtime, and the folders of NVIDIA's wheels.
+//! Libraries in packages of the Python beside the program, else of `python3`: ONNX Runtime, and the folders of NVIDIA's
+//! wheels.
 //!
 //! Holds always: Python is asked for folders only and imports neither package, because an import can fail or take long.
 

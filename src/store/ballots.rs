@@ -282,6 +282,10 @@ pub fn read_ballots(path: &Path, own: Option<&str>) -> Result<(String, Vec<RawAn
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             StoreError::Locked { path: path.display().to_string(), holder: "another process".to_owned() }
         }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            let kind = std::io::ErrorKind::PermissionDenied;
+            StoreError::io("use", path)(std::io::Error::new(kind, error))
+        }
         _ => damaged(error.to_string()),
     })?;
     if id.is_empty() || id.len() > 16 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {

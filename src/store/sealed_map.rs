@@ -14,7 +14,7 @@ use super::{StoreError, seal};
 
 /// The table in the file at `path`; `None` if there is no file.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<BTreeMap<String, T>>, StoreError> {
-    let Some(bytes) = read_if_any(path).map_err(|error| damaged(path, &error.to_string()))? else { return Ok(None) };
+    let Some(bytes) = read_if_any(path).map_err(|error| unreadable(path, error))? else { return Ok(None) };
     let document = seal::open_toml(&bytes).map_err(|problem| damaged(path, &problem))?;
     toml::from_str(document).map(Some).map_err(|e| damaged(path, &e.to_string()))
 }
@@ -23,6 +23,14 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<BTreeMap<S
 pub(super) fn text<T: Serialize>(path: &Path, map: &BTreeMap<String, T>) -> Result<String, StoreError> {
     let document = toml::to_string(map).map_err(|e| StoreError::io("write", path)(std::io::Error::other(e)))?;
     Ok(seal::seal_toml(&document))
+}
+
+/// An error for a file that cannot be read: one that this user may not read is not damaged.
+pub(super) fn unreadable(path: &Path, error: std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => StoreError::io("read", path)(error),
+        _ => damaged(path, &error.to_string()),
+    }
 }
 
 /// An error for a file that only a copy of the run can give back.

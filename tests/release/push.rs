@@ -14,7 +14,8 @@ fn push(hardset: &Hardset, name: &str, options: &[&str]) -> Run {
 #[test]
 fn a_trial_shows_every_file_and_needs_no_login() {
     let hardset = answered();
-    let said = push(&hardset, "lab/hard", &["--dry-run"]).expect(0).out(&["for the dataset lab/hard", "nothing was pushed"]);
+    let said = push(&hardset, "lab/hard", &["--dry-run"]).expect(0);
+    let said = said.out(&["for the dataset lab/hard", "nothing was pushed"]);
     let files = hashes(&hardset.path("release"));
     assert!(files.len() > 8, "{files:?}");
     for name in files.keys() {
