@@ -54,5 +54,7 @@ def test_every_file_beside_a_linked_one_is_linked_too() -> None:
     assert all((SHARE / link).is_file() for link in links), links
     assert all((SHARE / link).resolve() == REPOSITORY / link for link in links), links
     whole = ["nuisances/quickstart", *(f"models/quickstart/{part}" for part in MODELS)]
-    files = {path.relative_to(REPOSITORY) for name in whole for path in (REPOSITORY / name).rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(REPOSITORY) for name in whole for path in (REPOSITORY / name).rglob("*") if path.is_file()
+    }
     assert links == files | {Path("pipelines/quickstart.toml")}
