@@ -14,10 +14,11 @@ import polars as pl
 
 from ._errors import BadInput, ItemsLost
 from ._run import other_kind
-from ._tables import Form, check_format, give, read_json, read_parquet, read_toml, table
+from ._tables import Form, check_format, give, read_csv, read_json, read_parquet, read_toml, table
 
 #: The version of the format that this package reads; evaluations have a version of their own.
 MAJOR = 1
+LEFT_OUT = {"file": pl.String, "reason": pl.String}
 
 
 class Evaluation:
@@ -82,15 +83,33 @@ class Evaluation:
         """What the surrogates of the pool gave."""
         return self._table("surrogates")
 
-    @table
-    def leaderboard(self) -> pl.DataFrame:
-        """The leaderboard in each label space; surrogates have no tier."""
-        return self._csv("leaderboard.csv")
+    @property
+    def label_spaces(self) -> list[str]:
+        """The label spaces in which predictions were taken, the first in front."""
+        return [str(space) for space in self.record["label_spaces"]]
+
+    @overload
+    def leaderboard(self, space: str | None = None, *, as_: Literal["polars"] = "polars") -> pl.DataFrame: ...
+    @overload
+    def leaderboard(self, space: str | None = None, *, as_: Literal["pandas", "arrow"]) -> Any: ...
+    def leaderboard(self, space: str | None = None, *, as_: Form = "polars") -> Any:
+        """The leaderboard in one label space, by default the first of `label_spaces`; surrogates have no tier."""
+        space = self.label_spaces[0] if space is None else space
+        if space not in self.label_spaces:
+            raise BadInput(f"{self.path}: has no label space {space}; there are: {', '.join(self.label_spaces)}")
+        file = self.path / "leaderboard.csv"
+        if not file.is_file():
+            raise BadInput(f"{self.path}: has no leaderboard.csv; run the same `hardset evaluate` again")
+        rows = read_csv(file, "the leaderboard")
+        others = [other for other in self.label_spaces if other != space]
+        # The file has the surrogates, whose space is that of the mining, again below each label space.
+        return give(rows.filter(~pl.col("space").is_in(others)).unique(maintain_order=True), as_)
 
     @table
     def left_out(self) -> pl.DataFrame:
-        """Files of the pool without a label, with the reason."""
-        return self._csv("left-out.csv")
+        """Files of the pool without a label, with the reason; empty where every file has one."""
+        file = self.path / "left-out.csv"
+        return read_csv(file, "the list of files") if file.is_file() else pl.DataFrame(schema=LEFT_OUT)
 
     @overload
     def predictions(self, target: str, *, as_: Literal["polars"] = "polars") -> pl.DataFrame: ...
@@ -118,9 +137,3 @@ class Evaluation:
         if not file.is_file():
             raise BadInput(f"{self.path}: has no table {name}; run the same `hardset evaluate` again")
         return read_parquet([file], f"the table {name}")
-
-    def _csv(self, name: str) -> pl.DataFrame:
-        file = self.path / name
-        if not file.is_file():
-            raise BadInput(f"{self.path}: has no {name}")
-        return pl.read_csv(file, infer_schema_length=None)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from ._errors import BadInput
 
-#: Which items: an expression on the table of items, their ids, `"hard"`, or all of them.
+#: Which items: an expression on the table of items, a boolean for each row, ids, `"hard"`, or all of them.
 Filter = pl.Expr | Sequence[int] | pl.Series | str | None
 
 
@@ -132,9 +132,33 @@ def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
         # Every image of a release is hard.
         return items.filter(pl.col("hard")) if "hard" in items.columns else items
     if isinstance(filter, pl.Expr):
-        return items.filter(filter)
-    wanted = pl.DataFrame({"item_id": [int(item) for item in filter]}, schema={"item_id": items.schema["item_id"]})
-    unknown = wanted.join(items, on="item_id", how="anti")["item_id"].to_list()
+        return _filtered(items, filter)
+    try:
+        wanted = filter if isinstance(filter, pl.Series) else pl.Series(list(filter))
+    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise BadInput(f"filter is {filter!r}; write 'hard', a polars expression, or a list of item ids") from error
+    if wanted.dtype == pl.Boolean:
+        if len(wanted) != items.height:
+            raise BadInput(f"filter has {len(wanted)} booleans, but there are {items.height} items")
+        return _filtered(items, wanted)
+    if len(wanted) and (not wanted.dtype.is_integer() or wanted.null_count()):
+        raise BadInput(f"filter has values of the type {wanted.dtype}, or nulls; an item id is a whole number")
+    return _by_id(items, wanted)
+
+
+def _filtered(items: pl.DataFrame, by: pl.Expr | pl.Series) -> pl.DataFrame:
+    try:
+        return items.filter(by)
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"the filter does not fit the table of items: {str(error).splitlines()[0]}") from error
+
+
+def _by_id(items: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
+    # A type that has every id that is asked for, also negative ones.
+    ids = pl.DataFrame({"item_id": wanted.cast(pl.Int128)})
+    known = items.with_columns(pl.col("item_id").cast(pl.Int128))
+    unknown = ids.join(known, on="item_id", how="anti")["item_id"].to_list()
     if unknown:
         raise BadInput(f"there is no item {', '.join(str(item) for item in unknown[:5])} here")
-    return wanted.join(items, on="item_id", how="left", maintain_order="left").select(items.columns)
+    found = ids.join(known, on="item_id", how="left", maintain_order="left").select(items.columns)
+    return found.with_columns(pl.col("item_id").cast(items.schema["item_id"]))

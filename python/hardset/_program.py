@@ -10,9 +10,7 @@ import json
 import os
 import queue
 import shutil
-import signal
 import subprocess
-import sys
 import sysconfig
 import threading
 import warnings
@@ -22,15 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ._errors import BY_CODE, HardsetBug, ItemsLost, Missing
+from ._errors import BY_CODE, HardsetBug, ItemsLost, Missing, Stopped
 from ._progress import Progress, progress_for
 
 #: Names the program, before every other place.
 VARIABLE = "HARDSET_PROGRAM"
 #: Lines of stderr that are kept for the words of an error.
 KEPT_LINES = 200
-#: A terminal and a notebook send an interrupt to the program too; after this time it is sent again.
+#: A terminal and a notebook send an interrupt to the program too; after this time it is asked to stop.
 GRACE_SECS = 2.0
+#: What an interrupt says where the program came to a safe place, in the program's words.
+KEPT = "finished work is kept: run the same command again to continue"
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,11 @@ def _run(command: Sequence[str], shown: Progress) -> tuple[int, str, list[str]]:
             tail.append(line)
             shown.line(line)
         code = child.wait()
-    except BaseException:
-        _stop(child)
+    except BaseException as error:
+        code = _stop(child)
         shown.end(None)
+        if isinstance(error, KeyboardInterrupt) and code == Stopped.code:
+            raise KeyboardInterrupt(KEPT) from None
         raise
     for reader in readers:
         reader.join()
@@ -144,18 +146,14 @@ def _next(lines: queue.SimpleQueue[str | None]) -> str | None:
             continue
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Lets the program come to a safe place, and waits for it."""
+def _stop(child: subprocess.Popen[bytes]) -> int:
+    """Lets the program come to a safe place, and waits for it. Returns its exit code."""
     try:
-        child.wait(timeout=GRACE_SECS)
-        return
+        return child.wait(timeout=GRACE_SECS)
     except subprocess.TimeoutExpired:
-        pass
-    if sys.platform == "win32":
+        # Not SIGINT: a second one ends the program at once.
         child.terminate()
-    else:
-        child.send_signal(signal.SIGINT)
-    child.wait()
+        return child.wait()
 
 
 def _parse(stdout: str, command: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ._errors import BadInput, ItemsLost
 from ._gallery import Captions, Gallery, gallery
 from ._images import Filter, Images, Place, chosen, decode, images
 from ._run import MAJOR, other_kind
-from ._tables import check_format, read_json, read_parquet, table
+from ._tables import check_format, read_csv, read_json, read_parquet, table
 
 #: Columns of a surrogate, after its name and `_`; of a question likewise.
 OF_SURROGATE = [
@@ -112,12 +112,12 @@ class Release:
     @table
     def excluded(self) -> pl.DataFrame:
         """Every hard image that is not in the release, with the reason."""
-        return pl.read_csv(self._list("excluded.csv"), infer_schema_length=None)
+        return read_csv(self._list("excluded.csv"), "the list")
 
     @table
     def near_duplicates(self) -> pl.DataFrame:
         """Near duplicates, with their distance."""
-        return pl.read_csv(self._list("near-duplicates.csv"), infer_schema_length=None)
+        return read_csv(self._list("near-duplicates.csv"), "the list")
 
     def image(self, item: int) -> Image.Image:
         """The image of an item, in RGB."""
@@ -139,7 +139,17 @@ class Release:
     @functools.cached_property
     def _read(self) -> tuple[pl.DataFrame, dict[int, Place]]:
         """The rows without images, and where the image of each is."""
-        return _READERS[self.form](self.folder)
+        try:
+            rows, places = _READERS[self.form](self.folder)
+        except (OSError, ValueError, LookupError, TypeError, tarfile.TarError, pl.exceptions.PolarsError) as error:
+            raise BadInput(f"{self.folder}: the form {self.form} is damaged: {error!r}") from error
+        wanted = self.record.get("images", rows.height)
+        if rows.height != wanted:
+            raise BadInput(
+                f"{self.folder}: has {rows.height} images of the form {self.form}, but release.json says {wanted}: "
+                "files are missing or damaged; `hardset verify` says which"
+            )
+        return rows, places
 
     def _place(self, item: int) -> Place:
         try:
@@ -173,10 +183,15 @@ def _find(path: Path, form: str | None) -> tuple[str, Path]:
     """The form to read, and its folder: `path`, or the folder of that name in it."""
     if form is not None and form not in _READERS:
         raise BadInput(f"form is {form!r}; write one of {', '.join(_READERS)}")
+    if form is None and (path / "release.json").is_file():
+        # Another form does not stand in for data files that are lost.
+        form = "parquet"
     for name in _READERS if form is None else [form]:
         for folder in (path, path / name):
             if any(folder.glob(_MARKS[name])):
                 return name, folder
+    if form is not None and (path / "release.json").is_file():
+        raise BadInput(f"{path}: has no files of the form {form} ({_MARKS[form]})")
     wanted = f" of the form {form}" if form else ""
     raise BadInput(f"{path}: is not a release{wanted}{other_kind(path)}")
 
@@ -193,8 +208,11 @@ def _parquet(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
 
 
 def _imagefolder(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
-    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines if line]
+    file = folder / "metadata.jsonl"
+    try:
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file}: cannot be read: {error}") from error
     places = {
         row["item_id"]: Place(row["item_id"], folder / row["file_name"], 0, None, row.get("sha256")) for row in rows
     }
@@ -204,18 +222,26 @@ def _imagefolder(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
 def _webdataset(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
     rows, places = [], {}
     for file in sorted(folder.glob(_MARKS["webdataset"])):
-        samples: dict[str, dict[str, tarfile.TarInfo]] = {}
-        with tarfile.open(file) as tar:
-            for member in tar:
-                stem, _, ending = member.name.partition(".")
-                samples.setdefault(stem, {})[ending] = member
-            for parts in samples.values():
-                row = json.load(_opened(tar, parts["json"], file))
-                (image,) = [member for ending, member in parts.items() if ending not in ("cls", "json")]
+        try:
+            for row, image in _samples(file):
                 item = row["item_id"]
                 rows.append(row)
                 places[item] = Place(item, file, image.offset_data, image.size, row.get("sha256"))
+        except (OSError, ValueError, LookupError, tarfile.TarError) as error:
+            raise BadInput(f"{file}: cannot be read: {error!r}") from error
     return _frame(rows), places
+
+
+def _samples(file: Path) -> Iterator[tuple[dict[str, Any], tarfile.TarInfo]]:
+    """The metadata of each sample, and where its image is."""
+    samples: dict[str, dict[str, tarfile.TarInfo]] = {}
+    with tarfile.open(file) as tar:
+        for member in tar:
+            stem, _, ending = member.name.partition(".")
+            samples.setdefault(stem, {})[ending] = member
+        for parts in samples.values():
+            (image,) = [member for ending, member in parts.items() if ending not in ("cls", "json")]
+            yield json.load(_opened(tar, parts["json"], file)), image
 
 
 def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> Any:

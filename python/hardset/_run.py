@@ -46,9 +46,9 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({os.fspath(self.path)!r}: {self.name}, {self.spec['generate']['source']})"
 
-    @functools.cached_property
+    @property
     def spec(self) -> dict[str, Any]:
-        """The resolved recipe, `spec.toml`."""
+        """The resolved recipe, `spec.toml`, with the current mining. Read each time, because `mine` changes it."""
         return read_toml(self.path / "spec.toml", "the spec")
 
     @property
@@ -90,7 +90,7 @@ class Run:
         """The manifest: one row per item that every voting surrogate scored, with `n_failed`, `failed_by`, `hard`."""
         manifest = self.path / "manifest.parquet"
         if not manifest.is_file():
-            raise BadInput(f"{self.path}: has no mining yet; run `hardset mine`")
+            raise BadInput(f"{self.path}: has no mining yet; run the same `hardset build` again")
         return read_parquet([manifest], "the manifest")
 
     @table
@@ -161,23 +161,23 @@ class Run:
         `filter`: a polars expression on `items()`, a list of item ids, or `"hard"`. `captions`: columns of `items()`,
         or a function of the row.
         """
-        return gallery(chosen(self._listing, filter), self._place, n, captions, size_px)
+        return gallery(self._chosen(filter), self._place, n, captions, size_px)
 
     def iter_images(self, filter: Filter = None, transform: Callable[[Image.Image], Any] | None = None) -> Images:
         """The images as a sequence of `(image, item_id)`, for loops and for torch's DataLoader."""
-        rows = chosen(self._listing, filter)
+        rows = self._chosen(filter)
         return images([self._place(item) for item in rows["item_id"].to_list()], transform)
 
     def places(self) -> list[Place]:
         """Where each image is, in the order of the items; also of those that are not in the manifest."""
         return list(self._places.values())
 
-    @functools.cached_property
-    def _listing(self) -> pl.DataFrame:
-        """The items that have an image: of the manifest, or of the plan where there is no mining."""
-        if (self.path / "manifest.parquet").is_file():
-            return self.items()
-        return self.plan().join(self.images().select("item_id", "path"), on="item_id", maintain_order="left")
+    def _chosen(self, filter: Filter) -> pl.DataFrame:
+        """Items that have an image: of the manifest, or of the plan where there is no mining."""
+        if isinstance(filter, str) or (self.path / "manifest.parquet").is_file():
+            return chosen(self.items(), filter)
+        planned = self.plan().join(self.images().select("item_id", "path"), on="item_id", maintain_order="left")
+        return chosen(planned, filter)
 
     @functools.cached_property
     def _places(self) -> dict[int, Place]:

@@ -35,6 +35,7 @@ def give(frame: pl.DataFrame, as_: Form = "polars") -> Any:
         need("pyarrow", extra="notebook")
         return frame.to_pandas()
     if as_ == "arrow":
+        need("pyarrow", extra="notebook")
         return frame.to_arrow()
     raise BadInput(f"as_ is {as_!r}; write 'polars', 'pandas' or 'arrow'")
 
@@ -87,6 +88,14 @@ def read_parquet(files: Sequence[Path], what: str, *, without: Sequence[str] = (
     if len(frames) == 1:
         return frames[0]
     return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
+
+
+def read_csv(file: Path, what: str) -> pl.DataFrame:
+    """The table in `file`."""
+    try:
+        return pl.read_csv(file, infer_schema_length=None, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BadInput(f"{file}: {what} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def read_json(file: Path, what: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import hardset
 import pytest
+from conftest import need_package
 from hardset import _commands, _progress
 
 #: A program that says what it is asked to say.
@@ -105,13 +106,14 @@ def test_much_on_both_streams_does_not_block(stand_in) -> None:
 def test_options_are_given_as_they_are() -> None:
     options = _commands._options(max_margin=-0.5, rule="all", keep_logits=True, seed=None, dry_run=False)
     assert options == ["--max-margin=-0.5", "--rule=all", "--keep-logits"]
-    changes = {"a": "1.0", "b": True, "c": ["x", 2], "d": Path("p q"), "e": {"k": 0.5}, "f": 'say "no"\\'}
+    changes = {"a": "1.0", "b": True, "c": ["x", 2], "d": Path("p q"), "e": {"k": 0.5}, "f": 'say "no"\\', "g": "Straße 😀"}
     assert _commands._set(changes) == [
         '--set=a="1.0"',
         "--set=b=true",
         '--set=c=["x", 2]',
         '--set=d="p q"',
         '--set=e={ "k" = 0.5 }',
+        '--set=g="Straße 😀"',
         '--set=f="say \\"no\\"\\\\"',
     ]
     with pytest.raises(hardset.BadInput, match="a is None"):
@@ -157,9 +159,6 @@ def test_damage_is_a_warning_with_the_problems(program: Path, tmp_path: Path) ->
         assert hardset.verify(run, progress=False)["problems"]
 
 
-SLEEPS = "print('error: stopped', file=sys.stderr, flush=True)\ntime.sleep(60)"
-
-
 def test_an_interrupt_stops_the_program_and_waits_for_it(stand_in, tmp_path: Path) -> None:
     mark = tmp_path / "stopped"
     stand_in(
@@ -169,27 +168,34 @@ def stop(number, frame):
     time.sleep(0.3)
     open({str(mark)!r}, "w").close()
     sys.exit(75)
-signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
 time.sleep(60)
 """
     )
     threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="finished work is kept: run the same command again to continue"):
         hardset.status("run")
     assert mark.exists(), "the program was not waited for"
     assert time.monotonic() - begun < 20
 
 
 def test_a_real_build_that_is_interrupted_goes_on(program: Path, tmp_path: Path) -> None:
-    body = (
-        f"import hardset; hardset.build('fake', {str(tmp_path / 'run')!r}, set={{'generate.images_per_category': 3}})"
+    changes = {"generate.images_per_category": 1000}
+    body = f"import hardset; hardset.build('fake', {str(tmp_path / 'run')!r}, set={changes})"
+    # In a session of its own, as in a terminal: an interrupt is for this process and for the program.
+    child = subprocess.Popen(
+        [sys.executable, "-c", body], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    child = subprocess.Popen([sys.executable, "-c", body], stderr=subprocess.PIPE, text=True)
-    time.sleep(1.0)
-    child.send_signal(signal.SIGINT)
-    child.communicate(timeout=60)
-    again = hardset.build("fake", tmp_path / "run", set={"generate.images_per_category": 3}, progress=False)
+    assert child.stderr is not None
+    assert "error" not in child.stderr.readline()
+    os.killpg(child.pid, signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt: finished work is kept: run the same command again to continue" in said
+    assert not (tmp_path / "run" / "manifest.parquet").exists(), "the build was not interrupted"
+    again = hardset.build("fake", tmp_path / "run", set=changes, progress=False)
     assert hardset.verify(again, progress=False)["problems"] == []
 
 
@@ -202,7 +208,7 @@ class Handle:
 
 
 def test_a_notebook_has_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("IPython")
+    need_package("IPython")
     handle = Handle()
     monkeypatch.setattr("IPython.display.display", lambda page, display_id: handle)
     shown = _progress.InNotebook("hardset build")

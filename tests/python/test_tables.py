@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
+import re
+import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import hardset
 import numpy as np
@@ -79,6 +83,14 @@ def test_photographs_are_found_below_their_folder(data: Path, program: Path, tmp
     assert [item for _, item in run.iter_images()] == run.items()["item_id"].to_list()
 
 
+def test_arrow_without_its_package_says_which_extra(
+    small: hardset.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(hardset.Missing, match=r"pyarrow is missing: pip install 'hardset\[notebook\]'"):
+        small.items(as_="arrow")
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
@@ -104,6 +116,26 @@ def test_what_is_not_there_is_said_with_the_next_step(small: hardset.Run, refuse
         small.gallery([99])
     with refused("write 'hard'"):
         small.gallery("easy")
+
+
+def test_a_run_without_a_mining_has_no_hard_images(small: hardset.Run, tmp_path: Path, refused: Refused) -> None:
+    run = hardset.Run(shutil.copytree(small.path, tmp_path / "run"))
+    (run.path / "manifest.parquet").unlink()
+    for ask in (run.hard, run.items, lambda: run.gallery("hard"), lambda: run.iter_images("hard")):
+        with refused("has no mining yet; run the same `hardset build` again"):
+            ask()
+    assert len(run.iter_images()) == 8
+    with refused("the filter does not fit the table of items"):
+        run.gallery(pl.col("hard"))
+
+
+def test_a_run_follows_its_current_mining(copied: Path, program: Path) -> None:
+    run = hardset.Run(copied)
+    before = len(run.iter_images("hard"))
+    assert len(run.gallery("hard")) > 0
+    hardset.mine(run, surrogates=run.surrogates[:2], rule="at-least=1", progress=False)
+    assert len(run.surrogates) == 2
+    assert len(run.iter_images("hard")) == run.gallery("hard").of == run.hard().height > before
 
 
 def test_a_release_has_its_rows_and_images(released: Path, quickstart: Path) -> None:
@@ -144,6 +176,37 @@ def test_people_and_their_votes(judged: Path, verified: Path) -> None:
     assert counted.height == votes.height
 
 
+def test_lost_data_files_are_noticed(verified: Path, tmp_path: Path, refused: Refused) -> None:
+    part = tmp_path / "release"
+    shutil.copytree(verified, part)
+    record = part / "release.json"
+    record.write_text(record.read_text().replace('"images": ', '"images": 1', 1))
+    with refused("images of the form parquet, but release.json says 1"):
+        hardset.Release(part).items()
+    shutil.rmtree(part / "data")
+    with refused(r"has no files of the form parquet \(data/"):
+        hardset.Release(part)
+
+
+@pytest.mark.parametrize(
+    ("form", "file"), [("imagefolder", "metadata.jsonl"), ("webdataset", ".tar"), ("fiftyone", "labels.json")]
+)
+def test_a_form_that_is_cut_is_refused_by_name(
+    form: str, file: str, verified: Path, tmp_path: Path, refused: Refused
+) -> None:
+    folder = Path(shutil.copytree(verified / form, tmp_path / "form [1]"))
+    for cut in folder.glob(f"*{file}"):
+        cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2 + 7])
+    with refused(f"{re.escape(str(folder))}/.*{file}: "):
+        hardset.Release(folder).items()
+
+
+def test_a_table_is_found_in_a_folder_with_brackets(released: Path, tmp_path: Path) -> None:
+    release = hardset.Release(shutil.copytree(released, tmp_path / "release [1]"))
+    assert release.excluded().columns == hardset.Release(released).excluded().columns
+    assert len(release) == len(hardset.Release(released))
+
+
 @pytest.mark.parametrize("form", ["imagefolder", "webdataset", "fiftyone"])
 def test_every_form_of_a_release_has_the_same_images(form: str, verified: Path) -> None:
     whole = hardset.Release(verified)
@@ -163,7 +226,13 @@ def test_an_evaluation_has_its_figures(evaluated: Path, refused: Refused) -> Non
     evaluation = hardset.Evaluation(evaluated)
     assert evaluation.targets == ["quick-clip", "quick-local", "quick-mixer", "quick-patches"]
     board = evaluation.leaderboard()
-    first = board.filter(pl.col("target") == "quick-clip", pl.col("space") == "any-of-ids")
+    assert board["target"].to_list() == board["target"].unique(maintain_order=True).to_list(), "each target once"
+    assert board["target"].len() == len(evaluation.targets) + 4
+    first = board.filter(pl.col("target") == "quick-clip")
+    assert set(evaluation.leaderboard("masked")["space"]) == {"masked", "of the mining"}
+    with refused("has no label space any; there are: any-of-ids, masked"):
+        evaluation.leaderboard("any")
+    assert evaluation.left_out().columns == ["file", "reason"]
     right = evaluation.predictions("quick-clip")["correct"]
     assert first["accuracy"][0] == pytest.approx(right.mean())
     assert evaluation.results().filter(pl.col("metric") == "accuracy")["target"].n_unique() >= 4
@@ -185,6 +254,28 @@ def test_a_filter_is_an_expression_ids_or_hard(quickstart: Path) -> None:
     assert run.iter_images(pl.Series([7, 3])).item_ids == [7, 3]
     assert len(run.iter_images("hard")) == run.hard().height
     assert len(run.iter_images()) == run.items().height
+    assert run.iter_images(run.items()["hard"]).item_ids == run.hard()["item_id"].to_list()
+    assert len(run.iter_images([])) == len(run.iter_images(pl.col("n_failed") > 9)) == 0
+
+
+@pytest.mark.parametrize(
+    ("filter", "words"),
+    [
+        ([-1], "there is no item -1 here"),
+        ([2**70], "there is no item 1180591620717411303424 here"),
+        ([1.5], "type Float64, or nulls; an item id is a whole number"),
+        (["1"], "type String"),
+        ([None], "nulls"),
+        ([1, "a"], "write 'hard', a polars expression, or a list of item ids"),
+        (7, "filter is 7; write 'hard'"),
+        ([True, False], "has 2 booleans, but there are 8 items"),
+        (pl.col("colour") == "red", "does not fit the table of items"),
+        (pl.col("item_id"), "does not fit the table of items"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(filter: Any, words: str, small: hardset.Run, refused: Refused) -> None:
+    with refused(words):
+        small.iter_images(filter)
 
 
 def test_a_gallery_shows_in_a_notebook_and_saves(quickstart: Path, tmp_path: Path, refused: Refused) -> None:
