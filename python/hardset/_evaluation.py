@@ -18,7 +18,8 @@ from ._tables import Form, check_format, give, read_csv, read_json, read_parquet
 
 #: The version of the format that this package reads; evaluations have a version of their own.
 MAJOR = 1
-LEFT_OUT = {"file": pl.String, "reason": pl.String}
+#: The columns of `left-out.csv`.
+LEFT_OUT = {"path": pl.String, "reason": pl.String}
 
 
 class Evaluation:

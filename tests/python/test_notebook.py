@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
@@ -16,9 +17,8 @@ def test_the_notebook_runs_and_shows_pictures(
     quickstart: Path, released: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need_package("nbconvert", "ipykernel", "nbformat")
-    nbformat = __import__("nbformat")
-    nbconvert = pytest.importorskip("nbconvert")
-    preprocessors = pytest.importorskip("nbconvert.preprocessors")
+    nbformat, nbconvert = importlib.import_module("nbformat"), importlib.import_module("nbconvert")
+    preprocessors = importlib.import_module("nbconvert.preprocessors")
     monkeypatch.setenv("HARDSET_QUICKSTART", str(quickstart.resolve()))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     preprocessors.ExecutePreprocessor(timeout=300, kernel_name="python3").preprocess(

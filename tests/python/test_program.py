@@ -106,15 +106,23 @@ def test_much_on_both_streams_does_not_block(stand_in) -> None:
 def test_options_are_given_as_they_are() -> None:
     options = _commands._options(max_margin=-0.5, rule="all", keep_logits=True, seed=None, dry_run=False)
     assert options == ["--max-margin=-0.5", "--rule=all", "--keep-logits"]
-    changes = {"a": "1.0", "b": True, "c": ["x", 2], "d": Path("p q"), "e": {"k": 0.5}, "f": 'say "no"\\', "g": "Straße 😀"}
+    changes = {
+        "a": "1.0",
+        "b": True,
+        "c": ["x", 2],
+        "d": Path("p q"),
+        "e": {"k": 0.5},
+        "f": 'say "no"\\',
+        "g": "Straße 😀",
+    }
     assert _commands._set(changes) == [
         '--set=a="1.0"',
         "--set=b=true",
         '--set=c=["x", 2]',
         '--set=d="p q"',
         '--set=e={ "k" = 0.5 }',
-        '--set=g="Straße 😀"',
         '--set=f="say \\"no\\"\\\\"',
+        '--set=g="Straße 😀"',
     ]
     with pytest.raises(hardset.BadInput, match="a is None"):
         _commands._set({"a": None})
@@ -182,12 +190,10 @@ time.sleep(60)
 
 
 def test_a_real_build_that_is_interrupted_goes_on(program: Path, tmp_path: Path) -> None:
-    changes = {"generate.images_per_category": 1000}
+    changes = {"generate.images_per_category": 100}
     body = f"import hardset; hardset.build('fake', {str(tmp_path / 'run')!r}, set={changes})"
     # In a session of its own, as in a terminal: an interrupt is for this process and for the program.
-    child = subprocess.Popen(
-        [sys.executable, "-c", body], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", body], stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert child.stderr is not None
     assert "error" not in child.stderr.readline()
     os.killpg(child.pid, signal.SIGINT)

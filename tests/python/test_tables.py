@@ -83,9 +83,7 @@ def test_photographs_are_found_below_their_folder(data: Path, program: Path, tmp
     assert [item for _, item in run.iter_images()] == run.items()["item_id"].to_list()
 
 
-def test_arrow_without_its_package_says_which_extra(
-    small: hardset.Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_arrow_without_its_package_says_which_extra(small: hardset.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(hardset.Missing, match=r"pyarrow is missing: pip install 'hardset\[notebook\]'"):
         small.items(as_="arrow")
@@ -232,7 +230,7 @@ def test_an_evaluation_has_its_figures(evaluated: Path, refused: Refused) -> Non
     assert set(evaluation.leaderboard("masked")["space"]) == {"masked", "of the mining"}
     with refused("has no label space any; there are: any-of-ids, masked"):
         evaluation.leaderboard("any")
-    assert evaluation.left_out().columns == ["file", "reason"]
+    assert evaluation.left_out().columns == ["path", "reason"]
     right = evaluation.predictions("quick-clip")["correct"]
     assert first["accuracy"][0] == pytest.approx(right.mean())
     assert evaluation.results().filter(pl.col("metric") == "accuracy")["target"].n_unique() >= 4

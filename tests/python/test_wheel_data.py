@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+from conftest import need_package
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    tomllib = pytest.importorskip("tomli")
+    need_package("tomli")
+    tomllib = importlib.import_module("tomli")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODELS = ["quick-clip", "quick-diffusion", "surrogates"]
