@@ -29,6 +29,8 @@ def build(
     *,
     set: Mapping[str, Any] | None = None,
     device: str | None = None,
+    engine: str | None = None,
+    batch: int | None = None,
     threads: int | None = None,
     seed: int | None = None,
     data_dir: Several = None,
@@ -40,7 +42,9 @@ def build(
     `pipeline`: a TOML, or the name of a built-in one. `set`: keys of the recipe with other values, as
     `{"mine.rule": "at-least=2"}`. A call that was stopped goes on where it stopped.
     """
-    options = _options(run_dir=run_dir, device=device, threads=threads, seed=seed, max_images=max_images)
+    options = _options(
+        run_dir=run_dir, device=device, engine=engine, batch=batch, threads=threads, seed=seed, max_images=max_images
+    )
     outcome = run(["build", _text(pipeline), *options, *_set(set), *_each("--data-dir", data_dir)], progress=progress)
     return _run(outcome)
 
@@ -100,10 +104,16 @@ def release(
     base: AnyPath | None = None,
     against: Several = None,
     set: Mapping[str, Any] | None = None,
+    push: str | None = None,
+    dry_run: bool = False,
     progress: bool = True,
 ) -> Release:
-    """Writes the benchmark as a folder to publish. `also`: other forms, as `["imagefolder", "webdataset"]`."""
-    options = [*_options(out=out, also=_joined(also), base=base), *_each("--against", against), *_set(set)]
+    """Writes the benchmark as a folder to publish. `also`: other forms, as `["imagefolder", "webdataset"]`.
+
+    `push`: puts it on the Hugging Face hub as this dataset (`lab/name`), or with `dry_run` only checks and shows it.
+    """
+    options = _options(out=out, also=_joined(also), base=base, push=push, dry_run=dry_run)
+    options += _each("--against", against) + _set(set)
     outcome = run(["release", _text(run_dir), *options], progress=progress)
     made = Release(outcome.answer["out"])
     made.result, made.lost = outcome.answer, outcome.lost

@@ -16,7 +16,8 @@ import hardset
 import polars as pl
 import pytest
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "format-2"
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "tests" / "fixtures" / "format-2"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +72,12 @@ def beside(run: Path, kind: str, file: str) -> Path:
     if not found:
         lack(f"the {kind} of the quick start is not beside it")
     return found[0]
+
+
+def as_checkout(folder: Path) -> None:
+    """Links what the recipe of the quick start names, as a checkout has it."""
+    for name in ("pipelines", "models", "nuisances", "categories"):
+        (folder / name).symlink_to(ROOT / name)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +130,19 @@ def test_options_are_given_as_they_are() -> None:
         _commands._set({"a": None})
 
 
+def test_every_option_of_a_command_is_one_of_its_function(program: Path) -> None:
+    """But for those that the package gives itself, and those that a command has and does not use."""
+    ours = {"format", "quiet", "verbose", "help", "scratch"}
+    unused = {"device", "engine", "batch", "threads", "data-dir"}
+    for command in ("build", "plan", "mine", "report", "release", "evaluate", "compare", "verify", "status"):
+        said = subprocess.run([program, command, "--help"], capture_output=True, text=True, check=True).stdout
+        options = set(re.findall(r"^ +(?:-., )?--([a-z-]+)", said, re.MULTILINE)) - ours
+        parameters = {name.replace("_", "-") for name in inspect.signature(getattr(hardset, command)).parameters}
+        assert options - parameters <= unused, command
+        assert "scratch" not in parameters
+    assert {"device", "engine", "batch", "threads"} <= set(inspect.signature(hardset.build).parameters)
+
+
 def test_a_build_that_the_program_refuses_says_its_words(program: Path, tmp_path: Path) -> None:
     with pytest.raises(hardset.BadInput, match=r"mine\.rule"):
         hardset.build("fake", tmp_path / "run", set={"mine.rule": "most"}, progress=False)
@@ -148,6 +163,10 @@ def test_the_fake_run_from_plan_to_comparison(program: Path, tmp_path: Path) -> 
     assert hardset.report(run, progress=False).is_file()
     release = hardset.release(run, tmp_path / "release", set={"release.license": "mit"}, progress=False)
     assert release.record["version"] == "1.0.0"
+    pushed = hardset.release(
+        run, tmp_path / "pushed", set={"release.license": "mit"}, push="lab/name", dry_run=True, progress=False
+    )
+    assert pushed.result is not None and pushed.result["push"]["commit"] is None
     scored = tmp_path / "mine.toml"
     scored.write_text("fake = { seed = 9, accuracy = 0.7 }\n")
     other = tmp_path / "other.toml"
