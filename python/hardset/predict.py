@@ -88,7 +88,7 @@ def predict(
     """Scores all images of `pool`, a run, a release or a folder, with the model `source`, and writes `out` (Parquet).
 
     `source`, `weights`, `random` and `classes` are as in `hardset.export`. `device`: as torch names it. The scores are
-    written in parts, so that a large pool needs no more memory than a small one.
+    written in parts, so that of a large pool only the hashes are in memory.
     """
     if batch < 1 or workers < 0:
         raise BadInput(f"batch is {batch} and workers is {workers}; batch is at least 1, workers at least 0")
@@ -173,7 +173,8 @@ def _write(file: Path, found: Iterable[tuple[list[str], NDArray[np.float32]]]) -
         for at, frame in enumerate(_frames(found)):
             count += frame.height
             # Two images of a pool may have the same bytes, and a row is of one image.
-            rows = frame.unique("sha256", maintain_order=True).filter(~pl.col("sha256").is_in(written))
+            rows = frame.unique("sha256", maintain_order=True)
+            rows = rows.filter(pl.Series([sha256 not in written for sha256 in rows["sha256"]], dtype=pl.Boolean))
             written.update(rows["sha256"])
             parts.append(Path(folder, f"{at:06}.parquet"))
             rows.write_parquet(parts[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import hardset
@@ -224,6 +225,10 @@ def test_the_users_list_of_classes_stays_as_it_is(quickstart: Path, tmp_path: Pa
         scored = predict(quickstart, source, folder / "scored.parquet", classes=str(things))
         assert exported.toml.is_file() and 'space = "./things.txt"' in scored.toml.read_text()
         assert (folder / "things.txt").read_text() == things.read_text() == "\n".join(names)
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": dict(enumerate(names))}))
+    made = export(source, tmp_path / "out", classes=str(tmp_path / "config.json"), photographs=quickstart, count=4)
+    assert 'space = "./own-classes.json"' in made.toml.read_text()
+    assert json.loads((tmp_path / "out" / "own-classes.json").read_text()) == names
     things.write_text("\n".join(reversed(names)))
     with refused("out/things.txt: is another list of classes"):
         export(source, tmp_path / "out", classes=str(things), photographs=quickstart, count=4)
@@ -287,6 +292,31 @@ def test_a_model_of_half_precision_is_exported_in_f32(quickstart: Path, tmp_path
     source = own_file(tmp_path, {"return Small(),": "return Small().half().train(),"})
     made = export(source, tmp_path / "out", classes=CATEGORIES, photographs=quickstart, count=4)
     assert made.compared.worst < 1e-5
+
+
+def test_an_unchecked_order_of_classes_is_said(
+    quickstart: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--classes", CATEGORIES, "--photographs", str(quickstart), "--count", "4", "--out", str(tmp_path / "out")]
+    assert main([own_file(tmp_path), *given]) == 0
+    assert "the order of the classes was not checked" in capsys.readouterr().out
+
+
+def test_two_images_with_the_same_bytes_are_one_row(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardset.predict.PART", 1)
+    photographs = unnamed_photographs(data, tmp_path, 3)
+    (photographs / "again.JPEG").write_bytes((photographs / "0001.JPEG").read_bytes())
+    made = predict(photographs, own_file(tmp_path), tmp_path / "scored.parquet", classes=CATEGORIES, batch=1)
+    assert made.images == 4
+    assert pl.read_parquet(made.file)["sha256"].n_unique() == pl.read_parquet(made.file).height == 3
+
+
+def test_without_a_runtime_both_extras_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(hardset.Missing, match=r"pip install 'hardset\[cpu\]', or 'hardset\[gpu\]'"):
+        _check.session(Path("a.onnx"))
 
 
 def test_the_order_of_named_classes_is_compared(tmp_path: Path, refused: Refused) -> None:
