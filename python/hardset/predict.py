@@ -33,7 +33,17 @@ from ._run import Run
 from ._toml import quoted
 from .export._check import ENDINGS
 from .export._models import Ask, Classifier, load
-from .export._spaces import CATEGORIES, IMAGENET, Space, check_list, kind_of, names_in, space_of, write_list
+from .export._spaces import (
+    CATEGORIES,
+    IMAGENET,
+    Space,
+    check_list,
+    kind_of,
+    make_folder,
+    names_in,
+    space_of,
+    write_list,
+)
 
 #: Images in a part of the table.
 PART = 4096
@@ -110,6 +120,7 @@ def predict(
     # Before the pool is scored: a mistake should not cost an hour.
     space = space_of(classes, first[1].shape[1], model.labels, model.name)
     check_list(space, file.parent)
+    make_folder(file.parent)
     count = _write(file, itertools.chain([first], found))
     return Predicted(file, _write_toml(file, space, kind_of(first[1])), count, lost)
 
@@ -167,7 +178,6 @@ def scores(
 
 def _write(file: Path, found: Iterable[tuple[list[str], NDArray[np.float32]]]) -> int:
     """Writes the table under its name once it is whole. Returns how many images were scored."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     count, parts, written = 0, [], set[str]()
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
         for at, frame in enumerate(_frames(found)):

@@ -254,6 +254,10 @@ def test_options_that_make_no_sense_are_refused(data: Path, tmp_path: Path, refu
             export(source, tmp_path / "out", name=name, photographs=photographs)
     with refused("own.py: is a file"):
         export(source, tmp_path / "own.py", photographs=photographs)
+    with refused("own.py/out: cannot be made: Not a directory"):
+        export(source, tmp_path / "own.py" / "out", classes=CATEGORIES, photographs=photographs, count=2)
+    with refused("own.py: cannot be made: File exists"):
+        predict(photographs, source, tmp_path / "own.py" / "scored.parquet", classes=CATEGORIES)
     with refused("batch is at least 1"):
         predict(photographs, source, tmp_path / "scored.parquet", classes=CATEGORIES, batch=0)
     with pytest.raises(hardset.Missing, match="device cuda:99"):

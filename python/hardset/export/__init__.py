@@ -50,6 +50,7 @@ from ._spaces import (
     imagenet_names,
     kind_of,
     label_in,
+    make_folder,
     names_in,
     space_of,
     write_list,
@@ -120,7 +121,7 @@ def export(
     model = load(Ask(source, Path(weights) if weights else None, random, number))
     if name is not None:
         model.name = name
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with tempfile.TemporaryDirectory(prefix=".hardset-export-", dir=folder) as draft:
         job = Job(Path(draft), folder, shown, classes, program, templates, checks_accuracy=not random)
         made = _classifier(model, job) if isinstance(model, Classifier) else _two_towers(model, job)

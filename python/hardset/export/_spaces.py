@@ -78,6 +78,14 @@ def file_space(file: Path, name: str) -> Space:
     return Space(file.name, classes=classes, file=file)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes the folder for a scorer and its list."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be made: {error.strerror}") from error
+
+
 def check_list(space: Space, folder: Path) -> None:
     """Refuses to write the list of `space` over another list in `folder`, which other scorers may speak over."""
     to = folder / space.name
