@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Hardset, copy, hashes, reseal, reseal_json, unsealed_toml};
+use hardset::table::{ReleaseFile, ReleaseRowCheck};
 use serde_json::Value;
 
 /// Commands on a run, and whether they change it.
@@ -75,8 +76,23 @@ fn the_first_run_of_format_2_is_whole_and_nothing_of_it_is_made_again() {
     let after = hashes(&hardset.path("run"));
     assert!(before.iter().all(|(name, hash)| name == "spec.toml" || after[name] == *hash), "{before:#?} {after:#?}");
     hardset.line("release run --out again").ok();
-    let (again, first) = (hashes(&hardset.path("again/data")), hashes(&hardset.path("release/data")));
-    assert_eq!(again, first);
+    hardset.line("verify again").ok();
+    // Rows and lists, not the bytes of the data files: another version of `parquet` writes another footer.
+    assert_eq!(rows(&hardset, "again"), rows(&hardset, "release"));
+    let (again, first) = (hashes(&hardset.path("again")), hashes(&hardset.path("release")));
+    for name in ["excluded.csv", "near-duplicates.csv", "questions/noise.csv"] {
+        assert_eq!(again.get(name), first.get(name), "{name}");
+    }
+}
+
+/// The rows of a release, with their images.
+fn rows(hardset: &Hardset, release: &str) -> Vec<ReleaseRowCheck> {
+    let path = hardset.path(&format!("{release}/data/test-00000-of-00001.parquet"));
+    let mut rows = Vec::new();
+    let file = ReleaseFile::open(&path).expect("it is a data file");
+    file.rows(true, |row| rows.push(row)).expect("its rows can be read");
+    assert_eq!(rows.len(), 8, "{rows:?}");
+    rows
 }
 
 /// Adds a field that nobody knows to every table of a spec.
