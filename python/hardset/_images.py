@@ -21,6 +21,9 @@ from PIL import Image
 
 from ._errors import BadInput
 
+#: Endings of the names of images, as the program has them.
+ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib"}
+
 #: Which items: an expression on the table of items, a boolean for each row, ids, `"hard"`, or all of them.
 Filter = pl.Expr | Sequence[int] | pl.Series | str | None
 
@@ -68,6 +71,15 @@ def _cell(file: Path, column: str, row: int) -> bytes:
     if not isinstance(data, bytes):
         raise BadInput(f"{file}: row {row} has no image in the column {column}")
     return data
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images below a folder in the order of their paths, but none that is hidden or in a hidden folder."""
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in ENDINGS]
+    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    if not files:
+        raise BadInput(f"{folder}: has no images ({', '.join(sorted(ENDINGS))})")
+    return files
 
 
 def decode(data: bytes, item_id: int) -> Image.Image:

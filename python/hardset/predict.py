@@ -26,12 +26,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ._errors import BadInput, HardsetError, Missing
-from ._images import Images, Place, decode
+from ._images import Images, Place, decode, image_files
 from ._optional import need
 from ._release import Release
 from ._run import Run
 from ._toml import quoted
-from .export._check import ENDINGS
 from .export._models import Ask, Classifier, load
 from .export._spaces import (
     CATEGORIES,
@@ -98,7 +97,7 @@ def predict(
     """Scores all images of `pool`, a run, a release or a folder, with the model `source`, and writes `out` (Parquet).
 
     `source`, `weights`, `random` and `classes` are as in `hardset.export`. `device`: as torch names it. The scores are
-    written in parts, so that of a large pool only the hashes are in memory.
+    written in parts, so that of a large pool only the places and the hashes of its images are in memory.
     """
     if batch < 1 or workers < 0:
         raise BadInput(f"batch is {batch} and workers is {workers}; batch is at least 1, workers at least 0")
@@ -134,11 +133,7 @@ def images_of(pool: Path) -> Images:
         raise BadInput(f"{pool}: there is no such folder")
     if (pool / "release.json").is_file():
         return Release(pool).iter_images()
-    files = [file for file in sorted(pool.rglob("*")) if file.suffix.lower() in ENDINGS]
-    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(pool).parts)]
-    if not files:
-        raise BadInput(f"{pool}: has no images")
-    return Images([Place(at, file, 0, None, None) for at, file in enumerate(files)])
+    return Images([Place(at, file, 0, None, None) for at, file in enumerate(image_files(pool))])
 
 
 def _alone(parts: list[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .._errors import BadInput
-from .._images import decode
+from .._images import decode, image_files
 from .._optional import need
 from .._release import Release
 from .._run import Run
@@ -29,8 +29,6 @@ BOUND = 1e-4
 PIXEL_BOUND = 1e-3
 #: Logits that differ by less give probabilities that f32 cannot part.
 SAME = 1e-6
-#: Endings of files that are photographs, as the program has them.
-ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib"}
 #: Photographs in a call.
 BATCH = 8
 
@@ -68,10 +66,7 @@ def photographs(pool: Path, count: int) -> list[Photograph]:
         return _of_pool(Run(pool), count)
     if (pool / "release.json").is_file():
         return _of_pool(Release(pool), count)
-    files = [file for file in sorted(pool.rglob("*")) if file.suffix.lower() in ENDINGS and not _hidden(file, pool)]
-    if not files:
-        raise BadInput(f"{pool}: has no photographs")
-    chosen = _spread(files, count)
+    chosen = _spread(image_files(pool), count)
     return [
         Photograph(str(file.relative_to(pool)), decode(file.read_bytes(), at), file) for at, file in enumerate(chosen)
     ]
@@ -81,10 +76,6 @@ def _of_pool(pool: Run | Release, count: int) -> list[Photograph]:
     images = pool.iter_images()
     found = (images[at] for at in _spread(range(len(images)), count))
     return [Photograph(f"item {item}", image, None) for image, item in found]
-
-
-def _hidden(file: Path, below: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(below).parts)
 
 
 def _spread(values: Sequence[Any], count: int) -> list[Any]:
