@@ -33,13 +33,11 @@ from ._run import Run
 from ._toml import quoted
 from .export._models import Ask, Classifier, load
 from .export._spaces import (
-    CATEGORIES,
-    IMAGENET,
     Space,
     check_list,
+    count_of,
     kind_of,
     make_folder,
-    names_in,
     space_of,
     write_list,
 )
@@ -105,8 +103,7 @@ def predict(
     if file.suffix != ".parquet":
         raise BadInput(f"{file}: write a name that ends in .parquet")
     images = images_of(Path(pool))
-    number = None if classes in (None, IMAGENET, CATEGORIES) or not weights else len(names_in(Path(str(classes))))
-    model = load(Ask(source, Path(weights) if weights else None, random, number))
+    model = load(Ask(source, Path(weights) if weights else None, random, count_of(classes) if weights else None))
     if not isinstance(model, Classifier):
         raise BadInput(
             f"{source}: is a model of two towers; export it with hardset.export, or import scores of your own"

@@ -46,12 +46,12 @@ from ._spaces import (
     IMAGENET,
     Space,
     check_list,
+    count_of,
     file_space,
     imagenet_names,
     kind_of,
     label_in,
     make_folder,
-    names_in,
     space_of,
     write_list,
 )
@@ -117,8 +117,7 @@ def export(
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder}: is a file; --out is the folder for the scorer")
     shown = _photographs(Path(photographs), count)
-    number = None if classes in (None, IMAGENET, CATEGORIES) or not weights else len(names_in(Path(str(classes))))
-    model = load(Ask(source, Path(weights) if weights else None, random, number))
+    model = load(Ask(source, Path(weights) if weights else None, random, count_of(classes) if weights else None))
     if name is not None:
         model.name = name
     make_folder(folder)

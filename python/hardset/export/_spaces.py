@@ -38,6 +38,11 @@ class Space:
     file: Path | None = None
 
 
+def count_of(classes: str | None) -> int | None:
+    """How many classes a list names; `None` for what is no list: the model says itself how many it has."""
+    return None if classes in (None, IMAGENET, CATEGORIES) else len(names_in(Path(str(classes))))
+
+
 def names_in(file: Path) -> list[str]:
     """The classes in a list of classes: `.txt`, `.json` or `.toml` (docs/recipes.md, "Class spaces")."""
     if file.suffix not in _LISTS:
