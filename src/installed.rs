@@ -1,8 +1,8 @@
-//! What an installation by pip has beside the program: the Python that it belongs to, and the files of the quick start.
+//! What an installation by pip has beside the program: the Python that it belongs to, and the quick start's files.
 //!
 //! Does not read any of them. Holds always: what is beside this program comes first, never the current folder, because
-//! a program started by its full path (by Slurm, by a notebook) must find the same things. Only where there is no Python
-//! beside it, as in a checkout, is it the one of `PATH`.
+//! a program started by its full path (by Slurm, by a notebook) must find the same things. Only where there is no
+//! Python beside it, as in a checkout, is it the one of `PATH`.
 
 use std::path::{Path, PathBuf};
 
