@@ -183,10 +183,13 @@ fn a_photograph_that_changes_after_it_was_pinned_is_lost_with_a_reason() {
     real.build(&photos, &REAL_MODELS[..1]).ok();
     let changed = hashes(&photos).into_keys().next().expect("there are photographs");
     fs::write(photos.join(&changed), b"another picture").expect("files can be written");
+    real.run(&["verify", "run"]).expect(3).out(&[&changed, "changed since it was pinned", "1 problem(s)"]);
     let added = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/real/surrogates/{}.toml", REAL_MODELS[1]));
     let names = format!("{},{}", REAL_MODELS[0], added.display());
     real.run(&["mine", "run", "--surrogates", &names, "--rule", "all"]).expect(3);
     let dropped = table(&real.hardset.path("run/dropped.parquet"));
     assert_eq!(strings(&dropped, "source"), [changed]);
     assert!(strings(&dropped, "reason")[0].contains("changed since it was pinned"));
+    // The run says of that one that it is lost.
+    real.run(&["verify", "run"]).ok();
 }

@@ -30,7 +30,7 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     let text = match verified.problems.len() {
         0 => format!("{}: all {} files are what they should be", args.run.display(), verified.expected),
         n => {
-            let Verified { files, expected, problems } = &verified;
+            let Verified { files, expected, problems, .. } = &verified;
             format!("{}\n{n} problem(s); {files} of {expected} files are what they should be", problems.join("\n"))
         }
     };

@@ -73,7 +73,12 @@ impl RunImages {
                 let read = self.run.read_member(&self.last, &path, row.offset, row.bytes);
                 read.map_err(|e| public(row, e))?
             }
-            None => read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?,
+            None => {
+                if std::fs::metadata(&path).is_ok_and(|found| found.len() != row.bytes) {
+                    return Err(CHANGED.to_owned());
+                }
+                read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?
+            }
         };
         if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(CHANGED.to_owned()) }
     }

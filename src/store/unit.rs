@@ -73,6 +73,11 @@ impl Unit {
         record.map_err(|problem| self.damaged(&self.record_path(), problem))
     }
 
+    /// Whether `hardset build` makes it.
+    pub fn is_made_by_build(&self) -> bool {
+        self.remedy == MAKE_AGAIN
+    }
+
     /// Its record, which must be there.
     pub fn existing(&self) -> Result<ShardRecord, StoreError> {
         self.record()?.ok_or_else(|| self.damaged(&self.record_path(), "it is missing".to_owned()))

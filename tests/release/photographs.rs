@@ -219,3 +219,24 @@ fn real_photographs_are_released_as_they_are_with_what_five_classifiers_said() {
     assert!(strings(&table(&hardset.path("run/plan.parquet")), "source").len() == 400);
     hardset.line("verify out").ok();
 }
+
+#[test]
+fn photographs_that_changed_are_found_by_verify_and_those_that_are_not_there_are_not_checked() {
+    let hardset = with_copies();
+    hardset.line("verify pool-run").ok();
+    let (photo, whole) = (hardset.path("pool-photos/d.png"), png(2));
+    let mut longer = whole.clone();
+    longer.push(0);
+    let mut flipped = whole.clone();
+    flipped[20] ^= 1;
+    for changed in [longer, flipped, whole[..9].to_vec()] {
+        fs::write(&photo, changed).expect("it can be written");
+        hardset.line("verify pool-run").expect(3).out(&["the image d.png: the file has changed", "1 problem(s)"]);
+    }
+    fs::remove_file(&photo).expect("it can be removed");
+    fs::remove_file(hardset.path("pool-photos/e.png")).expect("it can be removed");
+    hardset.line("verify pool-run").expect(3).out(&["the image d.png (1 more like it): cannot read d.png"]);
+    fs::rename(hardset.path("pool-photos"), hardset.path("elsewhere")).expect("it can be moved");
+    let said = hardset.line("verify pool-run").ok();
+    assert!(said.stderr.contains("the images are not checked"), "{said:?}");
+}

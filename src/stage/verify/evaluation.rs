@@ -18,7 +18,7 @@ const REMEDY: &str = "run the same `hardset evaluate` again";
 /// Checks the whole evaluation.
 pub fn verify_evaluation(ctx: &Context, dir: &EvaluationDir) -> Result<Verified, VerifyError> {
     let record = dir.record()?;
-    let mut verified = Verified { files: 1, expected: 1, ..Verified::default() };
+    let mut verified = Verified::begun();
     let roles = [PoolRole::Pool, PoolRole::Clean, PoolRole::Ood];
     for role in roles {
         ctx.check_stop()?;

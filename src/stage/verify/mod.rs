@@ -1,22 +1,24 @@
-//! verify: checks every file of a run against its record, every record against what it was made from, and every table
-//! against those that it follows from.
+//! verify: checks every file of a run against its record, every record against what it was made from, every table
+//! against those that it follows from, and photographs against the hashes that pin them.
 //!
 //! Holds always: changes nothing and needs no lock, because damage must be seen before it is repaired, and in an
 //! archive too; every problem names the file and what to do.
 
 mod evaluation;
 mod people;
+mod photographs;
 mod release;
 mod verified;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{DropRow, RunSpec, Sha256};
+use crate::domain::{DropRow, ItemId, RunSpec, Sha256};
 use crate::pool::{UnitKeys, dropped_key, mining_key, plan_key, shard_ranges};
 use crate::stage::prepare::check_weights;
 use crate::store::{ShardRecord, StoreError};
 use crate::table::{PlanTable, TableError, dropped_table, images_table, predictions_table, read_hard};
 use crate::work::{Context, WorkError};
+use photographs::Photographs;
 
 pub use evaluation::verify_evaluation;
 pub use release::verify_release;
@@ -50,21 +52,21 @@ struct Followed {
 /// Checks the whole run.
 pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     let spec = ctx.run.spec()?;
-    let mut verified = Verified { files: 1, expected: 1, ..Verified::default() };
+    let mut verified = Verified::begun();
     people::verify(ctx, &mut verified)?;
     let unit = ctx.run.plan();
     let plan = verified.unit(&unit, Some(plan_key(spec.seed, &spec.categories, &spec.generate)));
-    let Some(plan) = plan else { return Ok(verified) };
+    let Some(plan) = plan else { return Ok(verified.end()) };
     verified.rows(&unit, &plan, |path| Ok(PlanTable::open(path)?.len()));
     let mut followed = Followed { predictions: vec![Vec::new(); spec.scored().len()], ..Followed::default() };
     followed.lost.extend(plan.lost.iter().cloned());
     let ranges = shard_ranges(plan.rows.kept as usize, spec.shard_items);
     ctx.progress.start("verify", ranges.len() as u64);
-    let run = Run { ctx, spec: &spec, keys: UnitKeys::of(&spec) };
+    let run = Run { ctx, spec: &spec, keys: UnitKeys::of(&spec), photographs: Photographs::of(ctx, &spec)? };
     for (shard, range) in ranges.iter().enumerate() {
         ctx.check_stop()?;
         let images = verified.unit(&ctx.run.images(shard), Some(run.keys.images(&plan, range)));
-        run.shard(shard, images.as_ref(), &mut followed, &mut verified);
+        run.shard(shard, images.as_ref(), &mut followed, &mut verified)?;
         ctx.progress.advance(1);
     }
     ctx.progress.finish();
@@ -75,25 +77,34 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
         verify_dropped(ctx, &plan, &mut followed, &mut verified);
         verify_minings(ctx, &spec, &plan, &followed, &mut verified)?;
     }
-    Ok(verified)
+    Ok(verified.end())
 }
 
-/// The run, its recipe and its keys.
+/// The run, its recipe, its keys, and the images that are not in its folder.
 struct Run<'a> {
     ctx: &'a Context<'a>,
     spec: &'a RunSpec,
     keys: UnitKeys<'a>,
+    photographs: Option<Photographs<'a>>,
 }
 
 impl Run<'_> {
-    /// Checks the tables of a shard; `images`: the record of its images, if they are right.
-    fn shard(&self, shard: usize, images: Option<&ShardRecord>, followed: &mut Followed, verified: &mut Verified) {
-        let Self { ctx, spec, keys } = self;
-        let mut ids = BTreeSet::new();
+    /// Checks the tables of a shard, and its photographs; `images`: the record of its images, if they are right.
+    fn shard(
+        &self,
+        shard: usize,
+        images: Option<&ShardRecord>,
+        followed: &mut Followed,
+        verified: &mut Verified,
+    ) -> Result<(), WorkError> {
+        let Self { ctx, spec, keys, photographs } = self;
+        let (mut ids, mut image_rows) = (BTreeSet::new(), Vec::new());
+        let lost_before = followed.lost.len();
         match images {
             Some(record) => {
                 verified.rows(&ctx.run.images(shard), record, |path| {
-                    ids = images_table::decode(path)?.into_iter().map(|row| row.item_id).collect();
+                    image_rows = images_table::decode(path)?;
+                    ids = image_rows.iter().map(|row| row.item_id).collect();
                     Ok(ids.len())
                 });
                 followed.images.push(record.hash());
@@ -120,6 +131,10 @@ impl Run<'_> {
             followed.predictions[at].push(record.hash());
             followed.lost.extend(record.lost);
         }
+        let Some(photographs) = photographs else { return Ok(()) };
+        let lost: BTreeSet<ItemId> = followed.lost[lost_before..].iter().map(|row| row.item_id).collect();
+        image_rows.retain(|row| !lost.contains(&row.item_id));
+        photographs.check(&image_rows, verified)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Does not know what a run has. Holds always: a file counts as right only if its record is right and it has the
 //! record's size and hash; no table is parsed before.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::domain::Sha256;
 use crate::store::{Check, RunDir, ShardRecord, StoreError, Unit, hash_file};
@@ -18,9 +18,16 @@ pub struct Verified {
     pub expected: u64,
     /// One line each: file, problem, remedy.
     pub problems: Vec<String>,
+    /// Records that are not there, of work that `hardset build` does.
+    undone: Vec<PathBuf>,
 }
 
 impl Verified {
+    /// With the file that says what there is, which was read.
+    pub(super) fn begun() -> Self {
+        Self { files: 1, expected: 1, ..Self::default() }
+    }
+
     pub(super) fn wrong(&mut self, path: &Path, problem: &str) {
         let remedy = "run the same `hardset build` again";
         self.problems.push(format!("{}: {problem}; {remedy}", path.display()));
@@ -31,14 +38,28 @@ impl Verified {
         self.problems.push(error.to_string());
     }
 
+    /// Says in one line what is not done: a run of which half is made has thousands of records that are not there.
+    pub(super) fn end(mut self) -> Self {
+        let mut undone = std::mem::take(&mut self.undone).into_iter();
+        let Some(first) = undone.next() else { return self };
+        let others =
+            if undone.len() == 0 { String::new() } else { format!(", and neither are {} others", undone.len()) };
+        self.wrong(&first, &format!("it is not there{others}: not done yet, or removed"));
+        self
+    }
+
     /// Checks a unit's record and files; its record, if everything is right. `key`: that of its inputs, if they are
     /// known.
     pub(super) fn unit(&mut self, unit: &Unit, key: Option<Sha256>) -> Option<ShardRecord> {
         self.expected += 1;
         let record = match unit.record() {
             Ok(Some(record)) => record,
+            Ok(None) if unit.is_made_by_build() => {
+                self.undone.push(unit.record_path());
+                return None;
+            }
             Ok(None) => {
-                self.damaged(&unit.damaged(&unit.record_path(), "it is missing, so that this is not done".to_owned()));
+                self.damaged(&unit.damaged(&unit.record_path(), "it is missing".to_owned()));
                 return None;
             }
             Err(error) => {
