@@ -209,5 +209,11 @@ fn a_library_that_is_missing_or_none_is_named_and_the_exit_code_is_4() {
     let run = Run::of(tiny.hardset.command(&args).env("ORT_DYLIB_PATH", &tiny.library));
     let gpu = ["cuda:99", "--device cpu"];
     run.refused(4, &gpu);
+    let doctor = Run::of(tiny.hardset.command(&["doctor", "--device", "cuda:99"]).env("ORT_DYLIB_PATH", &tiny.library));
+    let doctor = doctor.expect(4);
+    let why: Vec<&str> = doctor.stdout.lines().filter(|line| line.contains("cannot use cuda:99: ")).collect();
+    let [mining] = why[..] else { panic!("what is wrong is said once: {doctor:?}") };
+    let (_, problem) = mining.split_once("cuda:99: ").expect("it is there");
+    assert_eq!(doctor.stdout.matches(problem).count(), 1, "{doctor:?}");
     assert!(!tiny.hardset.path("other/images").exists(), "it was refused before any image was made");
 }

@@ -85,13 +85,16 @@ fn machine(session: &Session) -> Output {
         Ok(facts) => (facts.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "), 0),
         Err(problem) => (format!("cannot be used: {problem}"), MISSING),
     };
+    let mining = doctor.gpu.as_ref().and_then(|gpu| gpu.mining.as_ref().err());
+    let is_said_below = mining.is_some_and(|problem| runtime.contains(problem));
     let mut text = format!(
-        "hardset {} (features: {})\nthreads   {}\ndata      {}\nlibrary   {}\nruntime   {runtime}",
+        "hardset {} (features: {})\nthreads   {}\ndata      {}\nlibrary   {}\nruntime   {}",
         env!("CARGO_PKG_VERSION"),
         doctor.features.join(", "),
         doctor.threads,
         folders.join(", "),
         library.as_deref().unwrap_or("none"),
+        if is_said_below { "cannot be used; the line of mining says why" } else { &runtime },
     );
     doctor.gpu.iter().for_each(|gpu| text += &format!("\n{}", gpu_text(gpu)));
     let json = json!({

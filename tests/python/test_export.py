@@ -447,6 +447,19 @@ def test_weights_of_another_model_are_refused(quickstart: Path, tmp_path: Path, 
         )
 
 
+def test_weights_keep_the_versions_of_their_modules(tmp_path: Path, refused: Refused) -> None:
+    source, file = "torchvision:mnasnet0_5", tmp_path / "weights.pt"
+    model = _models.load(_models.Ask(source, random=True)).module
+    for saved in (model, torch.nn.DataParallel(model)):
+        torch.save({"epoch": 9, "state_dict": saved.state_dict()}, file)
+        found = _models.load(_models.Ask(source, weights=file)).module.state_dict()
+        assert all(torch.equal(found[key], value) for key, value in model.state_dict().items())
+    # This one does not load tensors of which it cannot tell the version.
+    torch.save(dict(model.state_dict()), file)
+    with refused("weights.pt: the model does not take it: version should be set to 1 or 2"):
+        _models.load(_models.Ask(source, weights=file))
+
+
 def test_a_rule_for_near_ties_is_twice_the_bound() -> None:
     logits = np.array([[1.0, 1.0 - 1.9e-4], [1.0, 1.0 - 2.1e-4], [1e-9, 0.0]], dtype=np.float32)
     assert _check.near_ties(logits).tolist() == [True, False, True]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -330,12 +331,18 @@ def _load_weights(module: Any, file: Path) -> None:
     for key in ("state_dict", "model", "model_state_dict"):
         if key in state and isinstance(state[key], dict):
             state = state[key]
-    state = {str(key).removeprefix("module."): value for key, value in state.items()}
+    # By the version of each module, which torch keeps beside the tensors, some modules read older state dicts.
+    versions = getattr(state, "_metadata", None)
+    state = OrderedDict((str(key).removeprefix("module."), value) for key, value in state.items())
+    if versions is not None:
+        state._metadata = {f"{key}.".removeprefix("module.").removesuffix("."): value for key, value in versions.items()}
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:3]]
         raise BadInput(f"{file}: is of another model: {' '.join(lines)}; --classes FILE gives the number") from error
+    except ValueError as error:
+        raise BadInput(f"{file}: the model does not take it: {_first_line(error)}") from error
 
 
 def _fetched(make: Callable[[], Any], name: str, fetches: bool) -> Any:
