@@ -148,8 +148,11 @@ impl Runtime {
         Chosen { device, note, facts }
     }
 
-    /// Options of a session on `device` with all optimisations, `threads` threads within an operator and one operator
-    /// at a time. `device` comes from [`Runtime::choose`].
+    /// Options of a session on `device` with all optimisations that are right, `threads` threads within an operator and
+    /// one operator at a time. `device` comes from [`Runtime::choose`].
+    ///
+    /// Without Pad_Fusion: it takes a border of zeros for one that a MaxPool leaves out, which gives other numbers where
+    /// all others are below zero (onnxruntime issue 24737; in 1.31.1, no more in 1.32.0).
     ///
     /// On CUDA, the provider must register. cuDNN's algorithms are chosen by rule, not by timing, so that the same
     /// shapes give the same bits. Nothing is rounded to TF32, so that the requested precision is used.
@@ -163,6 +166,7 @@ impl Runtime {
     pub fn options_with(&self, device: Device, threads: usize, wanted: OnGpu) -> ort::Result<SessionBuilder> {
         let builder = Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_config_entry("optimization.disable_specified_optimizers", "Pad_Fusion")?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?;
         let Device::Cuda(index) = device else { return self.on_cpu(builder) };

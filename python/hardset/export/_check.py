@@ -126,7 +126,11 @@ def inputs(
 
 def session(graph: Path) -> Any:
     """The graph, ready to run on the CPU."""
-    return need("onnxruntime", extra="cpu", other="gpu").InferenceSession(graph, providers=["CPUExecutionProvider"])
+    runtime = need("onnxruntime", extra="cpu", other="gpu")
+    options = runtime.SessionOptions()
+    # As the program does: this one is wrong before 1.32 (src/onnx/runtime.rs).
+    options.add_session_config_entry("optimization.disable_specified_optimizers", "Pad_Fusion")
+    return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def by_batches(call: Callable[[Any], Any], values: Any) -> NDArray[np.float32]:
