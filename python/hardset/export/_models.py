@@ -335,7 +335,8 @@ def _load_weights(module: Any, file: Path) -> None:
     versions = getattr(state, "_metadata", None)
     state = OrderedDict((str(key).removeprefix("module."), value) for key, value in state.items())
     if versions is not None:
-        state._metadata = {f"{key}.".removeprefix("module.").removesuffix("."): value for key, value in versions.items()}
+        own = {f"{key}.".removeprefix("module.").removesuffix("."): value for key, value in versions.items()}
+        state._metadata = own  # type: ignore[attr-defined]
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
