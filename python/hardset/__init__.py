@@ -11,7 +11,7 @@ docs/evaluation.md), and everything else is done by the program. docs/python.md 
 from importlib.metadata import PackageNotFoundError, version
 
 from ._commands import build, compare, evaluate, mine, plan, release, report, status, verify
-from ._errors import BadInput, HardsetBug, HardsetError, ItemsLost, Missing, Stopped
+from ._errors import BadInput, HardsetBug, HardsetError, ItemsLost, Missing, PartOnly, Stopped
 from ._evaluation import Evaluation
 from ._gallery import Gallery
 from ._images import Images
@@ -33,6 +33,7 @@ __all__ = [
     "Images",
     "ItemsLost",
     "Missing",
+    "PartOnly",
     "Release",
     "Run",
     "Stopped",

@@ -45,7 +45,7 @@ def build(
     options = _options(
         run_dir=run_dir, device=device, engine=engine, batch=batch, threads=threads, seed=seed, max_images=max_images
     )
-    outcome = run(["build", _text(pipeline), *options, *_set(set), *_each("--data-dir", data_dir)], progress=progress)
+    outcome = run(["build", _place(pipeline), *options, *_set(set), *_each("--data-dir", data_dir)], progress=progress)
     return _run(outcome)
 
 
@@ -61,7 +61,7 @@ def plan(
 ) -> dict[str, Any]:
     """Makes the plan of a pipeline; with `dry_run` only says what it would cost. Returns what the program printed."""
     options = _options(run_dir=run_dir, seed=seed, dry_run=dry_run)
-    arguments = ["plan", _text(pipeline), *options, *_set(set), *_each("--data-dir", data_dir)]
+    arguments = ["plan", _place(pipeline), *options, *_set(set), *_each("--data-dir", data_dir)]
     return run(arguments, progress=progress).answer
 
 
@@ -84,7 +84,7 @@ def mine(
         surrogates=_joined(surrogates), rule=rule, label_space=label_space, max_true_prob=max_true_prob,
         max_margin=max_margin, near_tie=near_tie, device=device, threads=threads,
     )  # fmt: skip
-    outcome = run(["mine", _text(run_dir), *options, *_each("--data-dir", data_dir)], progress=progress)
+    outcome = run(["mine", _place(run_dir), *options, *_each("--data-dir", data_dir)], progress=progress)
     return _run(outcome, run_dir)
 
 
@@ -92,7 +92,7 @@ def report(
     run_dir: AnyPath, *, max_images: int | None = None, out: AnyPath | None = None, progress: bool = True
 ) -> Path:
     """Writes the page of the current mining. Returns its path."""
-    outcome = run(["report", _text(run_dir), *_options(max_images=max_images, out=out)], progress=progress)
+    outcome = run(["report", _place(run_dir), *_options(max_images=max_images, out=out)], progress=progress)
     return Path(outcome.answer["report"])
 
 
@@ -114,7 +114,7 @@ def release(
     """
     options = _options(out=out, also=_joined(also), base=base, push=push, dry_run=dry_run)
     options += _each("--against", against) + _set(set)
-    outcome = run(["release", _text(run_dir), *options], progress=progress)
+    outcome = run(["release", _place(run_dir), *options], progress=progress)
     made = Release(outcome.answer["out"])
     made.result, made.lost = outcome.answer, outcome.lost
     return made
@@ -162,7 +162,7 @@ def evaluate(
         margin=margin, keep_logits=keep_logits, max_images=max_images, seed=seed, device=device, threads=threads,
     )  # fmt: skip
     options += _each("--predictions", _named(predictions)) + _each("--answers", _named(answers))
-    outcome = run(["evaluate", _text(pool), *options, *_each("--data-dir", data_dir)], progress=progress)
+    outcome = run(["evaluate", _place(pool), *options, *_each("--data-dir", data_dir)], progress=progress)
     made = Evaluation(outcome.answer["evaluation"])
     made.result, made.lost = outcome.answer, outcome.lost
     return made
@@ -181,17 +181,17 @@ def compare(
 ) -> dict[str, Any]:
     """Shows where two targets of an evaluation differ. Returns the figures, and the path of the page (`page`)."""
     options = _options(label_space=label_space, margin=margin, out=out, max_images=max_images)
-    return run(["compare", _text(evaluation), a, b, *options], progress=progress).answer
+    return run(["compare", _place(evaluation), a, b, *options], progress=progress).answer
 
 
 def verify(path: AnyPath, *, data_dir: Several = None, progress: bool = True) -> dict[str, Any]:
     """Checks every file of a run, a release or an evaluation. Problems are in `problems`, and an `ItemsLost` warns."""
-    return run(["verify", _text(path), *_each("--data-dir", data_dir)], progress=progress).answer
+    return run(["verify", _place(path), *_each("--data-dir", data_dir)], progress=progress).answer
 
 
 def status(path: AnyPath) -> dict[str, Any]:
     """The progress of a run, or the contents of a release or an evaluation."""
-    return run(["status", _text(path)], progress=False).answer
+    return run(["status", _place(path)], progress=False).answer
 
 
 def _run(outcome: Outcome, path: AnyPath | None = None) -> Run:
@@ -217,6 +217,12 @@ def _text(value: Any) -> str:
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
+def _place(path: AnyPath) -> str:
+    """A file or folder, or the name of a recipe; one that begins with `-` is no option."""
+    text = _text(path)
+    return f"./{text}" if text.startswith("-") else text
+
+
 def _list(values: Several) -> list[str]:
     if values is None:
         return []
@@ -226,7 +232,14 @@ def _list(values: Several) -> list[str]:
 
 
 def _joined(values: Several) -> str | None:
-    return ",".join(_list(values)) if values is not None else None
+    """Values between commas, as the program takes them."""
+    listed = _list(values)
+    if values is not None and not listed:
+        raise BadInput("a list is empty; leave the argument out, or name at least one")
+    for value in listed:
+        if "," in value:
+            raise BadInput(f"{value}: has a comma, which separates values; give the file another name")
+    return ",".join(listed) if listed else None
 
 
 def _each(option: str, values: Several) -> list[str]:
@@ -234,10 +247,15 @@ def _each(option: str, values: Several) -> list[str]:
 
 
 def _named(files: Mapping[str, AnyPath] | None) -> list[str]:
+    for name in files or {}:
+        if "=" in name:
+            raise BadInput(f"{name}: has `=`, which ends a name; choose another name")
     return [f"{name}={_text(file)}" for name, file in (files or {}).items()]
 
 
 def _set(changes: Mapping[str, Any] | None) -> list[str]:
+    if changes is not None and not isinstance(changes, Mapping):
+        raise BadInput('set is not a mapping; write {"mine.rule": "all"}')
     return [f"--set={key}={_toml(value, key)}" for key, value in (changes or {}).items()]
 
 

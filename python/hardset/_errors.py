@@ -65,6 +65,10 @@ class Stopped(HardsetError):  # noqa: N818
     code = 75
 
 
+class PartOnly(UserWarning):
+    """A run is not done, or has lost files, so that rows of its tables are missing. Given as a warning."""
+
+
 #: The class for each exit code; other codes mean a bug.
 BY_CODE: dict[int, type[HardsetError]] = {
     kind.code: kind for kind in (HardsetBug, BadInput, ItemsLost, Missing, Stopped)

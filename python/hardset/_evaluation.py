@@ -20,6 +20,24 @@ from ._tables import Form, check_format, give, read_csv, read_json, read_parquet
 MAJOR = 1
 #: The columns of `left-out.csv`.
 LEFT_OUT = {"path": pl.String, "reason": pl.String}
+#: The columns of `leaderboard.csv` that are whole numbers, and those that are other numbers.
+WHOLE = ["tier", "classes", "n", "scored"]
+NUMBERS = [
+    "accuracy",
+    "low",
+    "high",
+    "objects_low",
+    "objects_high",
+    "accuracy_top5",
+    "clean_accuracy",
+    "drop",
+    "effective_robustness",
+    "rms_calibration",
+    "ece15",
+    "nll",
+    "brier",
+    "mce",
+]
 
 
 class Evaluation:
@@ -29,7 +47,7 @@ class Evaluation:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         self.result: dict[str, Any] | None = None
         self.lost: ItemsLost | None = None
         if not (self.path / "evaluation.toml").is_file():
@@ -40,7 +58,7 @@ class Evaluation:
         return os.fspath(self.path)
 
     def __repr__(self) -> str:
-        pool = self.record["pool"]
+        pool = self.record.get("pool", {})
         name = " ".join(str(pool[key]) for key in ("name", "version") if pool.get(key))
         return f"Evaluation({os.fspath(self.path)!r}: {len(self.targets)} targets on {name})"
 
@@ -101,7 +119,8 @@ class Evaluation:
         file = self.path / "leaderboard.csv"
         if not file.is_file():
             raise BadInput(f"{self.path}: has no leaderboard.csv; run the same `hardset evaluate` again")
-        rows = read_csv(file, "the leaderboard")
+        types = dict.fromkeys(WHOLE, pl.Int64) | dict.fromkeys(NUMBERS, pl.Float64)
+        rows = read_csv(file, "the leaderboard", types)
         others = [other for other in self.label_spaces if other != space]
         # The file has the surrogates, whose space is that of the mining, again below each label space.
         return give(rows.filter(~pl.col("space").is_in(others)).unique(maintain_order=True), as_)
@@ -110,7 +129,7 @@ class Evaluation:
     def left_out(self) -> pl.DataFrame:
         """Files of the pool without a label, with the reason; empty where every file has one."""
         file = self.path / "left-out.csv"
-        return read_csv(file, "the list of files") if file.is_file() else pl.DataFrame(schema=LEFT_OUT)
+        return read_csv(file, "the list of files", {}) if file.is_file() else pl.DataFrame(schema=LEFT_OUT)
 
     @overload
     def predictions(self, target: str, *, as_: Literal["polars"] = "polars") -> pl.DataFrame: ...

@@ -68,13 +68,18 @@ class Gallery:
     def save(self, path: str | Path) -> Path:
         """Writes the gallery: `.html` with everything inside it, or one picture (`.png`, `.jpg`, `.webp`)."""
         path = Path(path)
-        if path.suffix.lower() in (".html", ".htm"):
-            page = f"<!doctype html><meta charset=utf-8><title>hardset</title>{self._repr_html_()}"
-            path.write_text(page, encoding="utf-8")
-        elif path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
-            self.sheet().save(path)
-        else:
+        kind = path.suffix.lower()
+        if kind not in (".html", ".htm", ".png", ".jpg", ".jpeg", ".webp"):
             raise BadInput(f"{path}: a gallery is saved as .html, .png, .jpg or .webp")
+        try:
+            if kind in (".html", ".htm"):
+                page = f"<!doctype html><meta charset=utf-8><title>hardset</title>{self._repr_html_()}"
+                path.write_text(page, encoding="utf-8")
+            else:
+                self.sheet().save(path)
+        # A format has a largest size.
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path}: the gallery cannot be written: {error}") from error
         return path
 
     def sheet(self, columns: int = 6) -> Image.Image:

@@ -7,9 +7,12 @@ of a data loader can have it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import io
+import operator
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +23,10 @@ import polars as pl
 from PIL import Image
 
 from ._errors import BadInput
+from ._optional import need
 
+#: The process that has imported this module: in a process forked from it the threads of polars do not exist.
+_IMPORTED_IN = os.getpid()
 #: Endings of the names of images, as the program has them.
 ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib"}
 
@@ -48,7 +54,8 @@ class Place:
         try:
             data = self._read()
         except OSError as error:
-            raise BadInput(f"{self.file}: the image of item {self.item_id} cannot be read: {error.strerror}") from error
+            why = error.strerror or str(error).splitlines()[0]
+            raise BadInput(f"{self.file}: the image of item {self.item_id} cannot be read: {why}") from error
         if self.sha256 is not None and hashlib.sha256(data).hexdigest() != self.sha256:
             raise BadInput(f"{self.file}: the image of item {self.item_id} has changed since it was pinned")
         return data
@@ -63,14 +70,43 @@ class Place:
 
 def _cell(file: Path, column: str, row: int) -> bytes:
     """The bytes of the image in one row: `struct<bytes, path>` or bytes."""
-    try:
-        value = pl.scan_parquet(file, glob=False).select(column).slice(row, 1).collect().item()
-    except pl.exceptions.PolarsError as error:
-        raise BadInput(f"{file}: row {row} cannot be read: {str(error).splitlines()[0]}") from error
+    value = _value(file, column, row) if os.getpid() == _IMPORTED_IN else _value_in_fork(file, column, row)
     data = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(data, bytes):
         raise BadInput(f"{file}: row {row} has no image in the column {column}")
     return data
+
+
+def _value(file: Path, column: str, row: int) -> Any:
+    try:
+        return pl.scan_parquet(file, glob=False).select(column).slice(row, 1).collect().item()
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{file}: row {row} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _value_in_fork(file: Path, column: str, row: int) -> Any:
+    """As `_value`, in a worker that a data loader has forked, where polars would wait for ever for its threads."""
+    arrow, first = need("pyarrow", extra="export"), 0
+    try:
+        groups = _opened(file).metadata
+        for group in range(groups.num_row_groups):
+            rows = groups.row_group(group).num_rows
+            if row < first + rows:
+                return _group(file, group, column)[row - first].as_py()
+            first += rows
+    except (arrow.ArrowException, LookupError) as error:
+        raise BadInput(f"{file}: row {row} cannot be read: {str(error).splitlines()[0]}") from error
+    raise BadInput(f"{file}: has no row {row}")
+
+
+@functools.lru_cache(maxsize=8)
+def _opened(file: Path) -> Any:
+    return need("pyarrow.parquet", extra="export").ParquetFile(file)
+
+
+@functools.lru_cache(maxsize=2)
+def _group(file: Path, group: int, column: str) -> Any:
+    return _opened(file).read_row_group(group, columns=[column], use_threads=False).column(0)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -134,6 +170,16 @@ def images(places: Sequence[Place], transform: Callable[[Image.Image], Any] | No
     return Images(places, transform)
 
 
+def whole(item: Any) -> int:
+    """`item` as an id; an error if it is not a whole number."""
+    try:
+        if isinstance(item, bool):
+            raise TypeError
+        return operator.index(item)
+    except TypeError:
+        raise BadInput(f"{item!r} is not the id of an item; write a whole number") from None
+
+
 def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
     """The rows of `items` that `filter` means, in the order of the table; ids in the order that was given."""
     if filter is None:
@@ -145,8 +191,12 @@ def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
         return items.filter(pl.col("hard")) if "hard" in items.columns else items
     if isinstance(filter, pl.Expr):
         return _filtered(items, filter)
+    if isinstance(filter, (pl.DataFrame, pl.LazyFrame)):
+        raise BadInput('filter is a table; give its ids: table["item_id"]')
     try:
-        wanted = filter if isinstance(filter, pl.Series) else pl.Series(list(filter))
+        if isinstance(filter, (bytes, bytearray)):
+            raise TypeError
+        wanted = filter if isinstance(filter, pl.Series) else pl.Series(list(_in_order(filter, items.height)))
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
         raise BadInput(f"filter is {filter!r}; write 'hard', a polars expression, or a list of item ids") from error
     if wanted.dtype == pl.Boolean:
@@ -156,6 +206,16 @@ def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
     if len(wanted) and (not wanted.dtype.is_integer() or wanted.null_count()):
         raise BadInput(f"filter has values of the type {wanted.dtype}, or nulls; an item id is a whole number")
     return _by_id(items, wanted)
+
+
+def _in_order(filter: Any, height: int) -> Any:
+    """Booleans of pandas in the order of their index, as pandas takes them; other values as they are."""
+    if not hasattr(filter, "sort_index") or str(filter.dtype) not in ("bool", "boolean"):
+        return filter
+    filter = filter.sort_index()
+    if len(filter) == height and list(filter.index) != list(range(height)):
+        raise BadInput(f"filter has an index that is not 0 to {height - 1}, so that nobody can say which rows it means")
+    return filter
 
 
 def _filtered(items: pl.DataFrame, by: pl.Expr | pl.Series) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sysconfig
 import threading
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ._errors import BY_CODE, HardsetBug, ItemsLost, Missing, Stopped
+from ._errors import BY_CODE, BadInput, HardsetBug, HardsetError, ItemsLost, Missing, Stopped
 from ._progress import Progress, progress_for
 
 #: Names the program, before every other place.
@@ -77,6 +78,8 @@ def run(arguments: Sequence[str], *, progress: bool = True) -> Outcome:
     command = [str(program()), *arguments, "--format", "json"]
     shown = progress_for(command, wanted=progress)
     code, stdout, tail = _run(command, shown)
+    if code < 0:
+        raise _ended_by(-code, command)
     if code not in (0, ItemsLost.code):
         kind = BY_CODE.get(code, HardsetBug)
         words = _error_words(tail) or f"the program ended with exit code {code} and said nothing"
@@ -90,12 +93,23 @@ def run(arguments: Sequence[str], *, progress: bool = True) -> Outcome:
     return Outcome(answer, lost)
 
 
+def _ended_by(number: int, command: Sequence[str]) -> HardsetError:
+    """The error for a program that a signal has ended: a bug only if it is one that programs give themselves."""
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    if name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"):
+        return HardsetBug(f"the program was ended by {name}; please report it", exit_code=-number, command=command)
+    often = "; often the machine had no memory left" if name == "SIGKILL" else ""
+    return Stopped(f"the program was ended by {name}{often}; {KEPT}", exit_code=-number, command=command)
+
+
 def _run(command: Sequence[str], shown: Progress) -> tuple[int, str, list[str]]:
     pipe = subprocess.PIPE
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
     except OSError as error:
         raise Missing(f"{command[0]} cannot be started: {error.strerror}", command=command) from error
+    except ValueError as error:
+        raise BadInput(f"an argument cannot be given to a program: {error}", command=command) from error
     assert child.stdout is not None and child.stderr is not None
     out, err = child.stdout, child.stderr
     stdout: list[bytes] = []

@@ -19,7 +19,7 @@ from PIL import Image
 
 from ._errors import BadInput, ItemsLost
 from ._gallery import Captions, Gallery, gallery
-from ._images import Filter, Images, Place, chosen, decode, images
+from ._images import Filter, Images, Place, chosen, decode, image_files, images, whole
 from ._run import MAJOR, other_kind
 from ._tables import check_format, read_csv, read_json, read_parquet, table
 
@@ -35,6 +35,11 @@ OF_SURROGATE = [
     "max_logit",
     "energy",
 ]
+#: How a tar ends.
+TAR_END = bytes(1024)
+#: Types of the columns of the lists that are not text.
+EXCLUDED = {"item_id": pl.UInt32}
+NEAR = {"item_id": pl.UInt32, "distance_bits": pl.UInt32, "excluded": pl.Boolean}
 OF_QUESTION = ["yes", "no", "not_sure", "score", "people", "answers"]
 
 
@@ -46,11 +51,11 @@ class Release:
     """
 
     def __init__(self, path: str | os.PathLike[str], form: str | None = None) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         self.result: dict[str, Any] | None = None
         self.lost: ItemsLost | None = None
         self.form, self.folder = _find(self.path, form)
-        if self.record:
+        if self.path.joinpath("release.json").is_file():
             check_format(self.path, self.record, MAJOR)
 
     def __fspath__(self) -> str:
@@ -60,7 +65,7 @@ class Release:
         return len(self._read[1])
 
     def __repr__(self) -> str:
-        what = f"{self.record['name']} {self.record['version']}" if self.record else self.form
+        what = " ".join(str(self.record[key]) for key in ("name", "version") if key in self.record) or self.form
         verified = "" if self.record.get("verified", True) else ", unverified"
         return f"Release({os.fspath(self.path)!r}: {what}, {len(self)} images{verified})"
 
@@ -94,8 +99,7 @@ class Release:
     @table
     def votes(self) -> pl.DataFrame:
         """One row per valid vote of people: `item_id`, `question`, `person` (a number), `answer`."""
-        if not self.questions:
-            raise BadInput(f"{self.path}: is unverified: it has no votes of people")
+        self._need_votes()
         tallies = self._long(self.questions, OF_QUESTION, "question")
         votes = tallies.select(
             "item_id", "question", pl.col("people").alias("person"), pl.col("answers").alias("answer")
@@ -105,23 +109,22 @@ class Release:
     @table
     def tallies(self) -> pl.DataFrame:
         """One row per image and question: numbers of valid votes, and the score."""
-        if not self.questions:
-            raise BadInput(f"{self.path}: is unverified: it has no votes of people")
+        self._need_votes()
         return self._long(self.questions, OF_QUESTION[:4], "question")
 
     @table
     def excluded(self) -> pl.DataFrame:
         """Every hard image that is not in the release, with the reason."""
-        return read_csv(self._list("excluded.csv"), "the list")
+        return read_csv(self._list("excluded.csv"), "the list", EXCLUDED)
 
     @table
     def near_duplicates(self) -> pl.DataFrame:
         """Near duplicates, with their distance."""
-        return read_csv(self._list("near-duplicates.csv"), "the list")
+        return read_csv(self._list("near-duplicates.csv"), "the list", NEAR)
 
     def image(self, item: int) -> Image.Image:
         """The image of an item, in RGB."""
-        return decode(self._place(item).read(), item)
+        return decode(self.image_bytes(item), item)
 
     def image_bytes(self, item: int) -> bytes:
         """The encoded image of an item: the original bytes."""
@@ -153,7 +156,7 @@ class Release:
 
     def _place(self, item: int) -> Place:
         try:
-            return self._read[1][int(item)]
+            return self._read[1][whole(item)]
         except KeyError:
             raise BadInput(f"{self.path}: item {item} is not in the release") from None
 
@@ -167,6 +170,12 @@ class Release:
         if not frames:
             raise BadInput(f"{self.path}: names no {called}")
         return pl.concat(frames, how="diagonal_relaxed").sort("item_id", maintain_order=True)
+
+    def _need_votes(self) -> None:
+        if not self.questions:
+            verified = self.record.get("verified")
+            why = f"the form {self.form} has no votes" if verified else "is unverified: it has no votes of people"
+            raise BadInput(f"{self.path}: {why}")
 
     def _list(self, name: str) -> Path:
         file = self.path / name
@@ -197,14 +206,22 @@ def _find(path: Path, form: str | None) -> tuple[str, Path]:
 
 
 def _parquet(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
-    files = sorted(folder.glob(_MARKS["parquet"]))
     frames, places = [], {}
-    for file in files:
+    for file in _all_of(folder, "parquet"):
         rows = read_parquet([file], "a data file", without=["image"])
         frames.append(rows)
         for at, (item, sha256) in enumerate(rows.select("item_id", "sha256").iter_rows()):
             places[item] = Place(item, file, at, None, sha256, "image")
     return pl.concat(frames, how="diagonal_relaxed"), places
+
+
+def _all_of(folder: Path, form: str) -> list[Path]:
+    """The files of a form, which say in their names how many they are (`test-00000-of-00003.tar`)."""
+    files = sorted(folder.glob(_MARKS[form]))
+    of = {int(found[1]) for file in files if (found := re.search(r"-of-(\d+)\.\w+$", file.name))}
+    if of and of != {len(files)}:
+        raise BadInput(f"{folder}: has {len(files)} files of {' or '.join(map(str, sorted(of)))}; copy the others too")
+    return files
 
 
 def _imagefolder(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
@@ -216,12 +233,15 @@ def _imagefolder(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
     places = {
         row["item_id"]: Place(row["item_id"], folder / row["file_name"], 0, None, row.get("sha256")) for row in rows
     }
+    unnamed = len({place.file for place in places.values()} ^ set(image_files(folder)))
+    if unnamed:
+        raise BadInput(f"{file}: {unnamed} images are missing, or are in the folder and not in this list")
     return _frame(rows), places
 
 
 def _webdataset(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
     rows, places = [], {}
-    for file in sorted(folder.glob(_MARKS["webdataset"])):
+    for file in _all_of(folder, "webdataset"):
         try:
             for row, image in _samples(file):
                 item = row["item_id"]
@@ -235,6 +255,10 @@ def _webdataset(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
 def _samples(file: Path) -> Iterator[tuple[dict[str, Any], tarfile.TarInfo]]:
     """The metadata of each sample, and where its image is."""
     samples: dict[str, dict[str, tarfile.TarInfo]] = {}
+    with file.open("rb") as stream:
+        stream.seek(-min(file.stat().st_size, len(TAR_END)), os.SEEK_END)
+        if stream.read() != TAR_END:
+            raise BadInput(f"{file}: has no end, because a copy was cut; copy it again")
     with tarfile.open(file) as tar:
         for member in tar:
             stem, _, ending = member.name.partition(".")
@@ -254,11 +278,14 @@ def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> Any:
 def _fiftyone(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
     """Labels alone: items, their labels and the names of these."""
     record = read_json(folder / "labels.json", "the list of labels")
-    files = {file.stem: file for file in (folder / "data").iterdir()}
+    files = {file.stem: file for file in image_files(folder / "data")}
+    missing = record["labels"].keys() ^ files.keys()
+    if missing:
+        raise BadInput(f"{folder}: {len(missing)} images are missing, or have no label, such as {sorted(missing)[0]}")
     rows, places = [], {}
     for stem, label in record["labels"].items():
         item = int(re.sub(r"\D", "", stem) or -1)
-        rows.append({"item_id": item, "label": label, "category": record["classes"][label]})
+        rows.append({"item_id": item, "label": label, "class_name": record["classes"][label]})
         places[item] = Place(item, files[stem], 0, None, None)
     return _frame(rows).sort("item_id"), places
 

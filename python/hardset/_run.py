@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,10 +15,10 @@ from typing import Any, Literal, overload
 import polars as pl
 from PIL import Image
 
-from ._errors import BadInput, ItemsLost
+from ._errors import BadInput, ItemsLost, PartOnly
 from ._gallery import Captions, Gallery, gallery
-from ._images import Filter, Images, Place, chosen, decode, images
-from ._tables import Form, check_format, give, read_parquet, read_toml, shard_tables, table, tables_of
+from ._images import Filter, Images, Place, chosen, decode, images, whole
+from ._tables import Form, check_format, give, read_json, read_parquet, read_toml, shard_tables, table, tables_of
 
 #: The version of the format that this package reads; a newer minor version has further columns.
 MAJOR = 2
@@ -31,7 +32,8 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        # A run stays where it is, whatever the current folder becomes.
+        self.path = Path(path).absolute()
         self.result: dict[str, Any] | None = None
         self.lost: ItemsLost | None = None
         if "://" in os.fspath(path):
@@ -75,14 +77,15 @@ class Run:
     @table
     def plan(self) -> pl.DataFrame:
         """One row per planned item: category, accepted classes, prompt, seed, source."""
-        return self._unit(self.path / "plan.json", "the plan", "plan")
+        return self._unit(self.path / "plan.json", "plan", "plan")
 
     @table
     def images(self) -> pl.DataFrame:
         """One row per image: its file, its place in it, hash, size, and how a model made it."""
         files = shard_tables(self.path / "images")
         if not files:
-            raise BadInput(f"{self.path}: has no images yet; run `hardset generate`")
+            raise self._without("images", "generate")
+        self._count(files, "images")
         return read_parquet(files, "a table of images")
 
     @table
@@ -90,7 +93,7 @@ class Run:
         """The manifest: one row per item that every voting surrogate scored, with `n_failed`, `failed_by`, `hard`."""
         manifest = self.path / "manifest.parquet"
         if not manifest.is_file():
-            raise BadInput(f"{self.path}: has no mining yet; run the same `hardset build` again")
+            raise self._without("mining", "build")
         return read_parquet([manifest], "the manifest")
 
     @table
@@ -108,19 +111,21 @@ class Run:
             return give(self._predictions(scorer), as_)
         frames = [self._predictions(name).select(pl.lit(name).alias("scorer"), pl.all()) for name in self.scorers]
         if not frames:
-            raise BadInput(f"{self.path}: has no predictions yet; run `hardset mine`")
+            raise self._without("predictions", "mine")
         return give(pl.concat(frames, how="diagonal_relaxed"), as_)
 
     def _predictions(self, scorer: str) -> pl.DataFrame:
         if scorer not in self.scorers:
             known = ", ".join(self.scorers) or "none"
             raise BadInput(f"{self.path}: has no predictions of {scorer}; there are those of: {known}")
-        return read_parquet(shard_tables(self.path / "predictions" / scorer), f"a table of {scorer}")
+        files = shard_tables(self.path / "predictions" / scorer)
+        self._count(files, f"predictions of {scorer}")
+        return read_parquet(files, f"a table of {scorer}")
 
     @table
     def dropped(self) -> pl.DataFrame:
         """Every lost item, with the stage and the reason."""
-        return self._unit(self.path / "dropped.json", "the list of lost items", "mine")
+        return self._unit(self.path / "dropped.json", "list of lost items", "mine")
 
     @table
     def verdicts(self) -> pl.DataFrame:
@@ -149,7 +154,7 @@ class Run:
 
     def image(self, item: int) -> Image.Image:
         """The image of an item, in RGB."""
-        return decode(self._place(item).read(), item)
+        return decode(self.image_bytes(item), item)
 
     def image_bytes(self, item: int) -> bytes:
         """The encoded image of an item: a PNG that a model made, or the file of a photograph."""
@@ -200,21 +205,40 @@ class Run:
         return self.path, None
 
     def _place(self, item: int) -> Place:
+        item = whole(item)
+        if item not in self._places:
+            # The run may have grown since its images were listed.
+            del self._places
         try:
-            return self._places[int(item)]
+            return self._places[item]
         except KeyError:
-            raise BadInput(f"{self.path}: item {item} has no image; see dropped() for the reason") from None
+            why = "see dropped() for the reason" if (self.path / "dropped.json").is_file() else "it is not made yet"
+            raise BadInput(f"{self.path}: item {item} has no image; {why}") from None
 
     def _unit(self, record: Path, what: str, verb: str) -> pl.DataFrame:
         if not record.is_file():
-            raise BadInput(f"{self.path}: has not got {what} yet; run `hardset {verb}`")
-        return read_parquet(tables_of(record), what)
+            raise self._without(what, verb)
+        return read_parquet(tables_of(record), f"the {what}")
 
     def _people(self, which: str) -> pl.DataFrame:
         record = self.path / "verdicts" / "all.json"
         if not record.is_file():
-            raise BadInput(f"{self.path}: has no verdicts of people yet; run `hardset annotate collect`")
+            raise self._without("verdicts of people", "annotate collect")
         return read_parquet(tables_of(record, f".{which}.parquet"), f"the table {which}")
+
+    def _without(self, what: str, verb: str) -> BadInput:
+        """Why there is nothing to read: the run is not that far, or is not there any more."""
+        if not (self.path / "spec.toml").is_file():
+            return BadInput(f"{self.path}: is no run any more, because it has no spec.toml{other_kind(self.path)}")
+        return BadInput(f"{self.path}: has no {what} yet; run `hardset {verb}`")
+
+    def _count(self, files: list[Path], what: str) -> None:
+        """Warns if some shards are missing: figures of the others are not those of the run."""
+        planned = read_json(self.path / "plan.json", "the record of the plan")["rows"]["kept"]
+        shards = -(-planned // self.spec["shard_items"])
+        if len(files) < shards:
+            words = f"{self.path}: has the {what} of {len(files)} of {shards} shards: the run is not done, or damaged"
+            warnings.warn(PartOnly(f"{words}; `hardset verify` says which"), stacklevel=4)
 
 
 def other_kind(path: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -90,12 +90,18 @@ def read_parquet(files: Sequence[Path], what: str, *, without: Sequence[str] = (
     return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
 
 
-def read_csv(file: Path, what: str) -> pl.DataFrame:
-    """The table in `file`."""
+def read_csv(file: Path, what: str, types: Mapping[str, Any]) -> pl.DataFrame:
+    """The table in `file`; `types`: of columns that are not text, so that none depends on what a column has."""
     try:
-        return pl.read_csv(file, infer_schema_length=None, glob=False)
+        text = pl.read_csv(file, infer_schema=False, glob=False)
+        return text.with_columns(_typed(name, kind) for name, kind in types.items() if name in text.columns)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadInput(f"{file}: {what} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _typed(name: str, kind: Any) -> pl.Expr:
+    text = pl.col(name)
+    return text == "true" if kind == pl.Boolean else text.cast(kind)
 
 
 def read_json(file: Path, what: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
 import importlib
 import json
 import os
@@ -23,6 +24,8 @@ from typing import Any
 
 DONE, BAD_INPUT, MISSING = 0, 2, 4
 CARD = "README.md"
+# `sha256sum` of every file of a release.
+SUMS = "SHA256SUMS"
 # What the hub accepts: "owner/name", letters, digits, "-", "_" and ".", at most 96 characters.
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 # Source: the hub's specification of dataset cards (huggingface/hub-docs, datasetcard.md).
@@ -79,6 +82,31 @@ def files_of(folder: Path) -> list[Entry]:
     if not entries:
         raise PushError(f"{folder}: has no files", BAD_INPUT)
     return sorted(entries, key=lambda entry: entry.path)
+
+
+def check_sums(folder: Path) -> None:
+    """An error if a file of a release is not the one that its `SHA256SUMS` lists."""
+    sums = folder / SUMS
+    if not sums.is_file():
+        if (folder / "release.json").is_file():
+            raise PushError(f"{sums}: is missing; restore it, or make the release again", BAD_INPUT)
+        return
+    wrong = []
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        sha256, _, path = line.partition("  ")
+        if not (folder / path).is_file() or _sha256(folder / path) != sha256:
+            wrong.append(path)
+    if wrong:
+        shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise PushError(f"{folder}: not as {SUMS} lists them: {shown}; `hardset verify` says more", BAD_INPUT)
+
+
+def _sha256(file: Path) -> str:
+    hashed = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            hashed.update(block)
+    return hashed.hexdigest()
 
 
 def front_matter(folder: Path) -> str:
@@ -268,6 +296,7 @@ def push(options: argparse.Namespace) -> dict[str, Any]:
     where = f"{repo} (dataset{', ' + options.revision if options.revision else ''})"
     say(f"{len(entries)} files, {size_words(total)}, to {where}")
     _refuse(folder, check)
+    check_sums(folder)
     url = None
     if options.dry_run:
         check.not_checked.append("the hub's validator: a dry run uses no network")

@@ -94,6 +94,37 @@ def test_lost_items_are_a_warning_and_the_result_is_there(stand_in) -> None:
         assert error.value.exit_code == 3
 
 
+@pytest.mark.parametrize(("name", "kind"), [("SIGKILL", hardset.Stopped), ("SIGSEGV", hardset.HardsetBug)])
+def test_a_signal_that_ends_the_program_is_named(stand_in, name: str, kind: type) -> None:
+    stand_in(f"import os, signal; print('half way', file=sys.stderr, flush=True); os.kill(os.getpid(), signal.{name})")
+    with pytest.raises(kind, match=f"the program was ended by {name}") as caught:
+        hardset.status("run")
+    assert "half way" not in caught.value.message
+    assert ("finished work is kept" in caught.value.message) == (kind is hardset.Stopped)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda: hardset.evaluate("r", ["a,b/c.toml"]), "a,b/c.toml: has a comma"),
+        (lambda: hardset.mine("r", surrogates=[]), "a list is empty"),
+        (lambda: hardset.evaluate("r", predictions={"a=b": "f.csv"}), "a=b: has `=`"),
+        (lambda: hardset.build("p", set=["mine.rule=all"]), "set is not a mapping"),
+        (lambda: hardset.status("a\0b"), "an argument cannot be given to a program: embedded null byte"),
+    ],
+)
+def test_arguments_that_the_program_would_take_for_others_are_refused(stand_in, ask, words: str) -> None:
+    stand_in("print('{}')")
+    with pytest.raises(hardset.BadInput, match=words):
+        ask()
+
+
+def test_a_path_that_begins_with_a_hyphen_is_no_option(stand_in) -> None:
+    stand_in("import json; print(json.dumps({'got': sys.argv[1:3]}))")
+    assert hardset.status("--help")["got"] == ["status", "./--help"]
+    assert hardset.status(Path("-d"))["got"] == ["status", "./-d"]
+
+
 def test_an_answer_that_is_not_json_is_a_bug(stand_in) -> None:
     stand_in('print("hello")')
     with pytest.raises(hardset.HardsetBug, match="is not JSON: 'hello"):

@@ -109,6 +109,18 @@ def test_a_wrong_folder_or_repository_is_refused(
     assert words in capsys.readouterr().err
 
 
+def test_a_damaged_release_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data,) = (folder / "data").glob("*.parquet")
+    data.write_bytes(data.read_bytes()[:-9])
+    (folder / "excluded.csv").unlink()
+    assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    assert "not as SHA256SUMS lists them" in said and data.name in said and "excluded.csv" in said
+    (folder / "SHA256SUMS").unlink()
+    assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
+    assert "SHA256SUMS: is missing" in capsys.readouterr().err
+
+
 def test_an_unfinished_release_or_one_without_a_card_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

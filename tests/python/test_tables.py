@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +121,65 @@ def test_a_run_without_a_mining_has_no_hard_images(small: hardset.Run, tmp_path:
     run = hardset.Run(shutil.copytree(small.path, tmp_path / "run"))
     (run.path / "manifest.parquet").unlink()
     for ask in (run.hard, run.items, lambda: run.gallery("hard"), lambda: run.iter_images("hard")):
-        with refused("has no mining yet; run the same `hardset build` again"):
+        with refused("has no mining yet; run `hardset build`"):
             ask()
     assert len(run.iter_images()) == 8
     with refused("the filter does not fit the table of items"):
         run.gallery(pl.col("hard"))
+
+
+def test_a_run_with_lost_or_unmade_shards_warns(copied: Path, refused: Refused) -> None:
+    run = hardset.Run(copied)
+    last = sorted(run.path.glob("images/000/*.json"))[-1]
+    item = int(run.images()["item_id"][-1])
+    record = last.read_text()
+    last.unlink()
+    with pytest.warns(hardset.PartOnly, match="has the images of 11 of 12 shards: .*hardset verify"):
+        assert run.images().height == 704
+    for ask in (lambda: run.image(item), lambda: run.iter_images([item])):
+        with pytest.warns(hardset.PartOnly), refused(f"item {item} has no image; see dropped"):
+            ask()
+    last.write_text(record)
+    assert run.image(item).size == (64, 64)
+    sorted(run.path.glob("predictions/quick-plain/000/*.json"))[0].unlink()
+    with pytest.warns(hardset.PartOnly, match="has the predictions of quick-plain of 11 of 12 shards") as caught:
+        assert run.predictions("quick-plain").height == 680
+    assert Path(caught[0].filename).name == "test_tables.py"
+
+
+def test_a_run_stays_where_it_is(small: hardset.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.path.parent)
+    run, release = hardset.Run("run"), hardset.Release("release")
+    monkeypatch.chdir(tmp_path)
+    assert run.items().equals(small.items())
+    item = release.items()["item_id"][0]
+    assert release.image_bytes(item) == small.image_bytes(item)
+
+
+def test_a_run_that_is_gone_is_said(small: hardset.Run, tmp_path: Path, refused: Refused) -> None:
+    run = hardset.Run(shutil.copytree(small.path, tmp_path / "run"))
+    shutil.rmtree(run.path)
+    for ask in (run.items, run.images, run.plan, run.predictions, run.votes):
+        with refused("is no run any more, because it has no spec.toml; there is no such folder"):
+            ask()
+
+
+@pytest.mark.parametrize("item", [1.5, True, "3", None, np.float64(2.7)])
+def test_an_id_is_a_whole_number(item: Any, small: hardset.Run, refused: Refused) -> None:
+    with refused("is not the id of an item; write a whole number"):
+        small.image(item)
+    with refused("is not the id of an item; write a whole number"):
+        hardset.Release(FIXTURES / "release").image_bytes(item)
+    assert small.image_bytes(np.uint32(1)) == small.image_bytes(1)  # type: ignore[arg-type]
+
+
+def test_booleans_of_pandas_are_in_the_order_of_their_index(quickstart: Path, refused: Refused) -> None:
+    need_package("pandas", "pyarrow")
+    run = hardset.Run(quickstart)
+    table = run.items(as_="pandas").sort_values("n_failed", kind="stable")
+    assert run.iter_images(table["hard"]).item_ids == run.hard()["item_id"].to_list()
+    with refused("filter has an index that is not 0 to 743"):
+        run.iter_images(table.set_index("category")["hard"])
 
 
 def test_a_run_follows_its_current_mining(copied: Path, program: Path) -> None:
@@ -205,6 +260,48 @@ def test_a_table_is_found_in_a_folder_with_brackets(released: Path, tmp_path: Pa
     assert len(release) == len(hardset.Release(released))
 
 
+def test_a_form_of_which_images_are_missing_is_refused(verified: Path, tmp_path: Path, refused: Refused) -> None:
+    forms = {form: Path(shutil.copytree(verified / form, tmp_path / form)) for form in ("imagefolder", "fiftyone")}
+    lines = (forms["imagefolder"] / "metadata.jsonl").read_text().splitlines(keepends=True)
+    (forms["imagefolder"] / "metadata.jsonl").write_text("".join(lines[:-2]))
+    with refused("2 images are missing, or are in the folder and not in this list"):
+        hardset.Release(forms["imagefolder"]).items()
+    first = min((forms["fiftyone"] / "data").iterdir())
+    first.unlink()
+    with refused(f"1 images are missing, or have no label, such as {first.stem}"):
+        hardset.Release(forms["fiftyone"]).items()
+
+
+def test_one_file_of_several_or_half_a_tar_is_refused(verified: Path, tmp_path: Path, refused: Refused) -> None:
+    (tar,) = (verified / "webdataset").glob("*.tar")
+    one = tmp_path / "test-00000-of-00003.tar"
+    shutil.copy(tar, one)
+    with refused("has 1 files of 3; copy the others too"):
+        hardset.Release(tmp_path).items()
+    with tarfile.open(tar) as members:
+        third = members.getmembers()[3].offset
+    (tmp_path / tar.name).write_bytes(tar.read_bytes()[:third])
+    one.unlink()
+    with refused("has no end, because a copy was cut; copy it again"):
+        hardset.Release(tmp_path).items()
+    (data,) = (verified / "data").glob("*.parquet")
+    (tmp_path / "alone" / "data").mkdir(parents=True)
+    shutil.copy(data, tmp_path / "alone" / "data" / "test-00001-of-00002.parquet")
+    with refused("has 1 files of 2; copy the others too"):
+        hardset.Release(tmp_path / "alone").items()
+
+
+def test_columns_of_lists_have_their_types_whatever_is_in_them(released: Path, evaluated: Path) -> None:
+    release = hardset.Release(released)
+    for frame in (release.excluded(), release.excluded().clear()):
+        assert frame.schema["item_id"] == pl.UInt32
+    assert release.excluded().join(release.items(), on="item_id").height == 0
+    assert release.near_duplicates().schema["excluded"] == pl.Boolean
+    board = hardset.Evaluation(evaluated).leaderboard()
+    text = {"space", "target", "kind", "class_space", "method", "objects_method", "weights_sha256"}
+    assert {name for name, kind in board.schema.items() if kind == pl.String} == text
+
+
 @pytest.mark.parametrize("form", ["imagefolder", "webdataset", "fiftyone"])
 def test_every_form_of_a_release_has_the_same_images(form: str, verified: Path) -> None:
     whole = hardset.Release(verified)
@@ -214,7 +311,11 @@ def test_every_form_of_a_release_has_the_same_images(form: str, verified: Path) 
         assert other.items()["label"].to_list() == whole.items()["label"].to_list()
         item = whole.items()["item_id"][-1]
         assert other.image_bytes(item) == whole.image_bytes(item)
-        if form != "fiftyone":
+        if form == "fiftyone":
+            assert "class_name" in other.items().columns
+            with pytest.raises(hardset.BadInput, match="has no votes"):
+                other.votes()
+        else:
             assert sorted(other.surrogates) == sorted(whole.surrogates)
             assert other.votes().rows() == whole.votes().rows()
             assert other.items()["seed"].to_list() == whole.items()["seed"].to_list()
@@ -266,6 +367,8 @@ def test_a_filter_is_an_expression_ids_or_hard(quickstart: Path) -> None:
         ([None], "nulls"),
         ([1, "a"], "write 'hard', a polars expression, or a list of item ids"),
         (7, "filter is 7; write 'hard'"),
+        (b"hard", "filter is b'hard'; write 'hard'"),
+        (pl.DataFrame({"item_id": [1]}), "filter is a table; give its ids"),
         ([True, False], "has 2 booleans, but there are 8 items"),
         (pl.col("colour") == "red", "does not fit the table of items"),
         (pl.col("item_id"), "does not fit the table of items"),
@@ -306,6 +409,19 @@ def test_images_are_a_sequence_that_can_be_pickled(small: hardset.Run) -> None:
     assert [item for _, item in again] == images.item_ids
     assert (again[-1][0] == images[7][0]).all()
     assert len(images[2:5]) == 3
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_workers_of_torch_read_the_images_of_a_release(context: str, released: Path, refused: Refused) -> None:
+    need_package("torch", "torchvision", "pyarrow")
+    data = importlib.import_module("torch.utils.data")
+    to_tensor = importlib.import_module("torchvision.transforms.functional").to_tensor
+    release = hardset.Release(released)
+    images = release.iter_images(transform=to_tensor)
+    loader = data.DataLoader(images, batch_size=50, num_workers=2, multiprocessing_context=context, timeout=60)
+    found = {int(item): image for batch, items in loader for image, item in zip(batch, items, strict=True)}
+    assert list(found) == release.items()["item_id"].to_list()
+    assert all((found[item] == image).all() for image, item in images)
 
 
 def test_workers_of_torch_read_the_images(quickstart: Path) -> None:
