@@ -199,7 +199,7 @@ def _floats(values: Any) -> tuple[float, ...]:
 def of_processor(processor: Any) -> Preprocess:
     """The keys of an image processor of transformers (`preprocessor_config.json`)."""
     config = processor.to_dict()
-    for key in ("do_pad", "do_splits", "do_image_splitting", "rescale_offset", "do_thumbnail", "do_align_long_axis"):
+    for key in ("do_pad", "do_splits", "do_image_splitting", "do_thumbnail", "do_align_long_axis"):
         if config.get(key):
             raise BadInput(f"the image processor has {key}, which a scorer's TOML cannot say")
     found = _resize_of(config)
@@ -209,6 +209,8 @@ def of_processor(processor: Any) -> Preprocess:
     found["scale"] = float(config["rescale_factor"]) if config.get("do_rescale") else 1.0
     if config.get("do_normalize"):
         found |= {"mean": _floats(config["image_mean"]), "std": _floats(config["image_std"])}
+    if "include_top" in config:
+        found |= _of_efficientnet(config, found)
     if config.get("do_flip_channel_order"):
         # It flips after it has normalised, so that mean and std are of RGB there, and of BGR in the TOML.
         found["channels"] = "bgr"
@@ -216,6 +218,17 @@ def of_processor(processor: Any) -> Preprocess:
     made = _complete(found)
     spare_is_even = made.resize == "squash" and (made.resize_px - made.crop_px) % 2 == 0
     return replace(made, crop="round") if spare_is_even else made
+
+
+def _of_efficientnet(config: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """EfficientNet's processor may subtract 1 before it normalises, and divides by the deviation again after that."""
+    mean, std = found.get("mean", (0.0, 0.0, 0.0)), found.get("std", (1.0, 1.0, 1.0))
+    if config.get("rescale_offset"):
+        mean = tuple(one + 1 for one in mean)
+    if config["include_top"]:
+        again = _floats(config["image_std"])
+        std = tuple(one * other for one, other in zip(std, again, strict=True))
+    return {"mean": mean, "std": std}
 
 
 def _resize_of(config: dict[str, Any]) -> dict[str, Any]:
@@ -229,7 +242,9 @@ def _resize_of(config: dict[str, Any]) -> dict[str, Any]:
             return {"resize": "shorter", "resize_px": int(shortest / crop_pct), "crop_px": shortest}
         return {"resize": "squash", "resize_px": shortest}
     if shortest and not size.get("longest_edge"):
-        return {"resize": "shorter", "resize_px": int(shortest)}
+        # LeViT's processor names the side of the centre, not the one that it resizes to.
+        is_levit = str(config.get("image_processor_type")).startswith("Levit")
+        return {"resize": "shorter", "resize_px": int(256 / 224 * shortest) if is_levit else int(shortest)}
     if "height" in size and "width" in size:
         return {"resize": "squash", "resize_px": _square(_sides(size), "size")}
     raise BadInput(f"the image processor has the size {size}; hardset resizes to a shorter side or to a square")
