@@ -10,11 +10,12 @@ file there is a TOML that names it (docs/recipes.md, "Imported predictions"). A 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import itertools
 import os
 import sys
-import tempfile
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,15 @@ from ._optional import need
 from ._release import Release
 from ._run import Run
 from ._toml import quoted
+from .export._check import BOUND, called, finite_rows, outputs_of, steady
 from .export._models import Ask, Classifier, load
 from .export._spaces import (
+    CATEGORIES,
     Space,
     check_list,
     count_of,
+    draft_in,
+    is_shares,
     kind_of,
     make_folder,
     space_of,
@@ -44,6 +49,15 @@ from .export._spaces import (
 
 #: Images in a part of the table.
 PART = 4096
+#: Images that tell whether numbers are logits or probabilities.
+ENOUGH = 32
+#: As `BOUND`, for a device that is no CPU: its kernels depend on the size of the batch, and may round to TF32.
+DEVICE_BOUND = 1e-2
+#: How a reason begins that lies in the model, and not in an image.
+MODELS = "the model"
+NOT_FINITE = f"{MODELS} gives numbers that are not finite"
+#: Hashes and numbers `[n, classes]` of a batch.
+Scores = tuple[list[str], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -58,12 +72,16 @@ class Predicted:
 
 
 class Scorable:
-    """Images as `(tensor, place, reason)` for a data loader: one that cannot be read has a reason and no tensor."""
+    """Images as `(tensor, name, reason)` for a data loader: one that cannot be read has a reason and no tensor.
 
-    def __init__(self, images: Images, own: Any) -> None:
-        """`own`: from a picture to a tensor."""
+    The name is the hash of an image that can be read, and else says where it is.
+    """
+
+    def __init__(self, images: Images, own: Any, *, limited: bool = True) -> None:
+        """`own`: from a picture to a tensor. `limited`: pictures above Pillow's limit are not read."""
         self.places = images.places
         self.own = own
+        self.limited = limited
 
     def __len__(self) -> int:
         """Number of images."""
@@ -74,10 +92,32 @@ class Scorable:
         place = self.places[at]
         try:
             data = place.read()
-            sha256 = place.sha256 or hashlib.sha256(data).hexdigest()
-            return self.own(decode(data, place.item_id)), sha256, None
+            picture = self._picture(data, place.item_id)
         except HardsetError as error:
-            return None, str(place.file), error.message
+            return None, self.where(at), error.message
+        except MemoryError:
+            return None, self.where(at), "the picture is too large for the memory"
+        try:
+            return self.own(picture), place.sha256 or hashlib.sha256(data).hexdigest(), None
+        except Exception as error:  # of the user's code
+            return None, self.where(at), f"{MODELS}'s own preprocessing fails: {error!r}"
+
+    def where(self, at: int) -> str:
+        """The image at a place of the pool, for people."""
+        place = self.places[at]
+        is_file = place.length is None and place.column is None
+        return str(place.file) if is_file else f"{place.file}: item {place.item_id}"
+
+    def _picture(self, data: bytes, item_id: int) -> Image.Image:
+        limit = Image.MAX_IMAGE_PIXELS
+        try:
+            with warnings.catch_warnings():
+                # Below twice its limit Pillow warns, and hardset reads such pictures too.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                Image.MAX_IMAGE_PIXELS = limit if self.limited else None
+                return decode(data, item_id)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def predict(
@@ -99,9 +139,7 @@ def predict(
     """
     if batch < 1 or workers < 0:
         raise BadInput(f"batch is {batch} and workers is {workers}; batch is at least 1, workers at least 0")
-    file = Path(out)
-    if file.suffix != ".parquet":
-        raise BadInput(f"{file}: write a name that ends in .parquet")
+    file = _checked(Path(out))
     images = images_of(Path(pool))
     model = load(Ask(source, Path(weights) if weights else None, random, count_of(classes) if weights else None))
     if not isinstance(model, Classifier):
@@ -109,16 +147,66 @@ def predict(
             f"{source}: is a model of two towers; export it with hardset.export, or import scores of your own"
         )
     lost: list[tuple[str, str]] = []
-    found = scores(model, Scorable(images, model.own), batch=batch, workers=workers, device=device, lost=lost)
-    first = next(found, None)
-    if first is None:
-        raise BadInput(f"{pool}: no image could be read: {lost[0][1] if lost else 'there is none'}")
-    # Before the pool is scored: a mistake should not cost an hour.
-    space = space_of(classes, first[1].shape[1], model.labels, model.name)
-    check_list(space, file.parent)
+    # The program has measured the pictures of a run and of a release.
+    limited = not any(Path(pool, name).is_file() for name in ("spec.toml", "release.json"))
+    shown = Scorable(images, model.own, limited=limited)
     make_folder(file.parent)
-    count = _write(file, itertools.chain([first], found))
-    return Predicted(file, _write_toml(file, space, kind_of(first[1])), count, lost)
+    # Before the pool is scored, because a mistake should not cost an hour: that there can be files, and all that the
+    # first pictures tell.
+    with draft_in(file.parent, f".{file.name}.") as draft:
+        found = scores(model, shown, batch=batch, workers=workers, device=device, lost=lost)
+        first = list(_first(found))
+        if not first:
+            raise BadInput(f"{pool}: no image could be scored: {lost[0][1] if lost else 'there is none'}")
+        numbers = np.concatenate([some for _, some in first])
+        space = space_of(classes, numbers.shape[1], model.labels, model.name)
+        if space.name == CATEGORIES:
+            _check_categories(Path(pool), numbers.shape[1])
+        check_list(space, file.parent)
+        kind = kind_of(numbers)
+        count = _write(file, _of_kind(itertools.chain(first, found), kind), draft)
+    return Predicted(file, _write_toml(file, space, kind), count, lost)
+
+
+def _checked(file: Path) -> Path:
+    """The name of the file to write, if there can be one."""
+    if file.suffix != ".parquet":
+        raise BadInput(f"{file}: write a name that ends in .parquet")
+    for one in (file, file.with_suffix(".toml")):
+        if one.is_dir():
+            raise BadInput(f"{one}: is a folder; give --out another name")
+    return file
+
+
+def _first(found: Iterator[Scores]) -> Iterator[Scores]:
+    """The first batches, until there are enough pictures to tell the kind of their numbers."""
+    count = 0
+    while count < ENOUGH and (some := next(found, None)) is not None:
+        count += len(some[0])
+        yield some
+
+
+def _of_kind(found: Iterable[Scores], kind: str) -> Iterator[Scores]:
+    """All batches, if they are of the kind of the first ones."""
+    for hashes, numbers in found:
+        if kind == "probabilities" and not is_shares(numbers):
+            other = next(at for at in range(len(hashes)) if not is_shares(numbers[at : at + 1]))
+            raise BadInput(
+                "the model gives the first pictures probabilities that sum to 1, but not the image with the SHA-256 "
+                f"{hashes[other]}; let it give logits"
+            )
+        yield hashes, numbers
+
+
+def _check_categories(pool: Path, outputs: int) -> None:
+    """Refuses another number of outputs than the run or the release has categories. A folder does not say it."""
+    if (pool / "spec.toml").is_file():
+        categories = Run(pool).spec.get("categories", {}).get("entries", [])
+    else:
+        categories = Release(pool).record.get("categories", []) if (pool / "release.json").is_file() else []
+    count = len(categories)
+    if count not in (0, outputs):
+        raise BadInput(f"{pool} has {count} categories, but the model gives {outputs} numbers; give --classes FILE")
 
 
 def images_of(pool: Path) -> Images:
@@ -140,9 +228,11 @@ def _alone(parts: list[Any]) -> list[Any]:
 
 def scores(
     model: Classifier, images: Scorable, *, batch: int, workers: int, device: str, lost: list[tuple[str, str]]
-) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    """Hashes and logits `[n, classes]` of each batch; images that cannot be read are added to `lost`."""
-    torch = need("torch", extra="export")
+) -> Iterator[Scores]:
+    """Hashes and logits `[n, classes]` of each batch; images that cannot be scored are added to `lost`.
+
+    The first batch is held against a second call, and against pictures alone.
+    """
     try:
         module = model.module.to(device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
@@ -150,43 +240,77 @@ def scores(
     loader = need("torch.utils.data", extra="export").DataLoader(
         images, batch_size=batch, num_workers=workers, collate_fn=_alone
     )
+    bound = BOUND if device.partition(":")[0] == "cpu" else DEVICE_BOUND
+    at, held, is_first = 0, 0, True
     for parts in loader:
         lost += [(name, reason) for _, name, reason in parts if reason is not None]
-        whole = [(tensor, sha256) for tensor, sha256, reason in parts if reason is None]
-        if not whole:
-            continue
-        with torch.inference_mode():
-            values = torch.stack([tensor for tensor, _ in whole]).to(device)
-            try:
-                found = module(values)
-            except Exception as error:  # of the user's code, or of torch
-                raise BadInput(f"the model cannot take pictures {list(values.shape)}: {error!r}") from error
-        if not isinstance(found, torch.Tensor) or found.ndim != 2:
-            raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
-        if not found.isfinite().all():
-            raise BadInput("the model gives numbers that are not finite")
-        yield [sha256 for _, sha256 in whole], found.float().cpu().numpy()
+        whole = [(tensor, sha256, at + place) for place, (tensor, sha256, reason) in enumerate(parts) if reason is None]
+        at += len(parts)
+        if whole:
+            values = _stacked([tensor for tensor, _, _ in whole])
+            found = _rows(module, values, device)
+            # One picture shows whether a second call is the same, two show whether they act on each other.
+            if held < min(len(values), 2):
+                steady(lambda part: _rows(module, part, device), values, found, "the model", bound)
+                held = len(values)
+            good = finite_rows(found).tolist()
+            lost += [(images.where(place), NOT_FINITE) for (_, _, place), ok in zip(whole, good, strict=True) if not ok]
+            if any(good):
+                is_first = False
+                yield [sha256 for (_, sha256, _), ok in zip(whole, good, strict=True) if ok], found[good]
+        if is_first and at >= ENOUGH and lost[-1][1].startswith(MODELS):
+            raise BadInput(lost[-1][1])
 
 
-def _write(file: Path, found: Iterable[tuple[list[str], NDArray[np.float32]]]) -> int:
-    """Writes the table under its name once it is whole. Returns how many images were scored."""
+def _stacked(tensors: list[Any]) -> Any:
+    torch = need("torch", extra="export")
+    try:
+        return torch.stack(tensors)
+    except (TypeError, RuntimeError) as error:
+        raise BadInput(
+            f"the model's own preprocessing does not give tensors of one shape: {str(error).splitlines()[0]}; let it "
+            "have Resize, CenterCrop and ToTensor"
+        ) from error
+
+
+def _rows(module: Any, values: Any, device: str) -> NDArray[np.float32]:
+    """What the model gives, a row for each picture."""
+    found = called(module, values.to(device))
+    outputs_of(found, len(values))
+    rows: NDArray[np.float32] = found.float().cpu().numpy()
+    return rows
+
+
+@contextlib.contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """Says in words that `file` cannot be written."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise BadInput(f"{file}: cannot be written: {reason}; make room, or give another --out") from error
+
+
+def _write(file: Path, found: Iterable[Scores], draft: Path) -> int:
+    """Writes the table under its name once it is whole; `draft`: a folder for its parts. Returns how many images."""
     count, parts, written = 0, [], set[str]()
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
-        for at, frame in enumerate(_frames(found)):
-            count += frame.height
-            # Two images of a pool may have the same bytes, and a row is of one image.
-            rows = frame.unique("sha256", maintain_order=True)
-            rows = rows.filter(pl.Series([sha256 not in written for sha256 in rows["sha256"]], dtype=pl.Boolean))
-            written.update(rows["sha256"])
-            parts.append(Path(folder, f"{at:06}.parquet"))
+    for at, frame in enumerate(_frames(found)):
+        count += frame.height
+        # Two images of a pool may have the same bytes, and a row is of one image.
+        rows = frame.unique("sha256", maintain_order=True)
+        rows = rows.filter(pl.Series([sha256 not in written for sha256 in rows["sha256"]], dtype=pl.Boolean))
+        written.update(rows["sha256"])
+        parts.append(draft / f"{at:06}.parquet")
+        with _writing(file):
             rows.write_parquet(parts[-1])
-        whole = Path(folder, "whole.parquet")
+    with _writing(file):
+        whole = draft / "whole.parquet"
         pl.scan_parquet(parts, glob=False).sink_parquet(whole)
         whole.replace(file)
     return count
 
 
-def _frames(found: Iterable[tuple[list[str], NDArray[np.float32]]]) -> Iterator[pl.DataFrame]:
+def _frames(found: Iterable[Scores]) -> Iterator[pl.DataFrame]:
     """The scores as tables of about `PART` rows."""
     hashes: list[str] = []
     numbers: list[NDArray[np.float32]] = []
@@ -207,14 +331,16 @@ def _frame(hashes: list[str], numbers: list[NDArray[np.float32]]) -> pl.DataFram
 
 def _write_toml(file: Path, space: Space, kind: str) -> Path:
     toml = file.with_suffix(".toml")
-    words = f"./{space.name}" if write_list(space, file.parent) else space.name
+    with _writing(toml):
+        words = f"./{space.name}" if write_list(space, file.parent) else space.name
     offset = f", offset = {space.offset}" if space.offset else ""
     lines = [
         "# Written by hardset.predict.",
         f"predictions = {quoted(file.name)}",
         f'output = {{ kind = "{kind}", space = {quoted(words)}{offset}, name = "logits" }}',
     ]
-    toml.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with _writing(toml):
+        toml.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return toml
 
 
@@ -263,6 +389,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Pillow warns of large pictures, which hardset reads too.
-    Image.MAX_IMAGE_PIXELS = None
     sys.exit(main())

@@ -13,7 +13,6 @@ import hashlib
 import io
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,13 +30,16 @@ from ._check import (
     BOUND,
     Compared,
     Photograph,
+    called,
     compare,
     inputs,
     of_graph,
     of_torch,
+    outputs_of,
     photographs,
     relative,
     session,
+    steady,
 )
 from ._models import Ask, Classifier, TwoTowers, copy_tokenizer, load, plain, token_ids, whole_logits
 from ._program import Held, hold
@@ -47,6 +49,7 @@ from ._spaces import (
     Space,
     check_list,
     count_of,
+    draft_in,
     file_space,
     imagenet_names,
     kind_of,
@@ -121,8 +124,8 @@ def export(
     if name is not None:
         model.name = name
     make_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=".hardset-export-", dir=folder) as draft:
-        job = Job(Path(draft), folder, shown, classes, program, templates, checks_accuracy=not random)
+    with draft_in(folder, ".hardset-export-") as draft:
+        job = Job(draft, folder, shown, classes, program, templates, checks_accuracy=not random)
         made = _classifier(model, job) if isinstance(model, Classifier) else _two_towers(model, job)
         files = [_moved(file, folder) for file in made.files]
     return Exported(folder / made.toml.name, files, made.compared, made.worst_texts, made.accuracy, made.held)
@@ -146,14 +149,16 @@ def _moved(file: Path, folder: Path) -> Path:
 def _classifier(model: Classifier, job: Job) -> Exported:
     draft, shown = job.draft, job.shown
     ours, theirs, worst_pixels = inputs(shown, model.preprocess, model.own)
-    outputs, kind = _outputs(model, theirs)
+    outputs = _outputs(model, theirs)
     space = space_of(job.classes, outputs, model.labels, model.name)
     check_list(space, job.out)
-    wanted = of_torch(model.module, theirs)
+    wanted = of_torch(model.module, theirs, shown)
+    steady(lambda part: of_torch(model.module, part), theirs[:BATCH], wanted[:BATCH], "the model")
+    kind = kind_of(wanted)
     of_classes = wanted[:, space.offset :]
     accuracy = _accuracy(shown, of_classes, space) if job.checks_accuracy else None
     graph = _graph(model.module, theirs[:2], draft / f"{model.name}.onnx", ("image", "logits"))
-    found = of_graph(session(graph), ours)
+    found = of_graph(session(graph), ours, graph.name)
     compared = compare(shown, found, wanted, worst_pixels)
     files = [graph, *write_list(space, draft)]
     toml = draft / f"{model.name}.toml"
@@ -164,24 +169,14 @@ def _classifier(model: Classifier, job: Job) -> Exported:
     return Exported(toml, [*files, toml], compared, None, accuracy, held)
 
 
-def _outputs(model: Classifier, values: Any) -> tuple[int, str]:
-    """Number and kind of a classifier's outputs. An error if it is not a classifier, or not the same twice."""
+def _outputs(model: Classifier, values: Any) -> int:
+    """Number of a classifier's outputs. An error if it is not a classifier."""
     torch = need("torch", extra="export")
-    try:
-        with torch.inference_mode():
-            found, again = model.module(values[:2]), model.module(values[:2])
-    except Exception as error:  # of the user's code, or of torch
-        raise BadInput(f"the model cannot take pictures {list(values[:2].shape)}: {error!r}") from error
-    if not isinstance(found, torch.Tensor):
-        raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
-    if found.ndim != 2 or found.shape[0] != 2 or found.shape[1] < 2:
-        raise BadInput(f"the model gives {list(found.shape)} for 2 pictures; a classifier gives [2, classes]")
-    if not found.is_floating_point():
-        raise BadInput(f"the model gives {found.dtype}; a classifier gives floating-point logits")
-    # Not to the last bit, because threads may add in another order.
-    if found.isfinite().all() and relative(again.numpy(), found.numpy()).max() > BOUND:
-        raise BadInput("the model gives other numbers in a second call; a dropout or noise works in evaluation mode")
-    return int(found.shape[1]), kind_of(found.numpy())
+    found = called(model.module, values[:2])
+    count = outputs_of(found, 2)
+    if found.dtype not in (torch.float32, torch.float16):
+        raise BadInput(f"the model gives {found.dtype}; a scorer's graph gives torch.float32")
+    return count
 
 
 def _graph(module: Any, example: Any, file: Path, names: tuple[str, str]) -> Path:
@@ -267,16 +262,17 @@ def _two_towers(model: TwoTowers, job: Job) -> Exported:
     images = _graph(model.image_tower, theirs[:2], draft / f"{model.name}.onnx", ("pixel_values", "image_embeds"))
     text = _graph(model.text_tower, ids[:2], draft / f"{model.name}.text.onnx", ("input_ids", "text_embeds"))
     wanted = _logits(model, rows, texts)
-    found_texts = of_graph(session(text), ids.numpy())
-    found = _logits(model, of_graph(session(images), ours), found_texts)
+    found_texts = of_graph(session(text), ids.numpy(), text.name)
+    found = _logits(model, of_graph(session(images), ours, images.name), found_texts)
     compared = compare(shown, found, wanted, worst_pixels)
     tokenizer = draft / f"{model.name}.tokenizer.json"
     copy_tokenizer(model, tokenizer)
+    lists = write_list(space, draft)
     toml = draft / f"{model.name}.toml"
     toml.write_text(_towers_toml(model, images, text, tokenizer, space), encoding="utf-8")
     held = hold(toml, space, shown, wanted, names) if job.program else None
     worst_texts = float((np.abs(found_texts - texts).max(axis=1) / np.abs(texts).max(axis=1)).max())
-    files = [images, text, tokenizer, *write_list(space, draft), toml]
+    files = [images, text, tokenizer, *lists, toml]
     return Exported(toml, files, compared, worst_texts, None, held)
 
 

@@ -31,6 +31,11 @@ PIXEL_BOUND = 1e-3
 SAME = 1e-6
 #: Photographs in a call.
 BATCH = 8
+#: What is said of a graph that cannot be run.
+FIXED = (
+    "{}. A graph keeps what the model did with two pictures: the model may have no loop over pictures and no `if` on "
+    "what they show"
+)
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,11 @@ def inputs(
         if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != pixels.shape:
             gives = list(tensor.shape) if isinstance(tensor, torch.Tensor) else f"a {type(tensor).__name__}"
             raise BadInput(f"{one.name}: the model's own preprocessing gives {gives}, the TOML {list(pixels.shape)}")
+        if tensor.dtype != torch.float32:
+            raise BadInput(
+                f"{one.name}: the model's own preprocessing gives {tensor.dtype}, but a scorer's graph takes "
+                "torch.float32; let it end with ToTensor and Normalize, and the model take what they give"
+            )
         difference = float(np.abs(pixels - tensor.numpy()).max())
         if not difference <= PIXEL_BOUND:
             raise BadInput(
@@ -130,7 +140,17 @@ def session(graph: Path) -> Any:
     options = runtime.SessionOptions()
     # As the program does: this one is wrong before 1.32 (src/onnx/runtime.rs).
     options.add_session_config_entry("optimization.disable_specified_optimizers", "Pad_Fusion")
-    return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    # What fails is said in an error, and not in its log too.
+    options.log_severity_level = 4
+    try:
+        return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class for each code
+        raise BadInput(f"{graph.name}: {FIXED.format(_words(error))}") from error
+
+
+def _words(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"ONNX Runtime cannot run it: {lines[0] if lines else type(error).__name__}"
 
 
 def by_batches(call: Callable[[Any], Any], values: Any) -> NDArray[np.float32]:
@@ -139,24 +159,85 @@ def by_batches(call: Callable[[Any], Any], values: Any) -> NDArray[np.float32]:
     return np.concatenate(made)
 
 
-def of_torch(module: Any, values: Any) -> NDArray[np.float32]:
-    """What the model gives: finite numbers."""
+def outputs_of(found: Any, pictures: int) -> int:
+    """Number of outputs of a classifier that gives `found` for so many pictures. An error if it is no classifier."""
     torch = need("torch", extra="export")
-    with torch.inference_mode():
-        made = by_batches(lambda part: module(part).numpy(), values)
-    if not np.isfinite(made).all():
-        raise BadInput("the model gives numbers that are not finite")
+    if not isinstance(found, torch.Tensor):
+        raise BadInput(f"the model gives a {type(found).__name__}; a classifier gives one tensor [n, classes]")
+    if found.ndim != 2 or found.shape[0] != pictures or found.shape[1] < 2:
+        gives = f"{list(found.shape)} for {pictures} picture{'s' if pictures > 1 else ''}"
+        raise BadInput(f"the model gives {gives}; a classifier gives [{pictures}, classes]")
+    if not found.is_floating_point():
+        raise BadInput(f"the model gives {found.dtype}; a classifier gives floating-point logits")
+    return int(found.shape[1])
+
+
+def called(module: Any, values: Any) -> Any:
+    """What the model gives for `values`, as it is."""
+    with need("torch", extra="export").inference_mode():
+        try:
+            return module(values)
+        except Exception as error:  # of the user's code, or of torch
+            what = "pictures" if values.ndim == 4 else "texts"
+            raise BadInput(f"the model cannot take {what} {list(values.shape)}: {error!r}") from error
+
+
+def of_torch(module: Any, values: Any, shown: Sequence[Photograph] = ()) -> NDArray[np.float32]:
+    """What the model gives: finite numbers. `shown`: what `values` are of."""
+
+    def call(part: Any) -> Any:
+        found = called(module, part)
+        if len(found) != len(part):
+            raise BadInput(f"the model gives {list(found.shape)} for {len(part)} inputs; it must give a row for each")
+        return found.numpy()
+
+    made = by_batches(call, values)
+    bad = np.flatnonzero(~finite_rows(made))
+    if len(bad):
+        where = f"{shown[int(bad[0])].name}: " if shown else ""
+        raise BadInput(f"{where}the model gives numbers that are not finite")
     return made
 
 
-def of_graph(graph: Any, values: NDArray[Any]) -> NDArray[np.float32]:
-    """What the graph gives. An error if it gives other numbers for one picture alone."""
-    (name,) = [one.name for one in graph.get_inputs()]
-    found = by_batches(lambda part: graph.run(None, {name: part})[0], values)
-    alone = np.asarray(graph.run(None, {name: values[:1]})[0], dtype=np.float32)
-    if relative(alone, found[:1]).max() > BOUND:
-        raise BadInput("the graph gives other numbers for a picture alone than beside others; it measures its batch")
+def of_graph(graph: Any, values: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """What the graph `name` gives. An error if it gives other numbers for one picture alone."""
+    (given,) = [one.name for one in graph.get_inputs()]
+
+    def call(part: NDArray[Any]) -> NDArray[np.float32]:
+        try:
+            rows = np.asarray(graph.run(None, {given: part})[0], dtype=np.float32)
+        except Exception as error:  # ONNX Runtime has a class for each code
+            raise BadInput(f"{name}: {FIXED.format(_words(error))}") from error
+        if len(rows) != len(part):
+            raise BadInput(f"{name}: {FIXED.format(f'it gives {len(rows)} rows for {len(part)} inputs')}")
+        return rows
+
+    found = by_batches(call, values)
+    steady(call, values[:BATCH], found[:BATCH], "the graph")
     return found
+
+
+def steady(
+    call: Callable[[Any], NDArray[np.float32]], values: Any, found: NDArray[np.float32], what: str, bound: float = BOUND
+) -> None:
+    """Refuses `what` if it gave the rows `found` for `values`, and gives others in a second call or for one alone.
+
+    Numbers need not be equal to the last bit, because threads may add in another order. Of rows that are not finite
+    nothing is said.
+    """
+    finite = finite_rows(found)
+    if not (relative(call(values)[finite], found[finite]) <= bound).all():
+        raise BadInput(f"{what} gives other numbers in a second call; a dropout or noise works in evaluation mode")
+    # The last one, because of what is added up along a batch.
+    for at in sorted({0, len(values) - 1}):
+        if finite[at] and not relative(call(values[at : at + 1]), found[at : at + 1])[0] <= bound:
+            raise BadInput(f"{what} gives other numbers for a picture alone than beside others; it measures its batch")
+
+
+def finite_rows(found: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which rows have finite numbers alone."""
+    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(found), axis=1)
+    return finite
 
 
 def relative(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:

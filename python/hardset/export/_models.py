@@ -6,11 +6,14 @@ its library gives for evaluation, in Pillow's arithmetic.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shutil
+import sys
+import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,10 @@ from ._preprocess import Preprocess, of_processor, of_transform
 EXTRA = "export"
 #: Kinds of models, before the `:`.
 KINDS = ("timm", "torchvision", "transformers")
+#: Weights that a message names.
+NAMED = 4
+#: Modules that the last file of the user imported from its own folder.
+_beside: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,8 @@ def load(ask: Ask) -> Classifier | TwoTowers:
             raise BadInput("--weights is of classifiers; a model of two towers has its weights in its folder")
         _load_weights(model.module, ask.weights)
     for module in (model.module,) if isinstance(model, Classifier) else (model.image_tower, model.text_tower):
+        if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
+            raise BadInput(f"{ask.source}: has weights without numbers (device meta); load them before it is returned")
         # Weights may be of half precision; scorers give and take f32.
         module.float().cpu().eval().requires_grad_(False)
     return model
@@ -157,21 +166,7 @@ def _own_file(ask: Ask) -> Classifier:
         raise BadInput(f"{ask.source}: write timm:NAME, torchvision:NAME, transformers:ID or FILE.py:FUNCTION")
     if not file.is_file():
         raise BadInput(f"{file}: is not a file")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{file}: cannot be imported")
-    imported = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(imported)
-    except Exception as error:  # of the user's code
-        raise BadInput(f"{file}: cannot be imported: {error!r}") from error
-    build = getattr(imported, function, None)
-    if not callable(build):
-        raise BadInput(f"{file}: has no function {function}")
-    try:
-        made = build()
-    except Exception as error:  # of the user's code
-        raise BadInput(f"{ask.source}: raises {error!r}") from error
+    made = _built(file, function)
     if not isinstance(made, tuple) or len(made) != 2:
         raise BadInput(
             f"{ask.source}: returns a {type(made).__name__}; return (model, transform), with a torchvision Compose of "
@@ -181,6 +176,65 @@ def _own_file(ask: Ask) -> Classifier:
     if not isinstance(module, need("torch.nn", extra=EXTRA).Module):
         raise BadInput(f"{ask.source}: returns a {type(module).__name__} as model; return a torch.nn.Module")
     return Classifier(plain(file.stem), module, of_transform(own), own)
+
+
+def _built(file: Path, function: str) -> Any:
+    """What `function` of the user's `file` returns. The file may import others beside it."""
+    with _importable(file.resolve().parent):
+        imported = _imported(file)
+        build = getattr(imported, function, None)
+        if not callable(build):
+            raise BadInput(f"{file}: has no function {function}")
+        try:
+            return build()
+        except (Exception, SystemExit) as error:  # of the user's code
+            raise BadInput(f"{file}:{function}: raises {error!r}{_line(error, file)}") from error
+
+
+def _imported(file: Path) -> Any:
+    """The module, under a name that no other module has: dataclasses look themselves up by it."""
+    name = f"hardset_model_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{file}: cannot be imported")
+    imported = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(imported)
+    except (Exception, SystemExit) as error:  # of the user's code
+        del sys.modules[name]
+        raise BadInput(f"{file}: cannot be imported: {error!r}{_line(error, file)}") from error
+    return imported
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Lets Python import from `folder` first."""
+    # Another file's neighbours may have the same names.
+    for name in _beside:
+        sys.modules.pop(name, None)
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))
+        _beside.clear()
+        _beside.update(name for name in set(sys.modules) - before if _is_in(folder, name))
+
+
+def _is_in(folder: Path, name: str) -> bool:
+    """Whether a module is a file of `folder`, or of a package there. A virtual environment below it has others."""
+    file = getattr(sys.modules[name], "__file__", None)
+    top = folder / name.partition(".")[0]
+    return file is not None and (Path(file) == top.with_suffix(".py") or Path(file).is_relative_to(top))
+
+
+def _line(error: BaseException, file: Path) -> str:
+    """The last line of `file` that ran before `error`, in words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == file.absolute()]
+    return f", in line {lines[-1]}" if lines else ""
 
 
 def _transformers(source: str, ask: Ask) -> Classifier | TwoTowers:
@@ -195,13 +249,26 @@ def _transformers(source: str, ask: Ask) -> Classifier | TwoTowers:
             config.num_labels = ask.classes
         module = auto.from_config(config)
     else:
-        module = _fetched(lambda: auto.from_pretrained(source), source, True)
+        module = _pretrained(auto, source)
     labels = [str(module.config.id2label[at]) for at in range(module.config.num_labels)]
     generic = all(re.fullmatch(r"LABEL_\d+", label) for label in labels)
     own = OfProcessor(processor)
     return Classifier(
         plain(Path(source).name), _logits_of(module), of_processor(processor), own, None if generic else labels
     )
+
+
+def _pretrained(auto: Any, source: str) -> Any:
+    """The model of transformers, with all its weights: it makes random ones where a checkpoint has none."""
+    module, found = _fetched(lambda: auto.from_pretrained(source, output_loading_info=True), source, True)
+    lacks = sorted(str(name) for name in found["missing_keys"])
+    if lacks:
+        more = f" and {len(lacks) - NAMED} others" if len(lacks) > NAMED else ""
+        raise BadInput(
+            f"{source}: its weights lack {', '.join(lacks[:NAMED])}{more}, which would be random numbers; take a "
+            f"checkpoint of a {type(module).__name__} that was trained whole"
+        )
+    return module
 
 
 def _image_processor(library: Any, source: str) -> Any:
@@ -242,10 +309,7 @@ def _logits_of(module: Any) -> Any:
 def _two_towers(library: Any, config: Any, processor: Any, ask: Ask) -> TwoTowers:
     torch = need("torch", extra=EXTRA)
     source = ask.source.partition(":")[2]
-    if ask.random:
-        model = library.AutoModel.from_config(config)
-    else:
-        model = _fetched(lambda: library.AutoModel.from_pretrained(source), source, True)
+    model = library.AutoModel.from_config(config) if ask.random else _pretrained(library.AutoModel, source)
     if not hasattr(model, "get_image_features") or not hasattr(model, "logit_scale"):
         raise BadInput(f"{source}: a {type(model).__name__} is not a model of two towers that hardset knows")
     tokenizer = _fetched(lambda: library.AutoTokenizer.from_pretrained(source), source, True)
@@ -317,17 +381,24 @@ def _tokenizer_file(library: Any, source: str, tokenizer: Any) -> Path:
     return Path(found)
 
 
-def _load_weights(module: Any, file: Path) -> None:
-    torch = need("torch", extra=EXTRA)
+def _state_of(file: Path) -> Any:
+    """What a file of weights has: a dictionary, of tensors or of such dictionaries."""
     try:
         if file.suffix == ".safetensors":
             state = need("safetensors.torch", extra=EXTRA).load_file(file)
         else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = need("torch", extra=EXTRA).load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise BadInput(f"{file}: is not a file") from None
     except Exception as error:  # torch raises many kinds
         raise BadInput(f"{file}: is not a state dict: {_first_line(error)}") from error
+    if not isinstance(state, dict):
+        raise BadInput(f"{file}: is not a state dict, but of type {type(state).__name__}; save model.state_dict()")
+    return state
+
+
+def _load_weights(module: Any, file: Path) -> None:
+    state = _state_of(file)
     for key in ("state_dict", "model", "model_state_dict"):
         if key in state and isinstance(state[key], dict):
             state = state[key]

@@ -6,12 +6,16 @@ that the model says contradicts it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +26,8 @@ from .._tables import read_toml
 
 IMAGENET = "imagenet-1k"
 CATEGORIES = "categories"
+#: Probabilities sum to 1 up to this.
+SUM_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
@@ -50,25 +56,56 @@ def names_in(file: Path) -> list[str]:
     if not file.is_file():
         raise BadInput(f"{file}: is not a file; --classes is imagenet-1k, categories, or a list of classes")
     try:
-        return _LISTS[file.suffix](file)
+        classes = _LISTS[file.suffix](file)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise BadInput(f'{file}: is not a list of classes (docs/recipes.md, "Class spaces"): {error!r}') from error
+    check_classes(classes, f"{file}:")
+    return [name for _, name in classes]
 
 
-def _in_text(file: Path) -> list[str]:
-    return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+def check_classes(classes: Sequence[tuple[str, str]], of: str) -> None:
+    """Refuses what the program would refuse of a list: `(id, name)` of each class. `of`: whose they are."""
+    places: dict[str, int] = {}
+    if len(classes) < 2:
+        raise BadInput(f"{of} has {len(classes)} class(es); a list has two or more")
+    for at, (id_, name) in enumerate(classes):
+        if not id_.strip() or not name.strip():
+            raise BadInput(f"{of} has an empty name: class {at}, in order from 0; give each output its own name")
+        if places.setdefault(id_, at) != at:
+            raise BadInput(
+                f"{of} has `{id_}` twice, as class {places[id_]} and as class {at}, in order from 0; give each class "
+                "another name, or an id of its own: [[id, name], …] in a .json for --classes"
+            )
 
 
-def _in_json(file: Path) -> list[str]:
+def _in_text(file: Path) -> list[tuple[str, str]]:
+    # As the program: lines end at line feeds alone, and empty ones at the end are none.
+    lines = file.read_text(encoding="utf-8-sig").rstrip().split("\n")
+    return [(line.strip(), line.strip()) for line in lines]
+
+
+def _in_json(file: Path) -> list[tuple[str, str]]:
     found = json.loads(file.read_text(encoding="utf-8-sig"))
-    found = found.get("id2label", found) if isinstance(found, dict) else found
-    values = [found[key] for key in sorted(found, key=int)] if isinstance(found, dict) else list(found)
-    return [str(value[-1] if isinstance(value, list) else value) for value in values]
+    if isinstance(found, dict):
+        found = found.get("id2label") or found.get("label_names") or found
+    if isinstance(found, dict):
+        # Indices are 0, 1, … without a gap.
+        found = {int(key): value for key, value in found.items()}
+        found = [found[at] for at in range(len(found))]
+    return [_pair(value) for value in found]
 
 
-def _in_toml(file: Path) -> list[str]:
+def _pair(value: Any) -> tuple[str, str]:
+    """Id and name of a class: a name is both."""
+    id_, name = value if isinstance(value, list) else (value, value)
+    if not isinstance(id_, str) or not isinstance(name, str):
+        raise TypeError(f"{value!r} is neither a name nor [id, name]")
+    return id_, name
+
+
+def _in_toml(file: Path) -> list[tuple[str, str]]:
     found = read_toml(file, "the list of classes")["classes"]
-    return [str(one["name"] if isinstance(one, dict) else one) for one in found]
+    return [_pair([one["id"], one["name"]] if isinstance(one, dict) else one) for one in found]
 
 
 _LISTS = {".txt": _in_text, ".json": _in_json, ".toml": _in_toml}
@@ -77,6 +114,8 @@ _LISTS = {".txt": _in_text, ".json": _in_json, ".toml": _in_toml}
 def file_space(file: Path, name: str) -> Space:
     """The space of a list of classes, for the model `name`. Categories know it by the name of its file."""
     classes = tuple(names_in(file))
+    if file.stem == CATEGORIES:
+        raise BadInput(f"{file}: is called {CATEGORIES}, which is the name of another space; rename the file")
     if file.name == "config.json":
         # Beside another scorer it would be another space, and collide.
         return Space(f"{name}-classes.json", classes=classes)
@@ -89,6 +128,17 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{folder}: cannot be made: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def draft_in(folder: Path, prefix: str) -> Iterator[Path]:
+    """A folder in `folder` for what is not whole yet; removed at the end."""
+    try:
+        draft = tempfile.TemporaryDirectory(prefix=prefix, dir=folder)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be written into: {error.strerror}; give another --out") from error
+    with draft as name:
+        yield Path(name)
 
 
 def check_list(space: Space, folder: Path) -> None:
@@ -112,9 +162,21 @@ def write_list(space: Space, folder: Path) -> list[Path]:
 
 
 def kind_of(numbers: NDArray[np.float32]) -> str:
-    """The key `output.kind` of a classifier that gives `numbers`."""
-    is_shares = bool((numbers >= 0).all()) and np.allclose(numbers.sum(axis=1), 1, atol=1e-3)
-    return "probabilities" if is_shares else "logits"
+    """The key `output.kind` of a classifier that gives `numbers`. An error if they are probabilities of a sigmoid."""
+    if not ((numbers >= 0) & (numbers <= 1 + SUM_BOUND)).all():
+        return "logits"
+    if is_shares(numbers):
+        return "probabilities"
+    raise BadInput(
+        "the model gives numbers of 0 to 1 that do not sum to 1, as a sigmoid does; a scorer has logits, of which "
+        "hardset makes the softmax, or probabilities that sum to 1. Leave the sigmoid out of the model; if these are "
+        "logits, subtract 1 from them, which their softmax does not see"
+    )
+
+
+def is_shares(numbers: NDArray[np.float32]) -> bool:
+    """Whether each row is of probabilities that sum to 1."""
+    return bool((numbers >= 0).all()) and np.allclose(numbers.sum(axis=1), 1, atol=SUM_BOUND)
 
 
 def space_of(asked: str | None, outputs: int, labels: list[str] | None, name: str) -> Space:
@@ -153,6 +215,7 @@ def _imagenet(asked: str | None, outputs: int, labels: list[str] | None, name: s
             )
         raise BadInput(f"the model gives {outputs} numbers, but ImageNet-1k has 1000 classes; give --classes FILE")
     if labels and len(labels) == outputs:
+        check_classes([(label, label) for label in labels], "the model's own list of classes")
         return Space(f"{name}-classes.json", classes=tuple(labels))
     raise BadInput(f"the model gives {outputs} numbers and does not name them; give --classes FILE, or categories")
 
