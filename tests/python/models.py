@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx.numpy_helper
 import torch
+from hardset._optional import need
 from PIL import Image
 from torch import nn
 
@@ -59,6 +62,37 @@ def unnamed_photographs(data: Path, folder: Path, count: int) -> Path:
     for at in range(count):
         shutil.copyfile(files[at * len(files) // count], to / f"{at:04}.JPEG")
     return to
+
+
+def picture_bomb(file: Path, side_px: int) -> None:
+    """A PNG of a few bytes that says it is `side_px` high and wide."""
+    header = struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
+    chunks = b""
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")):
+        chunks += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+
+
+def vit_folder(folder: Path) -> Path:
+    """A ViT of transformers with 12 named classes and random weights, as `save_pretrained` writes it."""
+    transformers = need("transformers")
+    config = transformers.ViTConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16
+    )
+    config.id2label = {at: f"thing {at}" for at in range(12)}
+    torch.manual_seed(0)
+    transformers.ViTForImageClassification(config).save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+def without_weights(folder: Path, begin: str) -> None:
+    """Takes all tensors whose names begin so out of the checkpoint in `folder`."""
+    file, numbers = folder / "model.safetensors", need("safetensors.torch")
+    tensors = numbers.load_file(file)
+    left = {name: value.clone() for name, value in tensors.items() if not name.startswith(begin)}
+    assert len(left) < len(tensors)
+    numbers.save_file(left, file, metadata={"format": "pt"})
 
 
 def enliven(module: nn.Module, own: Any, images: Sequence[Image.Image], classes: int = 1000) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hardset
@@ -11,16 +13,22 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import Refused, need_package
+from hardset._images import Images, Place
 from hardset.export import _check, _models, _spaces, export
 from hardset.export.__main__ import main
-from hardset.predict import predict
+from hardset.predict import Scorable, predict
+from hardset.predict import main as predict_main
+from PIL import Image
 
 need_package("torch", "torchvision", "timm", "onnx", "onnxruntime")
 import torch  # noqa: E402 (after the check)
 
-from models import END, own_file, unnamed_photographs  # noqa: E402 (after the check)
+from models import END, own_file, picture_bomb, unnamed_photographs, vit_folder, without_weights  # noqa: E402
 
 CATEGORIES = "categories"
+#: Last lines of models that are no scorers.
+SIGMOID = "return self.head(self.features(x)).sigmoid()"
+DROPOUT = "return self.head(nn.functional.dropout(self.features(x), 0.5, True))"
 
 
 def test_a_file_of_python_becomes_a_scorer(quickstart: Path, program: Path, tmp_path: Path) -> None:
@@ -120,10 +128,7 @@ def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path:
     [
         ({END: "return self.features[0](x)"}, r"gives \[2, 16, 15, 15\] for 2"),
         ({END: "return {'logits': x}"}, "gives a dict; a classifier gives one tensor"),
-        (
-            {END: "return self.head(nn.functional.dropout(self.features(x), 0.5, True))"},
-            "other numbers in a second call",
-        ),
+        ({END: DROPOUT}, "other numbers in a second call"),
         ({"T.CenterCrop(64)": "T.CenterCrop(64), T.GaussianBlur(3)"}, "has GaussianBlur, which a scorer's TOML cannot"),
         ({"T.CenterCrop(64), ": ""}, "ends with no fixed size"),
         ({"T.Resize(72)": "T.Resize((72, 80))"}, "Resize to 72 x 80; hardset gives square pictures"),
@@ -150,7 +155,30 @@ def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path:
             {END: "x = self.head(self.features(x)); return x * 1.01 if torch.onnx.is_in_onnx_export() else x"},
             "the graph differs from the model by 0.01 of the largest logit",
         ),
-        ({END: "return self.head(self.features(x)) / 0"}, "not finite"),
+        ({END: "return self.head(self.features(x)) / 0"}, "item 0: the model gives numbers that are not finite"),
+        ({END: SIGMOID}, "numbers of 0 to 1 that do not sum to 1, as a sigmoid does"),
+        (
+            {END: "return torch.cat([self.head(self.features(x[at : at + 1])) for at in range(x.shape[0])])"},
+            "own.onnx: it gives 2 rows for 4 inputs. A graph keeps what the model did with two pictures",
+        ),
+        (
+            {END: "return torch.stack([row if float(row[0]) > 0 else -row for row in self.head(self.features(x))])"},
+            "own.onnx: ONNX Runtime cannot run it: .*no `if` on what they show",
+        ),
+        ({END: "return self.head(self.features(x))[[0, 1]]"}, r"gives \[2, 12\] for 4 inputs"),
+        (
+            {
+                END: "return self.head(self.features(x.float() / 255))",
+                "T.ToTensor(), T.Normalize([0.5] * 3, [0.25] * 3)": "T.PILToTensor()",
+            },
+            "item 0: the model's own preprocessing gives torch.uint8",
+        ),
+        ({"return Small(),": "return Small().to('meta'),"}, "own.py:build: has weights without numbers"),
+        ({END: "return self.head(self.features(x)).double()"}, "the model gives torch.float64; a scorer's graph gives"),
+        (
+            {"return Small(),": "raise SystemExit(7)\n    return Small(),"},
+            r"own.py:build: raises SystemExit\(7\), in line 19",
+        ),
     ],
 )
 def test_what_is_no_classifier_or_cannot_be_said_is_refused(
@@ -239,12 +267,54 @@ def test_the_users_list_of_classes_stays_as_it_is(quickstart: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.json", '{"id2label": '), ("b.json", '{"x": "y"}'), ("c.toml", "classes = ["), ("d.toml", "names = []")],
+    [
+        ("a.json", '{"id2label": '),
+        ("b.json", '{"x": "y"}'),
+        ("c.toml", "classes = ["),
+        ("d.toml", "names = []"),
+        ("e.json", '["a", 7]'),
+        ("f.json", '{"0": "a", "2": "b"}'),
+        ("g.txt", "a"),
+    ],
 )
 def test_what_is_no_list_of_classes_is_refused(name: str, text: str, tmp_path: Path, refused: Refused) -> None:
     (tmp_path / name).write_text(text)
     with refused(f"{name}: "):
         _spaces.names_in(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.txt", "mug\ncup\n mug \n", "a.txt: has `mug` twice, as class 0 and as class 2"),
+        ("b.txt", "mug\n\ncup\n", "b.txt: has an empty name: class 1"),
+        ("c.json", '["mug", "cup", "mug"]', "c.json: has `mug` twice"),
+        ("d.json", '[["m", "mug"], ["m", "cup"]]', "d.json: has `m` twice"),
+        ("e.toml", 'classes = ["mug", ""]', "e.toml: has an empty name: class 1"),
+        ("categories.txt", "mug\ncup", "categories.txt: is called categories, which is the name of another space"),
+    ],
+)
+def test_a_list_that_the_program_refuses_is_refused_first(
+    name: str, text: str, words: str, *, data: Path, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / name).write_text(text)
+    count = len(text.strip().split("\n")) if name.endswith(".txt") else text.count(",") + 1
+    source, classes = own_file(tmp_path, {"classes=12": f"classes={count}"}), str(tmp_path / name)
+    with refused(words):
+        predict(data / "photos", source, tmp_path / "out" / "s.parquet", classes=classes)
+    with refused(words):
+        export(source, tmp_path / "out", classes=classes, photographs=data / "photos", count=2)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_ids_part_classes_of_one_name_and_empty_lines_at_the_end_are_none(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "a.json").write_text('{"label_names": [["a", "crane"], ["b", "crane"]]}')
+    (tmp_path / "b.toml").write_text('classes = [{ id = "a", name = "crane" }, { id = "b", name = "crane" }]')
+    assert [_spaces.names_in(tmp_path / name) for name in ("a.json", "b.toml")] == [["crane", "crane"]] * 2
+    (tmp_path / "c.txt").write_text("mug\ncup\n\n\n")
+    assert _spaces.names_in(tmp_path / "c.txt") == ["mug", "cup"]
+    with refused("the model's own list of classes has `mug` twice"):
+        _spaces.space_of(None, 3, ["mug", "cup", "mug"], "m")
 
 
 def test_options_that_make_no_sense_are_refused(data: Path, tmp_path: Path, refused: Refused) -> None:
@@ -281,6 +351,131 @@ def test_mistakes_are_seen_on_the_first_batch(
     with refused("not finite"):
         endless = own_file(tmp_path, {END: "return self.head(self.features(x)) / 0"})
         predict(quickstart, endless, tmp_path / "scored.parquet", classes=CATEGORIES)
+
+
+@pytest.mark.parametrize(
+    ("end", "batch", "words"),
+    [
+        (DROPOUT, 32, "other numbers in a second call; a dropout or noise"),
+        (DROPOUT, 1, "other numbers in a second call; a dropout or noise"),
+        ("x = self.head(self.features(x)); return x + 1e-3 * torch.randn(12)", 32, "other numbers in a second call"),
+        ("x = self.head(self.features(x)); return x - x.mean(0)", 32, "for a picture alone than beside others"),
+        ("return self.head(self.features(x)).cumsum(0)", 32, "for a picture alone than beside others"),
+        ("return self.head(self.features(x[:1]))", 32, r"gives \[1, 12\] for 32 pictures"),
+        ("return self.head(self.features(x))[:, :1]", 32, r"gives \[32, 1\] for 32 pictures"),
+        ("return self.head(self.features(x)).long()", 32, "gives torch.int64"),
+        (SIGMOID, 32, "numbers of 0 to 1 that do not sum to 1, as a sigmoid does"),
+        (SIGMOID, 1, "numbers of 0 to 1 that do not sum to 1, as a sigmoid does"),
+    ],
+)
+def test_a_model_that_is_no_scorer_scores_no_pool(
+    end: str, batch: int, words: str, *, quickstart: Path, tmp_path: Path, refused: Refused
+) -> None:
+    with refused(words):
+        predict(
+            quickstart, own_file(tmp_path, {END: end}), tmp_path / "out" / "s.parquet", classes=CATEGORIES, batch=batch
+        )
+    assert list((tmp_path / "out").iterdir()) == [], "nothing is left"
+
+
+def test_probabilities_are_of_all_pictures_or_of_none(
+    quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setattr("hardset.predict.ENOUGH", 1)
+    later = "x = self.head(self.features(x)); self.at = getattr(self, 'at', 0) + len(x)"
+    later += "; return x.softmax(1) if self.at < 100 else x"
+    with refused("that sum to 1, but not the image with the SHA-256 [0-9a-f]{64}"):
+        predict(quickstart, own_file(tmp_path, {END: later}), tmp_path / "scored.parquet", classes=CATEGORIES)
+
+
+def test_an_image_without_finite_numbers_is_lost_by_name(data: Path, tmp_path: Path) -> None:
+    photographs = unnamed_photographs(data, tmp_path, 3)
+    Image.new("RGB", (80, 80), "white").save(photographs / "white.png")
+    end = "x = torch.where(x.amin((1, 2, 3), keepdim=True) == 2, torch.nan, x); " + END
+    made = predict(photographs, own_file(tmp_path, {END: end}), tmp_path / "scored.parquet", classes=CATEGORIES)
+    assert made.images == 3 and pl.read_parquet(made.file)["logits"].explode().is_finite().all()
+    assert made.lost == [(str(photographs / "white.png"), "the model gives numbers that are not finite")]
+
+
+def test_a_picture_that_is_too_large_is_lost_by_name(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photographs = unnamed_photographs(data, tmp_path, 3)
+    picture_bomb(photographs / "bomb.png", 60_000)
+    source, out = own_file(tmp_path), str(tmp_path / "scored.parquet")
+    assert predict_main([str(photographs), source, "--out", out, "--classes", CATEGORIES]) == 3
+    made = predict(photographs, source, out, classes=CATEGORIES)
+    ((name, reason),) = made.lost
+    assert made.images == 3 and Path(name).name == "bomb.png" and "decompression bomb" in reason
+    # Of a run the program has measured them, by its own limit.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    place = Place(0, photographs / "0000.JPEG", 0, None, None)
+    for limited, tensor in ((True, None), (False, 1)):
+        assert Scorable(Images([place]), lambda _: 1, limited=limited)[0][0] == tensor
+    assert Image.MAX_IMAGE_PIXELS == 10
+    monkeypatch.setattr("hardset.predict.decode", raises(MemoryError()))
+    assert Scorable(Images([place]), lambda _: 1)[0][2] == "the picture is too large for the memory"
+
+
+def raises(error: Exception) -> Callable[..., None]:
+    """A function that raises it."""
+
+    def call(*_: object, **__: object) -> None:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "words"),
+    [
+        ("hardset.export._spaces.tempfile.TemporaryDirectory", OSError(30, "Read-only"), "into: Read-only; give anoth"),
+        (
+            "polars.DataFrame.write_parquet",
+            OSError(28, "No space"),
+            "scored.parquet: cannot be written: No space; make",
+        ),
+        ("polars.DataFrame.write_parquet", pl.exceptions.ComputeError("No space"), "scored.parquet: cannot be written"),
+        ("polars.LazyFrame.sink_parquet", pl.exceptions.ComputeError("No space"), "scored.parquet: cannot be written"),
+        ("pathlib.Path.write_text", OSError(28, "No space left"), "scored.toml: cannot be written: No space left"),
+    ],
+)
+def test_where_nothing_can_be_written_it_is_said(
+    what: str, error: Exception, words: str, *, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    refused: Refused,
+) -> None:  # fmt: skip
+    photographs, source = unnamed_photographs(data, tmp_path, 3), own_file(tmp_path)
+    monkeypatch.setattr(what, raises(error))
+    with refused(words):
+        predict(photographs, source, tmp_path / "scored.parquet", classes=CATEGORIES)
+    if "tempfile" in what:
+        with refused(words):
+            export(source, tmp_path, classes=CATEGORIES, photographs=photographs, count=2)
+
+
+def test_the_name_of_a_folder_is_refused_before_the_model_is_made(data: Path, tmp_path: Path, refused: Refused) -> None:
+    for name in ("scores.parquet", "other.toml"):
+        (tmp_path / name).mkdir()
+        with refused(f"{name}: is a folder; give --out another name"):
+            predict(data / "photos", "nothing.py:build", tmp_path / Path(name).with_suffix(".parquet"))
+
+
+def test_a_preprocessing_that_fails_is_said_at_once(data: Path, tmp_path: Path, refused: Refused) -> None:
+    fails = "\nclass Resize(T.Resize):\n    def forward(self, image):\n        return 1 / 0\n\nSTEPS[0] = Resize(72)\n"
+    with refused("the model's own preprocessing fails: ZeroDivisionError"):
+        predict(data / "photos", own_file(tmp_path, more=fails), tmp_path / "s.parquet", classes=CATEGORIES)
+    no_tensor = own_file(tmp_path, {", T.ToTensor(), T.Normalize([0.5] * 3, [0.25] * 3)": ""})
+    with refused("the model's own preprocessing does not give tensors of one shape"):
+        predict(data / "photos", no_tensor, tmp_path / "s.parquet", classes=CATEGORIES)
+
+
+def test_categories_are_as_many_as_those_of_the_pool(
+    quickstart: Path, released: Path, tmp_path: Path, refused: Refused
+) -> None:
+    source = own_file(tmp_path, {"classes=12": "classes=13"})
+    for pool in (quickstart, released):
+        with refused("has 12 categories, but the model gives 13 numbers; give --classes FILE"):
+            predict(pool, source, tmp_path / "scored.parquet", classes=CATEGORIES)
 
 
 def test_parts_make_one_table(quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,6 +560,30 @@ def test_two_towers_keep_scale_bias_and_texts(data: Path, program: Path, tmp_pat
     assert 'kind = "softmax"' in text and "scale = " in text and "positions = 77" in text
 
 
+def test_two_towers_speak_over_a_list_in_the_program(data: Path, program: Path, tmp_path: Path) -> None:
+    need_package("transformers")
+    (tmp_path / "things.txt").write_text("mug\nfish\nsports car\n")
+    source, classes = f"transformers:{data / 'parity' / 'clip-tiny'}", str(tmp_path / "things.txt")
+    made = export(source, tmp_path / "out", photographs=data / "photos", count=4, program=True, classes=classes)
+    assert made.held is not None and made.held.equal + made.held.near_ties >= 4
+    assert (tmp_path / "out" / "things.txt").is_file() and 'space = "./things.txt"' in made.toml.read_text()
+
+
+def test_a_checkpoint_without_some_weights_is_refused(data: Path, tmp_path: Path, refused: Refused) -> None:
+    need_package("transformers")
+    vit = vit_folder(tmp_path / "vit")
+    assert isinstance(_models.load(_models.Ask(f"transformers:{vit}")), _models.Classifier)
+    without_weights(vit, "classifier.")
+    with refused("vit: its weights lack classifier.bias, classifier.weight, which would be random numbers"):
+        export(f"transformers:{vit}", tmp_path / "out", photographs=data / "photos", count=2)
+    made = export(f"transformers:{vit}", tmp_path / "out", photographs=data / "photos", count=2, random=True)
+    assert made.toml.is_file()
+    clip = Path(shutil.copytree(data / "parity" / "clip-tiny", tmp_path / "clip"))
+    without_weights(clip, "text_model.encoder.layers.0.")
+    with refused("clip: its weights lack text_model.encoder.layers.0.[^,]*, .* and 12 others, which would be random"):
+        export(f"transformers:{clip}", tmp_path / "out", photographs=data / "photos", count=2)
+
+
 def test_towers_that_are_not_the_whole_model_are_refused(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
@@ -445,6 +664,45 @@ def test_weights_of_another_model_are_refused(quickstart: Path, tmp_path: Path, 
             photographs=quickstart,
             count=4,
         )
+
+
+@pytest.mark.parametrize(("saved", "kind"), [([torch.zeros(2)], "list"), (3, "int"), (torch.zeros(2), "Tensor")])
+def test_weights_that_are_no_dictionary_are_refused(saved: object, kind: str, tmp_path: Path, refused: Refused) -> None:
+    torch.save(saved, tmp_path / "saved.pt")
+    with refused(f"saved.pt: is not a state dict, but of type {kind}; save model.state_dict"):
+        _models.load(_models.Ask(own_file(tmp_path), weights=tmp_path / "saved.pt"))
+
+
+#: A file with a dataclass whose annotations are texts, which imports another beside it.
+BESIDE = """
+from __future__ import annotations
+from dataclasses import dataclass
+from hardset_test_nets import CLASSES
+
+@dataclass
+class Options:
+    classes: int = CLASSES
+"""
+
+
+def test_a_file_of_python_has_dataclasses_and_files_beside_it(tmp_path: Path) -> None:
+    before = list(sys.path)
+    for count in (12, 7):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        (folder / "hardset_test_nets.py").write_text(f"CLASSES = {count}\n")
+        source = own_file(
+            folder, {"\nimport torch\n": BESIDE + "import torch\n", "Small()": "Small(Options().classes)"}
+        )
+        # Each file has its own neighbour, though both have one name.
+        assert _models.load(_models.Ask(source)).module.head.out_features == count
+    assert sys.path == before
+
+
+def test_an_error_of_the_users_file_has_its_line(tmp_path: Path, refused: Refused) -> None:
+    source = own_file(tmp_path, {"return Small(), T.Compose(STEPS)": "return Small(classes='many')"})
+    with refused(r"own.py:build: raises TypeError.*, in line 13$"):
+        _models.load(_models.Ask(source))
 
 
 def test_weights_keep_the_versions_of_their_modules(tmp_path: Path, refused: Refused) -> None:
