@@ -10,7 +10,6 @@ file there is a TOML that names it (docs/recipes.md, "Imported predictions"). A 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import itertools
 import os
@@ -45,6 +44,7 @@ from .export._spaces import (
     make_folder,
     space_of,
     write_list,
+    writing,
 )
 
 #: Images in a part of the table.
@@ -281,16 +281,6 @@ def _rows(module: Any, values: Any, device: str) -> NDArray[np.float32]:
     return rows
 
 
-@contextlib.contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    """Says in words that `file` cannot be written."""
-    try:
-        yield
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise BadInput(f"{file}: cannot be written: {reason}; make room, or give another --out") from error
-
-
 def _write(file: Path, found: Iterable[Scores], draft: Path) -> int:
     """Writes the table under its name once it is whole; `draft`: a folder for its parts. Returns how many images."""
     count, parts, written = 0, [], set[str]()
@@ -301,9 +291,9 @@ def _write(file: Path, found: Iterable[Scores], draft: Path) -> int:
         rows = rows.filter(pl.Series([sha256 not in written for sha256 in rows["sha256"]], dtype=pl.Boolean))
         written.update(rows["sha256"])
         parts.append(draft / f"{at:06}.parquet")
-        with _writing(file):
+        with writing(file):
             rows.write_parquet(parts[-1])
-    with _writing(file):
+    with writing(file):
         whole = draft / "whole.parquet"
         pl.scan_parquet(parts, glob=False).sink_parquet(whole)
         whole.replace(file)
@@ -331,7 +321,7 @@ def _frame(hashes: list[str], numbers: list[NDArray[np.float32]]) -> pl.DataFram
 
 def _write_toml(file: Path, space: Space, kind: str) -> Path:
     toml = file.with_suffix(".toml")
-    with _writing(toml):
+    with writing(toml):
         words = f"./{space.name}" if write_list(space, file.parent) else space.name
     offset = f", offset = {space.offset}" if space.offset else ""
     lines = [
@@ -339,7 +329,7 @@ def _write_toml(file: Path, space: Space, kind: str) -> Path:
         f"predictions = {quoted(file.name)}",
         f'output = {{ kind = "{kind}", space = {quoted(words)}{offset}, name = "logits" }}',
     ]
-    with _writing(toml):
+    with writing(toml):
         toml.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return toml
 

@@ -57,6 +57,7 @@ from ._spaces import (
     make_folder,
     space_of,
     write_list,
+    writing,
 )
 
 #: Newer sets of operators bring nothing that classifiers need, and older runtimes do not know them.
@@ -124,7 +125,7 @@ def export(
     if name is not None:
         model.name = name
     make_folder(folder)
-    with draft_in(folder, ".hardset-export-") as draft:
+    with draft_in(folder, ".hardset-export-") as draft, writing(folder):
         job = Job(draft, folder, shown, classes, program, templates, checks_accuracy=not random)
         made = _classifier(model, job) if isinstance(model, Classifier) else _two_towers(model, job)
         files = [_moved(file, folder) for file in made.files]

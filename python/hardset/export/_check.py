@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .._errors import BadInput
+from .._errors import BadInput, HardsetError
 from .._images import decode, image_files
 from .._optional import need
 from .._release import Release
@@ -71,10 +71,14 @@ def photographs(pool: Path, count: int) -> list[Photograph]:
         return _of_pool(Run(pool), count)
     if (pool / "release.json").is_file():
         return _of_pool(Release(pool), count)
-    chosen = _spread(image_files(pool), count)
-    return [
-        Photograph(str(file.relative_to(pool)), decode(file.read_bytes(), at), file) for at, file in enumerate(chosen)
-    ]
+    return [_of_file(file, pool) for file in _spread(image_files(pool), count)]
+
+
+def _of_file(file: Path, pool: Path) -> Photograph:
+    try:
+        return Photograph(str(file.relative_to(pool)), decode(file.read_bytes(), 0), file)
+    except (HardsetError, OSError) as error:
+        raise BadInput(f"{file}: cannot be decoded: {error.__cause__ or error}; take it out of the folder") from error
 
 
 def _of_pool(pool: Run | Release, count: int) -> list[Photograph]:

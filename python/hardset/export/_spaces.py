@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from .._errors import BadInput
@@ -139,6 +140,17 @@ def draft_in(folder: Path, prefix: str) -> Iterator[Path]:
         raise BadInput(f"{folder}: cannot be written into: {error.strerror}; give another --out") from error
     with draft as name:
         yield Path(name)
+
+
+@contextlib.contextmanager
+def writing(to: Path) -> Iterator[None]:
+    """Says in words that `to`, or a file in it, cannot be written."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        file = getattr(error, "filename", None) or to
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise BadInput(f"{file}: cannot be written: {reason}; make room, or give another --out") from error
 
 
 def check_list(space: Space, folder: Path) -> None:
