@@ -235,7 +235,7 @@ fn photographs_that_changed_are_found_by_verify_and_those_that_are_not_there_are
     }
     fs::remove_file(&photo).expect("it can be removed");
     fs::remove_file(hardset.path("pool-photos/e.png")).expect("it can be removed");
-    hardset.line("verify pool-run").expect(3).out(&["the image d.png (1 more like it): cannot read d.png"]);
+    hardset.line("verify pool-run").expect(3).out(&["the image d.png (and 1 more): cannot read d.png"]);
     fs::rename(hardset.path("pool-photos"), hardset.path("elsewhere")).expect("it can be moved");
     let said = hardset.line("verify pool-run").ok();
     assert!(said.stderr.contains("the images are not checked"), "{said:?}");

@@ -51,7 +51,7 @@ impl<'a> Photographs<'a> {
         verified.expected += expected;
         verified.files += expected - files(&mut wrong.iter().map(|(row, _)| *row)) as u64;
         if let Some(((row, problem), others)) = wrong.split_first() {
-            let others = if others.is_empty() { String::new() } else { format!(" ({} more like it)", others.len()) };
+            let others = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
             verified.problems.push(format!("the image {}{others}: {problem}", row.path));
         }
         Ok(())
