@@ -151,8 +151,8 @@ impl Runtime {
     /// Options of a session on `device` with all optimisations that are right, `threads` threads within an operator and
     /// one operator at a time. `device` comes from [`Runtime::choose`].
     ///
-    /// Without Pad_Fusion: it takes a border of zeros for one that a MaxPool leaves out, which gives other numbers where
-    /// all others are below zero (onnxruntime issue 24737; in 1.31.1, no more in 1.32.0).
+    /// Without Pad_Fusion: it takes a border of zeros for one that a MaxPool leaves out, which gives other numbers
+    /// where all others are below zero (onnxruntime issue 24737; in 1.31.1, no more in 1.32.0).
     ///
     /// On CUDA, the provider must register. cuDNN's algorithms are chosen by rule, not by timing, so that the same
     /// shapes give the same bits. Nothing is rounded to TF32, so that the requested precision is used.
