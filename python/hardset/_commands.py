@@ -233,13 +233,16 @@ def _list(values: Several) -> list[str]:
 
 def _joined(values: Several) -> str | None:
     """Values between commas, as the program takes them."""
+    if values is None or isinstance(values, str):
+        # Text is as on the command line.
+        return values
     listed = _list(values)
-    if values is not None and not listed:
-        raise BadInput("a list is empty; leave the argument out, or name at least one")
+    if not listed:
+        raise BadInput("a list of names is empty; leave the argument out, or name at least one")
     for value in listed:
         if "," in value:
-            raise BadInput(f"{value}: has a comma, which separates values; give the file another name")
-    return ",".join(listed) if listed else None
+            raise BadInput(f"{value}: has a comma, which separates names; give the file another name")
+    return ",".join(listed)
 
 
 def _each(option: str, values: Several) -> list[str]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
 import polars as pl
 from PIL import Image
 
@@ -175,7 +176,8 @@ def whole(item: Any) -> int:
     try:
         if isinstance(item, bool):
             raise TypeError
-        return operator.index(item)
+        # Rows of pandas have floats where some column has.
+        return int(item) if isinstance(item, float) and item.is_integer() else operator.index(item)
     except TypeError:
         raise BadInput(f"{item!r} is not the id of an item; write a whole number") from None
 
@@ -191,7 +193,8 @@ def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
         return items.filter(pl.col("hard")) if "hard" in items.columns else items
     if isinstance(filter, pl.Expr):
         return _filtered(items, filter)
-    if isinstance(filter, (pl.DataFrame, pl.LazyFrame)):
+    # Of polars or pandas.
+    if hasattr(filter, "columns") or isinstance(filter, pl.LazyFrame):
         raise BadInput('filter is a table; give its ids: table["item_id"]')
     try:
         if isinstance(filter, (bytes, bytearray)):
@@ -210,7 +213,7 @@ def chosen(items: pl.DataFrame, filter: Filter) -> pl.DataFrame:
 
 def _in_order(filter: Any, height: int) -> Any:
     """Booleans of pandas in the order of their index, as pandas takes them; other values as they are."""
-    if not hasattr(filter, "sort_index") or str(filter.dtype) not in ("bool", "boolean"):
+    if not hasattr(filter, "sort_index") or not all(isinstance(one, (bool, np.bool_)) for one in filter):
         return filter
     filter = filter.sort_index()
     if len(filter) == height and list(filter.index) != list(range(height)):

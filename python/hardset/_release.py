@@ -217,10 +217,13 @@ def _parquet(folder: Path) -> tuple[pl.DataFrame, dict[int, Place]]:
 
 def _all_of(folder: Path, form: str) -> list[Path]:
     """The files of a form, which say in their names how many they are (`test-00000-of-00003.tar`)."""
-    files = sorted(folder.glob(_MARKS[form]))
+    files = [file for file in sorted(folder.glob(_MARKS[form])) if not file.name.startswith(".")]
     of = {int(found[1]) for file in files if (found := re.search(r"-of-(\d+)\.\w+$", file.name))}
     if of and of != {len(files)}:
-        raise BadInput(f"{folder}: has {len(files)} files of {' or '.join(map(str, sorted(of)))}; copy the others too")
+        has = f"{folder}: has {len(files)} files of {' or '.join(map(str, sorted(of)))}"
+        raise BadInput(
+            f"{has}; copy the others too" if len(of) == 1 else f"{has}: those of two releases; keep one of them"
+        )
     return files
 
 

@@ -234,11 +234,14 @@ class Run:
 
     def _count(self, files: list[Path], what: str) -> None:
         """Warns if some shards are missing: figures of the others are not those of the run."""
-        planned = read_json(self.path / "plan.json", "the record of the plan")["rows"]["kept"]
-        shards = -(-planned // self.spec["shard_items"])
+        record = self.path / "plan.json"
+        planned = read_json(record, "the record of the plan").get("rows", {}).get("kept")
+        if not isinstance(planned, int):
+            raise BadInput(f"{record}: is not the record of a plan; `hardset verify` says what is damaged")
+        shards = -(-planned // int(self.spec["shard_items"]))
         if len(files) < shards:
             words = f"{self.path}: has the {what} of {len(files)} of {shards} shards: the run is not done, or damaged"
-            warnings.warn(PartOnly(f"{words}; `hardset verify` says which"), stacklevel=4)
+            warnings.warn(PartOnly(f"{words}; `hardset status` says how far it is"), stacklevel=4)
 
 
 def other_kind(path: Path) -> str:

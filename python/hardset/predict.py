@@ -252,7 +252,7 @@ def scores(
             # One picture shows whether a second call is the same, two show whether they act on each other.
             if held < min(len(values), 2):
                 steady(lambda part: _rows(module, part, device), values, found, "the model", bound)
-                held = len(values)
+                held = int(finite_rows(found).sum())
             good = finite_rows(found).tolist()
             lost += [(images.where(place), NOT_FINITE) for (_, _, place), ok in zip(whole, good, strict=True) if not ok]
             if any(good):

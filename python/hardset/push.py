@@ -84,16 +84,20 @@ def files_of(folder: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.path)
 
 
-def check_sums(folder: Path) -> None:
-    """An error if a file of a release is not the one that its `SHA256SUMS` lists."""
+def check_sums(folder: Path, entries: list[Entry]) -> None:
+    """An error if a file of a release is not the one that its `SHA256SUMS` lists, or is not listed."""
     sums = folder / SUMS
     if not sums.is_file():
         if (folder / "release.json").is_file():
             raise PushError(f"{sums}: is missing; restore it, or make the release again", BAD_INPUT)
         return
-    wrong = []
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        sha256, _, path = line.partition("  ")
+    try:
+        lines = sums.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PushError(f"{sums}: cannot be read: {error}; restore it, or make the release again", BAD_INPUT) from None
+    listed = {path: sha256 for sha256, _, path in (line.partition("  ") for line in lines)}
+    wrong = [entry.path for entry in entries if entry.path not in listed and entry.path != SUMS]
+    for path, sha256 in listed.items():
         if not (folder / path).is_file() or _sha256(folder / path) != sha256:
             wrong.append(path)
     if wrong:
@@ -296,7 +300,7 @@ def push(options: argparse.Namespace) -> dict[str, Any]:
     where = f"{repo} (dataset{', ' + options.revision if options.revision else ''})"
     say(f"{len(entries)} files, {size_words(total)}, to {where}")
     _refuse(folder, check)
-    check_sums(folder)
+    check_sums(folder, entries)
     url = None
     if options.dry_run:
         check.not_checked.append("the hub's validator: a dry run uses no network")

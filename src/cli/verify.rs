@@ -27,14 +27,15 @@ pub fn run(session: &Session, args: &RunArgs) -> Result<Output, Error> {
     if let Some(home) = ctx.run.home() {
         verified.problems = verified.problems.iter().map(|problem| home.in_words(problem)).collect();
     }
-    let text = match verified.problems.len() {
+    let mut text = match verified.problems.len() {
         0 => format!("{}: all {} files are what they should be", args.run.display(), verified.expected),
         n => {
             let Verified { files, expected, problems, .. } = &verified;
             format!("{}\n{n} problem(s); {files} of {expected} files are what they should be", problems.join("\n"))
         }
     };
+    verified.not_checked.iter().for_each(|what| text += &format!("\nnot checked: {what}"));
     let json = json!({ "run": args.run.display().to_string(), "files": verified.files, "expected": verified.expected,
-        "problems": verified.problems });
+        "problems": verified.problems, "not_checked": verified.not_checked });
     Ok(Output::new(text, json).lost(verified.problems.len() as u64))
 }

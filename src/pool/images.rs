@@ -14,7 +14,7 @@ use crate::store::{LastShard, RunDir, StoreError, read_member, written_order};
 use crate::table::ParquetImages;
 
 /// The reason for an image that is not the pinned one.
-const CHANGED: &str = "the file has changed since it was pinned: its SHA-256 differs; restore it and start a new run";
+const CHANGED: &str = "the file has changed since it was pinned: its SHA-256 differs";
 
 /// An image of the run, and the shard in which it is.
 #[derive(Debug, Clone)]
@@ -90,8 +90,8 @@ impl RunImages {
 
     /// The picture without its border, or why it cannot be used.
     pub fn picture(&self, row: &ImageRow) -> Outcome<RgbImage> {
-        let decoded =
-            self.bytes(row).and_then(|bytes| imaging::decode(&bytes, &self.limits).map_err(|e| e.to_string()));
+        let decoded = (self.bytes(row).map_err(lost))
+            .and_then(|bytes| imaging::decode(&bytes, &self.limits).map_err(|e| e.to_string()));
         match decoded.and_then(|picture| self.inside(picture)) {
             Ok(picture) => Outcome::Kept(picture),
             Err(reason) => Outcome::Dropped(reason),
@@ -125,13 +125,18 @@ impl RunImages {
             metadata.len() == row.bytes
         };
         if !whole {
-            return Some(CHANGED.to_owned());
+            return Some(lost(CHANGED.to_owned()));
         }
         if written_order(&path, &self.run.images(*shard).record_path()) == Some(Ordering::Less) {
             return None;
         }
         self.picture(row).reason().map(str::to_owned)
     }
+}
+
+/// The reason why an item is lost for this run.
+fn lost(reason: String) -> String {
+    if reason == CHANGED { format!("{CHANGED}; restore it and start a new run") } else { reason }
 }
 
 /// An error as a reason: which file, but not where on this machine.

@@ -73,5 +73,5 @@ fn an_image_that_is_gone_costs_itself_alone() {
     let said = hardset.line("annotate export run --to label-studio --out later --format json").expect(3).json();
     assert_eq!(said["left_out"].as_u64().map(|n| n >= 3), Some(true), "{said}");
     // Everything else is as it should be.
-    hardset.line("verify run").expect(3).out(&["(and 2 more): ", "1 problem(s)"]);
+    hardset.line("verify run").expect(3).out(&["3 image(s) are not as they were pinned", "1 problem(s)"]);
 }

@@ -86,11 +86,20 @@ def vit_folder(folder: Path) -> Path:
     return folder
 
 
-def without_weights(folder: Path, begin: str) -> None:
-    """Takes all tensors whose names begin so out of the checkpoint in `folder`."""
+def resnet_folder(folder: Path) -> Path:
+    """As `vit_folder`, a ResNet, whose batch normalisation counts batches."""
+    transformers = need("transformers")
+    config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic")
+    transformers.ResNetForImageClassification(config).save_pretrained(folder)
+    transformers.ConvNextImageProcessor(size={"shortest_edge": 32}).save_pretrained(folder)
+    return folder
+
+
+def without_weights(folder: Path, words: str) -> None:
+    """Takes all tensors that have these words in their names out of the checkpoint in `folder`."""
     file, numbers = folder / "model.safetensors", need("safetensors.torch")
     tensors = numbers.load_file(file)
-    left = {name: value.clone() for name, value in tensors.items() if not name.startswith(begin)}
+    left = {name: value.clone() for name, value in tensors.items() if words not in name}
     assert len(left) < len(tensors)
     numbers.save_file(left, file, metadata={"format": "pt"})
 

@@ -23,7 +23,15 @@ from PIL import Image
 need_package("torch", "torchvision", "timm", "onnx", "onnxruntime")
 import torch  # noqa: E402 (after the check)
 
-from models import END, own_file, picture_bomb, unnamed_photographs, vit_folder, without_weights  # noqa: E402
+from models import (  # noqa: E402
+    END,
+    own_file,
+    picture_bomb,
+    resnet_folder,
+    unnamed_photographs,
+    vit_folder,
+    without_weights,
+)
 
 CATEGORIES = "categories"
 #: Last lines of models that are no scorers.
@@ -149,7 +157,7 @@ def test_classes_in_another_order_are_refused(change: str, data: Path, tmp_path:
         ),
         (
             {END: "x = self.head(self.features(x)); return x - x.mean(0)"},
-            "a picture alone",
+            "for one input alone",
         ),
         (
             {END: "x = self.head(self.features(x)); return x * 1.01 if torch.onnx.is_in_onnx_export() else x"},
@@ -359,12 +367,13 @@ def test_mistakes_are_seen_on_the_first_batch(
         (DROPOUT, 32, "other numbers in a second call; a dropout or noise"),
         (DROPOUT, 1, "other numbers in a second call; a dropout or noise"),
         ("x = self.head(self.features(x)); return x + 1e-3 * torch.randn(12)", 32, "other numbers in a second call"),
-        ("x = self.head(self.features(x)); return x - x.mean(0)", 32, "for a picture alone than beside others"),
-        ("return self.head(self.features(x)).cumsum(0)", 32, "for a picture alone than beside others"),
+        ("x = self.head(self.features(x)); return x - x.mean(0)", 32, "for one input alone than beside others"),
+        ("return self.head(self.features(x)).cumsum(0)", 32, "for one input alone than beside others"),
         ("return self.head(self.features(x[:1]))", 32, r"gives \[1, 12\] for 32 pictures"),
         ("return self.head(self.features(x))[:, :1]", 32, r"gives \[32, 1\] for 32 pictures"),
         ("return self.head(self.features(x)).long()", 32, "gives torch.int64"),
         (SIGMOID, 32, "numbers of 0 to 1 that do not sum to 1, as a sigmoid does"),
+        ("return self.head(self.features(x)) * 0", 32, "zeros alone: its last layer was not trained"),
         (SIGMOID, 1, "numbers of 0 to 1 that do not sum to 1, as a sigmoid does"),
     ],
 )
@@ -585,6 +594,9 @@ def test_a_checkpoint_without_some_weights_is_refused(data: Path, tmp_path: Path
         export(f"transformers:{vit}", tmp_path / "out", photographs=data / "photos", count=2)
     made = export(f"transformers:{vit}", tmp_path / "out", photographs=data / "photos", count=2, random=True)
     assert made.toml.is_file()
+    resnet = resnet_folder(tmp_path / "resnet")
+    without_weights(resnet, ".num_batches_tracked")
+    assert isinstance(_models.load(_models.Ask(f"transformers:{resnet}")), _models.Classifier)
     clip = Path(shutil.copytree(data / "parity" / "clip-tiny", tmp_path / "clip"))
     without_weights(clip, "text_model.encoder.layers.0.")
     with refused("clip: its weights lack text_model.encoder.layers.0.[^,]*, .* and 12 others, which would be random"):

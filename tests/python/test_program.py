@@ -107,7 +107,7 @@ def test_a_signal_that_ends_the_program_is_named(stand_in, name: str, kind: type
     ("ask", "words"),
     [
         (lambda: hardset.evaluate("r", ["a,b/c.toml"]), "a,b/c.toml: has a comma"),
-        (lambda: hardset.mine("r", surrogates=[]), "a list is empty"),
+        (lambda: hardset.mine("r", surrogates=[]), "a list of names is empty"),
         (lambda: hardset.evaluate("r", predictions={"a=b": "f.csv"}), "a=b: has `=`"),
         (lambda: hardset.build("p", set=["mine.rule=all"]), "set is not a mapping"),
         (lambda: hardset.status("a\0b"), "an argument cannot be given to a program: embedded null byte"),

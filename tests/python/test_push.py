@@ -116,9 +116,23 @@ def test_a_damaged_release_is_refused(folder: Path, capsys: pytest.CaptureFixtur
     assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
     said = capsys.readouterr().err
     assert "not as SHA256SUMS lists them" in said and data.name in said and "excluded.csv" in said
-    (folder / "SHA256SUMS").unlink()
+    sums = folder / "SHA256SUMS"
+    sums.write_text("")
+    assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
+    assert "not as SHA256SUMS lists them: CITATION.cff" in capsys.readouterr().err
+    sums.write_bytes(b"\xff\xfe")
+    assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
+    assert "SHA256SUMS: cannot be read" in capsys.readouterr().err
+    sums.unlink()
     assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
     assert "SHA256SUMS: is missing" in capsys.readouterr().err
+
+
+def test_a_file_that_the_release_does_not_have_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data,) = (folder / "data").glob("*.parquet")
+    shutil.copy(data, data.with_name("test-00001-of-00002.parquet"))
+    assert push.main([str(folder), "me/hard", "--dry-run"]) == 2
+    assert "not as SHA256SUMS lists them: data/test-00001-of-00002.parquet" in capsys.readouterr().err
 
 
 def test_an_unfinished_release_or_one_without_a_card_is_refused(

@@ -134,7 +134,7 @@ def test_a_run_with_lost_or_unmade_shards_warns(copied: Path, refused: Refused) 
     item = int(run.images()["item_id"][-1])
     record = last.read_text()
     last.unlink()
-    with pytest.warns(hardset.PartOnly, match="has the images of 11 of 12 shards: .*hardset verify"):
+    with pytest.warns(hardset.PartOnly, match="has the images of 11 of 12 shards: .*hardset status"):
         assert run.images().height == 704
     for ask in (lambda: run.image(item), lambda: run.iter_images([item])):
         with pytest.warns(hardset.PartOnly), refused(f"item {item} has no image; see dropped"):
@@ -145,6 +145,9 @@ def test_a_run_with_lost_or_unmade_shards_warns(copied: Path, refused: Refused) 
     with pytest.warns(hardset.PartOnly, match="has the predictions of quick-plain of 11 of 12 shards") as caught:
         assert run.predictions("quick-plain").height == 680
     assert Path(caught[0].filename).name == "test_tables.py"
+    (run.path / "plan.json").write_text("{}")
+    with refused("plan.json: is not the record of a plan"):
+        run.images()
 
 
 def test_a_run_stays_where_it_is(small: hardset.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,14 +173,17 @@ def test_an_id_is_a_whole_number(item: Any, small: hardset.Run, refused: Refused
         small.image(item)
     with refused("is not the id of an item; write a whole number"):
         hardset.Release(FIXTURES / "release").image_bytes(item)
-    assert small.image_bytes(np.uint32(1)) == small.image_bytes(1)  # type: ignore[arg-type]
+    assert small.image_bytes(np.uint32(1)) == small.image_bytes(1.0) == small.image_bytes(1)  # type: ignore[arg-type]
 
 
 def test_booleans_of_pandas_are_in_the_order_of_their_index(quickstart: Path, refused: Refused) -> None:
     need_package("pandas", "pyarrow")
     run = hardset.Run(quickstart)
     table = run.items(as_="pandas").sort_values("n_failed", kind="stable")
-    assert run.iter_images(table["hard"]).item_ids == run.hard()["item_id"].to_list()
+    for kind in (bool, "boolean", "bool[pyarrow]", object):
+        assert run.iter_images(table["hard"].astype(kind)).item_ids == run.hard()["item_id"].to_list()
+    with refused("filter is a table; give its ids"):
+        run.iter_images(table[table["hard"]])
     with refused("filter has an index that is not 0 to 743"):
         run.iter_images(table.set_index("category")["hard"])
 
@@ -282,12 +288,16 @@ def test_one_file_of_several_or_half_a_tar_is_refused(verified: Path, tmp_path: 
         third = members.getmembers()[3].offset
     (tmp_path / tar.name).write_bytes(tar.read_bytes()[:third])
     one.unlink()
+    shutil.copy(tar, tmp_path / f"._{tar.name}")
     with refused("has no end, because a copy was cut; copy it again"):
         hardset.Release(tmp_path).items()
     (data,) = (verified / "data").glob("*.parquet")
     (tmp_path / "alone" / "data").mkdir(parents=True)
     shutil.copy(data, tmp_path / "alone" / "data" / "test-00001-of-00002.parquet")
     with refused("has 1 files of 2; copy the others too"):
+        hardset.Release(tmp_path / "alone").items()
+    shutil.copy(data, tmp_path / "alone" / "data" / "test-00000-of-00001.parquet")
+    with refused("has 2 files of 1 or 2: those of two releases; keep one of them"):
         hardset.Release(tmp_path / "alone").items()
 
 

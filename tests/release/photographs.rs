@@ -231,12 +231,17 @@ fn photographs_that_changed_are_found_by_verify_and_those_that_are_not_there_are
     flipped[20] ^= 1;
     for changed in [longer, flipped, whole[..9].to_vec()] {
         fs::write(&photo, changed).expect("it can be written");
-        hardset.line("verify pool-run").expect(3).out(&["the image d.png: the file has changed", "1 problem(s)"]);
+        hardset.line("verify pool-run").expect(3).out(&[
+            "1 image(s)",
+            "the first is d.png: the file has changed",
+            "1 problem(s)",
+        ]);
     }
     fs::remove_file(&photo).expect("it can be removed");
     fs::remove_file(hardset.path("pool-photos/e.png")).expect("it can be removed");
-    hardset.line("verify pool-run").expect(3).out(&["the image d.png (and 1 more): cannot read d.png"]);
+    hardset.line("verify pool-run").expect(3).out(&["2 image(s)", "is d.png: cannot read d.png", "; restore them"]);
     fs::rename(hardset.path("pool-photos"), hardset.path("elsewhere")).expect("it can be moved");
-    let said = hardset.line("verify pool-run").ok();
-    assert!(said.stderr.contains("the images are not checked"), "{said:?}");
+    hardset.line("verify pool-run").ok().out(&["files are what they should be", "not checked: the images: "]);
+    let json = hardset.line("verify pool-run --format json").ok().json();
+    assert!(json["not_checked"][0].as_str().is_some_and(|what| what.contains("pool-photos")), "{json}");
 }

@@ -176,7 +176,7 @@ def _outputs(model: Classifier, values: Any) -> int:
     found = called(model.module, values[:2])
     count = outputs_of(found, 2)
     if found.dtype not in (torch.float32, torch.float16):
-        raise BadInput(f"the model gives {found.dtype}; a scorer's graph gives torch.float32")
+        raise BadInput(f"the model gives {found.dtype}; a scorer's graph gives torch.float32 or torch.float16")
     return count
 
 

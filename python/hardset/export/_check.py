@@ -217,7 +217,7 @@ def of_graph(graph: Any, values: NDArray[Any], name: str) -> NDArray[np.float32]
         return rows
 
     found = by_batches(call, values)
-    steady(call, values[:BATCH], found[:BATCH], "the graph")
+    steady(call, values[:BATCH], found[:BATCH], f"the graph {name}")
     return found
 
 
@@ -232,10 +232,11 @@ def steady(
     finite = finite_rows(found)
     if not (relative(call(values)[finite], found[finite]) <= bound).all():
         raise BadInput(f"{what} gives other numbers in a second call; a dropout or noise works in evaluation mode")
+    places = np.flatnonzero(finite).tolist()
     # The last one, because of what is added up along a batch.
-    for at in sorted({0, len(values) - 1}):
-        if finite[at] and not relative(call(values[at : at + 1]), found[at : at + 1])[0] <= bound:
-            raise BadInput(f"{what} gives other numbers for a picture alone than beside others; it measures its batch")
+    for at in sorted({*places[:1], *places[-1:]}):
+        if not relative(call(values[at : at + 1]), found[at : at + 1])[0] <= bound:
+            raise BadInput(f"{what} gives other numbers for one input alone than beside others; it measures its batch")
 
 
 def finite_rows(found: NDArray[np.float32]) -> NDArray[np.bool_]:

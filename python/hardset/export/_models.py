@@ -261,7 +261,8 @@ def _transformers(source: str, ask: Ask) -> Classifier | TwoTowers:
 def _pretrained(auto: Any, source: str) -> Any:
     """The model of transformers, with all its weights: it makes random ones where a checkpoint has none."""
     module, found = _fetched(lambda: auto.from_pretrained(source, output_loading_info=True), source, True)
-    lacks = sorted(str(name) for name in found["missing_keys"])
+    # How many batches were seen in training says nothing in evaluation mode.
+    lacks = sorted(str(name) for name in found["missing_keys"] if not str(name).endswith(".num_batches_tracked"))
     if lacks:
         more = f" and {len(lacks) - NAMED} others" if len(lacks) > NAMED else ""
         raise BadInput(

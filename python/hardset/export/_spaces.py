@@ -179,6 +179,8 @@ def kind_of(numbers: NDArray[np.float32]) -> str:
         return "logits"
     if is_shares(numbers):
         return "probabilities"
+    if not numbers.any():
+        raise BadInput("the model gives zeros alone: its last layer was not trained; give trained weights")
     raise BadInput(
         "the model gives numbers of 0 to 1 that do not sum to 1, as a sigmoid does; a scorer has logits, of which "
         "hardset makes the softmax, or probabilities that sum to 1. Leave the sigmoid out of the model; if these are "

@@ -31,6 +31,7 @@ pub fn verify_evaluation(ctx: &Context, dir: &EvaluationDir) -> Result<Verified,
         verified.files += of_run.files;
         verified.expected += of_run.expected;
         verified.problems.extend(of_run.problems);
+        verified.not_checked.extend(of_run.not_checked);
         if is_whole {
             tables(&ctx, dir, role, &mut verified);
         }
@@ -77,10 +78,10 @@ fn page(ctx: &Context, dir: &EvaluationDir, figures: (&Inputs, &Figures), verifi
     let ctx = Context { run: dir.run(PoolRole::Pool), ..ctx.again() };
     match remade_page(&ctx, dir, inputs, made) {
         Ok(Some(bytes)) => compare(&dir.document("index.html"), &bytes, "the figures and images", verified),
-        Ok(None) => ctx.progress.note(&format!(
-            "the images of {} cannot be read here, so the page is not checked",
-            inputs.record.pool.name
-        )),
+        Ok(None) => {
+            let what = format!("the page, because the images of {} cannot be read here", inputs.record.pool.name);
+            verified.not_checked.push(what);
+        }
         Err(error) => verified.problems.push(error.to_string()),
     }
 }

@@ -62,7 +62,8 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
     followed.lost.extend(plan.lost.iter().cloned());
     let ranges = shard_ranges(plan.rows.kept as usize, spec.shard_items);
     ctx.progress.start("verify", ranges.len() as u64);
-    let run = Run { ctx, spec: &spec, keys: UnitKeys::of(&spec), photographs: Photographs::of(ctx, &spec)? };
+    let photographs = Photographs::of(ctx, &spec, &mut verified)?;
+    let mut run = Run { ctx, spec: &spec, keys: UnitKeys::of(&spec), photographs };
     for (shard, range) in ranges.iter().enumerate() {
         ctx.check_stop()?;
         let images = verified.unit(&ctx.run.images(shard), Some(run.keys.images(&plan, range)));
@@ -70,6 +71,7 @@ pub fn verify(ctx: &Context) -> Result<Verified, VerifyError> {
         ctx.progress.advance(1);
     }
     ctx.progress.finish();
+    run.photographs.into_iter().for_each(|photographs| photographs.end(&mut verified));
     verify_weights(&spec, &mut verified);
     verify_others(ctx, &spec, ranges.len(), &mut verified);
     // The run inside an evaluation has targets only, and selects nothing.
@@ -91,7 +93,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Checks the tables of a shard, and its photographs; `images`: the record of its images, if they are right.
     fn shard(
-        &self,
+        &mut self,
         shard: usize,
         images: Option<&ShardRecord>,
         followed: &mut Followed,
@@ -134,7 +136,7 @@ impl Run<'_> {
         let Some(photographs) = photographs else { return Ok(()) };
         let lost: BTreeSet<ItemId> = followed.lost[lost_before..].iter().map(|row| row.item_id).collect();
         image_rows.retain(|row| !lost.contains(&row.item_id));
-        photographs.check(&image_rows, verified)
+        photographs.check(&image_rows)
     }
 }
 

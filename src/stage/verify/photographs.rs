@@ -4,6 +4,7 @@
 //! images are not to be had (an archive, another machine), the run is checked without them, and this is said.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
@@ -13,47 +14,92 @@ use crate::pool::RunImages;
 use crate::source::source;
 use crate::work::{Context, WorkError};
 
-/// The images that are outside the run.
+/// The images that are outside the run, and what was found of them so far.
 pub struct Photographs<'a> {
     ctx: &'a Context<'a>,
+    folder: PathBuf,
     images: RunImages,
     threads: rayon::ThreadPool,
+    files: Files,
+    /// The first image that is wrong, and why.
+    first: Option<(String, String)>,
+    wrong: usize,
+}
+
+/// Files of images.
+enum Files {
+    /// One for each image: how many, and how many of them are wrong.
+    Own(u64, u64),
+    /// Of many images each (Parquet): all of them, and those with a wrong image.
+    Shared(BTreeSet<String>, BTreeSet<String>),
+}
+
+impl Files {
+    fn add(&mut self, row: &ImageRow, is_wrong: bool) {
+        match self {
+            Self::Own(all, wrong) => {
+                *all += 1;
+                *wrong += u64::from(is_wrong);
+            }
+            Self::Shared(all, wrong) => {
+                let sets = std::iter::once(all).chain(is_wrong.then_some(wrong));
+                sets.for_each(|set| _ = set.insert(row.path.clone()));
+            }
+        }
+    }
+
+    /// How many there are, and how many are wrong.
+    fn counts(&self) -> (u64, u64) {
+        match self {
+            Self::Own(all, wrong) => (*all, *wrong),
+            Self::Shared(all, wrong) => (all.len() as u64, wrong.len() as u64),
+        }
+    }
 }
 
 impl<'a> Photographs<'a> {
     /// Those of the run of `ctx`; `None` if its images are in its folder, or are not to be had.
-    pub fn of(ctx: &'a Context<'a>, spec: &RunSpec) -> Result<Option<Self>, WorkError> {
+    pub fn of(ctx: &'a Context<'a>, spec: &RunSpec, verified: &mut Verified) -> Result<Option<Self>, WorkError> {
         let source = source(&spec.generate);
-        if source.folder().is_none() {
-            return Ok(None);
-        }
+        let Some(folder) = source.folder().map(ToOwned::to_owned) else { return Ok(None) };
         if let Err(error) = source.check_there() {
-            ctx.progress.note(&format!("the images are not checked: {error}"));
+            verified.not_checked.push(format!("the images: {error}"));
             return Ok(None);
         }
-        Ok(Some(Self { ctx, images: RunImages::new(&ctx.run, spec), threads: ctx.thread_pool()? }))
+        let files = if source.in_shards() { Files::Shared(BTreeSet::new(), BTreeSet::new()) } else { Files::Own(0, 0) };
+        let (images, threads) = (RunImages::new(&ctx.run, spec), ctx.thread_pool()?);
+        Ok(Some(Self { ctx, folder, images, threads, files, first: None, wrong: 0 }))
     }
 
-    /// Holds the images of `rows` against their hashes; one problem for all that are wrong.
-    pub fn check(&self, rows: &[ImageRow], verified: &mut Verified) -> Result<(), WorkError> {
+    /// Holds the images of `rows` against their hashes.
+    pub fn check(&mut self, rows: &[ImageRow]) -> Result<(), WorkError> {
         let problem = |row| {
             self.ctx.check_stop()?;
             Ok(self.images.bytes(row).err())
         };
         let problems: Vec<Option<String>> =
             self.threads.install(|| rows.par_iter().map(problem).collect::<Result<_, WorkError>>())?;
-        let wrong: Vec<(&ImageRow, String)> =
-            rows.iter().zip(problems).filter_map(|(row, problem)| Some((row, problem?))).collect();
-        // Many images may be in one file of Parquet.
-        let files =
-            |rows: &mut dyn Iterator<Item = &ImageRow>| rows.map(|row| &row.path).collect::<BTreeSet<_>>().len();
-        let expected = files(&mut rows.iter()) as u64;
-        verified.expected += expected;
-        verified.files += expected - files(&mut wrong.iter().map(|(row, _)| *row)) as u64;
-        if let Some(((row, problem), others)) = wrong.split_first() {
-            let others = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
-            verified.problems.push(format!("the image {}{others}: {problem}", row.path));
+        for (row, problem) in rows.iter().zip(problems) {
+            self.files.add(row, problem.is_some());
+            if let Some(problem) = problem {
+                self.wrong += 1;
+                self.first.get_or_insert((row.path.clone(), problem));
+            }
         }
         Ok(())
+    }
+
+    /// One problem for all images that are wrong.
+    pub fn end(self, verified: &mut Verified) {
+        let (all, wrong) = self.files.counts();
+        verified.expected += all;
+        verified.files += all - wrong;
+        if let Some((path, problem)) = self.first {
+            verified.problems.push(format!(
+                "{}: {} image(s) are not as they were pinned, the first is {path}: {problem}; restore them",
+                self.folder.display(),
+                self.wrong
+            ));
+        }
     }
 }

@@ -18,6 +18,8 @@ pub struct Verified {
     pub expected: u64,
     /// One line each: file, problem, remedy.
     pub problems: Vec<String>,
+    /// What cannot be checked here, and why.
+    pub not_checked: Vec<String>,
     /// Records that are not there, of work that `hardset build` does.
     undone: Vec<PathBuf>,
 }
