@@ -406,6 +406,15 @@ def test_an_image_without_finite_numbers_is_lost_by_name(data: Path, tmp_path: P
     assert made.lost == [(str(photographs / "white.png"), "the model gives numbers that are not finite")]
 
 
+def test_images_without_finite_numbers_hide_no_noise(data: Path, tmp_path: Path, refused: Refused) -> None:
+    photographs = unnamed_photographs(data, tmp_path, 4)
+    for name in "ab":
+        Image.new("RGB", (80, 80), "white").save(photographs / f"-{name}.png")
+    end = "x = torch.where(x.amin((1, 2, 3), keepdim=True) == 2, torch.nan, x); " + DROPOUT
+    with refused("gives other numbers in a second call"):
+        predict(photographs, own_file(tmp_path, {END: end}), tmp_path / "s.parquet", classes=CATEGORIES, batch=2)
+
+
 def test_a_picture_that_is_too_large_is_lost_by_name(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
