@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from ._errors import BadInput
+from ._errors import BadInput, first_line
 from ._optional import need
 
 #: The process that has imported this module: in a process forked from it the threads of polars do not exist.
@@ -55,7 +55,7 @@ class Place:
         try:
             data = self._read()
         except OSError as error:
-            why = error.strerror or str(error).splitlines()[0]
+            why = error.strerror or first_line(error)
             raise BadInput(f"{self.file}: the image of item {self.item_id} cannot be read: {why}") from error
         if self.sha256 is not None and hashlib.sha256(data).hexdigest() != self.sha256:
             raise BadInput(f"{self.file}: the image of item {self.item_id} has changed since it was pinned")
@@ -82,7 +82,7 @@ def _value(file: Path, column: str, row: int) -> Any:
     try:
         return pl.scan_parquet(file, glob=False).select(column).slice(row, 1).collect().item()
     except pl.exceptions.PolarsError as error:
-        raise BadInput(f"{file}: row {row} cannot be read: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{file}: row {row} cannot be read: {first_line(error)}") from error
 
 
 def _value_in_fork(file: Path, column: str, row: int) -> Any:
@@ -96,7 +96,7 @@ def _value_in_fork(file: Path, column: str, row: int) -> Any:
                 return _group(file, group, column)[row - first].as_py()
             first += rows
     except (arrow.ArrowException, LookupError) as error:
-        raise BadInput(f"{file}: row {row} cannot be read: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{file}: row {row} cannot be read: {first_line(error)}") from error
     raise BadInput(f"{file}: has no row {row}")
 
 
@@ -225,7 +225,7 @@ def _filtered(items: pl.DataFrame, by: pl.Expr | pl.Series) -> pl.DataFrame:
     try:
         return items.filter(by)
     except pl.exceptions.PolarsError as error:
-        raise BadInput(f"the filter does not fit the table of items: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"the filter does not fit the table of items: {first_line(error)}") from error
 
 
 def _by_id(items: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from PIL import Image
 from ._errors import BadInput, ItemsLost
 from ._gallery import Captions, Gallery, gallery
 from ._images import Filter, Images, Place, chosen, decode, image_files, images, whole
-from ._run import MAJOR, other_kind
+from ._run import MAJOR, Run, other_kind
 from ._tables import check_format, read_csv, read_json, read_parquet, table
 
 #: Columns of a surrogate, after its name and `_`; of a question likewise.
@@ -182,6 +182,15 @@ class Release:
         if not file.is_file():
             raise BadInput(f"{self.path}: has no {name}; it is in the folder of the whole release")
         return file
+
+
+def run_or_release(path: Path) -> Run | Release | None:
+    """The run or the release in the folder `path`; `None`: it is another folder."""
+    if not path.is_dir():
+        raise BadInput(f"{path}: there is no such folder")
+    if (path / "spec.toml").is_file():
+        return Run(path)
+    return Release(path) if (path / "release.json").is_file() else None
 
 
 def _prefixes(columns: list[str], ending: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import polars as pl
 
-from ._errors import BadInput
+from ._errors import BadInput, first_line
 from ._optional import need
 
 Form = Literal["polars", "pandas", "arrow"]
@@ -83,8 +83,8 @@ def read_parquet(files: Sequence[Path], what: str, *, without: Sequence[str] = (
         try:
             frames.append(pl.scan_parquet(file, glob=False).drop(without, strict=False).collect())
         except (OSError, pl.exceptions.PolarsError) as error:
-            first = str(error).splitlines()[0]
-            raise BadInput(f"{file}: {what} cannot be read: {first}; `hardset verify` says what is damaged") from error
+            why = first_line(error)
+            raise BadInput(f"{file}: {what} cannot be read: {why}; `hardset verify` says what is damaged") from error
     if len(frames) == 1:
         return frames[0]
     return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
@@ -96,7 +96,7 @@ def read_csv(file: Path, what: str, types: Mapping[str, Any]) -> pl.DataFrame:
         text = pl.read_csv(file, infer_schema=False, glob=False)
         return text.with_columns(_typed(name, kind) for name, kind in types.items() if name in text.columns)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"{file}: {what} cannot be read: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{file}: {what} cannot be read: {first_line(error)}") from error
 
 
 def _typed(name: str, kind: Any) -> pl.Expr:

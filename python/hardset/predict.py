@@ -25,26 +25,22 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from ._errors import BadInput, HardsetError, Missing
+from ._errors import BadInput, HardsetError, Missing, first_line
 from ._images import Images, Place, decode, image_files
 from ._optional import need
-from ._release import Release
+from ._release import Release, run_or_release
 from ._run import Run
 from ._toml import quoted
-from .export._check import BOUND, called, finite_rows, outputs_of, steady
+from .export._check import BOUND, called, finite_rows, is_shares, kind_of, outputs_of, steady
+from .export._files import draft_in, make_folder, writing
 from .export._models import Ask, Classifier, load
 from .export._spaces import (
     CATEGORIES,
     Space,
     check_list,
     count_of,
-    draft_in,
-    is_shares,
-    kind_of,
-    make_folder,
     space_of,
     write_list,
-    writing,
 )
 
 #: Images in a part of the table.
@@ -53,11 +49,15 @@ PART = 4096
 ENOUGH = 32
 #: As `BOUND`, for a device that is no CPU: its kernels depend on the size of the batch, and may round to TF32.
 DEVICE_BOUND = 1e-2
-#: How a reason begins that lies in the model, and not in an image.
-MODELS = "the model"
-NOT_FINITE = f"{MODELS} gives numbers that are not finite"
 #: Hashes and numbers `[n, classes]` of a batch.
 Scores = tuple[list[str], NDArray[np.float32]]
+
+
+class ModelFails(str):
+    """A reason why an image has no scores that lies in the model."""
+
+
+NOT_FINITE = ModelFails("the model gives numbers that are not finite")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Scorable:
         try:
             return self.own(picture), place.sha256 or hashlib.sha256(data).hexdigest(), None
         except Exception as error:  # of the user's code
-            return None, self.where(at), f"{MODELS}'s own preprocessing fails: {error!r}"
+            return None, self.where(at), ModelFails(f"the model's own preprocessing fails: {error!r}")
 
     def where(self, at: int) -> str:
         """The image at a place of the pool, for people."""
@@ -140,7 +140,8 @@ def predict(
     if batch < 1 or workers < 0:
         raise BadInput(f"batch is {batch} and workers is {workers}; batch is at least 1, workers at least 0")
     file = _checked(Path(out))
-    images = images_of(Path(pool))
+    opened = run_or_release(Path(pool))
+    images = images_of(Path(pool), opened)
     model = load(Ask(source, Path(weights) if weights else None, random, count_of(classes) if weights else None))
     if not isinstance(model, Classifier):
         raise BadInput(
@@ -148,8 +149,7 @@ def predict(
         )
     lost: list[tuple[str, str]] = []
     # The program has measured the pictures of a run and of a release.
-    limited = not any(Path(pool, name).is_file() for name in ("spec.toml", "release.json"))
-    shown = Scorable(images, model.own, limited=limited)
+    shown = Scorable(images, model.own, limited=opened is None)
     make_folder(file.parent)
     # Before the pool is scored, because a mistake should not cost an hour: that there can be files, and all that the
     # first pictures tell.
@@ -160,8 +160,8 @@ def predict(
             raise BadInput(f"{pool}: no image could be scored: {lost[0][1] if lost else 'there is none'}")
         numbers = np.concatenate([some for _, some in first])
         space = space_of(classes, numbers.shape[1], model.labels, model.name)
-        if space.name == CATEGORIES:
-            _check_categories(Path(pool), numbers.shape[1])
+        if space.name == CATEGORIES and opened is not None:
+            _check_categories(opened, numbers.shape[1])
         check_list(space, file.parent)
         kind = kind_of(numbers)
         count = _write(file, _of_kind(itertools.chain(first, found), kind), draft)
@@ -198,26 +198,25 @@ def _of_kind(found: Iterable[Scores], kind: str) -> Iterator[Scores]:
         yield hashes, numbers
 
 
-def _check_categories(pool: Path, outputs: int) -> None:
-    """Refuses another number of outputs than the run or the release has categories. A folder does not say it."""
-    if (pool / "spec.toml").is_file():
-        categories = Run(pool).spec.get("categories", {}).get("entries", [])
+def _check_categories(pool: Run | Release, outputs: int) -> None:
+    """Refuses another number of outputs than the pool has categories."""
+    if isinstance(pool, Run):
+        count = len(pool.spec.get("categories", {}).get("entries", []))
     else:
-        categories = Release(pool).record.get("categories", []) if (pool / "release.json").is_file() else []
-    count = len(categories)
+        count = len(pool.record.get("categories", []))
     if count not in (0, outputs):
-        raise BadInput(f"{pool} has {count} categories, but the model gives {outputs} numbers; give --classes FILE")
+        raise BadInput(
+            f"{pool.path} has {count} categories, but the model gives {outputs} numbers; give --classes FILE"
+        )
 
 
-def images_of(pool: Path) -> Images:
-    """The images of a run, a release or a folder."""
-    if (pool / "spec.toml").is_file():
+def images_of(pool: Path, opened: Run | Release | None) -> Images:
+    """The images of a pool: `opened`, or those in the folder."""
+    if isinstance(opened, Run):
         # All of them: an item that a surrogate could not score is not in the manifest.
-        return Images(Run(pool).places())
-    if not pool.is_dir():
-        raise BadInput(f"{pool}: there is no such folder")
-    if (pool / "release.json").is_file():
-        return Release(pool).iter_images()
+        return Images(opened.places())
+    if opened is not None:
+        return opened.iter_images()
     return Images([Place(at, file, 0, None, None) for at, file in enumerate(image_files(pool))])
 
 
@@ -236,7 +235,7 @@ def scores(
     try:
         module = model.module.to(device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise Missing(f"device {device}: {str(error).splitlines()[0]}") from error
+        raise Missing(f"device {device}: {first_line(error)}") from error
     loader = need("torch.utils.data", extra="export").DataLoader(
         images, batch_size=batch, num_workers=workers, collate_fn=_alone
     )
@@ -258,8 +257,8 @@ def scores(
             if any(good):
                 is_first = False
                 yield [sha256 for (_, sha256, _), ok in zip(whole, good, strict=True) if ok], found[good]
-        if is_first and at >= ENOUGH and lost[-1][1].startswith(MODELS):
-            raise BadInput(lost[-1][1])
+        if is_first and at >= ENOUGH and isinstance(lost[-1][1], ModelFails):
+            raise BadInput(str(lost[-1][1]))
 
 
 def _stacked(tensors: list[Any]) -> Any:
@@ -268,7 +267,7 @@ def _stacked(tensors: list[Any]) -> Any:
         return torch.stack(tensors)
     except (TypeError, RuntimeError) as error:
         raise BadInput(
-            f"the model's own preprocessing does not give tensors of one shape: {str(error).splitlines()[0]}; let it "
+            f"the model's own preprocessing does not give tensors of one shape: {first_line(error)}; let it "
             "have Resize, CenterCrop and ToTensor"
         ) from error
 

@@ -101,8 +101,11 @@ def check_sums(folder: Path, entries: list[Entry]) -> None:
         if not (folder / path).is_file() or _sha256(folder / path) != sha256:
             wrong.append(path)
     if wrong:
-        shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise PushError(f"{folder}: not as {SUMS} lists them: {shown}; `hardset verify` says more", BAD_INPUT)
+        raise PushError(f"{folder}: not as {SUMS} lists them: {_some(wrong)}; `hardset verify` says more", BAD_INPUT)
+
+
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
 def _sha256(file: Path) -> str:
@@ -226,9 +229,8 @@ def upload(folder: Path, repo: str, entries: list[Entry], check: CardCheck, opti
     theirs = set(api.list_repo_files(repo, repo_type="dataset", revision=options.revision))
     extra = sorted(theirs - ours - HUB_FILES)
     if extra and not options.replace:
-        shown = ", ".join(extra[:5]) + (f" and {len(extra) - 5} more" if len(extra) > 5 else "")
         raise PushError(
-            f"{repo} has {len(extra)} file(s) that the folder does not have: {shown}; readers would see both. "
+            f"{repo} has {len(extra)} file(s) that the folder does not have: {_some(extra)}; readers would see both. "
             "Give --replace to remove them in the same commit, or push to another repository or --revision",
             BAD_INPUT,
         )
@@ -250,9 +252,7 @@ def _hold_against(api: Any, repo: str, entries: list[Entry], revision: str | Non
     there = {node.path: node.size for node in tree if hasattr(node, "size")}
     wrong = [entry.path for entry in entries if there.get(entry.path) != entry.bytes]
     if wrong:
-        raise PushError(
-            f"{repo}: {len(wrong)} file(s) did not arrive whole: {', '.join(wrong[:5])}; push again", MISSING
-        )
+        raise PushError(f"{repo}: {len(wrong)} file(s) did not arrive whole: {_some(wrong)}; push again", MISSING)
 
 
 def _title(folder: Path) -> str:

@@ -13,8 +13,26 @@ use crate::source::source;
 use crate::store::{LastShard, RunDir, StoreError, read_member, written_order};
 use crate::table::ParquetImages;
 
-/// The reason for an image that is not the pinned one.
-const CHANGED: &str = "the file has changed since it was pinned: its SHA-256 differs";
+/// What is wrong with the file of an image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageProblem {
+    /// It is not the pinned one.
+    #[error("the file has changed since it was pinned: its SHA-256 differs")]
+    Changed,
+    /// It cannot be read: which file, and why.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl ImageProblem {
+    /// The reason why the run has lost the image.
+    fn reason(&self) -> String {
+        match self {
+            Self::Changed => format!("{self}; restore it and start a new run"),
+            Self::Unreadable(_) => self.to_string(),
+        }
+    }
+}
 
 /// An image of the run, and the shard in which it is.
 #[derive(Debug, Clone)]
@@ -64,23 +82,21 @@ impl RunImages {
         &self.limits
     }
 
-    /// The encoded image, or why it cannot be read.
-    pub fn bytes(&self, row: &ImageRow) -> Result<Vec<u8>, String> {
+    /// The encoded image.
+    pub fn bytes(&self, row: &ImageRow) -> Result<Vec<u8>, ImageProblem> {
         let path = self.folder.join(&row.path);
+        let of_file = |read: Result<Vec<u8>, StoreError>| read.map_err(|e| ImageProblem::Unreadable(public(row, e)));
         let bytes = match &self.column {
-            Some(column) => self.parquet.bytes(&path, column, row.offset).map_err(|e| format!("{}: {e}", row.path))?,
-            None if self.in_shards => {
-                let read = self.run.read_member(&self.last, &path, row.offset, row.bytes);
-                read.map_err(|e| public(row, e))?
+            Some(column) => (self.parquet.bytes(&path, column, row.offset))
+                .map_err(|e| ImageProblem::Unreadable(format!("{}: {e}", row.path)))?,
+            None if self.in_shards => of_file(self.run.read_member(&self.last, &path, row.offset, row.bytes))?,
+            // What was added to the end would not be read.
+            None if std::fs::metadata(&path).is_ok_and(|found| found.len() != row.bytes) => {
+                return Err(ImageProblem::Changed);
             }
-            None => {
-                if std::fs::metadata(&path).is_ok_and(|found| found.len() != row.bytes) {
-                    return Err(CHANGED.to_owned());
-                }
-                read_member(&path, row.offset, row.bytes).map_err(|e| public(row, e))?
-            }
+            None => of_file(read_member(&path, row.offset, row.bytes))?,
         };
-        if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(CHANGED.to_owned()) }
+        if Sha256::of(&bytes) == row.sha256 { Ok(bytes) } else { Err(ImageProblem::Changed) }
     }
 
     /// The size of images that are ready for models.
@@ -90,7 +106,7 @@ impl RunImages {
 
     /// The picture without its border, or why it cannot be used.
     pub fn picture(&self, row: &ImageRow) -> Outcome<RgbImage> {
-        let decoded = (self.bytes(row).map_err(lost))
+        let decoded = (self.bytes(row).map_err(|problem| problem.reason()))
             .and_then(|bytes| imaging::decode(&bytes, &self.limits).map_err(|e| e.to_string()));
         match decoded.and_then(|picture| self.inside(picture)) {
             Ok(picture) => Outcome::Kept(picture),
@@ -125,18 +141,13 @@ impl RunImages {
             metadata.len() == row.bytes
         };
         if !whole {
-            return Some(lost(CHANGED.to_owned()));
+            return Some(ImageProblem::Changed.reason());
         }
         if written_order(&path, &self.run.images(*shard).record_path()) == Some(Ordering::Less) {
             return None;
         }
         self.picture(row).reason().map(str::to_owned)
     }
-}
-
-/// The reason why an item is lost for this run.
-fn lost(reason: String) -> String {
-    if reason == CHANGED { format!("{CHANGED}; restore it and start a new run") } else { reason }
 }
 
 /// An error as a reason: which file, but not where on this machine.

@@ -31,7 +31,7 @@ use crate::work::Context;
 
 pub use classes::Classes;
 pub use error::PoolError;
-pub use images::{FoundImage, RunImages};
+pub use images::{FoundImage, ImageProblem, RunImages};
 pub use judged::JudgedShard;
 pub use keys::{UnitKeys, dropped_key, mining_key, plan_key, rank_key};
 pub use plan::{Plan, generated, planned_shards, shard_ranges, shards_per_group};

@@ -454,7 +454,7 @@ def raises(error: Exception) -> Callable[..., None]:
 @pytest.mark.parametrize(
     ("what", "error", "words"),
     [
-        ("hardset.export._spaces.tempfile.TemporaryDirectory", OSError(30, "Read-only"), "into: Read-only; give anoth"),
+        ("hardset.export._files.tempfile.TemporaryDirectory", OSError(30, "Read-only"), "into: Read-only; give anoth"),
         (
             "polars.DataFrame.write_parquet",
             OSError(28, "No space"),

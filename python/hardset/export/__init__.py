@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._errors import BadInput
+from .._errors import BadInput, first_line
 from .._optional import need
 from .._toml import quoted
 from ._check import (
@@ -33,6 +33,7 @@ from ._check import (
     called,
     compare,
     inputs,
+    kind_of,
     of_graph,
     of_torch,
     outputs_of,
@@ -41,6 +42,7 @@ from ._check import (
     session,
     steady,
 )
+from ._files import draft_in, make_folder, writing
 from ._models import Ask, Classifier, TwoTowers, copy_tokenizer, load, plain, token_ids, whole_logits
 from ._program import Held, hold
 from ._spaces import (
@@ -49,15 +51,11 @@ from ._spaces import (
     Space,
     check_list,
     count_of,
-    draft_in,
     file_space,
     imagenet_names,
-    kind_of,
     label_in,
-    make_folder,
     space_of,
     write_list,
-    writing,
 )
 
 #: Newer sets of operators bring nothing that classifiers need, and older runtimes do not know them.
@@ -202,8 +200,9 @@ def _graph(module: Any, example: Any, file: Path, names: tuple[str, str]) -> Pat
                     verbose=False, **options,
                 )  # fmt: skip
             except Exception as error:
-                first = (str(error).strip() or type(error).__name__).splitlines()[0]
-                raise BadInput(f"torch cannot export the model: {first}; the tracer said: {tracer}") from error
+                raise BadInput(
+                    f"torch cannot export the model: {first_line(error)}; the tracer said: {tracer}"
+                ) from error
     return file
 
 

@@ -1,4 +1,4 @@
-"""Holds an exported graph against its model on real photographs.
+"""What a model gives, and whether its exported graph gives the same on real photographs.
 
 Two things are compared. Pixels: what the TOML's keys make of a photograph, against the model's own preprocessing.
 Logits: the graph on the TOML's pixels, against the model on its own. A difference is relative to the largest absolute
@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .._errors import BadInput, HardsetError
+from .._errors import BadInput, HardsetError, first_line
 from .._images import decode, image_files
 from .._optional import need
-from .._release import Release
+from .._release import Release, run_or_release
 from .._run import Run
 from ._preprocess import Preprocess
 
@@ -29,6 +29,8 @@ BOUND = 1e-4
 PIXEL_BOUND = 1e-3
 #: Logits that differ by less give probabilities that f32 cannot part.
 SAME = 1e-6
+#: Probabilities sum to 1 up to this.
+SUM_BOUND = 1e-3
 #: Photographs in a call.
 BATCH = 8
 #: What is said of a graph that cannot be run.
@@ -65,12 +67,9 @@ class Compared:
 
 def photographs(pool: Path, count: int) -> list[Photograph]:
     """At most `count` photographs of a folder, a run or a release, spread evenly over it."""
-    if not pool.is_dir():
-        raise BadInput(f"{pool}: there is no such folder")
-    if (pool / "spec.toml").is_file():
-        return _of_pool(Run(pool), count)
-    if (pool / "release.json").is_file():
-        return _of_pool(Release(pool), count)
+    opened = run_or_release(pool)
+    if opened is not None:
+        return _of_pool(opened, count)
     return [_of_file(file, pool) for file in _spread(image_files(pool), count)]
 
 
@@ -153,8 +152,7 @@ def session(graph: Path) -> Any:
 
 
 def _words(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"ONNX Runtime cannot run it: {lines[0] if lines else type(error).__name__}"
+    return f"ONNX Runtime cannot run it: {first_line(error)}"
 
 
 def by_batches(call: Callable[[Any], Any], values: Any) -> NDArray[np.float32]:
@@ -174,6 +172,26 @@ def outputs_of(found: Any, pictures: int) -> int:
     if not found.is_floating_point():
         raise BadInput(f"the model gives {found.dtype}; a classifier gives floating-point logits")
     return int(found.shape[1])
+
+
+def kind_of(numbers: NDArray[np.float32]) -> str:
+    """The key `output.kind` of a classifier that gives `numbers`. An error if they are probabilities of a sigmoid."""
+    if not ((numbers >= 0) & (numbers <= 1 + SUM_BOUND)).all():
+        return "logits"
+    if is_shares(numbers):
+        return "probabilities"
+    if not numbers.any():
+        raise BadInput("the model gives zeros alone: its last layer was not trained; give trained weights")
+    raise BadInput(
+        "the model gives numbers of 0 to 1 that do not sum to 1, as a sigmoid does; a scorer has logits, of which "
+        "hardset makes the softmax, or probabilities that sum to 1. Leave the sigmoid out of the model; if these are "
+        "logits, subtract 1 from them, which their softmax does not see"
+    )
+
+
+def is_shares(numbers: NDArray[np.float32]) -> bool:
+    """Whether each row is of probabilities that sum to 1."""
+    return bool((numbers >= 0).all()) and np.allclose(numbers.sum(axis=1), 1, atol=SUM_BOUND)
 
 
 def called(module: Any, values: Any) -> Any:

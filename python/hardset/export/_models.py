@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .._errors import BadInput, HardsetError, Missing
+from .._errors import BadInput, HardsetError, Missing, first_line
 from .._optional import need
 from ._preprocess import Preprocess, of_processor, of_transform
 
@@ -392,7 +392,7 @@ def _state_of(file: Path) -> Any:
     except FileNotFoundError:
         raise BadInput(f"{file}: is not a file") from None
     except Exception as error:  # torch raises many kinds
-        raise BadInput(f"{file}: is not a state dict: {_first_line(error)}") from error
+        raise BadInput(f"{file}: is not a state dict: {first_line(error)}") from error
     if not isinstance(state, dict):
         raise BadInput(f"{file}: is not a state dict, but of type {type(state).__name__}; save model.state_dict()")
     return state
@@ -415,7 +415,7 @@ def _load_weights(module: Any, file: Path) -> None:
         lines = [line.strip() for line in str(error).splitlines()[1:3]]
         raise BadInput(f"{file}: is of another model: {' '.join(lines)}; --classes FILE gives the number") from error
     except ValueError as error:
-        raise BadInput(f"{file}: the model does not take it: {_first_line(error)}") from error
+        raise BadInput(f"{file}: the model does not take it: {first_line(error)}") from error
 
 
 def _fetched(make: Callable[[], Any], name: str, fetches: bool) -> Any:
@@ -425,19 +425,14 @@ def _fetched(make: Callable[[], Any], name: str, fetches: bool) -> Any:
     except HardsetError:
         raise
     except (OSError, ImportError) as error:
-        raise Missing(f"{name}: cannot be loaded: {_first_line(error)}") from error
+        raise Missing(f"{name}: cannot be loaded: {first_line(error)}") from error
     except Exception as error:
         if fetches and type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests", "huggingface_hub"):
             words = (
-                f"{name}: its weights cannot be fetched: {_first_line(error)}; --random and --weights need no network"
+                f"{name}: its weights cannot be fetched: {first_line(error)}; --random and --weights need no network"
             )
             raise Missing(words) from error
-        raise BadInput(f"{name}: cannot be made: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+        raise BadInput(f"{name}: cannot be made: {first_line(error)}") from error
 
 
 def plain(name: str) -> str:

@@ -6,20 +6,14 @@ that the model says contradicts it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from .._errors import BadInput
 from .._optional import need
@@ -27,8 +21,6 @@ from .._tables import read_toml
 
 IMAGENET = "imagenet-1k"
 CATEGORIES = "categories"
-#: Probabilities sum to 1 up to this.
-SUM_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
@@ -123,36 +115,6 @@ def file_space(file: Path, name: str) -> Space:
     return Space(file.name, classes=classes, file=file)
 
 
-def make_folder(folder: Path) -> None:
-    """Makes the folder for a scorer and its list."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be made: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def draft_in(folder: Path, prefix: str) -> Iterator[Path]:
-    """A folder in `folder` for what is not whole yet; removed at the end."""
-    try:
-        draft = tempfile.TemporaryDirectory(prefix=prefix, dir=folder)
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written into: {error.strerror}; give another --out") from error
-    with draft as name:
-        yield Path(name)
-
-
-@contextlib.contextmanager
-def writing(to: Path) -> Iterator[None]:
-    """Says in words that `to`, or a file in it, cannot be written."""
-    try:
-        yield
-    except (OSError, pl.exceptions.PolarsError) as error:
-        file = getattr(error, "filename", None) or to
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise BadInput(f"{file}: cannot be written: {reason}; make room, or give another --out") from error
-
-
 def check_list(space: Space, folder: Path) -> None:
     """Refuses to write the list of `space` over another list in `folder`, which other scorers may speak over."""
     to = folder / space.name
@@ -171,26 +133,6 @@ def write_list(space: Space, folder: Path) -> list[Path]:
     elif not to.is_file():
         shutil.copyfile(space.file, to)
     return [to]
-
-
-def kind_of(numbers: NDArray[np.float32]) -> str:
-    """The key `output.kind` of a classifier that gives `numbers`. An error if they are probabilities of a sigmoid."""
-    if not ((numbers >= 0) & (numbers <= 1 + SUM_BOUND)).all():
-        return "logits"
-    if is_shares(numbers):
-        return "probabilities"
-    if not numbers.any():
-        raise BadInput("the model gives zeros alone: its last layer was not trained; give trained weights")
-    raise BadInput(
-        "the model gives numbers of 0 to 1 that do not sum to 1, as a sigmoid does; a scorer has logits, of which "
-        "hardset makes the softmax, or probabilities that sum to 1. Leave the sigmoid out of the model; if these are "
-        "logits, subtract 1 from them, which their softmax does not see"
-    )
-
-
-def is_shares(numbers: NDArray[np.float32]) -> bool:
-    """Whether each row is of probabilities that sum to 1."""
-    return bool((numbers >= 0).all()) and np.allclose(numbers.sum(axis=1), 1, atol=SUM_BOUND)
 
 
 def space_of(asked: str | None, outputs: int, labels: list[str] | None, name: str) -> Space:

@@ -211,14 +211,18 @@ mod tests {
         let text = "NVIDIA's driver cannot be used (libcuda.so.1: cannot open); it comes from NVIDIA or the system, \
                     not from pip";
         check(&none, 0, Some(text));
-        let driver = |cuda: (u32, u32), gpus: &[&str]| Survey {
-            driver: Ok(Driver { version: None, cuda, gpus: gpus.iter().map(|&gpu| gpu.to_owned()).collect() }),
+        let driver = |major, minor, gpus: &[&str]| Survey {
+            driver: Ok(Driver {
+                version: None,
+                cuda: (major, minor),
+                gpus: gpus.iter().map(|&gpu| gpu.to_owned()).collect(),
+            }),
             ..healthy()
         };
         let text = "NVIDIA's driver of unknown version supports CUDA up to 12.4, but the libraries are for CUDA 13.5 \
                     (13 needs driver 580 or later)";
-        check(&driver((12, 4), &["NVIDIA L4"]), 0, Some(text));
-        check(&driver((13, 0), &["NVIDIA L4"]), 1, Some("the last GPU here is cuda:0 (NVIDIA L4)"));
-        check(&driver((13, 0), &[]), 0, Some("the driver sees no GPU (check CUDA_VISIBLE_DEVICES)"));
+        check(&driver(12, 4, &["NVIDIA L4"]), 0, Some(text));
+        check(&driver(13, 0, &["NVIDIA L4"]), 1, Some("the last GPU here is cuda:0 (NVIDIA L4)"));
+        check(&driver(13, 0, &[]), 0, Some("the driver sees no GPU (check CUDA_VISIBLE_DEVICES)"));
     }
 }

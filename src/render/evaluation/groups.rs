@@ -93,6 +93,15 @@ fn shade(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| format!("p{}", (value.clamp(0.0, 1.0) * 10.0).round()))
 }
 
+/// A nuisance with the accuracies of the targets on its images.
+struct HardNuisance<'a> {
+    name: &'a str,
+    images: u64,
+    mean: f64,
+    worst: f64,
+    best: f64,
+}
+
 /// The nuisances on which targets have fewest images right, on average.
 pub fn nuisances(page: &EvaluationPage, space: &str) -> Option<Markup> {
     let found = by_group(page, space, "accuracy", "nuisance");
@@ -100,31 +109,28 @@ pub fn nuisances(page: &EvaluationPage, space: &str) -> Option<Markup> {
     for (key, figure) in &found {
         groups.entry(key.1).or_default().push(figure);
     }
-    let mut rows: Vec<(f64, &str, u64, f64, f64)> = Vec::new();
-    for (group, figures) in groups {
+    let mut rows: Vec<HardNuisance> = Vec::new();
+    for (name, figures) in groups {
         let values: Vec<f64> = figures.iter().filter_map(|figure| figure.value).collect();
         if values.is_empty() {
             continue;
         }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values {
-            low = low.min(value);
-            high = high.max(value);
-        }
-        rows.push((mean, group, figures[0].n, low, high));
+        let worst = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        rows.push(HardNuisance { name, images: figures[0].n, mean, worst, best });
     }
     if rows.is_empty() {
         return None;
     }
-    rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
-    let row = |row: &(f64, &str, u64, f64, f64)| {
+    rows.sort_by(|a, b| a.mean.total_cmp(&b.mean).then(a.name.cmp(b.name)));
+    let row = |row: &HardNuisance| {
         html! {
-            th scope="row" { (phrase(row.1)) }
-            td.wide { (charts::share_bar(row.0)) }
-            td.number { (percent(row.0)) }
-            td.number { (percent(row.3)) " – " (percent(row.4)) }
-            td.number { (count(row.2)) }
+            th scope="row" { (phrase(row.name)) }
+            td.wide { (charts::share_bar(row.mean)) }
+            td.number { (percent(row.mean)) }
+            td.number { (percent(row.worst)) " – " (percent(row.best)) }
+            td.number { (count(row.images)) }
         }
     };
     let made: Vec<Markup> = rows.iter().map(row).collect();

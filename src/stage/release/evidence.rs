@@ -167,10 +167,10 @@ impl<'a> Reader<'a> {
 
     fn images(&self, chosen: &[ChosenItem]) -> Result<Vec<Vec<u8>>, ReleaseError> {
         let read = |item: &ChosenItem| {
-            self.pool
-                .images()
-                .bytes(&item.image)
-                .map_err(|reason| ReleaseError::Image { item: item.image.item_id.to_string(), reason })
+            self.pool.images().bytes(&item.image).map_err(|problem| ReleaseError::Image {
+                item: item.image.item_id.to_string(),
+                reason: problem.to_string(),
+            })
         };
         self.threads.install(|| chosen.par_iter().map(read).collect())
     }

@@ -87,7 +87,7 @@ struct Inspection {
 }
 
 fn inspect_one(images: &RunImages, row: &ImageRow) -> Result<Inspection, String> {
-    let bytes = images.bytes(row)?;
+    let bytes = images.bytes(row).map_err(|problem| problem.to_string())?;
     let picture = imaging::decode(&bytes, images.limits()).map_err(|e| e.to_string())?;
     Ok(Inspection { extension: imaging::extension(&bytes), hash: imaging::perceptual_hash(&picture) })
 }

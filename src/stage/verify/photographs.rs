@@ -3,7 +3,7 @@
 //! Holds always: an image that the run has dropped is not looked at, because its reason is written down; where the
 //! images are not to be had (an archive, another machine), the run is checked without them, and this is said.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
@@ -30,8 +30,8 @@ pub struct Photographs<'a> {
 enum Files {
     /// One for each image: how many, and how many of them are wrong.
     Own(u64, u64),
-    /// Of many images each (Parquet): all of them, and those with a wrong image.
-    Shared(BTreeSet<String>, BTreeSet<String>),
+    /// Of many images each (Parquet): whether one of them is wrong.
+    Shared(BTreeMap<String, bool>),
 }
 
 impl Files {
@@ -41,10 +41,7 @@ impl Files {
                 *all += 1;
                 *wrong += u64::from(is_wrong);
             }
-            Self::Shared(all, wrong) => {
-                let sets = std::iter::once(all).chain(is_wrong.then_some(wrong));
-                sets.for_each(|set| _ = set.insert(row.path.clone()));
-            }
+            Self::Shared(files) => *files.entry(row.path.clone()).or_default() |= is_wrong,
         }
     }
 
@@ -52,7 +49,7 @@ impl Files {
     fn counts(&self) -> (u64, u64) {
         match self {
             Self::Own(all, wrong) => (*all, *wrong),
-            Self::Shared(all, wrong) => (all.len() as u64, wrong.len() as u64),
+            Self::Shared(files) => (files.len() as u64, files.values().filter(|is_wrong| **is_wrong).count() as u64),
         }
     }
 }
@@ -66,7 +63,7 @@ impl<'a> Photographs<'a> {
             verified.not_checked.push(format!("the images: {error}"));
             return Ok(None);
         }
-        let files = if source.in_shards() { Files::Shared(BTreeSet::new(), BTreeSet::new()) } else { Files::Own(0, 0) };
+        let files = if source.in_shards() { Files::Shared(BTreeMap::new()) } else { Files::Own(0, 0) };
         let (images, threads) = (RunImages::new(&ctx.run, spec), ctx.thread_pool()?);
         Ok(Some(Self { ctx, folder, images, threads, files, first: None, wrong: 0 }))
     }
@@ -75,7 +72,7 @@ impl<'a> Photographs<'a> {
     pub fn check(&mut self, rows: &[ImageRow]) -> Result<(), WorkError> {
         let problem = |row| {
             self.ctx.check_stop()?;
-            Ok(self.images.bytes(row).err())
+            Ok(self.images.bytes(row).err().map(|problem| problem.to_string()))
         };
         let problems: Vec<Option<String>> =
             self.threads.install(|| rows.par_iter().map(problem).collect::<Result<_, WorkError>>())?;

@@ -230,12 +230,9 @@ mod tests {
     use super::*;
 
     fn errors(clean: Option<f64>, rows: &[(&str, u32, f64)]) -> CorruptionErrors {
-        let row = |&(name, severity, error): &(&str, u32, f64)| CorruptionRow {
-            corruption: name.to_owned(),
-            severity,
-            error,
-        };
-        CorruptionErrors { clean, rows: rows.iter().map(row).collect() }
+        let rows =
+            rows.iter().map(|&(name, severity, error)| CorruptionRow { corruption: name.to_owned(), severity, error });
+        CorruptionErrors { clean, rows: rows.collect() }
     }
 
     fn message(model: &CorruptionErrors, baseline: Option<&CorruptionErrors>) -> String {
